@@ -27,7 +27,7 @@ check: $(READY) ## format, lint and types alone
 unit: check ## what needs no cluster
 	$(VENV)/bin/pytest -n 2 -m 'not live'
 
-rushed: $(READY) ## the screens as on a slow machine with a slow cluster (a minute or two)
+rushed: $(READY) ## the screens as on a slow machine with a slow cluster (some minutes)
 	PYTHONPATH=tests $(VENV)/bin/pytest -n 2 -p support.rushed tests/tui
 
 live: $(READY) ## what needs a cluster: PGWIZARD_TEST_KUBECONFIG names its kubeconfig

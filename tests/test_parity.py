@@ -374,11 +374,11 @@ def test_answers_that_are_only_looked_at_stay_as_they_are(case: str) -> None:
     before = yaml.safe_dump(answers)
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        for page in wizard.pages.order:
+        for page in wizard.pages.order.names:
             await wizard.go(page)
             await settled(pilot)
             await press(pilot, "end")
         await until(pilot, lambda: all(worker.is_finished for worker in pilot.app.workers))
         assert yaml.safe_dump(wizard.draft.raw) == before
 
-    driven(scenario, raw=answers, ready=lambda wizard: wizard.page == wizard.pages.order[1])
+    driven(scenario, raw=answers, ready=lambda wizard: wizard.page == wizard.pages.order.names[1])

@@ -17,7 +17,7 @@ import yaml
 
 from pgwizard.cli import connect as cli_connect
 from pgwizard.clock import utc_now
-from pgwizard.kube.api import NODE, STORAGE_CLASS, ByteStream, Cluster, ListPage, Ref, Resource
+from pgwizard.kube.api import NODE, STORAGE_CLASS, ByteStream, Cluster, ListPage, Object, Ref, Resource
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
@@ -30,6 +30,7 @@ from support import simtime
 from support.faulting import answers_of, deployed
 from support.headless import run
 from support.screens import opened, until
+from support.sized_pods import limit_range, quota
 
 
 class OldCluster(SimCluster):
@@ -87,6 +88,14 @@ async def without_nodes(sim: SimCluster) -> None:
 def denying(verb: str, resource: str, namespace: str = "*") -> Arrange:
     async def arrange(sim: SimCluster) -> None:
         sim.rules.deny(verb, resource, namespace)
+
+    return arrange
+
+
+def with_limits(*objects: Object) -> Arrange:
+    async def arrange(sim: SimCluster) -> None:
+        for obj in objects:
+            sim.store.put(obj)
 
     return arrange
 
@@ -224,6 +233,27 @@ CASES = {
         {},
         ["warning storage.storageClass: not checked: no permission to list StorageClasses"],
         denying("list", "storageclasses"),
+    ),
+    "a pod that a LimitRange refuses": Case(
+        {},
+        [
+            "error initContainer.memoryRequest: the memory request of container minio-ca-init of the database's",
+            "error jobs.memoryRequest: the memory request of container wait-for-revision of the pod of a",
+        ],
+        with_limits(limit_range(min={"memory": "64Mi"})),
+    ),
+    "a quota without room for the pod, and one without room for the volume": Case(
+        {"tuning": {"memory": "4Gi"}},
+        [
+            "error tuning.memory: the database's pod needs 4Gi, and the quota small has 2Gi of limits.memory left",
+            "error storage.size: the volume needs 10Gi, and the quota small has 8Gi of requests.storage left",
+        ],
+        with_limits(quota({"limits.memory": "3Gi", "requests.storage": "8Gi"}, {"limits.memory": "1Gi"})),
+    ),
+    "limits that may not be listed": Case(
+        {},
+        ["warning release.namespace: not checked: no permission to list LimitRanges and ResourceQuotas"],
+        denying("list", "limitranges"),
     ),
     "an S3 server behind pods without the right to port-forward": Case(
         {},

@@ -23,6 +23,7 @@
     ├── FirstBackupFailed           9   the hook Job failed
     ├── Locked                     10   another run holds the release
     ├── NotProven                  11   a release is not known to be recoverable without a risk
+    ├── RestoreFailed              12   a restore did not reach its target; the database is down
     └── Interrupted               130   the user stopped it; 128 + the number of another signal
 
 Messages arrive complete, in plain text.
@@ -108,12 +109,12 @@ class PgwizardError(Exception):
 
 
 def describe_defect(error: BaseException | None) -> str:
-    """What is shown of an error that nobody foresaw: only its type, as its text may hold anything."""
+    """The text for an unexpected error: only its type, because its message may contain a secret."""
     return f"{PgwizardError.meaning}: {type(error).__name__}"
 
 
 class AnswersError(PgwizardError):
-    """The answers are wrong. ``findings`` has all that is wrong, in the order of the file."""
+    """The answers are wrong. ``findings`` has every problem, in the order of the file."""
 
     exit_code = 2
     meaning = "the answers or the command line are wrong"
@@ -202,7 +203,7 @@ class ServerFailure(ApiError):
 
 
 class PreflightError(PgwizardError):
-    """Checks failed before the first write. ``findings`` has all that is wrong."""
+    """Checks failed before the first write. ``findings`` has every problem."""
 
     exit_code = 5
     meaning = "a check failed before anything was written"
@@ -247,10 +248,17 @@ class Locked(PgwizardError):
 
 
 class NotProven(PgwizardError):
-    """The verdict on a release is not recoverable; the message names it."""
+    """The verdict on a release is not RECOVERABLE; the message names it."""
 
     exit_code = 11
     meaning = "the verdict is not RECOVERABLE: at risk, not recoverable, gone, or unknown"
+
+
+class RestoreFailed(PgwizardError):
+    """A restore did not reach its target. The server is not started on what there is."""
+
+    exit_code = 12
+    meaning = "a restore failed; the database is down until one succeeds"
 
 
 class Interrupted(PgwizardError):

@@ -30,7 +30,7 @@ def size_bytes(text: str) -> int:
     """
     exact = read_quantity(text)
     if exact is None or exact < 0:
-        raise ValueError(f"{text!r} is not a size{_meant(text)}")
+        raise ValueError(f"{text!r} is not a size{_suggestion(text)}")
     if exact < 1:
         meant = f": m is a thousandth, did you mean {text[:-1]}Mi?" if exact and text.endswith("m") else ""
         raise ValueError(f"{text!r} is not a size above zero{meant}")
@@ -45,8 +45,8 @@ def whole_size(text: str) -> str:
     return text if exact is not None and exact == int(exact) else str(size_bytes(text))
 
 
-def _meant(text: str) -> str:
-    """``10GB``, ``10 Gi`` and ``-1Gi`` are slips of the hand: name what was probably meant."""
+def _suggestion(text: str) -> str:
+    """``10GB``, ``10 Gi`` and ``-1Gi`` are typos: suggest what was probably meant."""
     match = _SLIP.fullmatch(text)
     if match is None or not match[3]:
         return "; expected a number and a unit, such as 10Gi or 500Mi"
@@ -94,7 +94,7 @@ _LIVE = re.compile(
 _LIVE_BINARY = {**_BINARY, "Ei": 1024**6}
 _LIVE_POWERS = {"": 0, "n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _LONGEST = 100
-"""Characters of a quantity. What is longer, or has an exponent of four digits, is an attack and not a size."""
+"""Characters of a quantity. A longer text, or an exponent of four digits, is an attack and not a size."""
 _EXACT = Context(prec=2_000)
 _NANO, _LARGEST_BINARY = Decimal("1e-9"), Decimal(2**63 - 1)
 

@@ -1,15 +1,15 @@
-"""Text fit to be shown: what comes from outside made printable, and lengths of time in words. Pure."""
+"""Printable text: text from outside without control characters, and lengths of time in words. Pure."""
 
 from __future__ import annotations
 
 
 def visible(text: str) -> str:
-    """Text from a file made fit for a terminal: escape sequences and marks of direction are spelt out."""
+    """Text from a file, safe for a terminal: escape sequences and direction marks are escaped."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def plain(text: str, limit: int = 300) -> str:
-    """Text from outside made fit for a message: one line, no control characters, at most ``limit`` characters."""
+    """Text from outside, safe for a message: one line, no control characters, at most ``limit`` characters."""
     line = " ".join((text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 

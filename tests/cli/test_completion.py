@@ -43,7 +43,7 @@ def flags_of(name: str) -> set[str]:
 
 def test_bash_offers_the_verbs() -> None:
     assert completed("") == set(VERBS)
-    assert completed("re") == {"render", "releases"}
+    assert completed("re") == {"render", "releases", "restore"}
     assert completed("--context", "prod", "--json", "st") == {"status"}
     assert completed("help", "ap") == {"apply"}
 

@@ -111,6 +111,8 @@ def test_every_line_of_every_verb_is_as_the_schema_says(sim: SimCluster, answers
         *_lines("status", "--demo"),
         *_lines("backup", "--demo", "-f"),
         *_lines("logs", "--demo"),
+        *_lines("restore", "postgresql", "--to", "latest", "--yes", "--demo"),
+        *_lines("restore", "postgresql", "--to", "2001-01-01T00:00:00Z", "--yes", "--demo", code=2),
         *_lines("releases", "--demo", "-A"),
     }
     sim.outcomes.append(failing)
@@ -133,7 +135,7 @@ def test_every_line_of_every_verb_is_as_the_schema_says(sim: SimCluster, answers
     described = {(verb, line.type_name) for verb, lines in WRITTEN_BY.items() for line in lines}
     errors = {(verb, kind) for verb, kind in seen if kind == "error"}
     assert seen - errors == described - {("logs", "note")}, "only a Job that runs has remarks"
-    assert {verb for verb, _ in errors} == {"backup", "status", "uninstall", "render"}
+    assert {verb for verb, _ in errors} == {"backup", "status", "uninstall", "render", "restore"}
 
 
 def test_every_verb_that_takes_json_and_every_type_is_described() -> None:

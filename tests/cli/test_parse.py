@@ -27,7 +27,14 @@ from pgwizard.cli.table import (
 )
 from pgwizard.errors import UsageError
 
-WORDS = {"render": ["f"], "apply": ["f"], "diff": ["f"], "uninstall": ["shop"], "completion": ["bash"]}
+WORDS = {
+    "render": ["f"],
+    "apply": ["f"],
+    "diff": ["f"],
+    "uninstall": ["shop"],
+    "restore": ["shop"],
+    "completion": ["bash"],
+}
 """What a verb cannot do without."""
 SAMPLES = {"--timeout": "5m", "--type": "full", "--tail": "7"}
 TAKING = [(name, option) for name, verb in VERBS.items() for option in verb.options]

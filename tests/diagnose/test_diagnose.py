@@ -439,6 +439,11 @@ def test_keys_are_anchors_and_texts_are_short_sentences() -> None:
         assert "verify: false" not in row.fix  # nobody is led to send backups to whoever answers
 
 
+def test_a_kubectl_command_of_a_fix_names_the_namespace() -> None:
+    commands = re.compile(r"kubectl (?:annotate|delete|describe|get|logs|scale)\b")
+    assert [row.key for row in ROWS if commands.search(row.fix)] == []
+
+
 def test_texts_name_only_groups_of_their_pattern() -> None:
     for row in ROWS:
         named = set(re.findall(r"\{(\w+)\}", row.cause + row.fix))
@@ -464,7 +469,7 @@ def test_the_values_of_the_text_are_in_the_cause() -> None:
     found = diagnose(_fixture("host-style"))
     assert found is not None
     assert found.cause.startswith("pgBackRest put the bucket into the host name, backups.minio.minio.svc,")
-    assert found.fix == "Set repository.uriStyle to path: minio.minio.svc is then asked for /backups."
+    assert found.fix == "Set repository.uriStyle to path: requests then go to minio.minio.svc/backups."
     assert found.question == "repository.uriStyle"
     assert found.text.startswith("ERROR: [049]: unable to get address")
 

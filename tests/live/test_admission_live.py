@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.admission import OPT_OUT, SIDECAR, Place, mesh, policy, silent_webhook
+from support.admission import OPT_OUT, SIDECAR, Place, denying_webhook, mesh, policy, silent_webhook
 from support.live_releases import FULL, HOOK, POD, Site, site
 from support.rigtools import LIVE, RESTRICTED, Kubectl
 from support.waiting import wait_until
@@ -86,28 +86,47 @@ def refused(place: Site, answers: dict[str, Any], code: int) -> str:
     return place.apply(answers, expect=code).output
 
 
-def test_a_limit_range_is_met_by_the_answers_that_its_messages_name(place: Site) -> None:
+def test_a_limit_range_is_met_by_the_answers_that_are_named_before_anything_is_written(place: Site) -> None:
     limit_range(place.kubectl, min={"memory": "64Mi"}, maxLimitRequestRatio={"cpu": "20"})
+    before = place.versions()
+    output = refused(place, {}, 5)
+    allowed, database = "and the LimitRange limits allows", "the database's pod"
+    small = f"{allowed} 64Mi or more"
     # PostgreSQL's own container has 2 cores at most of 20m at least.
-    wide = {"resources": {"cpuRequest": "200m"}}
-    output = refused(place, wide, 8)
-    assert "minimum memory usage per Container is 64Mi, but request is 32Mi" in output
-    assert "initContainer.memoryRequest" in output
+    for line in (
+        f"the CPU limit of container postgresql of {database} is 100 times its request (2 to 20m), {allowed} 20 times",
+        f"initContainer.memoryRequest: the memory request of container minio-ca-init of {database} is 32Mi, {small}",
+        f"the memory request of container wait-for-revision of the pod of a backup is 32Mi, {small}",
+    ):
+        assert line in " ".join(output.split())
+    assert place.versions() == before
 
-    init = {**wide, "initContainer": {"memoryRequest": "64Mi"}}
-    output = refused(place, init, 9)
-    assert "minimum memory usage per Container is 64Mi, but request is 32Mi" in output
-    assert "jobs.memoryRequest" in output
-
-    place.apply({**init, "jobs": {"cpuRequest": "25m", "memoryRequest": "64Mi"}})
+    place.apply(
+        {
+            "resources": {"cpuRequest": "200m"},
+            "initContainer": {"memoryRequest": "64Mi"},
+            "jobs": {"cpuRequest": "25m", "memoryRequest": "64Mi"},
+        }
+    )
     assert place.backups() == ["full"]
 
 
-def test_a_quota_without_room_for_the_pod_ends_the_wait_with_its_message(place: Site) -> None:
-    place.kubectl.run("create", "quota", "small", "--hard=limits.memory=256Mi")
-    output = refused(place, {}, 8)
-    assert "exceeded quota: small, requested: limits.memory=512Mi" in output
-    assert "tuning.memory" in output
+def test_a_quota_without_room_for_the_pod_is_named_before_anything_is_written(place: Site) -> None:
+    place.kubectl.run("create", "quota", "small", "--hard=limits.memory=256Mi,count/jobs.batch=1")
+    before = place.versions()
+    output = " ".join(refused(place, {}, 5).split())
+    assert (
+        "tuning.memory: the database's pod needs 512Mi, and the quota small has 256Mi of limits.memory left" in output
+    )
+    assert place.versions() == before
+
+    place.kubectl.run("patch", "quota", "small", '--patch={"spec":{"hard":{"limits.memory":"1Gi"}}}')
+    place.apply()
+    assert place.backups() == ["full"]
+    # The quota counts the one Job that there is; the next one takes its place.
+    grown = {"storage": {"size": "2Gi"}, "schedule": {"full": "0 3 * * 0"}}
+    place.apply(grown)
+    assert place.settled(grown)
 
 
 WORDS = "the platform team wants a label team: ask in channel 7"
@@ -144,6 +163,38 @@ def test_a_policy_that_denies_a_pod_ends_the_wait_with_its_message(
     assert "cannot start: the cluster refuses" in output
     assert WORDS in output
     wait_until("the next apply succeeds", lambda: place.pgwizard(*place.command({})).code == 0)
+
+
+@pytest.mark.parametrize(("group", "resource"), [("batch", "jobs"), ("apps", "statefulsets"), ("batch", "cronjobs")])
+def test_a_webhook_that_denies_an_object_refuses_before_anything_is_written(
+    place: Site, group: str, resource: str
+) -> None:
+    with denying_webhook(place.kubectl, group, resource, WORDS, place.folder) as name:
+        before = place.versions()
+        output = refused(place, {}, 5)
+        assert f'admission webhook "{name}" denied the request: {WORDS}' in " ".join(output.split())
+        assert place.versions() == before
+
+
+def test_a_webhook_that_denies_pods_ends_the_wait_with_its_words(place: Site) -> None:
+    with denying_webhook(place.kubectl, "", "pods", WORDS, place.folder) as name:
+        output = " ".join(refused(place, {}, 8).split())
+    assert "cannot start: the cluster refuses" in output
+    assert f'admission webhook "{name}" denied the request: {WORDS}' in output
+    assert f"The cluster's policy {name} refused the object" in output
+
+
+def test_a_webhook_that_denies_jobs_since_the_dry_run_is_named_with_its_words(place: Site) -> None:
+    place.apply()
+    changed = {"schedule": {"full": "0 3 * * 0"}}
+    with denying_webhook(place.kubectl, "batch", "jobs", WORDS, place.folder) as name:
+        output = " ".join(refused(place, changed, 5).split())
+        assert f'admission webhook "{name}" denied the request: {WORDS}' in output
+        backup = place.pgwizard(
+            *place.command(None, "backup", "postgresql", f"--namespace={place.kubectl.namespace}"), expect=4
+        )
+        assert f'admission webhook "{name}" denied the request: {WORDS}' in " ".join(backup.output.split())
+    assert place.backups() == ["full"]
 
 
 def test_a_webhook_that_does_not_answer_ends_the_wait_with_its_name(place: Site) -> None:

@@ -143,3 +143,10 @@ def test_changes_as_lines() -> None:
     assert whole[:2] == ["+ create    ConfigMap shop/a", "    apiVersion: v1"]
     assert "    -  x: '1'" in whole
     assert "    +  x: '2'" in whole
+
+
+def test_what_others_wrote_into_an_object_is_spelt_out() -> None:
+    hostile = "\x1b[31m\u202egnp\u2028 \x9b\x07\u200b"
+    change = compare(served(configmap(**{"a": "1\n", hostile: f"1\n{hostile}\n"})), configmap(a="1\n"))
+    assert any("\\u202egnp" in line for line in change.lines())
+    assert [line for line in change.lines() if not line.isprintable()] == []

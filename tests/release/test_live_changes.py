@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pgwizard.answers.questions import Answers
-from pgwizard.errors import Finding
-from pgwizard.kube.api import Object, Ref
+from pgwizard.errors import Finding, Forbidden, PreflightError
+from pgwizard.kube.api import Object, Ref, WriteResult
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record, records, uninstall
 from pgwizard.simulator.cluster import SimCluster
@@ -265,5 +265,66 @@ def test_a_growth_announces_a_restart_where_the_pod_has_what_a_new_stateful_set_
         assert (database.action, database.restarts) == ("replace", restarts)
         assert database.why == "the volume grows from 10Gi" + ("" if restarts else "; the pod keeps running")
         assert (live(sim, POD, "postgresql-0")["metadata"]["uid"] != uid) is restarts
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("full", ["jobs.batch", "statefulsets.apps"])
+def test_a_quota_that_is_full_of_the_release_s_own_objects_does_not_stop_an_upgrade(
+    full: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        create, refused = sim.create, list[str]()
+        uid = live(sim, POD, "postgresql-0")["metadata"]["uid"]
+
+        async def limited(obj: Object, *, dry_run: bool = False) -> WriteResult:
+            ref = Ref.of(obj)
+            if f"{ref.resource.plural}.{ref.resource.group}" == full and dry_run:
+                refused.append(ref.name)
+                counted = f"count/{full}"
+                raise Forbidden(
+                    f'{full} "{ref.name}" is forbidden: exceeded quota: small, requested: {counted}=1, '
+                    f"used: {counted}=1, limited: {counted}=1",
+                    status=403,
+                )
+            return await create(obj, dry_run=dry_run)
+
+        monkeypatch.setattr(sim, "create", limited)
+        grown = await applied(sim, Answers.model_validate({"storage": {"size": "20Gi"}}))
+        assert grown.outcome is not None
+        assert len(refused) == 1
+        (database,) = [item for item in grown.outcome.changes if item.ref.resource == STATEFULSET]
+        assert (database.action, database.restarts) == ("replace", False)
+        assert live(sim, POD, "postgresql-0")["metadata"]["uid"] == uid
+
+    on(scenario)
+
+
+def test_a_refusal_of_an_object_that_is_tried_under_another_name_has_its_own_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        async def refuse(obj: Object, *, dry_run: bool = False) -> WriteResult:
+            raise Forbidden(f'jobs.batch "{obj["metadata"]["name"]}" is forbidden: no', status=403)
+
+        monkeypatch.setattr(sim, "create", refuse)
+        run = await applied(sim, Answers.model_validate({"schedule": {"full": "0 3 * * 0"}}))
+        assert isinstance(run.error, PreflightError)
+        assert [finding.text for finding in run.error.findings] == [
+            'jobs.batch "postgresql-pgbackrest-init" is forbidden: no'
+        ]
+
+    on(scenario)
+
+
+def test_a_growth_after_a_restart_by_kubectl_announces_that_the_pod_restarts_again() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        ref, change, manager = next(item.values for item in CHANGES if item.id == "a restart by kubectl")
+        await changed(sim, ref, change, manager)
+        uid = live(sim, POD, "postgresql-0")["metadata"]["uid"]
+        grown = await applied(sim, Answers.model_validate({"storage": {"size": "20Gi"}}))
+        assert grown.outcome is not None
+        (database,) = [item for item in grown.outcome.changes if item.ref.resource == STATEFULSET]
+        assert database.restarts == (live(sim, POD, "postgresql-0")["metadata"]["uid"] != uid)
 
     on(scenario)

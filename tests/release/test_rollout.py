@@ -206,11 +206,12 @@ def test_a_rollout_that_is_stuck_on_a_broken_pod_is_recovered(policy: str) -> No
         sim.outcomes.append(ScriptedOutcome("image-pull", DATABASE))
         await _another_template(sim, "broken")
         with pytest.raises(RolloutFailed):
-            await rollout.wait_ready(sim, plan, 120, lambda _: None, at=clock(sim)())
+            await rollout.wait_ready(sim, plan.ref, 120, lambda _: None, backups=True, at=clock(sim)())
         sim.outcomes.clear()
         await _another_template(sim, "mended")
         notes: list[str] = []
-        assert await rollout.wait_ready(sim, plan, 120, notes.append, at=clock(sim)()) == "postgresql-0 is ready"
+        ready = await rollout.wait_ready(sim, plan.ref, 120, notes.append, backups=True, at=clock(sim)())
+        assert ready == "postgresql-0 is ready"
         assert ("postgresql-0 is stuck in an old revision: it is replaced" in notes) is (policy == "OrderedReady")
 
     on(scenario)

@@ -15,7 +15,7 @@ from pgwizard.release.stages import Event, Report
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Killed, Request
 from release.test_apply import DATABASE, VOLUME, on
-from support.faulting import CLAIM, SECRET, SERVICE, answers_of, clock, deployed, live, taken_over
+from support.faulting import CLAIM, CRONJOB, SECRET, SERVICE, answers_of, clock, deployed, live, taken_over
 
 
 async def removed(
@@ -93,11 +93,50 @@ def test_an_uninstall_keeps_objects_that_another_tool_took_over() -> None:
         taken_over(sim, service)
         await removed(sim, report=result.append)
         assert [(event.kind, event.text) for event in result if event.kind in ("warning", "done")] == [
-            ("warning", "Service default/postgresql belongs to Helm by now: it is kept"),
+            ("warning", "Service default/postgresql belongs to Helm release shop by now: it is kept"),
             ("done", "9 deleted, 4 kept"),
         ]
         assert sim.store.peek(service) is not None
         assert sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql"))) is None
+
+    on(scenario)
+
+
+def test_an_object_whose_label_names_another_tool_is_deleted_by_the_record() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        service, cron = Ref(SERVICE, "postgresql", "default"), Ref(CRONJOB, "postgresql-pgbackrest-full", "default")
+        result = list[Event]()
+        labels = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "argocd"}}}
+        for ref in (service, cron, VOLUME):
+            await sim.guest(manager="argocd-controller").patch(ref, labels)
+        await removed(sim, purge_data=True, report=result.append)
+        assert [event.text for event in result if event.kind == "warning"] == []
+        assert [ref for ref in (service, cron, VOLUME) if sim.store.peek(ref) is not None] == []
+
+    on(scenario)
+
+
+def test_an_object_of_the_same_name_that_another_tool_made_is_kept() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        service, result = Ref(SERVICE, "postgresql", "default"), list[Event]()
+        made = live(sim, SERVICE, "postgresql")
+        await sim.delete(service)
+        labels = {"app.kubernetes.io/managed-by": "flux"}
+        await sim.guest(manager="kustomize-controller").create(
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": "postgresql", "namespace": "default", "labels": labels},
+                "spec": {"ports": made["spec"]["ports"]},
+            }
+        )
+        await removed(sim, report=result.append)
+        assert [event.text for event in result if event.kind == "warning"] == [
+            "Service default/postgresql belongs to flux by now: it is kept"
+        ]
+        assert sim.store.peek(service) is not None
 
     on(scenario)
 

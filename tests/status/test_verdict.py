@@ -667,7 +667,7 @@ CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error
         (
             Health("failed", CRASHES),
             f"is down: {CRASHES}",
-            "kubectl logs --previous shows its last lines.",
+            "kubectl -n NAMESPACE logs POD --previous shows its last lines.",
             "crash-loop",
         ),
         (

@@ -1,4 +1,4 @@
-"""Admission on a real cluster: a webhook that puts a sidecar into pods as a mesh does, and policies that refuse.
+"""Admission on a real cluster: a webhook that puts a sidecar into pods as a mesh does or refuses, and policies.
 
 The API server of the rig lives in a network namespace of its own: a webhook on this machine's loopback is never
 reached, and with ``failurePolicy: Ignore`` that does not show. So the webhook runs inside that namespace.
@@ -33,11 +33,13 @@ Place = Literal["first", "last", "native"]
 """Before or after the containers of the pod, or as an init container that Kubernetes ends by itself."""
 _SERVER = f"""
 import base64, http.server, json, ssl, sys
-sidecar = json.loads(sys.argv[2])
+sidecar, words = json.loads(sys.argv[2]), sys.argv[3]
 class Webhook(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["request"]
+        if words:
+            return self.answer({{"uid": request["uid"], "allowed": False, "status": {{"message": words, "code": 403}}}})
         labels = request["object"]["metadata"].get("labels") or {{}}
         where = {{"first": "/spec/containers/0", "last": "/spec/containers/-", "native": "/spec/initContainers/0"}}
         place = self.path.partition("?")[0].strip("/")
@@ -48,6 +50,8 @@ class Webhook(http.server.BaseHTTPRequestHandler):
         response = {{"uid": request["uid"], "allowed": True}}
         if labels.get("{OPT_OUT}") != "false":
             response |= {{"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(patch).encode()).decode()}}
+        self.answer(response)
+    def answer(self, response):
         body = {{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}}
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -80,33 +84,53 @@ _SIDECAR: dict[str, Any] = {
 @contextlib.contextmanager
 def mesh(kubectl: Kubectl, place: Place, folder: Path) -> Iterator[None]:
     """Every pod of the namespace that is made from now on gets a sidecar, unless its label opts out."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    with _webhook(kubectl, "MutatingWebhookConfiguration", "sidecar.mesh.test", rule, folder, place=place):
+        yield
+
+
+@contextlib.contextmanager
+def denying_webhook(kubectl: Kubectl, group: str, resource: str, words: str, folder: Path) -> Iterator[str]:
+    """No object of that kind is made or changed in the namespace from now on. The webhook's name."""
+    name = f"{resource}.policy.test"
+    operations = ["CREATE", "UPDATE"]
+    rule = {"apiGroups": [group], "apiVersions": ["v1"], "operations": operations, "resources": [resource]}
+    with _webhook(kubectl, "ValidatingWebhookConfiguration", name, rule, folder, words=words):
+        yield name
+
+
+@contextlib.contextmanager
+def _webhook(
+    kubectl: Kubectl, kind: str, name: str, rule: Mapping[str, Any], folder: Path, *, place: str = "", words: str = ""
+) -> Iterator[None]:
+    """A server inside the network namespace of the API server, and its registration. words: why it denies."""
     if not RIG.exists():
         pytest.skip(f"{RIG}: no rig to run a webhook in; PGWIZARD_TEST_RIG names one")
     certificate, both = _certificate()
-    file = folder / "webhook.pem"
+    file = folder / f"{name}.pem"
     file.write_bytes(both)
-    command = [str(RIG), "exec", sys.executable, "-c", _SERVER, str(file), json.dumps(_SIDECAR)]
-    name = f"{kubectl.namespace}-mesh"
+    command = [str(RIG), "exec", sys.executable, "-c", _SERVER, str(file), json.dumps(_SIDECAR), words]
+    registered = f"{kubectl.namespace}-{name.partition('.')[0]}"
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
             port = server.stdout.readline().strip()
             webhook = {
-                "name": "sidecar.mesh.test",
+                "name": name,
                 "clientConfig": {
                     "url": f"https://127.0.0.1:{port}/{place}",
                     "caBundle": base64.b64encode(certificate).decode(),
                 },
-                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+                "rules": [rule],
                 "namespaceSelector": _only(kubectl),
                 "failurePolicy": "Fail",
                 "sideEffects": "None",
                 "admissionReviewVersions": ["v1"],
             }
-            _create(kubectl, "MutatingWebhookConfiguration", name, {"webhooks": [webhook]})
+            _create(kubectl, kind, registered, {"webhooks": [webhook]})
             yield
         finally:
-            kubectl.outcome("delete", "mutatingwebhookconfiguration", name, "--ignore-not-found")
+            kubectl.outcome("delete", kind.lower(), registered, "--ignore-not-found")
             server.terminate()
 
 

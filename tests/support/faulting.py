@@ -159,10 +159,11 @@ def data(sim: SimCluster, name: str, namespace: str = "default") -> dict[str, st
 
 
 def taken_over(sim: SimCluster, ref: Ref) -> None:
-    """Another tool says by now that it manages the object."""
+    """``helm upgrade --take-ownership`` has adopted the object."""
     obj = live(sim, ref.resource, ref.name)
     labels = {**obj["metadata"]["labels"], "app.kubernetes.io/managed-by": "Helm"}
-    sim.store.put({**obj, "metadata": {**obj["metadata"], "labels": labels}})
+    annotations = {**obj["metadata"].get("annotations", {}), "meta.helm.sh/release-name": "shop"}
+    sim.store.put({**obj, "metadata": {**obj["metadata"], "labels": labels, "annotations": annotations}})
 
 
 def secret(name: str, namespace: str = "default", **text: str) -> Object:

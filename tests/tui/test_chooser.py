@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import pytest
 from textual.pilot import Pilot
 
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
-from pgwizard.tui.chooser import Chooser
-from pgwizard.tui.pages.pages import Pages
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.wizard.candidates import Candidate
-from pgwizard.wizard.draft import Draft
 from support.screens import painted, press, until
 from support.wizards import with_wizard
 
@@ -77,17 +73,45 @@ def test_a_chosen_secret_answers_its_namespace_its_name_and_its_keys() -> None:
     with_wizard(scenario)
 
 
-def proposal(raw: dict[str, Any], best: Candidate | None) -> Candidate | None:
-    chooser = Chooser(Pages(Draft(raw)))
-    chooser.propose(best)
-    return chooser.proposed
-
-
 def test_the_best_certificate_is_proposed_unless_it_is_chosen_already() -> None:
-    chosen = {"tls": {"source": {"namespace": "shop", "secret": "our-ca", "key": "ca.crt"}}}
-    assert proposal({}, BEST) == BEST
-    assert proposal({}, None) is None
-    assert proposal(chosen, BEST) is None
+    async def scenario(_: Pilot[int], wizard: Wizard) -> None:
+        def proposal(best: Candidate | None) -> Candidate | None:
+            wizard.chooser.propose(best)
+            return wizard.chooser.proposed
+
+        assert proposal(None) is None
+        for key, value in (("namespace", "shop"), ("secret", "our-ca"), ("key", "ca.crt")):
+            assert proposal(BEST) == BEST
+            wizard.pages.give(("tls", "source", key), value)
+        assert proposal(BEST) is None
+
+    with_wizard(scenario)
+
+
+@pytest.mark.parametrize("question", ["repository.endpoint", "images.pgbackrestVersion"])
+def test_a_certificate_that_was_compared_with_another_server_is_not_proposed(question: str) -> None:
+    path = tuple(question.split("."))
+
+    async def scenario(_: Pilot[int], wizard: Wizard) -> None:
+        wizard.chooser.propose(BEST)
+        before = wizard.draft.value(path)
+        wizard.pages.give(path, "2.53" if "Version" in question else "elsewhere:9000")
+        assert wizard.chooser.proposed is None
+        wizard.pages.give(path, before)
+        assert wizard.chooser.proposed == BEST
+
+    with_wizard(scenario)
+
+
+def test_a_certificate_of_another_cluster_is_not_proposed() -> None:
+    async def scenario(_: Pilot[int], wizard: Wizard) -> None:
+        wizard.chooser.propose(BEST)
+        wizard.connection.connect()
+        assert wizard.chooser.proposed is None
+        await wizard.connection.once_connected()
+        assert wizard.chooser.proposed is None
+
+    with_wizard(scenario)
 
 
 def test_accepting_the_proposal_answers_the_certificate_s_questions() -> None:

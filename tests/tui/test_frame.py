@@ -8,7 +8,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from pgwizard.tui.pages.frame import MIDDLE, NARROW
+from pgwizard.tui.pages.header import NARROW
+from pgwizard.tui.pages.panel_dock import MIDDLE
 from pgwizard.tui.screens.wizard import Wizard
 from support.screens import painted, press, resize
 from support.wizards import with_wizard
@@ -123,5 +124,15 @@ def test_a_key_that_is_typed_ahead_finds_the_panel_of_the_new_page() -> None:
         await press(pilot, "ctrl+n", "f2", "down")
         assert isinstance(pilot.app.focused, OptionList)
         assert pilot.app.focused.highlighted == 0
+
+    with_wizard(scenario)
+
+
+def test_a_key_that_is_typed_ahead_of_the_next_page_answers_its_first_question() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Database")
+        await press(pilot, "shift+tab", "enter", "end", "x")
+        assert wizard.page == "Storage"
+        assert wizard.draft.raw == {"storage": {"size": "10Gix"}}
 
     with_wizard(scenario)

@@ -11,10 +11,8 @@ from pgwizard.kube.api import Ref, Resource
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.pods import NODE
 from pgwizard.tui.pages.form import Form
-from pgwizard.tui.pages.pages import Pages
 from pgwizard.tui.pages.review import Review
 from pgwizard.tui.screens.wizard import Wizard
-from pgwizard.wizard.draft import Draft
 from support.screens import painted, press, resize, settled, until
 from support.wizards import with_wizard
 
@@ -28,7 +26,7 @@ def without_images(sim: SimCluster) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 def test_an_image_that_no_node_lists_is_marked_on_the_first_page_of_questions(size: tuple[int, int]) -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
-        assert wizard.pages.order[:2] == ["Connect", "Release"]
+        assert wizard.pages.order.names[:2] == ["Connect", "Release"]
         await wizard.go("Release")
         await until(
             pilot, lambda: "! no node lists aryan-laptophp/postgres-pgbackrest:15.0: build it" in painted(pilot)
@@ -41,19 +39,12 @@ def test_an_image_that_no_node_lists_is_marked_on_the_first_page_of_questions(si
     with_wizard(scenario, size, prepare=without_images)
 
 
-def test_pages_are_marked_as_current_answered_or_in_need_of_attention() -> None:
-    pages = Pages(Draft({"storage": {"size": "20GB"}}))
-    pages.page = "Release"
-    pages._visited = {"Connect"}
-    assert pages.marks()[:4] == [("✓", "Connect"), ("●", "Release"), ("·", "Database"), ("!", "Storage")]
-
-
 def test_later_pages_are_built_while_the_first_one_is_shown() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         assert wizard.page == "Connect"
         await until(pilot, lambda: len(wizard.query(Form)) == len(schema.pages()))
         assert not wizard.query(Review)  # it would compare with the cluster
-        assert [mark for mark, _ in wizard.pages.marks()][:3] == ["●", "·", "·"]
+        assert painted(pilot).count("✓") == 0  # a page that was only made was not visited
 
     with_wizard(scenario)
 
@@ -68,14 +59,6 @@ def test_a_page_that_was_built_ahead_has_the_present_answers() -> None:
         assert "✗ '77Gx' is not a size" in painted(pilot)
 
     with_wizard(scenario)
-
-
-def test_the_pages_end_with_the_first_and_the_last() -> None:
-    pages = Pages(Draft({}))
-    pages.page = "Connect"
-    assert (pages.beside(-1), pages.beside(1), pages.place) == (None, "Release", f"1/{len(pages.order)} Connect")
-    pages.page = "Review"
-    assert (pages.beside(-1), pages.beside(1)) == ("Advanced", None)
 
 
 def test_an_answer_from_elsewhere_is_shown_by_its_control_and_can_be_undone() -> None:

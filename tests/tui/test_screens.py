@@ -30,7 +30,7 @@ from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.simulator.repository import DamagedFile, segment_name
-from pgwizard.tui.pages.frame import MIDDLE
+from pgwizard.tui.pages.panel_dock import MIDDLE
 from pgwizard.tui.panels.by_page import PANELS as WITH_PANEL
 from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.screens.messages import Messages
@@ -181,10 +181,10 @@ async def pages(camera: Camera) -> None:
     """Every page of the wizard, by its keys."""
     wizard = await camera.reach(Wizard)
     await camera.settle()
-    while wizard.page != wizard.pages.order[0]:
+    while wizard.page != wizard.pages.order.names[0]:
         await camera.pilot.press("ctrl+b")
         await camera.settle()
-    for page in wizard.pages.order:
+    for page in wizard.pages.order.names:
         await camera.take(page.lower())
         assert wizard.page == page
         await camera.pilot.press("ctrl+n")

@@ -30,7 +30,7 @@ from pgwizard.tui.app import WizardApp
 from pgwizard.tui.navigation import Applied
 from pgwizard.tui.pages.choice import Choice
 from pgwizard.tui.pages.connect import Connect
-from pgwizard.tui.pages.frame import MIDDLE
+from pgwizard.tui.pages.panel_dock import MIDDLE
 from pgwizard.tui.pages.question import QuestionRow, in_words
 from pgwizard.tui.pages.releases import ReleaseColumn
 from pgwizard.tui.pages.review import Review
@@ -109,8 +109,8 @@ async def listed(pilot: Pilot[int]) -> Pick:
 
 def test_every_question_page_comes_from_the_models() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        assert wizard.pages.order == ["Connect", *pages(), "Review"]
-        for page in wizard.pages.order[1:-1]:
+        assert wizard.pages.order.names == ["Connect", *pages(), "Review"]
+        for page in wizard.pages.order.names[1:-1]:
             await wizard.go(page)
             assert wizard.query(f"#page-{page} QuestionRow")
 
@@ -329,7 +329,7 @@ def test_enter_on_everything_goes_through_every_page() -> None:
 
 def test_help_is_a_key_away_on_every_page() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        for page in wizard.pages.order:
+        for page in wizard.pages.order.names:
             await wizard.go(page)
             await press(pilot, "f1")
             await until(pilot, lambda: isinstance(pilot.app.screen, Help))
@@ -450,7 +450,7 @@ def test_f5_stays_with_the_cluster_that_was_chosen() -> None:
     ("page", "title", "does"),
     [
         ("Review", "export", "the focused widget's"),
-        ("Storage", "next", "the screen's"),
+        ("Storage", "next", "the frame's"),
         ("Storage", "help", "the application's"),
         ("Storage", "page Review", "a page's"),
     ],
@@ -723,7 +723,7 @@ def test_the_namespace_is_the_context_s_until_one_is_chosen() -> None:
         await until(pilot, lambda: wizard.draft.answers.release.namespace == "shop")
         await wizard.go("Release")
         cast("Input", row(wizard, "release.namespace").control).value = "default"
-        await until(pilot, lambda: wizard.destination.is_chosen)
+        await until(pilot, lambda: wizard.pages.destination.is_chosen)
         app = cast("WizardApp", pilot.app)
         app.connection.connect()
         await until(pilot, app.connection.connected.is_set)
@@ -1080,7 +1080,7 @@ def test_applied_answers_replace_older_answers_of_the_wizard_below() -> None:
     """Status leads from one wizard to another; to apply in the first one again must not undo the second's."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
-        wizard.release_to_change = ReleaseRef("default", "postgresql")
+        wizard.drafting.release = ReleaseRef("default", "postgresql")
         wizard.pages.give(("tuning", "connections"), 50)
         await wizard.go("Tuning")
         over = Wizard({"tuning": {"connections": 70}, "release": {"namespace": "default"}})

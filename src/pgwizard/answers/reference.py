@@ -67,11 +67,11 @@ def _alternatives(found: FieldInfo, default: type, indent: str) -> Iterator[str]
         yield f"{indent}# or: {_first_line(section)}"
         yield f"{indent}# {found.alias}:"
         for inner in section.model_fields.values():
-            value = _shown(inner)
+            value = _example(inner)
             yield f"{indent}#   {inner.alias}: {value}"
 
 
-def _shown(found: FieldInfo) -> str:
+def _example(found: FieldInfo) -> str:
     """An answer to show: the default, the only choice, or a placeholder in upper case."""
     literal = _literal(found)
     if literal:

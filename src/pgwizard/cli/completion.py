@@ -14,7 +14,7 @@ from pgwizard.cli.table import HELP, OPTIONS, VERBS
 
 
 def _options(verb: Verb | None) -> tuple[Option[Any], ...]:
-    """What may be typed; before the verb is, that is everything."""
+    """The options that are offered; before a verb is typed, all of them."""
     return (*verb.options, HELP) if verb is not None else tuple(OPTIONS.values())
 
 
@@ -108,7 +108,7 @@ def _words(argument: Argument) -> tuple[str, ...]:
 
 def zsh() -> str:
     """For a file ``_pgwizard`` in a folder of ``$fpath``."""
-    verbs = [f"    {_quoted(f'{verb.name}:{verb.summary}')}" for verb in VERBS.values()]
+    verbs = [f"    {_quote(f'{verb.name}:{verb.summary}')}" for verb in VERBS.values()]
     cases = [line for verb in VERBS.values() for line in _zsh_case(verb)]
     return "\n".join(
         [
@@ -156,7 +156,7 @@ def _zsh_case(verb: Verb) -> list[str]:
 def _zsh_option(option: Option[Any]) -> list[str]:
     about = option.help.replace("[", "\\[").replace("]", "\\]").replace(":", "\\:")
     value = f":{option.value.replace('|', ' or ')}:{_zsh_value(option)}" if option.value else ""
-    return [_quoted(f"{flag}[{about}]{value}") for flag in option.flags]
+    return [_quote(f"{flag}[{about}]{value}") for flag in option.flags]
 
 
 def _zsh_value(option: Option[Any]) -> str:
@@ -180,7 +180,7 @@ def fish() -> str:
         "# fish completion of pgwizard, written by: pgwizard completion fish",
         "complete -c pgwizard -f",
         *(
-            f"complete -c pgwizard -n __fish_use_subcommand -a {verb.name} -d {_quoted(verb.summary)}"
+            f"complete -c pgwizard -n __fish_use_subcommand -a {verb.name} -d {_quote(verb.summary)}"
             for verb in VERBS.values()
         ),
         *(_fish_option("__fish_use_subcommand", option) for option in _options(None)),
@@ -205,10 +205,10 @@ def _fish_option(condition: str, option: Option[Any]) -> str:
         value = " -r -F" if option.completes == "file" else " -x -a '(__fish_complete_directories)'"
     elif option.value:
         value = " -x"
-    return f"complete -c pgwizard -n {condition} {flags}{value} -d {_quoted(option.help)}"
+    return f"complete -c pgwizard -n {condition} {flags}{value} -d {_quote(option.help)}"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """One word of a shell, in single quotes."""
     escaped = text.replace("'", "'\\''")
     return f"'{escaped}'"

@@ -81,7 +81,7 @@ async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
 
 
 def clock_of(cluster: Cluster, *, demo: bool) -> Clock:
-    """The time that a cluster is judged by: the machine's, or that of the simulated one, which has run ahead."""
+    """The clock of a cluster: the machine's, or that of the simulated cluster, which runs ahead of it."""
     if not demo:
         return utc_now
     simulated = cast("SimCluster", cluster)
@@ -89,7 +89,7 @@ def clock_of(cluster: Cluster, *, demo: bool) -> Clock:
 
 
 _HURRY = 30
-"""How many times as fast a demonstration is prepared."""
+"""How many times faster than real time the demo is prepared."""
 
 
 async def _yes(_: Sequence[Change]) -> bool:
@@ -117,7 +117,7 @@ def run(
 
     received: list[int] = []
 
-    async def guarded() -> T:
+    async def guard() -> T:
         task = asyncio.current_task()
         loop = asyncio.get_running_loop()
 
@@ -132,7 +132,7 @@ def run(
             return await work(cluster, clock_of(cluster, demo=place.demo))
 
     try:
-        return asyncio.run(guarded())
+        return asyncio.run(guard())
     except (asyncio.CancelledError, Interrupted) as cause:
         error = cause if isinstance(cause, Interrupted) else interruption()
         if received:
@@ -141,7 +141,7 @@ def run(
 
 
 async def choose_release(call: Invocation, cluster: Cluster, name: str | None = None) -> ReleaseRef:
-    """The release that the command line names; without a name the only one there is.
+    """The release that the command line names, or else the only one.
 
     name: where it is not the first argument as it was typed.
     Raises PreflightError for none, AnswersError for several.
@@ -153,7 +153,7 @@ async def choose_release(call: Invocation, cluster: Cluster, name: str | None = 
 
 
 def snapshot_of(call: Invocation, writer: Writer, name: str) -> Snapshot:
-    """A release as it is now; name: empty for the only one there is."""
+    """A release as it is now. name: empty for the only one."""
     from pgwizard.status import observe  # most verbs need no status
 
     async def work(cluster: Cluster, now: Clock) -> Snapshot:

@@ -41,7 +41,6 @@ class ProblemPart:
 
     @classmethod
     def of(cls, finding: Finding) -> Self:
-        """The problem that a finding is about."""
         message = ": ".join(filter(None, (finding.text, finding.cause)))
         return cls(finding.question, message, finding.fix, finding.line, finding.column, finding.key)
 
@@ -88,7 +87,6 @@ def line_of(record: JsonLine) -> str:
 
 
 def error_line(error: PgwizardError) -> ErrorLine:
-    """Why a run failed."""
     fault = error.fault or Finding()
     problems = tuple(map(ProblemPart.of, error.findings))
     return ErrorLine(error.message, error.exit_code, problems, error.log, fault.key, fault.cause, fault.fix, error.hint)

@@ -13,14 +13,13 @@ if TYPE_CHECKING:
     from pgwizard.cli.writer import Writer
 
 BROKEN_PIPE = 141
-"""128 + SIGPIPE, as a shell reports a program whose reader went away."""
+"""128 + SIGPIPE, as a shell reports a program whose output was closed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run and exit."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     if argv == ["--version"] and sys.stdout is not None:
-        with contextlib.suppress(OSError):  # where it cannot be written, the regular way says so
+        with contextlib.suppress(OSError):  # if it cannot be written, the usual path reports that
             sys.stdout.write(f"pgwizard {__version__}\n")
             sys.stdout.flush()
             sys.exit(0)
@@ -28,10 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(_run(argv))
     import gc
 
-    # Nearly all of what a start allocates stays until the end: looking through it again and again costs a tenth of it.
+    # Nearly all that a start allocates lives until the end: collecting it again and again costs a tenth of the time.
     gc.set_threshold(50_000)
     code = _run(argv)
-    gc.freeze()  # the interpreter's last collection has nothing to look through
+    gc.freeze()  # the interpreter's last collection skips it
     sys.exit(code)
 
 
@@ -40,7 +39,7 @@ def _run(argv: list[str]) -> int:
     from pgwizard.errors import Interrupted, PgwizardError, describe_defect
 
     use_utf8()
-    writer = Writer(as_json="--json" in argv)  # already while the command line is read: its errors are JSON too
+    writer = Writer(as_json="--json" in argv)  # before the command line is read: its errors are JSON too
     try:
         return _call(argv, writer)
     except PgwizardError as error:

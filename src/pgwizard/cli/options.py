@@ -1,4 +1,4 @@
-"""What an option, an argument and a verb of the command line are, and what was typed, as values. Pure."""
+"""Options, arguments and verbs of the command line, and a parsed command line, as values. Pure."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def text(*flags: str, value: str, about: str, completes: Completion = "") -> Opt
 
 
 def texts(*flags: str, value: str, about: str) -> Option[tuple[str, ...]]:
-    """One that may be repeated."""
+    """An option that may be repeated."""
     return Option(flags, f"{about}; may be repeated", default=(), value=value, read=tuple)
 
 
@@ -96,7 +96,7 @@ def seconds_of(typed: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One word after the verb, or several."""
+    """One word after the verb, or several if ``many``."""
 
     name: str
     help: str

@@ -1,4 +1,4 @@
-"""argv to a ``Invocation``: one verb, its words, and only options that mean something to it. Raises UsageError."""
+"""Parses argv into an ``Invocation``: one verb, its words, and only options of that verb. Raises UsageError."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def parse(argv: Sequence[str]) -> Invocation:
     Without a verb it is ``--headless``, else the wizard.
     """
     typed, words = _split(argv)
-    verb, shown, words = _chosen(typed, words)
+    verb, shown, words = _choose_verb(typed, words)
     if verb is not VERBS["help"]:
         _refuse_others(verb, shown, typed)
     _check_words(verb, shown, words)
@@ -46,12 +46,12 @@ def _split(argv: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
     for word in rest:
         if word.startswith("-") and word != "-":
             flag = word.partition("=")[0]
-            raise UsageError(f"unknown option {fit(flag)}", hint=_meant(flag, OPTIONS) or "See pgwizard --help.")
+            raise UsageError(f"unknown option {fit(flag)}", hint=_suggestion(flag, OPTIONS) or "See pgwizard --help.")
     return vars(found), [*rest, *argv[end + 1 :]]
 
 
-def _chosen(typed: dict[str, list[str]], words: list[str]) -> tuple[Verb, str, list[str]]:
-    """The verb, what to call it in a message, and the words that are left for it."""
+def _choose_verb(typed: dict[str, list[str]], words: list[str]) -> tuple[Verb, str, list[str]]:
+    """The verb, its name in messages, and its words."""
     if HELP.flag in typed:
         return VERBS["help"], "--help", words[:1]
     if typed.pop(VERSION.flag, None) is not None:
@@ -69,9 +69,9 @@ def _chosen(typed: dict[str, list[str]], words: list[str]) -> tuple[Verb, str, l
 
 
 def verb_of(name: str) -> Verb:
-    """A verb by its name. Raises UsageError, with the verb that was probably meant."""
+    """A verb by its name. Raises UsageError with a suggestion."""
     if name not in VERBS:
-        raise UsageError(f"unknown verb {fit(name)}", hint=_meant(name, VERBS) or "See pgwizard --help.")
+        raise UsageError(f"unknown verb {fit(name)}", hint=_suggestion(name, VERBS) or "See pgwizard --help.")
     return VERBS[name]
 
 
@@ -122,7 +122,7 @@ def _values(verb: Verb, typed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     return values
 
 
-def _meant(typed: str, known: Iterable[str]) -> str:
+def _suggestion(typed: str, known: Iterable[str]) -> str:
     """``Did you mean diff?``; empty where nothing is near."""
     import difflib
 

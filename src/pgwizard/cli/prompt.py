@@ -11,7 +11,7 @@ from pgwizard.errors import Interrupted
 
 
 def is_interactive(*, yes: bool) -> bool:
-    """Only a person at a terminal can answer; a script has decided already."""
+    """Whether to ask: only a person at a terminal can answer."""
     return not yes and sys.stdin is not None and sys.stdin.isatty()
 
 
@@ -20,13 +20,18 @@ async def confirm(question: str) -> bool:
 
     Raises Interrupted where it is stopped instead.
     """
+    return (await ask(question)).lower() in ("y", "yes")
+
+
+async def ask(question: str) -> str:
+    """What the person at the terminal types, before anything is written. Raises Interrupted where it is stopped."""
     sys.stderr.write(question)  # stdout may be a pipe
     sys.stderr.flush()
     try:
         typed = await _line(sys.stdin.fileno())
     except asyncio.CancelledError:
         raise Interrupted("stopped: nothing was written") from None
-    return typed.strip().lower() in (b"y", b"yes")
+    return typed.decode(errors="replace").strip()
 
 
 async def _line(terminal: int) -> bytes:
@@ -49,6 +54,6 @@ async def _line(terminal: int) -> bytes:
         await ended.wait()
     finally:
         loop.remove_reader(terminal)
-        if not typed.endswith(b"\n"):  # the next message begins a line of its own
+        if not typed.endswith(b"\n"):  # the next message starts on a new line
             sys.stderr.write("\n")
     return bytes(typed)

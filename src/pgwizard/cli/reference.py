@@ -24,6 +24,7 @@ from pgwizard.cli.verbs.explain import MessageLine
 from pgwizard.cli.verbs.offline import VersionLine
 from pgwizard.cli.verbs.releases import ReleaseLine
 from pgwizard.cli.verbs.render import FilesLine
+from pgwizard.cli.verbs.restore import ReceiptLine, RestorePlanLine, UnreachableLine
 from pgwizard.cli.verbs.status_line import StatusLine
 
 LINES: tuple[type[JsonLine], ...] = (
@@ -34,6 +35,9 @@ LINES: tuple[type[JsonLine], ...] = (
     JobLine,
     LogLine,
     FaultLine,
+    RestorePlanLine,
+    UnreachableLine,
+    ReceiptLine,
     ReleaseLine,
     FilesLine,
     MessageLine,
@@ -50,13 +54,14 @@ WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "diff": (EventLine, ChangeLine, OutcomeLine),
     "status": (StatusLine,),
     "backup": (JobLine, LogLine, WarningLine, NoteLine),
+    "restore": (RestorePlanLine, UnreachableLine, EventLine, ReceiptLine),
     "logs": (LogLine, NoteLine, FaultLine),
     "releases": (ReleaseLine, WarningLine, NoteLine),
     "uninstall": (ChangeLine, EventLine),
     "explain": (MessageLine, NoteLine),
     "version": (VersionLine,),
 }
-"""By verb, the types of its lines; beside them any may end with an error."""
+"""The types of lines by verb; every verb may also end with an error."""
 
 
 def pages() -> dict[str, str]:

@@ -26,7 +26,6 @@ class ChangePart:
 
     @classmethod
     def of(cls, change: Change) -> Self:
-        """A change of a release."""
         return cls(change.action, str(change.ref), change.why, change.restarts)
 
 
@@ -70,7 +69,7 @@ def reporter(writer: Writer, locate: Callable[[Finding], Finding] = lambda findi
 
 
 def show_changes(writer: Writer, changes: Sequence[Change], *, whole: bool) -> None:
-    """Every object; people are not shown those that stay as they are."""
+    """Print every object; in text, unchanged ones are left out."""
     for change in changes:
         shown = "\n".join(change_lines([change], whole=whole)) or None
         line = ChangeLine.of(change)
@@ -78,7 +77,7 @@ def show_changes(writer: Writer, changes: Sequence[Change], *, whole: bool) -> N
 
 
 def require_proof(release: ReleaseRef, findings: Sequence[Finding]) -> None:
-    """Raises NotProven where there are findings about a backup, as the status of the release does."""
+    """Raises NotProven if there are findings about a backup, as the status does."""
     if findings:
         worst = findings[0]
         raise NotProven(f"{release}: {worst}", hint=f"{worst.fix}\nMore: {explain_command(worst.key)}")

@@ -37,7 +37,6 @@ class Source:
 
     @property
     def name(self) -> str:
-        """For messages."""
         return "standard input" if self.path == STDIN else self.path
 
     @property
@@ -62,7 +61,7 @@ def resolve_plan(source: Source) -> tuple[Plan, tuple[Finding, ...]]:
 
 
 def read(source: Source) -> bytes:
-    """The file as it is. Raises AnswersError."""
+    """The bytes of the file. Raises AnswersError."""
     try:
         if source.path == STDIN:
             if sys.stdin is None:
@@ -77,7 +76,7 @@ def read(source: Source) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class LocatedRelease:
-    """What a source asks for. locate: a finding about it with its line in the file."""
+    """A release as a source describes it. locate: adds the line in the file to a finding."""
 
     name: str
     request: ReleaseRequest
@@ -85,7 +84,7 @@ class LocatedRelease:
 
     @contextlib.contextmanager
     def locating(self) -> Iterator[None]:
-        """Give the problems of a run, which knows of no file, their lines in it."""
+        """Add the lines of the file to the problems of a run."""
         try:
             yield
         except AnswersError as error:
@@ -116,13 +115,13 @@ def _trusting(answers: Answers, source: Source) -> Answers:
     """The answers with ``--ca-file`` in place of the Secret: neither compared with it now nor at later upgrades."""
     if source.ca_file is None or not answers.has_tls_mirror():
         return answers
-    path = str(Path(source.ca_file).absolute())  # relative names in answers are relative to their file
+    path = str(Path(source.ca_file).absolute())  # names of files in answers are relative to the file of answers
     tls = answers.tls.model_copy(update={"source": None, "ca_file": path})
     return answers.model_copy(update={"tls": tls})
 
 
 def _load(source: Source) -> tuple[LoadedAnswers, Answers]:
-    """Raises AnswersError where it is no file of answers at all."""
+    """Raises AnswersError if it is not a file of answers at all."""
     loaded = answers_file.load(read(source), source.overrides)
     if loaded.answers is None:
         raise AnswersError(source.name, loaded.problems)

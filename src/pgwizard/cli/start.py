@@ -31,7 +31,7 @@ def start(
     raw: dict[str, Any] | None = None,
     folder: Path | None = None,
 ) -> Start:
-    """How the terminal face begins here. Imports nothing that the first paint does not need."""
+    """What the terminal face starts with. Imports nothing that the first paint does not need."""
     clock: Clock = utc_now
     state = "pgwizard-demo" if demo else "pgwizard"
 
@@ -89,7 +89,7 @@ def start(
         drafts=drafts,
         folder=folder or Path(),
         follow_login=login_followers.append,
-        loaded=gc.freeze,  # what was loaded stays: no collection has to look through it again
+        loaded=gc.freeze,  # loaded modules stay: no collection has to scan them again
     )
 
 

@@ -61,6 +61,14 @@ EXIT_CODE = switch("--exit-code", about="exit with 1 if there are differences")
 PURGE_DATA = text(
     "--purge-data", value="NAME", about="also delete the volume and the Secrets; repeat the release's name"
 )
+RECOVERY_TARGET = text(
+    "--to",
+    value="TARGET",
+    about="a time with its offset, latest, backup:LABEL, name:POINT, xid:N or lsn:X",
+)
+BEFORE = switch("--before", about="stop just before the time, transaction or WAL position")
+RESTORE_PLAN_ONLY = switch("--dry-run", about="show what would be restored and what is lost; write nothing")
+UNDO = switch("--undo", about="bring back the state before the last restore")
 BACKUP_TYPE = choice("--type", choices=("incr", "full"), default="incr", about="incremental or full")
 JOB_NAME = text("--job", value="JOB", about="the log of this Job; by default the newest backup Job's")
 FOLLOW = switch("-f", "--follow", about="print the log until the Job ends; exits with 9 if it fails")
@@ -70,7 +78,7 @@ _CLUSTER: tuple[Option[Any], ...] = (CONTEXT, KUBECONFIG, DEMO)
 RELEASE_WORD = "release/"
 """The prefix of a word of ``explain`` that names a release, as kubectl's TYPE/NAME does."""
 WITH_RELEASE_WORD: tuple[Option[Any], ...] = (NAMESPACE, *_CLUSTER)
-"""What means nothing to ``explain`` unless a word names a release."""
+"""Options of ``explain`` that need a word that names a release."""
 _RELEASE: tuple[Option[Any], ...] = (*WITH_RELEASE_WORD, JSON)
 _SOURCE: tuple[Option[Any], ...] = (SET, CA_FILE)
 
@@ -80,8 +88,10 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (NAMESPACE, ALL_NAMESPACES),
     (TIMEOUT, NO_WAIT),
     (TAIL, FOLLOW),
+    (RECOVERY_TARGET, UNDO),
+    (BEFORE, UNDO),
 )
-"""Of each pair the second makes the first mean nothing. ``--dry-run`` is not among them: it tries the same command.
+"""The second of each pair would make the first ineffective. ``--dry-run`` is not listed: it tries the same command.
 ``--follow`` judges a backup by its whole log.
 """
 
@@ -93,7 +103,7 @@ _NAMESPACE_IS_AN_ANSWER = {"--namespace": "The namespace is an answer: --set rel
 
 
 def _without_flag(verb: str) -> dict[str, str]:
-    """What to type for ``-f FILE``, which is how kubectl takes a file."""
+    """What to type in place of ``-f FILE``, kubectl's option for a file."""
     return {"--follow": f"Write the file without -f: pgwizard {verb} answers.yaml."}
 
 
@@ -192,6 +202,23 @@ VERBS: dict[str, Verb] = {
             (BACKUP_TYPE, FOLLOW, *_RELEASE),
         ),
         Verb(
+            "restore",
+            "Bring a release back to an earlier moment, in place",
+            "Chooses the backup and the timeline that lead to the target, shows them with what is lost, and asks for "
+            "the release's name. Then it stops the database, restores and recovers in a Job, checks what was reached, "
+            "starts the database, and takes a full backup. A run that was stopped or failed is run again without --to: "
+            "it resumes. A target that cannot be reached exits with 2 and names the nearest moments. --undo brings "
+            "back the state before the last restore.",
+            "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z --dry-run\n"
+            "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z\n"
+            "pgwizard restore postgresql -n shop --to latest --yes\n"
+            "pgwizard restore postgresql -n shop --undo",
+            "restore:restore",
+            (Argument("NAME", "the release"),),
+            (RECOVERY_TARGET, BEFORE, UNDO, RESTORE_PLAN_ONLY, YES, *_RELEASE),
+            synonyms=("recover",),
+        ),
+        Verb(
             "logs",
             "Print the log of a backup Job",
             "Prints the newest backup Job's log, or that of --job. Where the log of a failed Job shows a known fault, "
@@ -275,10 +302,10 @@ VERBS: dict[str, Verb] = {
 }
 
 WITHOUT_VERB: tuple[Option[Any], ...] = (HEADLESS, APPLY, VERSION, HELP)
-"""What belongs to no verb."""
+"""Options without a verb."""
 
 OPTIONS: dict[str, Option[Any]] = {
     **{option.flag: option for option in WITHOUT_VERB},
     **{option.flag: option for verb in VERBS.values() for option in verb.options},
 }
-"""Every option by its long form. Two verbs may each have one that is spelled the same, as ``-o`` is."""
+"""Every option by its long form. Two verbs may have different options of the same spelling, such as ``-o``."""

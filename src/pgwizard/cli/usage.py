@@ -32,7 +32,7 @@ def overview() -> str:
             *_rows(verbs, 14),
             "",
             "Options:",
-            *_rows([(_left(option), option.help) for option in WITHOUT_VERB], _LEFT),
+            *_rows([(_name_column(option), option.help) for option in WITHOUT_VERB], _LEFT),
             "",
             *textwrap.wrap(
                 "Options may come before or after the verb. See pgwizard VERB --help for those of a verb.", WIDTH
@@ -49,7 +49,7 @@ def usage(verb: Verb) -> str:
     lines += ["Examples:", *(f"  {line}" for line in verb.example.splitlines()), ""]
     if verb.arguments:
         lines += ["Arguments:", *_rows([(argument.name, argument.help) for argument in verb.arguments], _LEFT), ""]
-    options = [(_left(option), option.help) for option in (*verb.options, HELP)]
+    options = [(_name_column(option), option.help) for option in (*verb.options, HELP)]
     return "\n".join([*lines, "Options:", *_rows(options, _LEFT), ""])
 
 
@@ -64,7 +64,7 @@ def spelling(option: Option[Any]) -> str:
     return f"{', '.join(option.flags)} {option.value}".rstrip()
 
 
-def _left(option: Option[Any]) -> str:
+def _name_column(option: Option[Any]) -> str:
     return spelling(option) if option.flags[0].count("-") == 1 else f"    {spelling(option)}"
 
 

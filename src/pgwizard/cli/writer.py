@@ -17,7 +17,7 @@ from pgwizard.errors import OutputError, PgwizardError
 
 
 def use_utf8() -> None:
-    """Standard output and standard error are UTF-8 from now on, whatever the locale says."""
+    """Make standard output and standard error UTF-8, whatever the locale is."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
@@ -37,19 +37,19 @@ class Writer:
     # ---- standard output -------------------------------------------------------------------------------------------
 
     def put(self, text: str) -> None:
-        """A whole text, as it is. Raises OutputError and BrokenPipeError."""
-        with _written():
+        """Write a text unchanged. Raises OutputError and BrokenPipeError."""
+        with _guard_output():
             sys.stdout.write(text)
             sys.stdout.flush()
 
     def line(self, text: str | None, record: JsonLine) -> None:
-        """Data for people, or its line of JSON. None: nothing for people."""
+        """A line of text, or its line of JSON. text None: no line in text mode."""
         if self._json:
             self.put(line_of(record))
         elif text is not None and self._console is not None:
             from rich.text import Text
 
-            with _written():
+            with _guard_output():
                 self._console.print(Text(text))
         elif text is not None:
             self.put(f"{text}\n")
@@ -65,7 +65,7 @@ class Writer:
             if kind != "began":
                 self.put(f"{line}\n")
         else:
-            with _written():
+            with _guard_output():
                 self._draw(line, text, kind)
 
     # ---- standard error --------------------------------------------------------------------------------------------
@@ -78,11 +78,10 @@ class Writer:
             sys.stderr.write(line_of(record) if self._json else f"{text}\n")
             sys.stderr.flush()
         except OSError:
-            sys.stderr = None  # so that the interpreter does not fail on it at its end
+            sys.stderr = None  # or the interpreter would fail on it at exit
 
     def error(self, error: PgwizardError) -> None:
-        """Why the run failed."""
-        from pgwizard.release.report import error_lines  # what an error needs is loaded where there is one
+        from pgwizard.release.report import error_lines  # imported late: only an error needs it
 
         self.close()
         lines = error_lines(error)
@@ -113,7 +112,7 @@ class Writer:
         if kind in ("done", "failed"):
             self.close()
         shown = Text(line)
-        if kind == "log":  # pgBackRest's lines are long; what matters comes first
+        if kind == "log":  # pgBackRest's lines are long, and begin with what matters
             shown.truncate(self._console.width, overflow="ellipsis")
         self._console.print(shown)
 
@@ -125,8 +124,8 @@ class Writer:
 
 
 @contextlib.contextmanager
-def _written() -> Iterator[None]:
-    """Where standard output fails, it is given up, so that the interpreter does not fail on it again at its end."""
+def _guard_output() -> Iterator[None]:
+    """A standard output that fails is closed, or the interpreter would fail on it again at exit."""
     if sys.stdout is None:
         raise OutputError("standard output is closed")
     try:

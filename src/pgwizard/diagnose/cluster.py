@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pgwizard.diagnose.row import Rank, row
 
-_PULL = r"/v2/[^\"\n]{0,300}\": "  # a registry's API: what is asked of the API server fails alike
+_PULL = r"/v2/[^\"\n]{0,300}\": "  # of a registry: requests to the API server fail with the same text
 
 _JOB_POD = r"Error creating: pods \"[^\"\n]{1,253}\" is forbidden: "  # as the controller of Jobs reports it
 
@@ -64,7 +64,7 @@ IMAGES = (
         "image-pull",
         r"ErrImagePull|ImagePullBackOff|Back-off pulling image",
         "The node cannot pull the image.",
-        "kubectl describe pod shows the registry's answer; check the image's name and images.pullSecrets.",
+        "kubectl -n NAMESPACE describe pod shows the registry's answer; check the image's name and images.pullSecrets.",
         "images.postgresql",
         rank=Rank.BROAD,
     ),
@@ -194,38 +194,38 @@ RESOURCES = (
     ),
     row(
         "job-quota",
-        rf"{_JOB_POD}exceeded quota: (?P<quota>[^,\n]{{1,253}}), requested: (?P<asked>[^\n]{{1,300}}?)(?:, used|\n|$)",
-        "The namespace's quota {quota} has no room for the backup Jobs: {asked}.",
+        rf"{_JOB_POD}exceeded quota: (?P<quota>[^,\n]{{1,253}}), requested: (?P<amount>[^\n]{{1,300}}?)(?:, used|\n|$)",
+        "The namespace's quota {quota} has no room for the backup Jobs: {amount}.",
         "Lower jobs.cpuRequest, jobs.cpuLimit, jobs.memoryRequest or jobs.memoryLimit, or have the quota raised.",
         "jobs.cpuLimit",
     ),
     row(
         "quota-memory-request",
-        r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: (?P<asked>(?:requests\.)?memory=[^,\n]{1,30})"
+        r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: (?P<amount>(?:requests\.)?memory=[^,\n]{1,30})"
         r"(?=, used|\n|$)",
-        "The namespace's quota {quota} has no room for {asked}.",
+        "The namespace's quota {quota} has no room for {amount}.",
         "Lower resources.memoryRequest, or have the quota raised.",
         "resources.memoryRequest",
     ),
     row(
         "quota-cpu-request",
-        r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: (?P<asked>(?:requests\.)?cpu=[^,\n]{1,30})"
+        r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: (?P<amount>(?:requests\.)?cpu=[^,\n]{1,30})"
         r"(?=, used|\n|$)",
-        "The namespace's quota {quota} has no room for {asked}.",
+        "The namespace's quota {quota} has no room for {amount}.",
         "Lower resources.cpuRequest, or have the quota raised.",
         "resources.cpuRequest",
     ),
     row(
         "quota-exceeded",
-        r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: (?P<asked>[^\n]{1,300}?)(?:, used|\n|$)",
-        "The namespace's quota {quota} has no room for {asked}.",
+        r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: (?P<amount>[^\n]{1,300}?)(?:, used|\n|$)",
+        "The namespace's quota {quota} has no room for {amount}.",
         "Lower tuning.memory, tuning.cpu or the requests of resources, or have the quota raised.",
         "tuning.memory",
     ),
     row(
         "quota-needs-values",
-        r"failed quota: (?P<quota>[^:\n]{1,253}): must specify (?P<asked>[^\n]{1,120})",
-        "The namespace's quota {quota} wants every container to state {asked}.",
+        r"failed quota: (?P<quota>[^:\n]{1,253}): must specify (?P<amount>[^\n]{1,120})",
+        "The namespace's quota {quota} wants every container to state {amount}.",
         "Have a LimitRange give defaults to containers that state none.",
     ),
     row(
@@ -350,14 +350,14 @@ RESOURCES = (
         "unschedulable",
         r"nodes are available:|Unschedulable",
         "No node can run the pod.",
-        "kubectl describe pod shows the scheduler's reasons.",
+        "kubectl -n NAMESPACE describe pod shows the scheduler's reasons.",
         rank=Rank.SYMPTOM,
     ),
     row(
         "crash-loop",
         r"CrashLoopBackOff|Back-off restarting failed container",
         "The container ends soon after each start.",
-        "kubectl logs --previous shows its last lines.",
+        "kubectl -n NAMESPACE logs POD --previous shows its last lines.",
         rank=Rank.SYMPTOM,
     ),
     row(

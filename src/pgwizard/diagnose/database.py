@@ -205,7 +205,7 @@ POSTGRESQL = (
         "killed",
         r"[Ee]xit ?[Cc]ode\"?:? ?137\b",
         "The container was killed: it went beyond its memory limit, or did not stop in time.",
-        "Raise tuning.memory if it happens under load; kubectl describe pod shows the reason.",
+        "Raise tuning.memory if it happens under load; kubectl -n NAMESPACE describe pod shows the reason.",
         "tuning.memory",
         rank=Rank.BROAD,
     ),

@@ -22,17 +22,17 @@ from pgwizard.diagnose.store import NETWORK, PGBACKREST, REPOSITORY, S3, TLS
 from pgwizard.errors import Finding
 
 MAX_CHARACTERS = 1_000_000
-"""Of a longer text only the end is read: that is where a log has the reason for its end."""
+"""Only the end of a longer text is read: a log ends with the reason."""
 
 
 def diagnose(text: str) -> Diagnosis | None:
-    """The fault that explains the text best; None where no row knows it."""
+    """The fault that explains the text best; None if no row matches."""
     found = diagnoses(text)
     return found[0] if found else None
 
 
 def diagnoses(text: str) -> tuple[Diagnosis, ...]:
-    """Every fault that the text shows, the best explanation first; each kind once, at its latest line."""
+    """Every fault in the text, the best explanation first; each kind once, at its latest line."""
     text = _readable(text)
     found = [(row, match) for row in ROWS if (match := latest(row.pattern, text)) is not None]
     found.sort(key=lambda pair: (pair[0].rank, -line_start(text, pair[1])))  # stable: the table's order decides a tie

@@ -31,7 +31,7 @@ class Entry:
         return link(self.key) if self.key else ""
 
     def holds(self, words: str) -> bool:
-        """Whether it holds each of these words, in any case. A word with ``#`` must be the whole link."""
+        """Whether it contains each of these words, in any case. A word with ``#`` must be the whole link."""
         text = " ".join((self.link, self.text, self.cause, self.answer, self.fix)).lower()
         return all(word in text if "#" not in word else word == self.link for word in words.lower().split())
 
@@ -60,7 +60,7 @@ def read(page: str) -> tuple[Entry, ...]:
 
 @cache
 def entries() -> tuple[Entry, ...]:
-    """Those of the page that is shipped; in a checkout, of the one in its docs."""
+    """The entries of the page in the package; in a checkout, of the one in docs/."""
     packaged = Path(__file__).parents[1] / "docs" / "errors.md"
     page = packaged if packaged.is_file() else Path(__file__).parents[3] / "docs" / "errors.md"
     return read(page.read_text(encoding="utf-8"))

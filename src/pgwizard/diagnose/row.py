@@ -23,11 +23,11 @@ class Diagnosis(Finding):
 
 
 class Rank(IntEnum):
-    """How much a row knows."""
+    """How specific a row is."""
 
     CAUSE = 0
     BROAD = 1
-    """The fault is known, its cause is one of several."""
+    """The fault is known, but has several possible causes."""
     SYMPTOM = 2
     """Something else failed before."""
     REMARK = 3
@@ -64,14 +64,14 @@ def line_start(text: str, match: re.Match[str]) -> int:
 
 def _line(text: str, match: re.Match[str]) -> str:
     start = line_start(text, match)
-    if match.start() - start > 150:  # what gave it away must be seen
+    if match.start() - start > 150:  # the matched text must be visible
         start = match.start()
     end = text.find("\n", match.end())
     return plain(text[start : min(end if end >= 0 else len(text), start + 1000)])
 
 
 def _exit_code(text: str, match: re.Match[str]) -> int | None:
-    """The first code from the line on: the program's last words; else the last one before it."""
+    """The first exit code at or after the line, else the last one before it."""
     after = _CODE.search(text, line_start(text, match))
     code = after or latest(_CODE, text[: match.start()])
     return int(code[1] or code[2]) if code else None

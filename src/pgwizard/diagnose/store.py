@@ -120,7 +120,7 @@ NETWORK = (
         r"unable to get address for '(?P<bucket>[a-z0-9][a-z0-9-]{1,61}(?<!-\d)(?<!-\d\d))\."
         r"(?P<host>[a-z0-9-]{1,63}\.[a-z0-9-]{1,63}\.svc[^'\n]{0,200})'",
         "pgBackRest put the bucket into the host name, {bucket}.{host}, and no such name exists.",
-        "Set repository.uriStyle to path: {host} is then asked for /{bucket}.",
+        "Set repository.uriStyle to path: requests then go to {host}/{bucket}.",
         "repository.uriStyle",
     ),
     row(

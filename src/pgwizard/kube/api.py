@@ -263,8 +263,13 @@ STORAGE_CLASS = Resource("storage.k8s.io/v1", "StorageClass")
 DEFAULT_STORAGE_CLASS = "storageclass.kubernetes.io/is-default-class"
 """Annotation of the class that a claim without one gets."""
 ROLE = Resource("rbac.authorization.k8s.io/v1", "Role")
+LIMIT_RANGE = Resource("v1", "LimitRange")
+RESOURCE_QUOTA = Resource("v1", "ResourceQuota")
+PRIORITY_CLASS = Resource("scheduling.k8s.io/v1", "PriorityClass")
 LEASE = Resource("coordination.k8s.io/v1", "Lease")
 
+FIELD_MANAGER = "pgwizard"
+"""The field manager of every write."""
 
 T = TypeVar("T")
 SIDE_BY_SIDE = 8

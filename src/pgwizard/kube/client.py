@@ -18,6 +18,7 @@ import aiohttp
 from pgwizard.errors import ApiError, ClusterError, Gone, NotFound, ServerFailure, Unreachable
 from pgwizard.kube import credentials, kubeconfig, streams
 from pgwizard.kube.api import (
+    FIELD_MANAGER,
     POD,
     Access,
     ByteStream,
@@ -34,8 +35,7 @@ from pgwizard.kube.http import Call, Http, Patience, Response, api_error
 from pgwizard.text import plain
 
 T = TypeVar("T")
-MANAGER = "pgwizard"
-WATCH_SECONDS = 290  # below the five minutes after which load balancers like to cut
+WATCH_SECONDS = 290  # less than the five minutes after which many load balancers cut a connection
 WATCH_LINE_BYTES = 1 << 26
 LOG_LINE_BYTES = 1 << 16
 SIDE_BY_SIDE = 8
@@ -49,7 +49,7 @@ async def connect(
     kubeconfig_file: str | None = None,
     namespace: str | None = None,
     *,
-    manager: str = MANAGER,
+    manager: str = FIELD_MANAGER,
     patience: Patience | None = None,
     show: Callable[[str], object] = lambda _: None,
 ) -> KubeCluster:
@@ -65,9 +65,9 @@ async def connect(
 
 
 class KubeCluster:
-    """See ``kubeapi.Cluster``."""
+    """The real cluster; see ``api.Cluster``."""
 
-    def __init__(self, http: Http, manager: str = MANAGER) -> None:
+    def __init__(self, http: Http, manager: str = FIELD_MANAGER) -> None:
         self._http = http
         self._manager = manager
 
@@ -78,7 +78,6 @@ class KubeCluster:
         await self.close()
 
     async def close(self) -> None:
-        """Close every connection."""
         await self._http.close()
 
     @property
@@ -88,27 +87,24 @@ class KubeCluster:
 
     @property
     def namespace(self) -> str:
-        """The context's namespace, or ``default``."""
         return self._http.target.namespace
 
     @property
     def commands(self) -> Commands:
-        """With the context and the kubeconfig that were named."""
+        """Commands with the context and the kubeconfig of this connection."""
         return self._http.target.commands
 
     async def version(self) -> str:
-        """The server's gitVersion, fit to be shown."""
+        """The server's gitVersion, in printable text."""
         answer = await self._http.call(Call("GET", "/version", "ask for the server's version", tries=3))
         return plain(str(answer.body.get("gitVersion", "")), 60)
 
     # -- objects ------------------------------------------------------------------------------------------------------
 
     async def get(self, ref: Ref) -> Object:
-        """Raises NotFound."""
         return (await self._http.call(_on(ref, "GET", "get"))).body
 
     async def apply(self, obj: Object, *, dry_run: bool = False, force: bool = False) -> WriteResult:
-        """Server-side apply, strict validation."""
         params = [*self._write(dry_run=dry_run), ("force", str(force).lower())]
         call = _on(
             Ref.of(obj), "PATCH", "apply", params, obj, content_type="application/apply-patch+yaml", verb="patch"
@@ -116,7 +112,7 @@ class KubeCluster:
         return _write_result(await self._http.call(call))
 
     async def create(self, obj: Object, *, dry_run: bool = False) -> WriteResult:
-        """Raises AlreadyExists, unless what is there is what was sent by a request whose answer was lost."""
+        """Raises AlreadyExists, unless the object was created by a request whose answer was lost."""
         ref = Ref.of(obj)
         call = Call(
             "POST",
@@ -129,7 +125,6 @@ class KubeCluster:
         return _write_result(await self._http.call(call, None if dry_run else lambda: self._find_written(ref, obj)))
 
     async def patch(self, ref: Ref, patch: Object, *, dry_run: bool = False) -> WriteResult:
-        """JSON merge patch."""
         params = self._write(dry_run=dry_run)
         return _write_result(
             await self._http.call(
@@ -138,7 +133,6 @@ class KubeCluster:
         )
 
     async def replace(self, obj: Object) -> WriteResult:
-        """PUT."""
         ref = Ref.of(obj)
         call = _on(ref, "PUT", "replace", self._write(dry_run=False), obj, verb="update")
         return _write_result(await self._http.call(call, lambda: self._find_written(ref, obj)))
@@ -150,7 +144,6 @@ class KubeCluster:
         uid: str | None = None,
         propagation: Literal["Background", "Foreground", "Orphan"] = "Background",
     ) -> None:
-        """An absent object is not an error."""
         options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
         if uid is not None:
             options["preconditions"] = {"uid": uid}
@@ -162,7 +155,7 @@ class KubeCluster:
         return [*params, ("dryRun", "All")] if dry_run else params
 
     async def _find_written(self, ref: Ref, sent: Object) -> Response | None:
-        """The object, where a write was done although its answer was lost: all that was sent is there."""
+        """The live object if it contains everything that was sent: the write was done although its answer was lost."""
         try:
             live = await self.get(ref)
         except NotFound:
@@ -186,7 +179,6 @@ class KubeCluster:
         metadata_only: bool = False,
         limit: int | None = 500,
     ) -> AsyncGenerator[ListPage, None]:
-        """A list in chunks."""
         token = ""
         while True:
             params = [*_selectors(labels, fields), *([("limit", str(limit))] if limit else [])]
@@ -289,7 +281,7 @@ class KubeCluster:
                         raise _watch_error(call, obj, self.commands)
                     empty = False
                     yield kind, obj
-        # A server that hangs up at once, again and again, is not to be asked without a pause.
+        # A server that hangs up at once again and again must not be called without a pause.
         if empty and self._http.patience.clock() - begin < 1:
             raise Unreachable(f"cannot {call.purpose}: {self.server}: the server ends the watch at once")
 
@@ -352,7 +344,6 @@ class KubeCluster:
 
     @contextlib.asynccontextmanager
     async def port_forward(self, namespace: str, pod: str, port: int) -> AsyncIterator[ByteStream]:
-        """A connection to a pod's port."""
         call = Call(
             "GET",
             POD.path(namespace, pod, "portforward"),
@@ -366,7 +357,7 @@ class KubeCluster:
     # -- permissions --------------------------------------------------------------------------------------------------
 
     async def check_access(self, accesses: Sequence[Access]) -> dict[Access, bool]:
-        """What a namespace's rules grant is known by one review; a SelfSubjectAccessReview for each of the others."""
+        """One rules review of the namespace answers most accesses, a SelfSubjectAccessReview each of the others."""
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
 
         async def ask(access: Access) -> bool:
@@ -383,7 +374,7 @@ class KubeCluster:
         return {**allowed, **dict(zip(open_, await _all([ask(access) for access in open_]), strict=True))}
 
     async def _rules(self, namespace: str) -> list[Object]:
-        """What this user may do there, as far as the server lists it; it need not list all, nor let itself be asked."""
+        """What this user may do there, as far as the server lists it: the list may be incomplete, or denied."""
         review: Object = {"apiVersion": _RULES.api_version, "kind": _RULES.kind, "spec": {"namespace": namespace}}
         try:
             answer = await self._http.call(Call("POST", _RULES.path(), "ask for permissions", body=review))
@@ -468,7 +459,7 @@ def _write_result(answer: Response) -> WriteResult:
 
 
 def _holds(live: Any, sent: Any) -> bool:
-    """Whether all of ``sent`` is in ``live``, which the server may have filled up with defaults."""
+    """Whether ``live``, to which the server may have added defaults, contains all of ``sent``."""
     if isinstance(sent, Mapping):
         return isinstance(live, Mapping) and all(_holds(live.get(key), value) for key, value in sent.items())
     if isinstance(sent, list):
@@ -477,9 +468,9 @@ def _holds(live: Any, sent: Any) -> bool:
 
 
 async def _all(questions: list[Coroutine[Any, Any, T]]) -> list[T]:
-    """Their results in order; the first error ends all of them, and none is left behind."""
+    """The results in order. The first error cancels the others; no task is left behind."""
     if len(questions) == 1:
-        return [await questions[0]]  # at once: a task would have its turn only after everybody else's
+        return [await questions[0]]  # without a task, which would wait for every other task first
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(question) for question in questions]
@@ -496,7 +487,7 @@ def _key(obj: Object) -> tuple[str, str]:
 
 
 def _difference(known: dict[tuple[str, str], Object], items: list[Object]) -> list[WatchEvent]:
-    """What a new list changes in what is known, which it updates."""
+    """The changes between the known objects and a new list. Updates the known objects."""
     present = {_key(item) for item in items}
     events = [WatchEvent("DELETED", known.pop(key)) for key in [key for key in known if key not in present]]
     for item in items:

@@ -1,4 +1,4 @@
-"""Command lines for a person to paste into a shell: they reach the same cluster as the program does. Pure."""
+"""Command lines to paste into a shell, for the cluster that the program is connected to. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pgwizard.text import visible
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """context, kubeconfig: as they were named to connect with; None where they were not."""
+    """context, kubeconfig: as named for the connection; None for the default."""
 
     context: str | None = None
     kubeconfig: str | None = None
@@ -32,7 +32,7 @@ class Commands:
 
 
 def _quote(word: str) -> str:
-    """For a shell; of ``name=value`` only the value, which reads better."""
+    """Quoted for a shell; of ``name=value`` only the value, for readability."""
     name, equals, value = word.partition("=")
     return f"{name}={shlex.quote(value)}" if equals and shlex.quote(name) == name else shlex.quote(word)
 
@@ -42,4 +42,4 @@ def _place(namespace: str | None) -> list[str]:
 
 
 CURRENT_CONTEXT = Commands()
-"""They reach the cluster of the kubeconfig's current context."""
+"""Commands for the kubeconfig's current context."""

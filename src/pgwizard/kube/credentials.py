@@ -36,9 +36,9 @@ PLUGIN_SECONDS = 600.0
 """A person needs minutes to log in with a device code."""
 _ANSWER_BYTES = 1 << 20
 _TOKEN_LEEWAY_SECONDS = 60
-"""So long after its end API servers still take a token."""
+"""How long API servers still accept a token after its expiry."""
 _RENEWED_EARLY_SECONDS = 300.0
-"""So long before a token ends ``kubernetes`` renews it."""
+"""How long before the expiry ``kubernetes`` renews a token."""
 TOKEN_FILE_SECONDS = 60.0
 """Kubelets rotate token files in place; client-go rereads them every minute."""
 
@@ -54,7 +54,7 @@ class Credentials:
 
 
 class Login:
-    """The credentials of a target, read when first asked for, kept while fresh, and read again when refused.
+    """The credentials of a target, read when first needed, kept while fresh, and read again when refused.
 
     show: called with each line that a credentials plug-in writes to stderr, fit for a terminal, as it comes.
     """
@@ -69,14 +69,14 @@ class Login:
         self._credentials: Credentials | None = None
 
     async def current(self) -> Credentials:
-        """Credentials that are fresh. Raises KubeconfigError; never returns none where the kubeconfig names some."""
+        """Fresh credentials. Raises KubeconfigError; never returns empty ones if the kubeconfig names some."""
         async with self._lock:
             if self._credentials is None or self._now() >= self._credentials.fresh_until:
                 self._credentials = await self._fetch()
             return self._credentials
 
     def reject(self, credentials: Credentials) -> bool:
-        """The server answered 401 to these. True if asking again may give others."""
+        """The server answered 401 to these. Returns True if a new try may get others."""
         if self._credentials is credentials and credentials.renewable:
             self._credentials = None
         return credentials.renewable
@@ -85,8 +85,8 @@ class Login:
         user, url = self._target.user, self._target.url
         values = user.values
         if not url.startswith("https://"):
-            await asyncio.to_thread(_tls, self._target, None)  # files that are absent are refused, as by kubectl
-            # Whoever listens on the way would have them; kubectl sends none either.
+            await asyncio.to_thread(_tls, self._target, None)  # missing files are refused, as by kubectl
+            # Anyone on the network could read them; kubectl sends none either.
             headers = (*_authorization(_basic(self._target.login)), *_impersonation(values))
             return Credentials(_sendable(headers, user.name), None, float("inf"), renewable=False)
         authorization, fresh_until, renewable = "", float("inf"), bool(values.get("client-certificate"))
@@ -116,7 +116,7 @@ class Login:
                 f"user {plain(user.name)!r} in the kubeconfig {plain(self._target.files)} has no credentials",
                 hint="Log in, so that it gets a token, a client certificate or a credentials plug-in.",
             )
-        else:  # an API server that refuses a certificate still takes the token beside it
+        else:  # an API server that refuses the certificate still accepts the token
             ends = _require_current_certificate(
                 user.name, _certificate_place(self._target, pair), certificate, self._now()
             )
@@ -156,7 +156,7 @@ def _authorization(value: str) -> list[tuple[str, str]]:
 
 
 def _sendable(headers: tuple[tuple[str, str], ...], user: str) -> tuple[tuple[str, str], ...]:
-    """The same headers. Raises KubeconfigError where a value could be taken for another header."""
+    """The headers unchanged. Raises KubeconfigError if a value could be read as another header."""
     for _, value in headers:
         if any((character < " " and character != "\t") or character == "\x7f" for character in value):
             raise KubeconfigError(f"the credentials of {plain(user)!r} hold characters that cannot be sent")
@@ -194,7 +194,7 @@ def _require_current_token(whose: str, authorization: str, now: float) -> None:
 
 
 def _claims(token: str) -> Mapping[str, Any]:
-    """What a JWT says of itself; nothing for another token."""
+    """The claims of a JWT; empty for any other token."""
     parts = token.split(".")
     with contextlib.suppress(ValueError, RecursionError):
         claims = json.loads(base64.urlsafe_b64decode(f"{parts[1]}===")) if len(parts) == 3 else {}
@@ -289,7 +289,7 @@ def _validity(certificate: bytes) -> tuple[datetime, datetime] | None:
     from cryptography import x509
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that library's opinion of odd ones is for nobody to see
+        warnings.simplefilter("ignore")  # the library's warnings about unusual certificates are not for users
         try:
             read = x509.load_pem_x509_certificates(certificate)[0]
             return read.not_valid_before_utc, read.not_valid_after_utc
@@ -383,7 +383,7 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any], show: Callable[
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=stdout_end,
                 stderr=stderr_end,
-                start_new_session=True,  # neither can it open /dev/tty
+                start_new_session=True,  # nor can it open /dev/tty
             )
         except (OSError, ValueError) as error:
             hint = plain(plugin.get("installHint") or "", 600)
@@ -402,7 +402,7 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any], show: Callable[
         )
     try:
         if output.lstrip().startswith(b"{"):
-            json.loads(output)  # as YAML, what comes after an object would be overlooked
+            json.loads(output)  # YAML would ignore anything after the object
         answer: Mapping[str, Any] = typed_yaml.read(output, _CREDENTIAL)
     except typed_yaml.WrongType as error:
         raise KubeconfigError(
@@ -455,7 +455,7 @@ async def _outcome(
     command: str,
     show: Callable[[str], object],
 ) -> tuple[bytes, list[str]]:
-    """What it printed, and the last lines of its stderr. No wait for a pipe is longer than the plug-in runs."""
+    """What the plug-in printed, and the last lines of its stderr. Waits for a pipe only while the plug-in runs."""
     content, words = bytearray(), deque[str](maxlen=20)
 
     def follow(line: str) -> None:
@@ -509,11 +509,11 @@ async def _read_answer(stream: asyncio.StreamReader, content: bytearray, command
 
 
 SILENCE_SECONDS = 10.0
-"""After this it is named, so that nobody waits without knowing for what."""
+"""After this long a silent plug-in is named, so that users know what they wait for."""
 REST_SECONDS = 5.0
 """So long after its end what it wrote may take to be read, where another program holds the pipe open."""
 _PAUSE_SECONDS = 0.3
-"""A line without an end, such as a prompt, is shown after this."""
+"""A line without an end, such as a prompt, is shown after this long."""
 _SECRETS = re.compile(
     r"""
     (?P<before> "(?:\w*token|clientKeyData)" \s* : \s* ") [^"]*

@@ -17,7 +17,7 @@ from pgwizard.text import plain
 Status = Literal["ready", "progressing", "failed"]
 
 SCALED_TO_0 = "ScaledToZero"
-"""The reason of a StatefulSet that is to have no pod; a word of our own."""
+"""Our own reason for a StatefulSet that is scaled to 0."""
 
 STUCK = frozenset(
     {
@@ -32,7 +32,7 @@ STUCK = frozenset(
         "RunContainerError",
     }
 )
-"""Reasons out of which a container rarely comes by itself."""
+"""Reasons that a container rarely recovers from without help."""
 REFUSED = "FailedCreate"
 """The reason of an event about pods that a controller cannot create."""
 AWAITS_POD = "waiting for its pod"
@@ -74,7 +74,7 @@ def condition(obj: Object, kind: str) -> dict[str, Any]:
 def _statefulset(obj: Object) -> Health:
     status, spec = obj.get("status", {}), obj.get("spec", {})
     wanted = spec.get("replicas", 1)
-    if wanted == 0:  # nothing is missing, says the controller; but there is no database
+    if wanted == 0:  # ready for its controller, but there is no database
         return Health("failed", "scaled to 0", SCALED_TO_0)
     if status.get("observedGeneration", 0) < obj["metadata"].get("generation", 0):
         return Health("progressing", "the controller has not seen the change yet")
@@ -112,7 +112,7 @@ def _containers(obj: Object) -> Iterator[dict[str, Any]]:
 
 
 def _container(status: dict[str, Any]) -> Health | None:
-    """What one container has to say; None where it just runs or has ended well."""
+    """The health of one container; None if it runs or has succeeded."""
     name, state = plain(status.get("name", "")), status.get("state", {})
     ended = state.get("terminated") or status.get("lastState", {}).get("terminated") or {}
     end = plain(ended.get("reason", ""))

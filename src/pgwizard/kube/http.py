@@ -55,7 +55,7 @@ ERROR_BODY_BYTES = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Every bound on time, and the clock itself, so that tests need not wait."""
+    """Every timeout, and the clock, so that tests need not wait."""
 
     request_seconds: float = 35  # above the server's own limit for admission webhooks, 30
     connect_seconds: float = 10
@@ -131,12 +131,12 @@ class _TryError(Exception):
 
 
 class _Prompt(socket.socket):
-    """A connection that acknowledges what comes at once. A proxy on the way that keeps Nagle's algorithm (socat, many
+    """A connection that acknowledges data at once. A proxy on the way that keeps Nagle's algorithm (socat, many
     tunnels) holds the end of an answer back until then, and Linux lets it wait for 40 ms after a request of ours.
     """
 
     def send(self, data: Any, flags: int = 0, /) -> int:
-        """As a socket does."""
+        """Send data, and acknowledge at once what has arrived."""
         sent = super().send(data, flags)
         with contextlib.suppress(OSError, AttributeError):  # Linux alone has it, and forgets it with each request
             self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -169,16 +169,16 @@ class Http:
             connector=aiohttp.TCPConnector(limit=0, socket_factory=self._socket),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=patience.connect_seconds),
-            # Unzipping made lists slower, even on a slow machine with a fast network.
+            # Compression made lists slower, even on a slow machine with a fast network.
             headers={"User-Agent": f"pgwizard/{__version__}", "Accept-Encoding": "identity"},
             raise_for_status=_raise_status,
             middlewares=(_send_once,),
         )
 
     async def close(self) -> None:
-        """Close all connections, and be back only when they are closed."""
+        """Close all connections, and return once they are closed."""
         await self._session.close()
-        # TLS takes leave in the background, for up to 30 s, which the end of the event loop would cut off.
+        # TLS closes in the background for up to 30 s, which the end of the event loop would cut off.
         for _ in range(100):
             left = [connection for connection in self._sockets if connection.fileno() >= 0]
             if not left:
@@ -209,7 +209,7 @@ class Http:
 
     @contextlib.asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
-        """An answer that is read as it comes. Reading it is to be done within ``translated``."""
+        """An answer to read as it arrives, within ``translated``."""
         response = await self._persist(call, lambda credentials: self._open(call, credentials))
         try:
             yield response
@@ -218,7 +218,7 @@ class Http:
 
     @contextlib.asynccontextmanager
     async def websocket(self, call: Call, protocols: tuple[str, ...]) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """A WebSocket. Using it is to be done within ``translated``."""
+        """A WebSocket, to be used within ``translated``."""
         socket_ = await self._persist(call, lambda credentials: self._upgrade(call, protocols, credentials))
         try:
             yield socket_
@@ -227,7 +227,7 @@ class Http:
 
     @contextlib.contextmanager
     def translate_errors(self, call: Call) -> Iterator[None]:
-        """Exceptions of the transport become errors of ours."""
+        """Turns exceptions of the transport into errors of our own."""
         try:
             with self._one_try(call):
                 yield
@@ -316,7 +316,7 @@ class Http:
 
     def _url(self, call: Call) -> URL:
         segments = call.path.split("/")[1:]
-        # An empty name would turn the deletion of an object into that of all its kind.
+        # With an empty name, deleting an object would delete all of its kind.
         if any(segment in {"", ".", ".."} for segment in segments):
             raise PgwizardError(f"cannot {call.purpose}: {call.path!r} is not a path of an object")
         path = "/".join(quote(segment, safe=":") for segment in segments)
@@ -452,8 +452,8 @@ def _hint(kind: type[ApiError], call: Call, text: str, commands: Commands, *, co
 
 
 def _mask(text: str, call: Call) -> str:
-    """The server sometimes quotes what it does not like; a Secret's values are not to be quoted."""
-    if call.body is None or "/secrets" not in call.path:  # a patch carries no kind
+    """The server may quote what it refuses: values of Secrets are masked."""
+    if call.body is None or "/secrets" not in call.path:  # a patch has no kind
         return text
     for block in ("data", "stringData"):
         for value in (call.body.get(block) or {}).values():

@@ -17,14 +17,14 @@ from pgwizard.kube.health import MESSAGE_CHARACTERS, REFUSED, STUCK, Health, ass
 from pgwizard.text import plain
 
 GRACE_SECONDS = 20.0
-"""How long a container may be stuck before it is called failed: a registry or a Secret may be a moment late."""
+"""How long a container may be stuck before it counts as failed: a registry or a Secret may be late."""
 REFUSED_SECONDS = 5.0
-"""How long admission may refuse a pod before that is a failure: a quota may be freed by a pod that ends."""
+"""How long admission may refuse a pod before that is a failure: a pod that ends may free quota."""
 SILENT_SECONDS = 60.0
 """How long a webhook may not answer before that is a failure: its own pod may be restarting."""
 TAIL_LINES = 20
-CONTAINERS = frozenset({"init", "backup"})
-"""What the templates call the container of a Job; others in its pod were injected, by a mesh for example."""
+CONTAINERS = frozenset({"init", "backup", "restore"})
+"""What the templates, and a restore, call the container of a Job; others were injected, by a mesh for example."""
 
 ReportLine = Callable[[str], None]
 Explain = Callable[[str], Finding | None]
@@ -72,12 +72,12 @@ def refusal(event: Object) -> Refusal | None:
 
 
 def event_text(event: Object) -> str:
-    """What an event says."""
+    """The text of an event."""
     return f"{plain(event['reason'])}: {plain(event.get('message') or '', MESSAGE_CHARACTERS)}"
 
 
 def is_about(event: WatchEvent, names: set[str]) -> bool:
-    """Whether it is about the release's own objects."""
+    """Whether the event is about an object of the release."""
     if event.type == "SYNCED":
         return False
     if event.object.get("kind") != "Event":
@@ -132,18 +132,18 @@ def _own_state(pod: Object) -> dict[str, Any]:
 
 
 def exit_code(pod: Object) -> int | None:
-    """Of the container that does the work; None until it has ended."""
+    """The exit code of the container that does the work; None until it has ended."""
     code: int | None = _own_state(pod).get("terminated", {}).get("exitCode")
     return code
 
 
 def end_time(pod: Object) -> str:
-    """When that container ended, as Kubernetes writes it; empty until it has."""
+    """When that container ended, as Kubernetes writes it; empty before."""
     return str(_own_state(pod).get("terminated", {}).get("finishedAt") or "")
 
 
 async def has_succeeded(cluster: Cluster, job: Object) -> bool:
-    """Whether its work is done, although the Job's controller may be late or wait for an injected container."""
+    """Whether the backup is done; its Job may not be: its controller is late, or waits for an injected container."""
     if assess(job).status != "progressing":
         return assess(job).status == "ready"
     metadata = job["metadata"]
@@ -235,7 +235,7 @@ class _JobWatch:
             self.failed.add(pod["metadata"]["name"])
             self._report_once(self._retry_cause() or health.message)
         elif health.status == "failed" or (health.status == "progressing" and not self.lines):
-            self._report_once(health.message)  # once it speaks, its log says more
+            self._report_once(health.message)  # once it logs, its log says more
         if health.reason not in STUCK and not self.outlived:
             self.stuck_since = None
         elif self.stuck_since is None:
@@ -244,7 +244,7 @@ class _JobWatch:
 
     @property
     def fault(self) -> Finding | None:
-        """The cause, from the log and from what was seen last."""
+        """The cause, from the log and the last known state."""
         return self.explain("\n".join([self.last, *self.lines]))
 
     def failure(self, obj: Object) -> FirstBackupFailed:
@@ -258,7 +258,7 @@ class _JobWatch:
         )
 
     def check_stuck(self, now: float) -> None:
-        """Raises FirstBackupFailed where the Job's pod has not been able to start, or to end, for the grace."""
+        """Raises FirstBackupFailed if the Job's pod could not start or end within the grace period."""
         refusal = self.refusal
         if refusal is not None and not self.has_pod and now - self.refused_since >= refusal.grace_seconds:
             raise FirstBackupFailed(
@@ -309,16 +309,16 @@ class _JobWatch:
             self.report(text)
 
     def _read_line(self, line: str) -> None:
-        if " DETAIL: " in line:  # a line a file: they keep the stream busy, people need their sum
+        if " DETAIL: " in line:  # one line per file keeps the stream busy; people only need the total
             if share := re.search(r"([0-9]+)\.[0-9]+%\)", line):
-                self._report_once(f"{int(share[1]) // 10 * 10} % of the files are stored")
+                self._report_once(f"{int(share[1]) // 10 * 10} % of the files are done")
             return
         self.lines.append(line)
         del self.lines[:-400]
         self.log(line)
         if begun := re.search(r"INFO: ([a-z-]+) command begin", line):
             self._report_once(f"pgBackRest runs {begun[1]}")
-        if " ERROR: " in line and (fault := self.explain(line)):  # the Job tries again, for long
+        if " ERROR: " in line and (fault := self.explain(line)):  # the Job retries for a long time
             self._report_once(f"a try failed: {fault.cause}")
 
     def _retry_cause(self) -> str:
@@ -338,7 +338,7 @@ class _JobWatch:
                 async with aclosing(log) as lines:
                     async for line in lines:
                         self._read_line(plain(line))
-            if name in self.failed and (tried := self._retry_cause()):  # the last lines may come late
+            if name in self.failed and (tried := self._retry_cause()):  # the last lines may arrive late
                 self._report_once(tried)
 
         self.followers[name] = asyncio.create_task(read(), name=f"log of {name}")
@@ -360,7 +360,9 @@ async def wait_job(
     """
     namespace = job.namespace or ""
     live = await find_object(cluster, job)
-    since = _moment(live["metadata"].get("creationTimestamp")) if live else None  # a refusal may be older than the wait
+    since = (
+        _moment(live["metadata"].get("creationTimestamp")) if live else None
+    )  # a refusal may have begun before the wait
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
     seen = _JobWatch(cluster, job, report, log, explain)
@@ -398,7 +400,7 @@ async def wait_job(
 
 @contextlib.asynccontextmanager
 async def merge_watches(watches: list[Any]) -> AsyncIterator[asyncio.Queue[WatchEvent | BaseException]]:
-    """All events in one queue; an error of one watch ends up there too. Every watch is closed on the way out."""
+    """All events in one queue, errors of the watches too. Closes every watch on exit."""
     queue: asyncio.Queue[WatchEvent | BaseException] = asyncio.Queue()
 
     async def pump(watch: Any) -> None:
@@ -423,7 +425,9 @@ async def merge_watches(watches: list[Any]) -> AsyncIterator[asyncio.Queue[Watch
 async def next_event(events: asyncio.Queue[WatchEvent | BaseException], seconds: float) -> WatchEvent | None:
     """The next event, or None when none comes in time."""
     try:
-        async with asyncio.timeout(max(0.01, seconds)):  # wait_for loses a Ctrl+C that meets an event, before 3.12
+        async with asyncio.timeout(
+            max(0.01, seconds)
+        ):  # before Python 3.12, wait_for can lose a Ctrl+C that arrives with an event
             event = await events.get()
     except TimeoutError:
         return None

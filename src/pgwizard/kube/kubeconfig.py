@@ -126,7 +126,7 @@ class Target:
 
     @property
     def server_hostname(self) -> str | None:
-        """The name in SNI and in the certificate, where it is not the URL's host."""
+        """The name in SNI and in the certificate, if it differs from the URL's host."""
         return self.cluster.values.get("tls-server-name") or None
 
 
@@ -155,7 +155,7 @@ _Contents = list[tuple[Path, Mapping[str, Any]]]
 
 
 def _read_files(kubeconfig: str | None) -> tuple[_Contents, str]:
-    """The files that are there, in their order, and what was asked for, for messages."""
+    """The files that exist, in order, and what was requested, for messages."""
     files = kubeconfig or os.environ.get("KUBECONFIG") or _default_file()
     names = [kubeconfig] if kubeconfig else files.split(os.pathsep)
     contents = ((Path(name), _content(name)) for name in dict.fromkeys(names) if name)
@@ -289,7 +289,7 @@ def _address_of(cluster: Mapping[str, Any]) -> tuple[str, str]:
     if not usable or (bare and parts.path not in ("", "/")):
         return "", ""
     login, _, host = parts.netloc.rpartition("@")
-    path = parts.path + (f"#{parts.fragment}" if parts.fragment and len(parts.path) > 1 else "")  # so does client-go
+    path = parts.path + (f"#{parts.fragment}" if parts.fragment and len(parts.path) > 1 else "")  # as in client-go
     path = quote(posixpath.normpath(f"/{unquote(path).lstrip('/')}"), safe="/$&+,:;=@").rstrip("/")
     return f"{parts.scheme}://{host.rstrip(':')}{path}", unquote(login)
 
@@ -302,7 +302,7 @@ def _shown_server(cluster: Mapping[str, Any]) -> str:
 
 
 def _content(path: str) -> Mapping[str, Any] | None:
-    """One file, as client-go takes or refuses it; None where there is none."""
+    """One file, accepted or refused as by client-go; None if it does not exist."""
     file = plain(path)
     try:
         content: Mapping[str, Any] = typed_yaml.read(Path(path).read_bytes(), SHAPE)
@@ -344,7 +344,7 @@ _EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.
 
 
 def _contradiction(values: Mapping[str, Any]) -> str:
-    """Why client-go would not use a cluster or a user, since its settings contradict each other; empty for nothing."""
+    """Why client-go would refuse a cluster or a user with contradicting settings; empty if it would not."""
     has = {key for key, value in values.items() if value}
     has_certificate = has & {"client-certificate", "client-certificate-data"}
     for key in ("certificate-authority", "client-certificate", *(["client-key"] if has_certificate else [])):
@@ -370,7 +370,7 @@ def _contradiction(values: Mapping[str, Any]) -> str:
 
 
 def _provider_problem(provider: Mapping[str, Any]) -> str:
-    """Why client-go would not use an auth-provider; empty for nothing."""
+    """Why client-go would refuse an auth-provider; empty if it would not."""
     name = provider.get("name") or ""
     return (
         "" if name == "oidc" else f"has the auth-provider {plain(name, 60)!r}, which kubectl does not support any more"
@@ -378,7 +378,7 @@ def _provider_problem(provider: Mapping[str, Any]) -> str:
 
 
 def _exec_problem(plugin: Mapping[str, Any]) -> str:
-    """Why client-go would not run a credentials plug-in; empty for nothing."""
+    """Why client-go would refuse a credentials plug-in; empty if it would not."""
     if not plugin:
         return ""
     version, mode = plugin.get("apiVersion") or "", plugin.get("interactiveMode") or ""
@@ -410,7 +410,7 @@ def _is_in_pod() -> bool:
 
 
 def _pod_namespace() -> str:
-    """The namespace of the pod that this is run in; empty outside."""
+    """The namespace of the pod that pgwizard runs in; empty outside of a pod."""
     if not _is_in_pod():
         return ""
     if namespace := os.environ.get("POD_NAMESPACE"):
@@ -456,7 +456,7 @@ def decode(content: bytes, what: str) -> str:
 
 
 def _without_credentials(proxy: str) -> str:
-    """To be shown. proxy: the URL of one that is usable."""
+    """A URL to show, without credentials. proxy: the URL of a usable proxy."""
     parts = urlsplit(proxy)
     return plain(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl())
 

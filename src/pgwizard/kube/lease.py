@@ -1,4 +1,4 @@
-"""One writer a release: a Lease that is renewed while it is held, and taken over once its holder has died.
+"""One writer per release: a Lease that its owner renews, and that others may take once the owner has died.
 
 It never takes a Lease from a living holder: one that is renewed while it is being watched ends in ``Locked``. Clocks
 differ, so how old a Lease says that it is counts for nothing.
@@ -87,7 +87,7 @@ async def hold(
 
 
 async def _namespace_goes(cluster: Cluster, name: str) -> bool:
-    """Whether the namespace is being deleted, or is gone; False where that may not be read."""
+    """Whether the namespace is being deleted or gone; False if it may not be read."""
     try:
         live = await cluster.get(Ref(NAMESPACE, name))
     except ClusterError as error:
@@ -110,7 +110,7 @@ async def _keep_renewing(cluster: Cluster, ref: Ref, me: str, now: Clock, sleep:
                     continue
         except TimeoutError:
             raise Unreachable(f"it could not be renewed for {DURATION_SECONDS} s") from None
-        except ClusterError:  # the server may be back for the next try; nobody takes the Lease before its end
+        except ClusterError:  # the server may be back for the next try; no one takes the Lease before it expires
             if loop.time() + RENEW_SECONDS >= renewed + DURATION_SECONDS:
                 raise
             continue
@@ -121,7 +121,7 @@ async def _acquire(
     cluster: Cluster, ref: Ref, me: str, now: Clock, *, report: Callable[[str], None], sleep: Callable[[float], Any]
 ) -> None:
     seen: tuple[str, str] | None = None
-    for _ in range(4):  # free or stale at the second look at the latest, unless others race for it
+    for _ in range(4):  # free or stale at the second look, unless others race for it
         try:
             live = await cluster.get(ref)
         except NotFound:
@@ -183,7 +183,7 @@ def _lease(ref: Ref, holder: str, now: Clock) -> Object:
 
 
 async def _write(cluster: Cluster, live: Object, holder: str, now: Clock, *, required: str) -> None:
-    """Compare and swap. Raises Conflict where another run was faster."""
+    """Compare and swap. Raises Conflict if another run was faster."""
     if _holder(live)[0] != required:
         raise Conflict(f"the lock is held by {plain(_holder(live)[0]) or 'nobody'}", status=409, reason="Conflict")
     fresh = _lease(Ref.of(live), holder, now)

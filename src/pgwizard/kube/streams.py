@@ -41,7 +41,7 @@ async def run(http: Http, call: Call, stdin: bytes, timeout_seconds: float) -> E
                 output = await _outcome(http, call, socket)
             finally:
                 writer.cancel()
-                # What went wrong in writing (the command did not read on) is no error: its exit code counts.
+                # A failed write (the command stopped reading) is not an error: its exit code counts.
                 await asyncio.gather(writer, return_exceptions=True)
     except TimeoutError:
         raise DeadlineError(f"cannot {call.purpose}: it did not end within {timeout_seconds:g} s") from None
@@ -65,7 +65,6 @@ class _Port:
         self._begun: set[int] = set()
 
     async def read(self) -> bytes:
-        """The next bytes; empty at the end."""
         with self._http.translate_errors(self._call):
             while (frame := await _frame(self._socket)) is not None:
                 channel, data = frame
@@ -73,7 +72,7 @@ class _Port:
                 self._begun.add(channel)
                 if channel == PORT_ERROR and content:
                     text = content.decode(errors="replace")
-                    # What comes before is the runtime's ids, and would crowd out the reason.
+                    # The text before it is ids of the runtime, which would hide the reason.
                     _, words, reason = text.partition("failed to connect to ")
                     raise Unreachable(
                         f"cannot {self._call.purpose}: {plain(words + reason or text)}",
@@ -84,13 +83,12 @@ class _Port:
         return b""
 
     async def write(self, data: bytes) -> None:
-        """Send all of data."""
         try:
             with self._http.translate_errors(self._call):
                 for start in range(0, len(data), CHUNK_BYTES):
                     await self._socket.send_bytes(bytes([PORT_DATA]) + data[start : start + CHUNK_BYTES])
         except Unreachable:
-            # The kubelet says why and hangs up: its reason may be waiting to be read.
+            # The kubelet sends the reason and hangs up: it may still be unread.
             while await self.read():
                 pass
             raise
@@ -105,7 +103,7 @@ async def _outcome(http: Http, call: Call, socket: aiohttp.ClientWebSocketRespon
                 if channel in output:
                     output[channel] += data
                 if channel == STATUS:
-                    # It is the last word; a server that then does not hang up is not waited for.
+                    # This is the last message: do not wait for the server to hang up.
                     grace.reschedule(asyncio.get_running_loop().time() + GRACE_SECONDS)
                 if len(output[STDOUT]) + len(output[STDERR]) > OUTPUT_BYTES:
                     raise ClusterError(f"cannot {call.purpose}: it wrote more than {OUTPUT_BYTES >> 20} MiB")
@@ -126,12 +124,12 @@ async def _frame(socket: aiohttp.ClientWebSocketResponse) -> tuple[int, bytes] |
 
 
 async def _feed(socket: aiohttp.ClientWebSocketResponse, stdin: bytes) -> None:
-    """Runs beside the reading: a command that writes while it reads would block both ends otherwise."""
+    """Runs beside the reader: otherwise a command that writes while it reads would block both ends."""
     if not stdin:
         return
     for start in range(0, len(stdin), CHUNK_BYTES):
         await socket.send_bytes(bytes([STDIN]) + stdin[start : start + CHUNK_BYTES])
-        # Lets a hang-up be noticed: asyncio logs every write to a dead connection.
+        # Notice a hang-up first: asyncio logs every write to a dead connection.
         await asyncio.sleep(0)
     await socket.send_bytes(bytes([CLOSE, STDIN]))
 
@@ -150,7 +148,7 @@ def _exit_code(call: Call, status: bytes) -> int | None:
         for cause in (answer.get("details") or {}).get("causes") or []:
             if cause.get("reason") == "ExitCode" and str(cause.get("message")).isdecimal():
                 return int(cause["message"])
-    # Not begun at all. The runtime's chain of causes is long, and only its end says something.
+    # Never started. The runtime's chain of causes is long, and only its end is useful.
     text = str(answer.get("message") or "").rpartition("unable to start container process: ")[2]
     raise ApiError(
         f"cannot {call.purpose}: {plain(text)}",

@@ -35,7 +35,7 @@ _MOST_VALUES = 400_000
 
 
 class WrongType(Exception):
-    """A value that is not what its place wants. line: 1-based; found, wanted: in words, never the value itself."""
+    """A value of the wrong type. line: 1-based; found, wanted: types in words, never the value."""
 
     def __init__(self, line: int, place: str, found: str, wanted: str) -> None:
         super().__init__(place)
@@ -46,7 +46,7 @@ class WrongType(Exception):
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Leaves open what a plain scalar is; explicit tags stay."""
+    """Does not resolve plain scalars; keeps explicit tags."""
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
         if kind is yaml.ScalarNode:
@@ -166,7 +166,7 @@ def _number(text: str) -> int | float:
 
 
 def _kind(node: yaml.Node) -> str:
-    """What a value is, in words for a message; ``null`` for none."""
+    """The type of a value in words, for a message; ``null`` for none."""
     if isinstance(node, yaml.MappingNode):
         return "a mapping"
     if isinstance(node, yaml.SequenceNode):

@@ -55,13 +55,13 @@ class Drafts:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder or Path(os.devnull)  # below which nothing can be
+        self._folder = folder or Path(os.devnull)  # no folder can exist below it
         self._own = self._folder / f"draft-{secrets.token_hex(8)}.yaml"
         self._lock: int | None = None
         self._turn = threading.RLock()
 
     def find_abandoned(self) -> list[AbandonedDraft]:
-        """The drafts whose wizards have ended, the newest first; older ones than a handful are forgotten. Blocking."""
+        """The drafts of wizards that have ended, newest first; only the newest few are kept. Blocking."""
         found: list[AbandonedDraft] = []
         with contextlib.suppress(OSError):
             for path in sorted(self._folder.iterdir()):
@@ -75,7 +75,7 @@ class Drafts:
         return found[:_KEPT]
 
     def keep(self, raw: dict[str, Any]) -> bool:
-        """Write this wizard's draft whole or not at all, mode 0600. Blocking. False where it cannot be kept."""
+        """Write this wizard's draft whole or not at all, mode 0600. Blocking. Returns False if it cannot be written."""
         with self._turn:
             return self._keep(raw)
 
@@ -95,7 +95,7 @@ class Drafts:
         return True
 
     def drop(self, left: AbandonedDraft | None = None) -> None:
-        """Forget what another wizard left, or (None) this one's draft."""
+        """Delete a draft that another wizard left, or (None) this one's."""
         path = left.path if left else self._own
         with self._turn:
             for file in (path, _lock_of(path)):
@@ -105,7 +105,7 @@ class Drafts:
                 self.close()
 
     def close(self) -> None:
-        """This wizard has ended: what it keeps may be offered to the next."""
+        """Release the lock: the next wizard may offer this draft."""
         with self._turn:
             if self._lock is not None:
                 os.close(self._lock)
@@ -126,7 +126,7 @@ def _read(path: Path) -> AbandonedDraft | None:
 
 
 def _is_locked(lock: Path) -> bool:
-    """Whether a living wizard holds it. Where there is none, its wizard has ended."""
+    """Whether a running wizard has the draft locked."""
     try:
         handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
     except OSError:

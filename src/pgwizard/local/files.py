@@ -29,7 +29,7 @@ def read(path: Path, limit_bytes: int) -> bytes:
     Blocking. Raises ValueError, which names the file.
     """
     try:
-        mode = path.stat().st_mode  # before it is opened: that alone would wait for the other end of a pipe
+        mode = path.stat().st_mode  # before it is opened: opening a pipe waits for its other end
         for is_one, what in _OTHERS:
             if is_one(mode):
                 raise ValueError(f"{path}: cannot be read: it is {what}, and only a regular file is taken")

@@ -26,7 +26,7 @@ from pgwizard.tls import certificates
 from pgwizard.tls.certificates import Bundle, check_dates, read_bundle
 
 LIMIT_BYTES = 1024 * 1024
-"""No Secret holds more."""
+"""The limit of a Secret."""
 
 _ROLES: dict[type, tuple[str, str]] = {
     EnvCredentials: ("credentials", "credentials"),
@@ -106,7 +106,7 @@ def _from_file(name: str, folder: Path, question: str) -> Sensitive | Finding:
 
 
 def _clean(value: bytes, where: str, question: str) -> Sensitive | Finding:
-    """A blank or line break around a secret is never meant, and signs nothing that a server accepts."""
+    """Raises for a blank or a line break around a secret: it is never intended, and servers refuse what it signs."""
     if not value:
         return Finding(question, f"{where} is empty")
     if value != value.strip():

@@ -33,7 +33,7 @@ from pgwizard.text import span
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Errors stop; warnings are shown and left to the reader."""
+    """Errors stop a run; warnings are only shown."""
 
     errors: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
@@ -56,7 +56,7 @@ def check(answers: Answers, facts: Facts) -> Findings:
 
 
 def together(surveyed: Sequence[Finding], own: Sequence[Finding]) -> tuple[Finding, ...]:
-    """What the survey found and what the answers have by themselves; of one question, or a part of it, the former."""
+    """The findings of the survey and those of the answers; for the same question only the survey's."""
     known = [f"{finding.question}." for finding in surveyed]
     return (
         *surveyed,
@@ -69,7 +69,7 @@ def together(surveyed: Sequence[Finding], own: Sequence[Finding]) -> tuple[Findi
 _SMALLEST_VOLUME = 256 * 1024**2
 _SMALLEST_MEMORY = 128 * 1024**2
 _LARGEST_MEMORY = 16 * 1024**4
-"""From there on effective_cache_size leaves its range."""
+"""Above this, effective_cache_size would leave its range."""
 
 
 def _volume(answers: Answers, _: Facts) -> _Found:
@@ -192,11 +192,11 @@ def _overrides(answers: Answers, _: Facts) -> _Found:
 
 
 _SEGMENTS_KEPT = 2
-"""Of WAL, at least, whatever pg_settings says: a server with less does not start."""
+"""The least amount of WAL, despite pg_settings: a server with less does not start."""
 
 
 def _refusal(name: str, value: str, answers: Answers) -> str | None:
-    """Why PostgreSQL would not start with this value; None where it would, as far as that can be known."""
+    """Why PostgreSQL would not start with this value; None if it would, as far as is known."""
     version = answers.images.postgresql_version
     if message := settings.find_unknown(name, version):
         return message
@@ -217,7 +217,7 @@ def _refusal(name: str, value: str, answers: Answers) -> str | None:
 
 
 def _conflict(name: str, value: str, read: settings.Value, answers: Answers) -> str | None:
-    """Why the value does not go with other answers."""
+    """Why the value contradicts other answers."""
     version = answers.images.postgresql_version
     size = settings.size_bytes(name, {name: value}, version)
     if name in ("min_wal_size", "max_wal_size") and size is not None and size < _SEGMENTS_KEPT * SEGMENT_BYTES:
@@ -243,7 +243,7 @@ _ENDS_THE_SERVER = {
     ("ignore_system_indexes", "True"): "is for manual repair; set it in a session",
     ("zero_damaged_pages", "True"): "destroys damaged pages permanently; set it in a session",
 }
-"""Values, as they are read, that end the server or its archive, or that destroy data."""
+"""Values that stop the server or its archiving, or that destroy data."""
 _UNWISE = {
     ("fsync", "False"): "off can destroy the database at a power failure",
     ("full_page_writes", "False"): "off can destroy the database at a power failure",
@@ -275,7 +275,7 @@ _SHORTEST = {
     "tcp_user_timeout": 1000,
     "authentication_timeout": 5,
 }
-"""In the unit of the parameter. Shorter ones end pgBackRest's sessions too; who writes 5 often means seconds."""
+"""In the unit of the parameter. Shorter ones end pgBackRest's sessions too; 5 is often meant as seconds."""
 
 
 def _library_names(value: str) -> list[str]:
@@ -348,11 +348,11 @@ def _own_secrets(answers: Answers, _: Facts) -> _Found:
 
 
 STORE_ADMINISTRATORS = frozenset({"rootUser", "root-user", "MINIO_ROOT_USER"})
-"""Keys and variables by whose names an S3 store's own administrator is known."""
+"""Keys and variables that hold the credentials of an S3 store's administrator."""
 
 
 def _administrator(answers: Answers, _: Facts) -> _Found:
-    """Whoever gets into the database's pod gets these keys too."""
+    """Warn of administrator keys: anyone with access to the database's pod can read them."""
     credentials = answers.repository.credentials
     if not answers.repository.enabled:
         return
@@ -378,7 +378,7 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
         return
     server, question = s3_server(answers), host_question(answers)
     version = pgbackrest.version(answers.images.pgbackrest_version)
-    if version < pgbackrest.HTTP_SINCE:  # it reads the endpoint too, whatever option replaces its host
+    if version < pgbackrest.HTTP_SINCE:  # pgBackRest reads the endpoint too, even if an option replaces its host
         schemes = {"repository.endpoint": repository.s3_endpoint.scheme, question: server.scheme}
         for path in (path for path, scheme in schemes.items() if scheme == "http"):
             yield _too_old(path, "http://", pgbackrest.HTTP_SINCE, answers)
@@ -480,7 +480,7 @@ def _frequency(name: str, schedule: cron.CronSchedule) -> _Found:
 
 
 _RARE_SECONDS = 4 * 3600
-"""A schedule that runs more often is not warned of: the run before or after a lost one does as well."""
+"""No warning for a schedule that runs more often: the run before or after a lost one is as good."""
 
 
 def _clock_changes(schedule: cron.CronSchedule, zone: tzinfo, zone_name: str) -> str:
@@ -509,7 +509,7 @@ def _retention(answers: Answers, _: Facts) -> _Found:
     try:
         full = cron.CronSchedule(answers.schedule.full)
     except ValueError:
-        return  # reported where it arises
+        return  # reported elsewhere
     gap_days = full.shortest_gap_seconds() / 86_400
     if retention.full_type == "count":
         yield from _short_reach(full, retention.full)
@@ -590,7 +590,7 @@ _REFUSED = {
     "repo-target-time": "status, archiving and backups would see the repository as it was",
     "tls-server-": "no pgBackRest server runs here",
 }
-"""Options that break what pgwizard promises, or that nothing here can use; a name that ends in ``-`` is a family."""
+"""Options that break backups, or have no use here; a name that ends in ``-`` is a family."""
 
 _UNWISE_OPTIONS = {
     ("checksum-page", "n"): "a backup with damaged pages looks like a good one",
@@ -629,7 +629,7 @@ def _options(answers: Answers, _: Facts) -> _Found:
 
 
 def _reason_to_refuse(plain: str) -> str:
-    """The reason of the option itself, or of the family that it belongs to."""
+    """The reason for the option itself, or for its family."""
     reasons = (
         reason
         for name, reason in _REFUSED.items()

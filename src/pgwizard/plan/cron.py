@@ -68,7 +68,7 @@ class CronSchedule:
             raise ValueError(f"{cron!r} never fires: there is no such day") from None
 
     def __eq__(self, other: object) -> bool:
-        """Whether both are written alike, nicknames written out."""
+        """Whether both have the same five fields."""
         return isinstance(other, CronSchedule) and self._expression == other._expression
 
     def __hash__(self) -> int:
@@ -110,7 +110,7 @@ class CronSchedule:
         return int(max((later - earlier for earlier, later in pairwise(runs)), default=_AHEAD).total_seconds())
 
     def never_on_a_day_of(self, other: CronSchedule) -> bool:
-        """Whether both go by the weekday and share none."""
+        """Whether both are restricted to weekdays and share none."""
         mine, theirs = self._fields, other._fields
         return mine.by_weekday and theirs.by_weekday and mine.weekdays.isdisjoint(theirs.weekdays)
 
@@ -163,7 +163,7 @@ class _Fields:
     weekdays: frozenset[int]
     """0 is Sunday."""
     by_weekday: bool
-    """Every day of the month will do."""
+    """Every day of the month matches."""
     both_days: bool
     """The day of the month and the weekday must both match; else one of the two is enough."""
 
@@ -227,10 +227,10 @@ def _next_run(fields: _Fields, after: datetime, time_zone: tzinfo | None) -> dat
                 begin = at
                 at = _instant(local + _days_ahead(fields, local), time_zone)
                 hour = _local(at, time_zone).hour
-                at += (24 - hour if hour > 12 else -hour) * _HOUR  # midnight does not exist on that day
+                at += (24 - hour if hour > 12 else -hour) * _HOUR  # there is no midnight on that day
                 local = _local(at, time_zone)
                 if at <= begin:
-                    return None  # a whole day was left out (Samoa, 2011), where the original never ends
+                    return None  # a whole day was skipped (Samoa, 2011), where the original never ends
                 if local.day == 1:
                     break
             else:
@@ -258,7 +258,7 @@ def _next_run(fields: _Fields, after: datetime, time_zone: tzinfo | None) -> dat
 
 
 def _days_ahead(fields: _Fields, local: datetime) -> timedelta:
-    """To the next day that matches, or to the first of a month; one day unless it is midnight."""
+    """Days to the next one that matches, or to the first of a month; one unless it is midnight."""
     day = local + _DAY
     while local.hour == 0 and day.day != 1 and not fields.on_day(day):
         day += _DAY
@@ -266,12 +266,12 @@ def _days_ahead(fields: _Fields, local: datetime) -> timedelta:
 
 
 def _ahead(wanted: frozenset[int], present: int, end: int) -> int:
-    """How many hours or minutes to the next that matches, or to the end of the day or hour."""
+    """Hours or minutes to the next one that matches, or to the end of the day or hour."""
     return min((later for later in wanted if later > present), default=end) - present
 
 
 def _steady(ahead: timedelta, at: datetime, time_zone: tzinfo | None, unit: timedelta) -> timedelta:
-    """That step, or one unit alone where the clocks change on the way."""
+    """The step, or only one unit if the clocks change in between."""
     return ahead if _offset(at, time_zone) == _offset(at + ahead, time_zone) else unit
 
 
@@ -304,7 +304,7 @@ def _in_zone(utc: datetime, time_zone: tzinfo | None) -> datetime:
 
 
 def _local(utc: datetime, time_zone: tzinfo | None) -> datetime:
-    """What a clock on the wall shows."""
+    """The local time, as a clock on the wall shows it."""
     return utc if time_zone is UTC else _in_zone(utc, time_zone).replace(tzinfo=None, fold=0)
 
 
@@ -416,7 +416,7 @@ def zone(name: str) -> tzinfo:
 def collision(full: CronSchedule, incremental: CronSchedule, time_zone: tzinfo) -> datetime | None:
     """The first moment at which both start, looked for among the next 64 runs of each; None if there is none."""
     if full.never_on_a_day_of(incremental):
-        return None  # the usual case, without looking
+        return None  # the usual case, decided without a search
     begin = _EPOCH.astimezone(time_zone)
     pairs = ((full, incremental), (incremental, full))
     found = (next(filter(other.fires_at, each.upcoming(begin, _RUNS)), None) for each, other in pairs)

@@ -147,7 +147,7 @@ class _Rendering:
 
 
 _placed: Counter[Any] = Counter()
-"""What the finalizer wrote into the manifest at hand; rendering is neither concurrent nor nested."""
+"""The scalars of the current manifest; rendering is neither concurrent nor nested."""
 
 
 def _require_placed(role: str, parsed: object) -> None:
@@ -169,7 +169,7 @@ def _scalars(node: object) -> Iterator[tuple[type, object]]:
 
 
 def _place(value: object) -> str:
-    """Every expression of a manifest passes here."""
+    """Format every expression of a manifest."""
     if isinstance(value, _Block):
         return value
     if not isinstance(value, (str, bool, int)):
@@ -252,14 +252,12 @@ class _CompiledTemplates(BytecodeCache):
         return hashlib.sha256(f"{changed} {source}".encode()).hexdigest()
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Jinja's own hook."""
         try:
             bucket.bytecode_from_string(self._file(bucket).read_bytes())
         except (OSError, EOFError, ValueError, pickle.UnpicklingError):
             bucket.reset()
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Jinja's own hook."""
         if sys.dont_write_bytecode:
             return
         target = self._file(bucket)

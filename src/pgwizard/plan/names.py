@@ -34,7 +34,7 @@ class ReleaseRef:
 
 @dataclass(frozen=True, slots=True)
 class PartialReleaseRef:
-    """A release as far as it is named. namespace: None for the connection's own; name: None for the only one there."""
+    """A release of which a part may be unknown. namespace: None for the connection's; name: None for the only one."""
 
     namespace: str | None = None
     name: str | None = None
@@ -64,7 +64,7 @@ class Names:
 
     @classmethod
     def of(cls, release: str) -> Names:
-        """The names of a release; the seed's where it is called postgresql."""
+        """The names of a release; those of the architecture document if it is called postgresql."""
         return cls(
             release=release,
             pod=f"{release}-0",

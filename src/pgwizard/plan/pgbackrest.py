@@ -1,4 +1,4 @@
-"""What each release of pgBackRest knows: its options and their values, and the PostgreSQL versions it can read.
+"""What each release of pgBackRest supports: its options and their values, and the PostgreSQL versions it can read.
 
 pgbackrest.tsv is what pgBackRest 2.45, 2.55 and 2.60 say of their own options, and the release notes of what came
 between them; tools/pgbackrest_options writes it. A release between two of them is read by the older one's rows and by
@@ -46,7 +46,7 @@ _OLD_NAMES = {
     "repo-s3-verify-tls": "repo-storage-verify-tls",
     "repo-s3-verify-ssl": "repo-storage-verify-tls",
 }
-"""What a deprecated name, without its index, is called today."""
+"""The present name of a deprecated one, without index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ _SECRET_WORDS = frozenset({"key", "pass", "passphrase", "password", "secret", "t
 
 
 def is_secret(option: str) -> bool:
-    """Whether the value of an option is a secret, of any repository; of one that is not known, whether it sounds so."""
+    """Whether the value of an option is a secret; for an unknown option, whether its name suggests it."""
     name = re.sub(r"^(repo|pg)[0-9]+-", r"\1-", option.strip().lower())
     rows = _table().get(name)
     return any(row.is_secret for row in rows) if rows else not _SECRET_WORDS.isdisjoint(name.split("-"))
@@ -169,13 +169,13 @@ def of(option: str, release: Version) -> ConfigOption | None:
 
 
 def since(option: str) -> Version | None:
-    """The version that brought the option: (0,) where any has it, None where none does, or none in a file."""
+    """The version that added the option: (0,) if every version has it, None if none has it in a file."""
     rows = _table().get(strip_index(option))
     return rows[0].since if rows and rows[0].section != "command" else None
 
 
 def find_unknown(option: str, release: Version) -> str | None:
-    """Why a configuration file of the release may not hold the option, whatever its value. None where it may."""
+    """Why the option may not be in a configuration file of this release, with any value. None if it may."""
     name = strip_index(option)
     if current := _OLD_NAMES.get(name):
         return f"is an old name: use {add_index(current)}"

@@ -41,7 +41,7 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was read from the world before anything is decided.
+    """What was read from the cluster and files before anything is decided.
 
     ca: the certificates to trust, from the source Secret or from a file; None where none was read.
     """
@@ -67,7 +67,7 @@ class KeyRef:
 
 @dataclass(frozen=True, slots=True)
 class ContainerResources:
-    """What a container sets aside and what it may use at most."""
+    """The requests and limits of a container."""
 
     cpu_request: str
     cpu_limit: str
@@ -76,7 +76,7 @@ class ContainerResources:
 
     @classmethod
     def of(cls, section: InitContainer | BackupJobs) -> ContainerResources:
-        """Those that are answered."""
+        """The resources that are answered."""
         return cls(section.cpu_request, section.cpu_limit, section.memory_request, section.memory_limit)
 
 
@@ -156,12 +156,12 @@ class Plan:
 
     @property
     def ref(self) -> ReleaseRef:
-        """The release that is planned."""
+        """The planned release."""
         return ReleaseRef(self.namespace, self.names.release)
 
 
 def stand_ins(answers: Answers) -> dict[str, str]:
-    """What an answer of null comes to where another answer or the cluster decides it, by its question."""
+    """The effective value of an answer that is null, by its question."""
     return {
         "storage.storageClass": "the cluster's default",
         "resources.memoryRequest": answers.tuning.memory,

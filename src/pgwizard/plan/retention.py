@@ -25,7 +25,7 @@ class RetainedBackups:
 
 
 LONGEST = 1_000
-"""Backups of a kind that are looked at: more than anybody reads. A thousand take about 0.2 s."""
+"""The most backups of a kind that are computed. A thousand take about 0.2 s."""
 YEARS = 10
 """How far back backups are looked for: a full one every fourth year would else lead to before the calendar."""
 
@@ -43,7 +43,7 @@ def retain(
 
 
 _COMING = 32
-"""Full backups that are looked at for the shortest time between them: a month of daily ones."""
+"""How many full backups are compared to find the shortest time between them: a month of daily ones."""
 
 
 def shortest_reach(
@@ -52,7 +52,7 @@ def shortest_reach(
     """How far back one can go at the worst moment from ``now`` on; None where nothing would have been taken yet.
 
     By count that is right after a full backup, which takes the place of the oldest one. By time it is when a full
-    backup is as old as was asked for, so that the one before it goes.
+    backup reaches the age limit, so that the one before it expires.
     """
     return _shortest_reach(full, incremental, now, now.tzinfo, keep, by_days)
 
@@ -75,7 +75,7 @@ def _shortest_reach(
 
 
 _SHOWN = 8
-"""Full backups that are shown where none is ever deleted."""
+"""How many full backups are shown if none ever expires."""
 
 
 @functools.lru_cache(maxsize=32)

@@ -1,4 +1,4 @@
-"""The server that pgBackRest really connects to, by every answer that changes it. Pure."""
+"""The server that pgBackRest connects to, from every answer that affects it. Pure."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def name_rules(answers: Answers) -> Rules:
 
 
 def host_question(answers: Answers) -> str:
-    """The answer that the server's host is written in."""
+    """The answer that contains the server's host."""
     options = [name for name, value in _option_values(answers, _HOSTS) if _is_endpoint(value)]
     return f"advanced.options.{options[-1]}" if options else "repository.endpoint"
 
 
 def server_findings(answers: Answers) -> Iterator[Finding]:
-    """A host that DNS cannot hold, and the options that change the server and have no host or no port."""
+    """Findings for a host that DNS cannot contain, and for options without a valid host or port."""
     server, question = s3_server(answers), host_question(answers)
     if not server.has_possible_host:
         if question == "repository.endpoint" and answers.repository.s3_endpoint.has_possible_host:

@@ -124,7 +124,7 @@ class Setting:
 
     @property
     def unit_size(self) -> int:
-        """What a bare number counts, in bytes or in microseconds; 1 without a unit."""
+        """The unit of a bare number, in bytes or in microseconds; 1 without a unit."""
         count, name = re.fullmatch(r"([0-9]*)(.*)", self.unit).groups()  # type: ignore[union-attr]
         return int(count or 1) * {**_BYTES, **_MICROSECONDS, "": 1}[name]
 
@@ -164,7 +164,7 @@ _POSIX_ZONE = re.compile(r"(?:<[^<>]{3,}>|[A-Za-z]{3,})[+-]?[0-9]{1,3}.*|[+-]?[0
 
 
 def _check_text(name: str, text: str) -> None:
-    """What the server finds wrong with a text whose form it checks. Raises ValueError."""
+    """Check a text as the server checks its form. Raises ValueError."""
     if name in _NAME_LISTS and text.strip() and not _NAMES.fullmatch(text):
         raise ValueError(f"{_short(text)} is not a list of names; expected commas between them")
     words = [word.strip().lower() for word in text.split(",") if word.strip()]
@@ -216,7 +216,7 @@ def size_bytes(name: str, values: Mapping[str, str], version: int) -> int | None
 
 
 def count(name: str, values: Mapping[str, str], version: int) -> int | None:
-    """The same of a number that counts."""
+    """The same for a plain number."""
     number = _number(name, values, version)
     return int(number) if number is not None and number >= 0 else None
 

@@ -87,8 +87,8 @@ class _Overrides:
         number = settings.count(name, self.values, self.version)
         return computed if number is None else number
 
-    def called(self, name: str) -> str:
-        """The name for a reason, with the value where it is set by hand."""
+    def name_for(self, name: str) -> str:
+        """The name for a reason, with the value if the user set it."""
         is_read = settings.count(name, self.values, self.version) is not None
         return f"{name} ({self.values[name]}, as asked)" if is_read else name
 
@@ -104,7 +104,7 @@ def _memory(machine: Machine, own: _Overrides, maintenance: int) -> list[Paramet
     cache, share = machine.memory_kb // 4 if desktop else machine.memory_kb * 3 // 4, "1/4" if desktop else "3/4"
     reason = f"{share} of memory"
     if shared_buffers > cache:
-        cache, reason = shared_buffers, f"not less than {own.called('shared_buffers')}"
+        cache, reason = shared_buffers, f"not less than {own.name_for('shared_buffers')}"
     return [
         Parameter("shared_buffers", postgres_size(computed), f"1/{16 if desktop else 4} of memory"),
         Parameter("effective_cache_size", postgres_size(cache), reason),
@@ -124,9 +124,9 @@ def _work_mem(machine: Machine, own: _Overrides, shared_buffers: int) -> Paramet
     share = (machine.memory_kb - shared_buffers) / ((machine.connections + workers) * 3) / divisor
     share *= {"unknown": 1.0, "fits-in-memory": 1.3, "exceeds-memory": 0.9}[machine.data_size]
     work_mem = max(int(share), 4 * MB)
-    by_hand = ", as asked" if own.called("max_worker_processes") != "max_worker_processes" else ""
+    by_hand = ", as asked" if own.name_for("max_worker_processes") != "max_worker_processes" else ""
     reason = (
-        f"(memory - {own.called('shared_buffers')}) / ((connections + {workers} workers{by_hand}) * 3) / {divisor}, "
+        f"(memory - {own.name_for('shared_buffers')}) / ((connections + {workers} workers{by_hand}) * 3) / {divisor}, "
         "4MB at least"
     )
     return Parameter("work_mem", postgres_size(work_mem), reason)
@@ -145,9 +145,9 @@ def _wal(machine: Machine, own: _Overrides) -> list[Parameter]:
     smallest, reason = _MIN_WAL[profile], f"for {profile}"
     largest = own.kilobytes("max_wal_size", _MAX_WAL[profile])
     if smallest > largest >= 32 * MB:
-        smallest, reason = largest, f"not more than {own.called('max_wal_size')}"
+        smallest, reason = largest, f"not more than {own.name_for('max_wal_size')}"
     return [
-        Parameter("wal_buffers", postgres_size(wal_buffers), f"3% of {own.called('shared_buffers')}, 16MB at most"),
+        Parameter("wal_buffers", postgres_size(wal_buffers), f"3% of {own.name_for('shared_buffers')}, 16MB at most"),
         Parameter("min_wal_size", postgres_size(smallest), reason),
         Parameter("max_wal_size", postgres_size(_MAX_WAL[profile]), f"for {profile}: a checkpoint at the latest then"),
         Parameter("checkpoint_completion_target", "0.9", "spreads a checkpoint's writes"),
@@ -186,7 +186,7 @@ def _workers(machine: Machine, own: _Overrides) -> list[Parameter]:
 
     def at_most(name: str, number: int, reason: str, limit: str, most: int) -> Parameter:
         if number > most:
-            return Parameter(name, str(most), f"not more than {own.called(limit)}")
+            return Parameter(name, str(most), f"not more than {own.name_for(limit)}")
         return Parameter(name, str(number), reason)
 
     most = "max_parallel_workers" if own.count("max_parallel_workers", -1) >= 0 else "max_worker_processes"
@@ -221,7 +221,6 @@ class MemorySum:
 
     @property
     def total_kb(self) -> int:
-        """All parts."""
         return self.buffers_kb + self.work_kb + self.maintenance_kb + self.base_kb
 
 

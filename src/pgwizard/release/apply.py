@@ -56,7 +56,7 @@ STAGES = ("survey", "checks", "dry run", "lock", "apply", "wait", "first backup"
 INTERRUPTION_SECONDS = 5.0
 """Whoever stops a run waits no longer than this for its record to say so."""
 AGES_SECONDS = 2.0
-"""After a longer look at the changes, what the answers name is read again."""
+"""After a longer review of the changes, referenced objects are read again."""
 HASH = "pgwizard/spec"
 """Annotation of the hook Job: the checksum of everything that was rendered, so that each spec runs it once."""
 S3_MARK = "pgwizard/s3-credentials"
@@ -106,7 +106,7 @@ class ApplyOutcome:
 
 @dataclass(frozen=True, slots=True)
 class _Preparation:
-    """All decisions of a run, before the first write."""
+    """All decisions of a run, made before the first write."""
 
     plan: Plan
     surveyed: survey.Survey
@@ -172,13 +172,17 @@ async def run(
                 await _retire_unfinished(prepared, cluster)
                 stage.done(await _apply(prepared, cluster, stage, force=options.force_conflicts))
             if not options.wait:
-                await _start_job(prepared, cluster)  # it waits by itself: WAL without a stanza would fill the volume
+                await _start_job(prepared, cluster)  # suspended by itself: WAL without a stanza would fill the volume
                 headline = "Applied without waiting for the first backup. Run it again to wait for it."
                 return prepared.outcome("applied", headline)
             await _start_early(prepared, cluster)
             async with stages.enter("wait", report) as stage:
                 plan = prepared.plan
-                stage.done(await rollout.wait_ready(cluster, plan, options.timeout_seconds, stage.progress, at=now()))
+                timeout = options.timeout_seconds
+                ready = await rollout.wait_ready(
+                    cluster, plan.ref, timeout, stage.progress, backups=plan.backups, at=now()
+                )
+                stage.done(ready)
             findings = await _first_backup(prepared, cluster, report, now)
             await _prune(prepared, cluster, report)
         except asyncio.CancelledError:
@@ -210,7 +214,7 @@ async def _record_interruption(prepared: _Preparation, written: record.Record, c
 
 
 def _headline(plan: Plan, findings: Sequence[Finding], revision: int) -> str:
-    """A later revision takes no backup where there is a valid full one already."""
+    """A later revision takes no backup if there is a valid full one."""
     if findings:
         return "Release is up, but its first full backup has page checksum errors."
     if not plan.backups:
@@ -220,7 +224,7 @@ def _headline(plan: Plan, findings: Sequence[Finding], revision: int) -> str:
 
 
 async def _require_references(release: ReleaseRequest, cluster: Cluster, now: Clock) -> None:
-    """A long approval makes the survey old: no running pod is stopped for one that could not start."""
+    """The survey may be old after a long approval: no running pod may be stopped for one that cannot start."""
     gone = (await survey.survey(cluster, release.answers, release.ca_file, at=now())).errors
     if gone:
         raise PreflightError("a referenced object no longer exists; nothing was written", gone)
@@ -233,12 +237,24 @@ async def _survey(release: ReleaseRequest, cluster: Cluster, report: Report, now
             survey.survey(cluster, release.answers, release.ca_file, at=now()),
             return_exceptions=True,
         )
-        if isinstance(rights, BaseException):  # a missing right explains the rest
+        if isinstance(rights, BaseException):  # a missing permission explains the rest
             raise rights
         if isinstance(surveyed, BaseException):
             raise surveyed
+        _require_no_restore(release, cluster, surveyed)
         stage.done(f"{cluster.server}, namespace {release.answers.release.namespace}")
         return surveyed
+
+
+def _require_no_restore(release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey) -> None:
+    """An apply would start the server, on a data directory that may be half restored."""
+    if surveyed.record is not None and surveyed.record.unfinished_restore is not None:
+        ref = ReleaseRef.of(release.answers)
+        command = cluster.commands.pgwizard("restore", ref.name, namespace=ref.namespace)
+        raise PreflightError(
+            f"a restore of release {ref.name} in namespace {ref.namespace} has not ended; nothing was written",
+            hint=f"End it first, it resumes: {command}",
+        )
 
 
 async def _check(
@@ -249,15 +265,19 @@ async def _check(
         answers, facts = release.answers, Facts(ca=surveyed.ca)
         findings = checks.check(answers, facts)
         outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, at, release.origin))
-        warnings = (*findings.warnings, *surveyed.doubts, *outside)
+        refused = [finding for finding in outside if finding.severity == "error"]
+        doubts = (finding for finding in outside if finding.severity == "warning")
+        warnings = (*findings.warnings, *surveyed.doubts, *doubts)
         for finding in warnings:
             stage.warning(finding)
-        surveyed.require(findings.errors)
+        surveyed.require([*refused, *findings.errors])
+        if refused:
+            raise PreflightError("the namespace's limits refuse the release; nothing was written", refused)
         if findings.errors:
             raise AnswersError("the answers", findings.errors)
         plan = resolve(answers, facts)
         rendered = manifests.render(plan)
-        warned = f", {_count(len(warnings), 'warning')}" if warnings else ""  # a face may know of more
+        warned = f", {_count(len(warnings), 'warning')}" if warnings else ""  # a face may find more
         stage.done(f"{len(rendered)} objects{warned}")
         return plan, rendered
 
@@ -265,7 +285,7 @@ async def _check(
 async def prepare(
     release: ReleaseRequest, cluster: Cluster, report: Report, options: Options, now: Clock
 ) -> _Preparation:
-    """Read, check and try everything; write nothing."""
+    """Read, check and try everything without writing."""
     surveyed = await _survey(release, cluster, report, now)
     plan, rendered = await _check(release, cluster, surveyed, report, now())
     async with stages.enter("dry run", report) as stage:
@@ -319,7 +339,7 @@ def _count(count: int, word: str) -> str:
 
 
 def _stamp(obj: Object, spec: str, mark: str) -> Object:
-    """The hook Job with the checksum of what it belongs to; the pod with the mark of its S3 credentials."""
+    """Add the checksum of the spec to the hook Job, and the mark of its S3 credentials to the pod."""
     resource = Ref.of(obj).resource
     if resource == JOB:
         return _annotate(obj, HASH, spec)
@@ -348,7 +368,7 @@ async def _has_damage(before: record.Record | None, spec: str, trials: Sequence[
 
 
 def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]], *, is_due: bool) -> Change:
-    """is_due: the hook Job has run for this spec, and is to run again."""
+    """is_due: the hook Job has run for this spec and must run again."""
     ref = Ref.of(trial.wanted)
     if values := data.get(ref):
         known = trial.result.get("data") or {}
@@ -375,7 +395,7 @@ _NEVER_PRUNED = frozenset({SECRET, CLAIM, NAMESPACE})
 
 
 def _leftovers(before: record.Record | None, objects: Sequence[Object]) -> list[Ref]:
-    """What the release had and no longer wants, last applied first. Volumes, Secrets and the namespace always stay."""
+    """Objects that the answers no longer need, last applied first. Volumes, Secrets and the namespace always stay."""
     wanted = set(map(Ref.of, objects))
     inventory = before.inventory if before else ()
     return [ref for ref in reversed(inventory) if ref not in wanted and ref.resource not in _NEVER_PRUNED]
@@ -386,7 +406,7 @@ def _removal(ref: Ref) -> Change:
 
 
 async def _is_up_to_date(prepared: _Preparation, release: ReleaseRequest, cluster: Cluster) -> bool:
-    """Whether nothing is to be written, and nothing to be waited for."""
+    """Whether there is nothing to write and nothing to wait for."""
     if any(change.action not in ("unchanged", "keep") for change in prepared.changes):
         return False
     last = prepared.surveyed.record.last if prepared.surveyed.record else None
@@ -412,7 +432,7 @@ async def _create_namespace(prepared: _Preparation, cluster: Cluster, report: Re
     if prepared.surveyed.namespace_exists:
         return
     namespace, *others = prepared.objects
-    Stage("apply", report).changing(prepared.changes[0])  # it counts among what is applied
+    Stage("apply", report).changing(prepared.changes[0])  # counts as applied
     await cluster.apply(namespace)
     try:
         await release_dry_run.try_out(cluster, prepared.plan, others, force=False, namespace_exists=True)
@@ -423,7 +443,7 @@ async def _create_namespace(prepared: _Preparation, cluster: Cluster, report: Re
 
 @contextlib.asynccontextmanager
 async def _hold_lock(prepared: _Preparation, cluster: Cluster, report: Report, now: Clock) -> AsyncIterator[None]:
-    """Hold the release's Lease, and check that its record is still the surveyed one."""
+    """Acquire the release's Lease, and check that its record has not changed since the survey."""
     plan = prepared.plan
     async with contextlib.AsyncExitStack() as stack:
         async with stages.enter("lock", report) as stage:
@@ -439,7 +459,7 @@ async def _hold_lock(prepared: _Preparation, cluster: Cluster, report: Report, n
 async def _write_revision(
     prepared: _Preparation, release: ReleaseRequest, cluster: Cluster, now: Clock
 ) -> record.Record:
-    """Record what will exist before it does, so that the leftovers of an interrupted run are known."""
+    """Record objects before they are created, so that the leftovers of an interrupted run are known."""
     plan = prepared.plan
     before = prepared.surveyed.record or record.Record(plan.ref)
     before = replace(before, salt=prepared.salt)
@@ -457,7 +477,7 @@ async def _apply(prepared: _Preparation, cluster: Cluster, stage: Stage, *, forc
         if change.action == "unchanged" or ref.resource == JOB:
             continue
         if ref.resource == NAMESPACE and not prepared.surveyed.namespace_exists:
-            continue  # made already, before the lock
+            continue  # created before the lock
         stage.changing(change)
         if trial.grows_from is not None and trial.live is not None:
             await _grow(prepared.plan, cluster, trial.wanted, trial.live)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -39,15 +40,19 @@ def full_backup_command(release: ReleaseRef, commands: Commands) -> str:
     return commands.pgwizard("backup", release.name, "--type", "full", namespace=release.namespace)
 
 
-async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full", "incr"], at: datetime) -> str:
+async def backup_now(
+    cluster: Cluster, release: ReleaseRef, kind: Literal["full", "incr"], at: datetime, *, expires: bool = True
+) -> str:
     """Start a Job from the CronJob, as ``kubectl create job --from`` does. Returns the Job's name.
 
-    The name ends with the second of ``at``, or with a later one where other Jobs have that name. Raises ClusterError
-    with the server's reason.
+    expires: whether older backups and their WAL expire after it, as after every other one. The name ends with the
+    second of ``at``, or with a later one where other Jobs have that name. Raises ClusterError with the server's reason.
     """
     names = Names.of(release.name)
     cron = await cluster.get(Ref(CRONJOB, names.full if kind == "full" else names.incremental, release.namespace))
     template, about = cron["spec"]["jobTemplate"], cron["metadata"]
+    if not expires:
+        template = _without_expiry(template)
     owner = {
         "apiVersion": CRONJOB.api_version,
         "kind": CRONJOB.kind,
@@ -76,6 +81,17 @@ async def backup_now(cluster: Cluster, release: ReleaseRef, kind: Literal["full"
     return str(metadata["name"])
 
 
+def _without_expiry(template: Object) -> Object:
+    """The template of a backup Job with a variable for pgBackRest in the command that it runs in the pod."""
+    changed = copy.deepcopy(template)
+    for container in changed["spec"]["template"]["spec"]["containers"]:
+        words = container.get("args") or []
+        if "--" in words:
+            place = words.index("--") + 1
+            words[place:place] = ["env", "PGBACKREST_EXPIRE_AUTO=n"]
+    return changed
+
+
 async def wait(
     cluster: Cluster, job: Object, report: jobs.ReportLine, log: jobs.ReportLine, *, at: datetime
 ) -> tuple[Finding, ...]:
@@ -98,7 +114,7 @@ async def wait(
 
 
 def damage_finding() -> Finding:
-    """That the first full backup cannot be relied on."""
+    """The finding that the first full backup cannot be relied on."""
     text, fix = "the backup has page checksum errors", f"{FIND_DAMAGE} Then take a full backup."
     return Finding(text=text, severity="warning", key="status-damaged", cause=damage_cause(), fix=fix)
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import yaml
 
 from pgwizard.kube.api import Object, Ref
+from pgwizard.text import visible
 
 Action = Literal["create", "update", "replace", "unchanged", "delete", "keep"]
 
@@ -107,8 +108,9 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def _dump(obj: Object) -> str:
+    """YAML for people: what others wrote into an object may hold marks of direction, which a dumper leaves."""
     dumped: str = yaml.dump(obj, Dumper=_Dumper, sort_keys=False, width=1_000_000, allow_unicode=True)
-    return dumped
+    return "\n".join(map(visible, dumped.split("\n")))
 
 
 _LOST = {

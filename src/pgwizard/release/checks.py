@@ -2,6 +2,7 @@
 
 Their findings are warnings. What can be seen from this machine is not what the pod will see: an endpoint that nothing
 here reaches may well be reached from the cluster, and the proof that counts is the first backup, which runs there.
+Only what the namespace's own limits refuse is an error: no run gets past them.
 Every check ends within a deadline, and reports where it was cut off.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +19,28 @@ from datetime import datetime
 from pgwizard.answers.questions import Answers
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import ClusterError, Finding, Forbidden, PgwizardError
-from pgwizard.kube.api import DEFAULT_STORAGE_CLASS, NODE, STORAGE_CLASS, Cluster, Object, Resource
+from pgwizard.kube.api import (
+    CRONJOB,
+    DEFAULT_STORAGE_CLASS,
+    LIMIT_RANGE,
+    NODE,
+    POD,
+    PRIORITY_CLASS,
+    RESOURCE_QUOTA,
+    STORAGE_CLASS,
+    Cluster,
+    Object,
+    Ref,
+    Resource,
+    find_object,
+    side_by_side,
+)
+from pgwizard.plan import checks as plan_checks
+from pgwizard.plan import manifests
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.plan.plan import Facts, Plan, resolve
 from pgwizard.plan.server import name_rules, s3_server
-from pgwizard.release import records
+from pgwizard.release import limits, record, records
 from pgwizard.release.record import Record, UnreadableRecord
 from pgwizard.release.survey import Survey, read_sections
 from pgwizard.text import plain
@@ -143,11 +163,11 @@ def whole_name(image: str) -> str:
     elif "." not in first and ":" not in first and first != "localhost":
         repository = f"docker.io/{repository}"
     if at:  # with a digest the tag means nothing
-        return f"{_untagged(repository)}@{digest}"
+        return f"{_strip_tag(repository)}@{digest}"
     return repository if ":" in repository.rpartition("/")[2] else f"{repository}:latest"
 
 
-def _untagged(repository: str) -> str:
+def _strip_tag(repository: str) -> str:
     head, slash, last = repository.rpartition("/")
     return f"{head}{slash}{last.partition(':')[0]}"
 
@@ -171,6 +191,67 @@ async def _storage_class(subject: Subject) -> Sequence[Finding]:
     elif chosen is None and not default:
         text = "no StorageClass is the default, and the volume would wait for one: name one"
     return (_warning("storage.storageClass", text),) if text else ()
+
+
+# ---- the namespace's limits ----------------------------------------------------------------------------------------
+
+
+async def _limits(subject: Subject) -> Sequence[Finding]:
+    """What LimitRanges and ResourceQuotas refuse; a dry run shows neither pods nor claims."""
+    answers, facts = subject.answers, Facts(ca=subject.surveyed.ca)
+    if not subject.surveyed.namespace_exists or (answers.has_tls_mirror() and facts.ca is None):
+        return ()
+    cluster, namespace = subject.cluster, answers.release.namespace
+    ranges = [item async for item in _objects(cluster, LIMIT_RANGE, namespace=namespace)]
+    quotas = [item async for item in _objects(cluster, RESOURCE_QUOTA, namespace=namespace)]
+    if not (ranges or quotas) or plan_checks.check(answers, facts).errors:
+        return ()
+    known = limits.NamespaceLimits(
+        ranges,
+        quotas,
+        await _default(cluster, STORAGE_CLASS, _is_default_class) if limits.is_about_classes(quotas) else None,
+        await _default(cluster, PRIORITY_CLASS, _is_default_priority) if limits.is_about_priorities(quotas) else None,
+    )
+    plan = resolve(answers, facts)
+    return limits.findings(await _demand(cluster, plan, subject.surveyed, known), known)
+
+
+async def _default(cluster: Cluster, resource: Resource, is_default: Callable[[Object], bool]) -> str | None:
+    """The object of a kind that the cluster chooses for whoever names none; None also where they may not be listed."""
+    with contextlib.suppress(Forbidden):
+        async with contextlib.aclosing(_objects(cluster, resource)) as objects:
+            async for item in objects:
+                if is_default(item):
+                    return str(item["metadata"]["name"])
+    return None
+
+
+def _is_default_class(item: Object) -> bool:
+    return bool((item["metadata"].get("annotations") or {}).get(DEFAULT_STORAGE_CLASS) == "true")
+
+
+def _is_default_priority(item: Object) -> bool:
+    return bool(item.get("globalDefault"))
+
+
+async def _demand(cluster: Cluster, plan: Plan, surveyed: Survey, known: limits.NamespaceLimits) -> limits.Demand:
+    """What an apply makes. Only where the number of objects is limited it is read which are there already."""
+    namespace, objects = plan.namespace, [manifest.object for manifest in manifests.render(plan)]
+    running = schedule = None
+    if surveyed.installation.statefulset is not None:
+        running = await find_object(cluster, Ref(POD, plan.names.pod, namespace))
+        schedule = await find_object(cluster, Ref(CRONJOB, plan.names.full, namespace)) if plan.backups else None
+    claim = None
+    if surveyed.installation.claim is None and not surveyed.installation.is_claim_unknown:
+        claim = limits.ClaimDemand(plan.storage_size, plan.storage_class)
+    created = Counter[Resource]()
+    if limits.is_about_objects(known.quotas):
+        refs = [Ref.of(obj) for obj in objects]
+        refs += [record.secret_ref(plan.ref), record.lease_ref(plan.ref)]
+        inside = [ref for ref in refs if ref.namespace is not None]
+        there = await side_by_side([find_object(cluster, ref) for ref in inside])
+        created.update(ref.resource for ref, live in zip(inside, there, strict=True) if live is None)
+    return limits.Demand(limits.pods(objects, running, schedule), claim, created)
 
 
 # ---- the S3 server -------------------------------------------------------------------------------------------------
@@ -295,9 +376,11 @@ def _s3(place: tuple[Endpoint, str, str]) -> str:
     return f"{bucket}{path} at {endpoint}"
 
 
-async def _objects(cluster: Cluster, resource: Resource, limit: int | None = None) -> AsyncGenerator[Object, None]:
+async def _objects(
+    cluster: Cluster, resource: Resource, limit: int | None = None, namespace: str | None = None
+) -> AsyncGenerator[Object, None]:
     count = 0
-    async with contextlib.aclosing(cluster.pages(resource, limit=100)) as pages:
+    async with contextlib.aclosing(cluster.pages(resource, namespace, limit=100)) as pages:
         async for page in pages:
             for item in page.items:
                 yield item
@@ -310,6 +393,7 @@ _CHECKS = (
     _Check(_server_version, "the server's version", "get the server's version", "release.namespace"),
     _Check(_image, "the list of nodes", "list nodes", "images.postgresql"),
     _Check(_storage_class, "the list of StorageClasses", "list StorageClasses", "storage.storageClass"),
+    _Check(_limits, "the namespace's limits", "list LimitRanges and ResourceQuotas", "release.namespace"),
     _Check(_endpoint, "the S3 server", "port-forward to the S3 server", "repository.endpoint"),
     _Check(_releases, "the other releases", "list Secrets", "repository.path"),
 )

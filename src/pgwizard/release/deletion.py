@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pgwizard.errors import DeadlineError, Finding
 from pgwizard.kube import api as kube_api
-from pgwizard.kube.api import Cluster, Ref
+from pgwizard.kube.api import CLAIM, FIELD_MANAGER, Cluster, Object, Ref
 from pgwizard.release import survey
 from pgwizard.release.changes import Change
 from pgwizard.release.stages import Stage
@@ -25,13 +25,19 @@ async def delete_ours(cluster: Cluster, refs: Sequence[Ref], stage: Stage) -> tu
         live = await kube_api.find_object(cluster, ref)
         if live is None:
             continue
-        if owner := survey.other_owner(live):
+        # labels are rewritten, so the record decides; but another tool may have made an object of that name since
+        if owner := survey.other_owner(live, is_ours=ref.resource == CLAIM or _has_own_fields(live)):
             stage.warning(Finding(text=f"{ref} belongs to {owner} by now: it is kept", severity="warning"))
             others.append(ref)
             continue
         deleted[ref] = live["metadata"]["uid"]
         await cluster.delete(ref, uid=deleted[ref])
     return deleted, others
+
+
+def _has_own_fields(live: Object) -> bool:
+    """Whether pgwizard wrote any of it; a volume claim is the work of the StatefulSet's controller."""
+    return any(entry.get("manager") == FIELD_MANAGER for entry in live["metadata"].get("managedFields") or ())
 
 
 async def wait_until_gone(cluster: Cluster, ref: Ref, uid: str, seconds: float) -> None:

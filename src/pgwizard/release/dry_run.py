@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pgwizard.errors import (
@@ -17,6 +18,7 @@ from pgwizard.errors import (
     PreflightError,
 )
 from pgwizard.kube.api import (
+    FIELD_MANAGER,
     JOB,
     NAMESPACE,
     ROLE,
@@ -91,11 +93,11 @@ async def try_out(
         live = await find_object(cluster, ref)
         if live is not None and (owner := other_owner(live, is_ours=ref in inventory)):
             return _Refusal("owned", Finding("", f"{ref} belongs to {owner}"))
-        if (
-            ref.resource == JOB
-        ):  # never changed, only created again: under another name it can be tried beside the old one
-            tried = await _attempt(ref, cluster.create(_renamed(obj), dry_run=True))
-            return tried if isinstance(tried, _Refusal) else Trial(obj, live, obj, tried.warnings)
+        if ref.resource == JOB:  # never changed, only created again
+            tried = await _try_beside(cluster, obj, live)
+            if isinstance(tried, _Refusal):
+                return tried
+            return Trial(obj, live, obj, tried.warnings if tried is not None else ())
         if ref.resource == NAMESPACE and live is not None:
             return Trial(live, live, live)
         try:
@@ -142,21 +144,32 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
     if grows_from is not None and (problem := await _growth_problem(cluster, plan)):
         return _Refusal("invalid", problem)
     skips_apply = grows_from is not None and not has_volume  # its StorageClass may change too
-    try:
-        trial = cluster.create(_renamed(obj), dry_run=True) if skips_apply else None
-        answer = await _attempt(ref, trial or cluster.apply(attempt, dry_run=True, force=force))
-    except _ForeignLabels as foreign:
-        return await _dry_run(cluster, plan, _without_labels(obj, foreign.labels), live, force=force)
+    answer: WriteResult | _Refusal | None = None
+    if not skips_apply:
+        try:
+            answer = await _attempt(ref, cluster.apply(attempt, dry_run=True, force=force))
+        except _ForeignLabels as foreign:
+            return await _dry_run(cluster, plan, _without_labels(obj, foreign.labels), live, force=force)
     if not isinstance(answer, _Refusal) and grows_from is not None:  # created again, without what others added to it
-        attempt = obj
-        answer = await _attempt(ref, cluster.create(_renamed(obj), dry_run=True))
-    if isinstance(answer, _Refusal):
-        return answer
+        attempt, applied = obj, answer
+        answer = await _try_beside(cluster, obj, live)
+        if answer is None and (applied is None or live is None or _has_foreign_template(live)):
+            return Trial(attempt, live, attempt, (), grows_from, has_volume)
+        if answer is None and applied is not None:
+            answer = WriteResult(with_claim_size(applied.object, plan.storage_size), applied.warnings)
+    if answer is None or isinstance(answer, _Refusal):
+        return answer or Trial(attempt, live, attempt, (), grows_from, has_volume)
     result = {**answer.object, "metadata": {**answer.object["metadata"], "name": ref.name}}
     warnings = answer.warnings
     if size is not None and grows_from is None:  # nobody can do anything about those of the live template
         warnings = tuple(text for text in warnings if "volumeClaimTemplates" not in text)
     return Trial(attempt, live, result, warnings, grows_from, has_volume)
+
+
+def _has_foreign_template(live: Object) -> bool:
+    """Whether others have written into the pod's template, so that a new StatefulSet makes another pod."""
+    entries = [item for item in live["metadata"].get("managedFields") or () if item.get("manager") != FIELD_MANAGER]
+    return any("f:template" in (item.get("fieldsV1") or {}).get("f:spec", {}) for item in entries)
 
 
 def _storage_class(statefulset: Object) -> object:
@@ -171,7 +184,23 @@ class _ForeignLabels(Exception):
         self.labels = labels
 
 
-def _renamed(obj: Object) -> Object:
+_FULL = re.compile(r"exceeded quota: [^,]+, requested: (?:count/[^,=]+=1,?)+, used: ")
+
+
+async def _try_beside(cluster: Cluster, obj: Object, live: Object | None) -> WriteResult | _Refusal | None:
+    """Try under another name what is to take the place of a live object.
+
+    None where a quota on the number of objects has no room for both: the live one is deleted first.
+    """
+    ref = Ref.of(obj)
+    tried = await _attempt(ref, cluster.create(_rename(obj), dry_run=True))
+    if isinstance(tried, _Refusal):
+        problem = replace(tried.problem, text=tried.problem.text.replace(f'"{ref.name}-try"', f'"{ref.name}"'))
+        return None if live is not None and _FULL.search(problem.text) else replace(tried, problem=problem)
+    return tried
+
+
+def _rename(obj: Object) -> Object:
     """A copy that can be created beside the live object."""
     return {**obj, "metadata": {**obj["metadata"], "name": f"{obj['metadata']['name']}-try"}}
 

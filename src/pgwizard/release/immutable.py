@@ -42,7 +42,7 @@ class Installation:
 def problems(answers: Answers, installation: Installation, superuser: str | None) -> list[Finding]:
     """Every answer that would change what cannot change. superuser: the one that the answers name, where it is known.
 
-    Without its volume claim a release starts afresh, and makes what is asked for.
+    Without its volume claim a release starts over, with what the answers say.
     """
     if installation.claim is None and not installation.is_claim_unknown:
         return []

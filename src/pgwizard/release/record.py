@@ -20,6 +20,7 @@ from pgwizard.text import plain
 
 TYPE = "pgwizard/release.v1"
 _REVISIONS = 10
+_RESTORATIONS = 10
 _KEY = "record"
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _KIND = re.compile(r"[A-Z][A-Za-z]*")
@@ -43,16 +44,40 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class Restoration:
+    """One restore in place. at: when it began, UTC, ISO 8601; details: plan, stage and receipt, as ``restore`` keeps
+    them.
+    """
+
+    at: str
+    is_finished: bool
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """inventory: every object that may exist because of this release, so that pruning survives an interruption.
 
-    salt: random; without it a value derived from a secret reveals nothing.
+    salt: random; without it a value derived from a secret reveals nothing. restorations: oldest first; only the last
+    one can be unfinished, and until it is finished nothing else may start the server.
     """
 
     ref: ReleaseRef
     inventory: tuple[Ref, ...] = ()
     revisions: tuple[Revision, ...] = ()
     salt: str = ""
+    restorations: tuple[Restoration, ...] = ()
+
+    @property
+    def unfinished_restore(self) -> Restoration | None:
+        """The restore that was begun and has not ended."""
+        last = self.restorations[-1] if self.restorations else None
+        return last if last is not None and not last.is_finished else None
+
+    def with_restore(self, restoration: Restoration) -> Record:
+        """With a restore in place of the unfinished one, or else behind the others."""
+        earlier = self.restorations[:-1] if self.unfinished_restore else self.restorations
+        return replace(self, restorations=(*earlier, restoration)[-_RESTORATIONS:])
 
     @property
     def last(self) -> Revision | None:
@@ -61,7 +86,7 @@ class Record:
 
     @property
     def deployed(self) -> Revision | None:
-        """The newest revision that succeeded, whatever was tried since."""
+        """The newest revision that succeeded, even if later ones failed."""
         return next((found for found in reversed(self.revisions) if found.outcome in ("deployed", "damaged")), None)
 
     def begin(self, inventory: Iterable[Ref], at: str, spec: str, answers: Mapping[str, Any]) -> Record:
@@ -84,13 +109,15 @@ class Record:
 
     def secret(self) -> Object:
         """The Secret that holds it."""
-        data = {
+        data: dict[str, Any] = {
             "inventory": [
                 [ref.resource.api_version, ref.resource.kind, ref.namespace, ref.name] for ref in self.inventory
             ],
             "revisions": [asdict(revision) for revision in self.revisions],
             "salt": self.salt,
         }
+        if self.restorations:
+            data["restorations"] = [asdict(restoration) for restoration in self.restorations]
         return {
             "apiVersion": "v1",
             "kind": "Secret",
@@ -132,14 +159,14 @@ def absence(release: ReleaseRef) -> str:
 
 
 def release_of(secret: Object) -> ReleaseRef:
-    """The release whose record a Secret is by its name. Raises ValueError where that is no name."""
+    """The release whose record a Secret is, by the Secret's name. Raises ValueError for an invalid name."""
     metadata = secret["metadata"]
     named = _ref("v1", "Secret", metadata["namespace"], metadata["name"].removesuffix("-pgwizard"))
     return ReleaseRef(metadata["namespace"], named.name)
 
 
 def read(secret: Object) -> Record:
-    """The record in a Secret. Raises ValueError where it is none that this version can read."""
+    """The record in a Secret. Raises ValueError if this version cannot read it."""
     metadata = secret["metadata"]
     try:
         release = release_of(secret)
@@ -147,17 +174,18 @@ def read(secret: Object) -> Record:
         inventory = tuple(_ref(*parts) for parts in data["inventory"])
         revisions = tuple(_revision(**revision) for revision in data["revisions"])
         salt = str(data.get("salt", ""))
+        restorations = tuple(_restoration(**each) for each in data.get("restorations", ()))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         where = plain(f"{metadata['namespace']}/{metadata['name']}")
         raise ValueError(f"Secret {where} holds no record of a release") from error
-    return Record(release, inventory, revisions, salt)
+    return Record(release, inventory, revisions, salt, restorations)
 
 
 # Whoever may write Secrets in some namespace can write records: what is shown of one is not taken on trust.
 
 
 def _ref(api_version: str, kind: str, namespace: str | None, name: str) -> Ref:
-    """Matching raises TypeError for what is no text."""
+    """A pattern raises TypeError for a value that is not text."""
     names = (name,) if namespace is None else (name, namespace)
     if not (_VERSION.fullmatch(api_version) and _KIND.fullmatch(kind) and all(map(_NAME.fullmatch, names))):
         raise ValueError
@@ -171,7 +199,17 @@ def _revision(number: Any, at: Any, outcome: Any, spec: Any, answers: Any) -> Re
         and isinstance(answers, dict)
         and outcome in get_args(RevisionOutcome)
     )
-    # Python takes any character between date and time
-    if not fits or not re.fullmatch(r"[-+:.TZ0-9]+", at) or datetime.fromisoformat(at).tzinfo is None:
+    if not fits or not _is_moment(at):
         raise ValueError
     return Revision(number, at, outcome, spec, answers)
+
+
+def _restoration(at: Any, is_finished: Any, details: Any) -> Restoration:
+    if not _is_moment(at) or not isinstance(is_finished, bool) or not isinstance(details, dict):
+        raise ValueError
+    return Restoration(at, is_finished, details)
+
+
+def _is_moment(at: Any) -> bool:
+    """Whether it is a time with its zone. Python takes any character between date and time."""
+    return re.fullmatch(r"[-+:.TZ0-9]+", at) is not None and datetime.fromisoformat(at).tzinfo is not None

@@ -13,7 +13,7 @@ from pgwizard.release import record
 from pgwizard.text import fit
 
 _NAMED = 5
-"""Releases that a message names."""
+"""How many releases a message names."""
 UNREADABLE = (
     "It was written by another version of pgwizard, or damaged: use that version, or bring the Secret back from a copy."
 )
@@ -37,7 +37,7 @@ async def find(cluster: Cluster, release: ReleaseRef) -> tuple[record.Record | N
 
 
 async def get(cluster: Cluster, release: ReleaseRef) -> tuple[record.Record, str]:
-    """As ``find``. Raises PreflightError where there is no such release."""
+    """As ``find``, but raises PreflightError if there is no such release."""
     found, version = await find(cluster, release)
     if found is None:
         raise PreflightError(record.absence(release), hint=other_releases_text(await _everywhere(cluster)))
@@ -61,7 +61,7 @@ async def releases(cluster: Cluster, namespace: str | None) -> list[Listed]:
                 try:
                     found.append(record.read(secret))
                 except ValueError as error:
-                    with contextlib.suppress(TypeError, ValueError):  # what has no name of a release is none
+                    with contextlib.suppress(TypeError, ValueError):  # a name that is not valid is not a release
                         found.append(record.UnreadableRecord(record.release_of(secret), str(error)))
     return sorted(found, key=lambda item: item.ref)
 
@@ -72,7 +72,7 @@ async def choices(cluster: Cluster, namespace: str) -> list[Listed]:
 
 
 async def _everywhere(cluster: Cluster) -> list[Listed]:
-    with contextlib.suppress(ClusterError):  # they are a help; that there is none here is known without them
+    with contextlib.suppress(ClusterError):  # optional help: the error is known without them
         return await releases(cluster, None)
     return []
 

@@ -1,4 +1,4 @@
-"""Events, changes, findings and errors of a run as text, a line each. Pure."""
+"""Events, changes, findings and errors of a run as lines of text. Pure."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def finding_of(error: BaseException, log: Sequence[str] = ()) -> Finding:
 
     Of a defect only the type is shown: its text may hold anything.
     """
-    from pgwizard.diagnose.diagnose import diagnose  # its table of patterns is compiled only where something failed
+    from pgwizard.diagnose.diagnose import diagnose  # imported late: its patterns are compiled only after a failure
 
     if not isinstance(error, PgwizardError):
         return Finding(text=describe_defect(error), fix="Try again, and report it.")
@@ -148,11 +148,11 @@ class WriteCount:
         return self._changes is not None
 
     def approve(self, changes: Sequence[Change]) -> None:
-        """From here on the run writes."""
+        """The run starts to write."""
         self._changes = tuple(changes)
 
     def take(self, event: Event) -> None:
-        """Count what the event tells of."""
+        """Count the object of the event."""
         if event.kind == "began":
             self._stage = event.stage
         if event.stage == "apply":
@@ -162,14 +162,14 @@ class WriteCount:
 
     @property
     def text(self) -> str:
-        """How many of how many objects are written."""
+        """How many of the objects are written, in words."""
         if self._changes is None:
             return "nothing"
         return progress_text(self._changes, self._begun, complete=self._is_complete)
 
     @property
     def sequel(self) -> str:
-        """What the cluster does with it when the run stops here."""
+        """What the cluster does if the run stops now."""
         if self._stage == "first backup":
             return "The first backup continues in the cluster."
         if self._stage == "wait":

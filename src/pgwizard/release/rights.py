@@ -1,4 +1,4 @@
-"""The rights that an apply needs, and a Role to hand to an administrator for those that are missing."""
+"""The permissions that an apply needs, and a Role that grants the missing ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RELEASE_KINDS = (
     ("events", "", ("list", "watch")),
     ("leases", "coordination.k8s.io", ("get", "create", "update")),
 )
-_BACKUP_KINDS = (  # who gives a right to the CronJobs must have it: hence get pods, above, and pods/exec
+_BACKUP_KINDS = (  # to grant a permission to the CronJobs, one must have it: get pods above, and pods/exec
     ("serviceaccounts", "", (*_WRITE, "delete")),
     ("roles", "rbac.authorization.k8s.io", (*_WRITE, "delete")),
     ("rolebindings", "rbac.authorization.k8s.io", (*_WRITE, "delete")),
@@ -67,24 +67,24 @@ async def require_rights(cluster: Cluster, answers: Answers, *, ca_file: bool = 
 
 
 async def require_deletion(cluster: Cluster, refs: Sequence[Ref]) -> None:
-    """The same for objects that are to go: earlier answers may have needed rights that these do not."""
+    """The same for deletions: earlier answers may have needed permissions that these do not."""
     kinds = dict.fromkeys((ref.resource.plural, ref.resource.group, ref.namespace) for ref in refs)
     await require(cluster, [Access("delete", *kind) for kind in kinds])
 
 
 async def require(cluster: Cluster, needed: Sequence[Access]) -> None:
-    """Raises PreflightError with all of them that are missing."""
+    """Raises PreflightError with every missing permission."""
     allowed = await cluster.check_access(needed)
     missing = [access for access, granted in allowed.items() if not granted]
     if missing:
         raise PreflightError(
             f"{cluster.server} does not let you do all that this needs; nothing was written",
-            [Finding(text=_named(access), fix=f"check: {access.command(cluster.commands)}") for access in missing],
+            [Finding(text=_describe(access), fix=f"check: {access.command(cluster.commands)}") for access in missing],
             hint="An administrator grants it with:\n" + role(missing),
         )
 
 
-def _named(access: Access) -> str:
+def _describe(access: Access) -> str:
     group = f".{access.group}" if access.group else ""
     name = f" {access.name}" if access.name else ""
     where = f" in namespace {access.namespace}" if access.namespace else ""
@@ -92,7 +92,7 @@ def _named(access: Access) -> str:
 
 
 def role(missing: Sequence[Access]) -> str:
-    """Roles, and a ClusterRole where it takes one, that grant the accesses; as YAML to hand to an administrator."""
+    """Roles, and a ClusterRole if needed, that grant the accesses, as YAML for an administrator."""
     documents = []
     for namespace in sorted({access.namespace or "" for access in missing}):
         rules: dict[tuple[str, str, str], list[str]] = {}

@@ -31,13 +31,11 @@ from pgwizard.kube.jobs import (
     tail,
 )
 from pgwizard.plan.names import Names, ReleaseRef
-from pgwizard.plan.plan import Plan
-from pgwizard.release.survey import claim_ref
 
 
 @dataclass
 class _Progress:
-    """What the watches have shown of one release so far. listed: the kinds whose lists are complete."""
+    """What is known of one release from its watches. listed: the kinds whose lists are complete."""
 
     pod_name: str
     backups: bool
@@ -53,7 +51,7 @@ class _Progress:
 
     @property
     def complete(self) -> bool:
-        """Whether what is not known here is not there either."""
+        """Whether all lists are complete: an unknown object does not exist."""
         return {"StatefulSet", "Pod"} <= self.listed
 
     def take(self, event: WatchEvent) -> None:
@@ -72,7 +70,7 @@ class _Progress:
                 self.event_message, self.refusal = event_text(obj), refusal(obj)
 
     def health(self) -> Health:
-        """One verdict: the pod's state before the StatefulSet's, and an event where neither has a reason."""
+        """The health of the release: the pod's, then the StatefulSet's, then an event's if neither has a reason."""
         if self.statefulset is None:
             return Health("progressing", "the StatefulSet is not there yet")
         whole = assess(self.statefulset)
@@ -101,25 +99,29 @@ class _Progress:
         return Health("progressing", f"there is no pod yet{event}", self.event_message.partition(":")[0])
 
     def _stopping(self, pod: Object) -> str:
-        """How long it may take: PostgreSQL does not end before its WAL is archived, or the kubelet ends it."""
+        """How long the pod may take to stop: PostgreSQL ends once its WAL is archived, or when the kubelet kills it."""
         limit = pod["metadata"].get("deletionGracePeriodSeconds")  # 0 once its containers have ended
         limit = limit or pod.get("spec", {}).get("terminationGracePeriodSeconds")
         why = ", while its last WAL is archived" if self.backups else ""
         return "the old pod is stopping" + (f": up to {limit} s{why}" if limit else "")
 
 
-async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, report: ReportLine, *, at: datetime) -> str:
-    """Wait until the pod of the newest revision is Ready. Returns a summary. at: the time, in UTC.
+async def wait_ready(
+    cluster: Cluster, release: ReleaseRef, timeout_seconds: float, report: ReportLine, *, backups: bool, at: datetime
+) -> str:
+    """Wait until the pod of the newest revision is Ready. Returns a summary. backups: whether WAL is archived; at: the
+    time, in UTC.
 
     Raises RolloutFailed once a container is stuck, with its last log lines, and DeadlineError.
     """
-    namespace, names, claim = plan.namespace, plan.names, claim_ref(plan).name
-    seen = _Progress(names.pod, plan.backups)
+    namespace, names = release.namespace, Names.of(release.name)
+    claim = names.claim
+    seen = _Progress(names.pod, backups)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
     watches = [
-        _marked(cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"), STATEFULSET),
-        _marked(cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"), POD),
+        _with_kind(cluster.watch(STATEFULSET, namespace, fields=f"metadata.name={names.release}"), STATEFULSET),
+        _with_kind(cluster.watch(POD, namespace, fields=f"metadata.name={names.pod}"), POD),
         cluster.watch(CLAIM, namespace, fields=f"metadata.name={claim}"),
         recent_events(cluster, namespace, at),
     ]
@@ -136,7 +138,7 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, repor
                 report(health.message)
             await _unblock(cluster, seen, loop.time(), report)
             if _is_stuck(seen, health, loop.time()):
-                raise await _failure(cluster, plan, health)
+                raise await _failure(cluster, release, health)
             if loop.time() >= deadline:
                 raise DeadlineError(
                     f"{names.pod} in {namespace} was not ready after {timeout_seconds:.0f} s: {health.message}",
@@ -145,17 +147,17 @@ async def wait_ready(cluster: Cluster, plan: Plan, timeout_seconds: float, repor
                 )
 
 
-async def _marked(watch: AsyncGenerator[WatchEvent, None], resource: Resource) -> AsyncGenerator[WatchEvent, None]:
-    """The watch, with the kind in its ``SYNCED``."""
+async def _with_kind(watch: AsyncGenerator[WatchEvent, None], resource: Resource) -> AsyncGenerator[WatchEvent, None]:
+    """The watch, with the kind added to its ``SYNCED`` events."""
     async with aclosing(watch) as events:
         async for event in events:
             yield WatchEvent("SYNCED", {"kind": resource.kind}) if event.type == "SYNCED" else event
 
 
 def _is_stuck(seen: _Progress, health: Health, now: float) -> bool:
-    """Stuck for longer than the grace; of a pod that is being replaced its old self does not count."""
+    """Whether the pod is stuck for longer than the grace period; a pod that is being replaced does not count."""
     if health.status != "failed":
-        if not _crashed_before(seen.pod):  # one that did is only between two crashes
+        if not _crashed_before(seen.pod):  # ready once: it is only between two crashes
             seen.stuck_since = None
         return False
     if seen.stuck_since is None:
@@ -196,31 +198,31 @@ _POD_KIND = {"apiVersion": POD.api_version, "kind": POD.kind}
 
 
 def is_crash(health: Health) -> bool:
-    """Whether a container of the pod ends by itself, so that its log has the reason."""
+    """Whether a container of the pod crashes, so that its log has the reason."""
     return health.reason in ("CrashLoopBackOff", "Error", "RunContainerError")
 
 
 async def crash_log(cluster: Cluster, release: ReleaseRef, health: Health) -> list[str]:
-    """The last lines of the container of the database's pod that crashes; empty where none does."""
+    """The last log lines of the crashing container of the database's pod; empty if none crashes."""
     if not is_crash(health):
         return []
     container = "minio-ca-init" if "minio-ca-init" in health.message else "postgresql"
     return await tail(cluster, release.namespace, Names.of(release.name).pod, container)
 
 
-async def _failure(cluster: Cluster, plan: Plan, health: Health) -> RolloutFailed:
-    log = await crash_log(cluster, plan.ref, health)
-    described = ("statefulset", plan.names.release) if health.reason == REFUSED else ("pod", plan.names.pod)
+async def _failure(cluster: Cluster, release: ReleaseRef, health: Health) -> RolloutFailed:
+    log, pod = await crash_log(cluster, release, health), Names.of(release.name).pod
+    described = ("statefulset", release.name) if health.reason == REFUSED else ("pod", pod)
     return RolloutFailed(
-        f"{plan.names.pod} in namespace {plan.namespace} cannot start: {health.message}",
+        f"{pod} in namespace {release.namespace} cannot start: {health.message}",
         fault=explain("\n".join([health.message, *log])),
-        hint=f"See {cluster.commands.kubectl('describe', *described, namespace=plan.namespace)}",
+        hint=f"See {cluster.commands.kubectl('describe', *described, namespace=release.namespace)}",
         log=log,
     )
 
 
 def explain(text: str) -> Finding | None:
-    """What is known of the cause of error text; None where no row of the tables knows it."""
-    from pgwizard.diagnose.diagnose import diagnose  # its table of patterns is compiled only where something failed
+    """The known cause of an error text; None if no row matches."""
+    from pgwizard.diagnose.diagnose import diagnose  # imported late: its patterns are compiled only after a failure
 
     return diagnose(text)

@@ -37,14 +37,14 @@ class Values:
 
 
 async def decide(answers: Answers, given: SecretInputs, plan: Plan, surveyed: Survey, cluster: Cluster) -> Values:
-    """Compare what is given with what is stored. Raises PreflightError with every value that is neither, or wrong."""
+    """Compare the inputs with the stored values. Raises PreflightError with every missing or wrong value."""
     problems: list[Finding] = []
     warnings: list[Finding] = []
     data: dict[Ref, dict[str, Sensitive]] = {}
     s3 = _kept_s3(answers, surveyed)
     if plan.credentials_source is not None:
         ref = Ref(SECRET, plan.names.credentials, plan.namespace)
-        stored = await _stored(cluster, ref, surveyed)
+        stored = await _read_stored(cluster, ref, surveyed)
         wanted = _database_credentials(answers, given)
         data[ref] = _missing(stored, wanted, problems)
         if "password" in data[ref] and surveyed.installation.has_data:
@@ -52,14 +52,14 @@ async def decide(answers: Answers, given: SecretInputs, plan: Plan, surveyed: Su
             (problems if lost.severity == "error" else warnings).append(lost)
         changed = _changed(stored, wanted)
         problems += _other_superuser(answers, stored, wanted, surveyed)
-        if "username" in changed and surveyed.installation.claim is None:  # a first start will make it
+        if "username" in changed and surveyed.installation.claim is None:  # the first start creates it
             data[ref]["username"] = changed["username"]
         if not isinstance(answers.credentials, GeneratedCredentials) and "password" in changed:
             differs = f"{ref}: the password given differs from the stored one, which stays: an apply never changes it"
             warnings.append(Finding(text=differs, severity="warning"))
     if plan.cipher_source is not None:
         ref = Ref(SECRET, plan.names.cipher, plan.namespace)
-        stored = await _stored(cluster, ref, surveyed)
+        stored = await _read_stored(cluster, ref, surveyed)
         wanted = given.of("cipher")
         data[ref] = _missing(stored, wanted, problems)
         if _changed(stored, wanted):
@@ -70,8 +70,8 @@ async def decide(answers: Answers, given: SecretInputs, plan: Plan, surveyed: Su
             )
     if plan.s3_source is not None:
         ref = Ref(SECRET, plan.names.s3, plan.namespace)
-        stored = await _stored(cluster, ref, surveyed)
-        wanted = _mirrored(answers, surveyed) or given.of("s3")
+        stored = await _read_stored(cluster, ref, surveyed)
+        wanted = _copy_source(answers, surveyed) or given.of("s3")
         data[ref] = {**_missing(stored, wanted, problems), **_changed(stored, wanted)}
         s3 = {**stored, **{key: value.reveal() for key, value in data[ref].items()}}
     if problems:
@@ -113,7 +113,7 @@ def _lost_password(
 def _other_superuser(
     answers: Answers, stored: Mapping[str, bytes], wanted: Mapping[str, Sensitive | Finding], surveyed: Survey
 ) -> list[Finding]:
-    """That a variable or a file holds another superuser than the one that the first start made."""
+    """The finding that a variable or a file names another superuser than the first start created."""
     name, installation = wanted.get("username"), surveyed.installation
     if not isinstance(name, Sensitive):
         return []
@@ -124,7 +124,7 @@ def _other_superuser(
 
 
 def _kept_s3(answers: Answers, surveyed: Survey) -> dict[str, bytes]:
-    """The S3 credentials of a Secret in the release's namespace that another tool manages."""
+    """The S3 credentials of a Secret in the release's namespace that you manage."""
     credentials = answers.repository.credentials
     if not answers.repository.enabled or not isinstance(credentials, ExistingS3Credentials):
         return {}
@@ -133,7 +133,7 @@ def _kept_s3(answers: Answers, surveyed: Survey) -> dict[str, bytes]:
     return {key: base64.b64decode(value) for key, value in (live.get("data") or {}).items() if key in keys}
 
 
-async def _stored(cluster: Cluster, ref: Ref, surveyed: Survey) -> dict[str, bytes]:
+async def _read_stored(cluster: Cluster, ref: Ref, surveyed: Survey) -> dict[str, bytes]:
     live = await kube_api.find_object(cluster, ref) if surveyed.namespace_exists else None
     return {key: base64.b64decode(value) for key, value in ((live or {}).get("data") or {}).items()}
 
@@ -151,7 +151,7 @@ def _database_credentials(answers: Answers, given: SecretInputs) -> dict[str, Se
 def _missing(
     stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Finding], problems: list[Finding]
 ) -> dict[str, Sensitive]:
-    """What is given and not yet stored; a value that is neither is a problem."""
+    """Inputs that are not stored yet; a value that is in neither place is a problem."""
     wanted: dict[str, Sensitive] = {}
     for key, value in given.items():
         if key in stored:
@@ -164,7 +164,7 @@ def _missing(
 
 
 def _changed(stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Finding]) -> dict[str, Sensitive]:
-    """What is given and differs from what is stored."""
+    """Inputs that differ from the stored values."""
     return {
         key: value
         for key, value in given.items()
@@ -172,7 +172,7 @@ def _changed(stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Findin
     }
 
 
-def _mirrored(answers: Answers, surveyed: Survey) -> dict[str, Sensitive | Finding]:
+def _copy_source(answers: Answers, surveyed: Survey) -> dict[str, Sensitive | Finding]:
     credentials, source = answers.repository.credentials, surveyed.s3_source
     if source is None or not isinstance(credentials, ExistingS3Credentials):
         return {}

@@ -1,4 +1,4 @@
-"""The progress of a run as data; a face decides how it looks."""
+"""The progress of a run as data; the faces show it."""
 
 from __future__ import annotations
 
@@ -42,19 +42,16 @@ class Stage:
     summary: str = ""
 
     def progress(self, text: str) -> None:
-        """Report a step."""
         self.report(Event(self.name, "progress", text))
 
     def changing(self, change: Change) -> None:
-        """An object is about to be written or deleted."""
+        """Report that an object is about to be written or deleted."""
         self.report(Event(self.name, "progress", f"{change.action} {change.ref}", change=change))
 
     def warning(self, finding: Finding) -> None:
-        """Report a finding that stops nothing."""
         self.report(Event(self.name, "warning", str(finding), finding=finding))
 
     def log(self, text: str) -> None:
-        """A line of a log."""
         self.report(Event(self.name, "log", text))
 
     def done(self, text: str) -> None:
@@ -64,7 +61,7 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def enter(name: str, report: Report) -> AsyncIterator[Stage]:
-    """Run a stage: report its beginning, its end and duration, or its failure."""
+    """Run a stage: report its start, its end with the duration, or its failure."""
     loop = asyncio.get_running_loop()
     stage, start = Stage(name, report), loop.time()
     report(Event(name, "began"))
@@ -72,7 +69,7 @@ async def enter(name: str, report: Report) -> AsyncIterator[Stage]:
         yield stage
     except BaseException as error:
         message = error.message if isinstance(error, PgwizardError) else "stopped"
-        with contextlib.suppress(OSError, OutputError):  # where the report is what failed, that is the error
+        with contextlib.suppress(OSError, OutputError):  # if the report failed, that is the error
             report(Event(name, "failed", message, loop.time() - start))
         raise
     report(Event(name, "done", stage.summary, loop.time() - start))

@@ -71,9 +71,9 @@ S3_KEY_PAIRS = (
     ("MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"),
     ("username", "password"),
 )
-"""How charts and operators call the keys of an S3 key pair, the commonest first."""
+"""Names that charts and operators use for the keys of an S3 key pair, the most common first."""
 SESSION_TOKEN = re.compile(r"(session|security)[-_.]?token", re.IGNORECASE)
-"""AWS called it the security token once."""
+"""An older name that AWS used."""
 _WEB_IDENTITY = re.compile(r"web[-_.]?identity|role[-_.]?arn", re.IGNORECASE)
 
 _ESCAPED_DOT = "\\."
@@ -104,11 +104,11 @@ class Survey:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """What has to be right before anything is written."""
+        """Every error that must be fixed before anything is written."""
         return (*((self.unreadable,) if self.unreadable else ()), *self.missing, *self.fixed)
 
     def require(self, own: Sequence[Finding] = ()) -> None:
-        """Raises PreflightError with every error, and those that the answers have by themselves, if there are any."""
+        """Raises PreflightError with every error, those of the answers alone included."""
         findings = together(self.errors, own)
         if self.unreadable:
             raise PreflightError(self.unreadable.text, findings, hint=self.unreadable.fix)
@@ -126,7 +126,7 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class _Live:
-    """Objects that were looked for, None for those that are not there; and those that may not be read."""
+    """Objects by reference, None for missing ones, and those that may not be read."""
 
     objects: Mapping[Ref, Object | None] = field(repr=False)
     denied: Mapping[Ref, Forbidden]
@@ -140,7 +140,7 @@ class _Live:
 
 
 async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
-    """Each object once."""
+    """Read each object once."""
     denied: dict[Ref, Forbidden] = {}
 
     async def look(ref: Ref) -> Object | None:
@@ -156,7 +156,7 @@ async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
 
 
 async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None, *, at: datetime) -> Survey:
-    """Read what the answers name, and compare. Raises only where the cluster does not answer.
+    """Read the referenced objects, and compare. Raises only if the cluster does not answer.
 
     A Secret that may not be read is a warning, but for the certificate: the rights that an apply needs are another
     check. ca_file: certificates from a file, for where the source Secret cannot be looked up. at: the time,
@@ -229,7 +229,7 @@ def _ours(statefulset: Object | None, *, is_ours: bool) -> Object | None:
 def _made_with(
     past: record.Record | None, statefulset: Object | None, claim: Object | None, doubts: list[Finding]
 ) -> Answers | None:
-    """The answers that the database was made with, by its record; release and credentials only.
+    """The answers that the database was created with, from the record; release and credentials only.
 
     One that is ready was made, and on a volume that was bound a start that failed later on may have made one too.
     """
@@ -247,7 +247,7 @@ def _made_with(
 
 
 async def _superuser(cluster: Cluster, answers: Answers, before: Answers | None, live: _Live) -> str | None:
-    """The role that the first start made; not looked up where the answers about it are the same as then."""
+    """The role that the first start created; not looked up if the answers about it have not changed."""
     if before is None or before.credentials == answers.credentials:
         return None
     if isinstance(before.credentials, GeneratedCredentials):
@@ -262,7 +262,7 @@ async def _superuser(cluster: Cluster, answers: Answers, before: Answers | None,
 
 
 def _named_superuser(answers: Answers, existing: Mapping[str, Object | None]) -> str | None:
-    """The superuser that the answers name; None where that is in a variable or a file, or cannot be read."""
+    """The superuser that the answers name; None if it is in a variable or a file, or cannot be read."""
     credentials = answers.credentials
     if isinstance(credentials, GeneratedCredentials):
         return credentials.username
@@ -272,7 +272,7 @@ def _named_superuser(answers: Answers, existing: Mapping[str, Object | None]) ->
 
 
 def _text(secret: Object | None, key: str) -> str | None:
-    """One value of a Secret as text; None where it is not there, empty, or none that can be read."""
+    """One value of a Secret as text; None if it is missing, empty, or not text."""
     with contextlib.suppress(ValueError):
         return _value(secret or {}, key, "").decode(errors="replace") or None
     return None
@@ -292,7 +292,7 @@ def _value(secret: Object, key: str, where: str) -> bytes:
 def read_sections(revision: record.Revision | None, *sections: str) -> Answers | None:
     """These sections of a revision's answers, with defaults for all else; None without one, or where one is not valid.
 
-    What another version wrote may not be valid any more in a section that is not asked for.
+    Other sections may no longer be valid if another version wrote them.
     """
     if revision is None:
         return None
@@ -303,7 +303,7 @@ def read_sections(revision: record.Revision | None, *sections: str) -> Answers |
 
 
 def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, problems: list[Finding]) -> Bundle | None:
-    """The certificates of the source Secret, each way of its being wrong with its own words."""
+    """The certificates of the source Secret. Each way to be wrong has its own message."""
     source, ref = answers.tls.source, _ca_source(answers)
     if source is None or ref is None:
         return ca_file
@@ -336,7 +336,7 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
 
 
 def _namesakes(secret: Ref) -> tuple[Ref, Ref]:
-    """Where trust-manager, OpenShift and Kubernetes itself publish authorities under that name."""
+    """Objects of that name in which trust-manager, OpenShift and Kubernetes publish authorities."""
     return Ref(CONFIGMAP, secret.name, secret.namespace), Ref(TRUST_BUNDLE, secret.name)
 
 
@@ -380,7 +380,7 @@ def _has_certificate(text: object) -> bool:
 
 
 def _own_mirror(answers: Answers, source: CaSource, secret: Object) -> Finding | None:
-    """That the source is the release's own copy of it."""
+    """The finding that the source is the release's own mirror."""
     if (source.namespace, source.secret) != (answers.release.namespace, Names.of(answers.release.name).ca):
         return None
     where = f"Secret {source.namespace}/{source.secret}"
@@ -405,7 +405,7 @@ def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:
 
 
 def _namespace_problems(home: Object | None, commands: Commands) -> Iterator[Finding]:
-    """That the release's namespace is being deleted: what is written into it is refused, or deleted with it."""
+    """The finding that the namespace is being deleted: writes are refused, or deleted with it."""
     if home is not None and home["metadata"].get("deletionTimestamp"):
         name = plain(home["metadata"]["name"])
         wait = commands.kubectl("wait", f"namespace/{name}", "--for=delete", "--timeout=10m")
@@ -442,7 +442,7 @@ def _reference_problems(answers: Answers, surveyed: Survey, live: _Live, doubts:
 
 
 def _s3_fix(secret: Object, keys: Sequence[str]) -> str:
-    """How to name the keys of a Secret that has others; empty where it has those, or no usual ones."""
+    """How to name the keys of a Secret with other usual ones; empty if it has the expected keys or no usual ones."""
     there = secret.get("data") or {}
     if all(key in there for key in keys):
         return ""
@@ -456,7 +456,7 @@ def _s3_fix(secret: Object, keys: Sequence[str]) -> str:
 
 
 def _session_token(secret: Object, ref: Ref) -> Iterator[Finding]:
-    """That a key pair is temporary: pgBackRest gets no token from a release."""
+    """The finding that a key pair is temporary: a release passes no session token to pgBackRest."""
     token = next(filter(SESSION_TOKEN.search, secret.get("data") or {}), None)
     if token is not None:
         unused = f"{ref} has a session token, {plain(token)}, which is not used"
@@ -466,7 +466,7 @@ def _session_token(secret: Object, ref: Ref) -> Iterator[Finding]:
 
 
 def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str) -> list[Finding]:
-    """A value with a line break at its end is S3's commonest wrong secret: it signs nothing that the server accepts."""
+    """A line break at the end is the most common error in an S3 secret: the server refuses what it signs."""
     problems = []
     for key in keys:
         try:
@@ -499,5 +499,5 @@ def claim_ref(plan: Plan) -> Ref:
 
 
 def claim_of(answers: Answers) -> Ref:
-    """The same, before there is a plan."""
+    """The release's volume claim, before there is a plan."""
     return Ref(CLAIM, Names.of(answers.release.name).claim, answers.release.namespace)

@@ -1,4 +1,4 @@
-"""Takes a release out of a cluster: what would go and what stays, and the deletion of what was shown.
+"""Removes a release from a cluster: what would be deleted and what kept, then the deletion itself.
 
 The volume and what it is read with stay unless they are to be purged; the repository in S3 is never touched. It
 does not prompt: a face does, between ``removal`` and ``remove``.
@@ -81,5 +81,5 @@ async def remove(found: Removal, cluster: Cluster, report: Report, *, now: Clock
         for target, uid in deleted.items():
             await deletion.wait_until_gone(cluster, target, uid, 180)
         await cluster.delete(record.secret_ref(release))
-        await cluster.delete(ref)  # still held: after a release another run could hold it
+        await cluster.delete(ref)  # while we own it: once it is released, another run could take it
         stage.done(f"{len(deleted)} deleted, {len(found.kept) + len(others)} kept")

@@ -18,7 +18,18 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from pgwizard import errors
-from pgwizard.kube.api import Access, ByteStream, ExecResult, ListPage, Object, Ref, Resource, WatchEvent, WriteResult
+from pgwizard.kube.api import (
+    FIELD_MANAGER,
+    Access,
+    ByteStream,
+    ExecResult,
+    ListPage,
+    Object,
+    Ref,
+    Resource,
+    WatchEvent,
+    WriteResult,
+)
 from pgwizard.kube.commands import CURRENT_CONTEXT
 from pgwizard.simulator import admission, doors, ssa, statuses, world
 from pgwizard.simulator.birth import born
@@ -63,7 +74,7 @@ class SimCluster:
         self._gate = Gate(self.rules, self.server, self.runtime.ensure_running)
         self._gate.faults += faults
         self.requests: list[Request] = self._gate.requests
-        self._manager = "pgwizard"
+        self._manager = FIELD_MANAGER
         self._user = ADMINISTRATOR
         self._guest = False
         world.furnish(self.store, self.runtime, example=example)
@@ -82,7 +93,7 @@ class SimCluster:
         """Let another run use the same cluster after ``close`` or after it was abandoned."""
         self._closed = False
 
-    def guest(self, *, manager: str = "pgwizard", user: str = ADMINISTRATOR) -> Self:
+    def guest(self, *, manager: str = FIELD_MANAGER, user: str = ADMINISTRATOR) -> Self:
         """The same cluster as another field manager or another user; closing it leaves the cluster running."""
         other = copy.copy(self)
         vars(other).update(_manager=manager, _user=user, _guest=True, _closed=False)

@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.kube.api import ExecResult, Object, Ref, Resource
+from pgwizard.simulator import recovery
 from pgwizard.simulator.clock import SimulatedClock
-from pgwizard.simulator.repository import SEGMENT_SECONDS, VERSION, SimulatedRepository, add_backup
+from pgwizard.simulator.repository import SEGMENT_SECONDS, VERSION, SimulatedRepository, add_backup, lsn
 from pgwizard.simulator.store import Store
 from pgwizard.simulator.streams import ContainerLog
 
@@ -140,6 +141,10 @@ class Programs:
         if "-pgbackrest-init" in text or "init.sh" in text:
             release = next((name.partition("-pgbackrest-init")[0] for name in names if "-pgbackrest-init" in name), "")
             return await self._first_backup(namespace, release or self._release(namespace), log)
+        if containers[0]["name"] == recovery.CONTAINER:
+            await self._clock.sleep(3)
+            log.write(*recovery.restore(self.repository(namespace), words, self._clock.now()))
+            return 0
         if "backup.sh" in text or re.search(r"-pgbackrest-(full|diff|incr)", text):
             return await self._backup(namespace, _type(text), log)
         self._say(log, "repo-ls command end: completed successfully (38ms)")
@@ -308,10 +313,14 @@ class Programs:
             )
             return 2
         namespace = pod["metadata"]["namespace"]
+        repository, now = self.repository(namespace), self._clock.now()
         answers = (
             (r"pg_stat_archiver", self._archiver(namespace)),
             (r"pg_ls_archive_statusdir", "0"),
             (r"pg_is_in_recovery", "f"),
+            (r"txid_current", "t"),
+            (r"pg_create_restore_point", lsn(repository.number(now))),
+            (r"pg_switch_wal", repository.segment(now)),
             (r"server_version_num", "150014"),
             (r"server_version|version\(\)", "15.14 (Debian 15.14-0+deb12u1)"),
             (r"system_identifier", str(self._system_id(namespace))),

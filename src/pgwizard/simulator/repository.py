@@ -21,11 +21,16 @@ _FIRST = 2
 
 @dataclass(frozen=True, slots=True)
 class LeftTimeline:
-    """A timeline that a restore left. last: its newest segment; fork: where the next one begins; at: when, epoch."""
+    """A timeline that a restore left. last: its newest segment; fork: where the next one begins; at: when, epoch.
+
+    origin: the timeline that the next one continues, which may be an earlier one; reason: as in the history file.
+    """
 
     last: int
     fork: int
     at: float
+    origin: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +60,21 @@ class SimulatedRepository:
         """The server's own."""
         return len(self.left) + 1
 
-    def number(self, now: float) -> int:
-        """The newest segment at a moment: a server writes one a minute."""
-        began, first = (self.left[-1].at, self.left[-1].fork) if self.left else (self.began, _FIRST)
-        return first + int(max(now - began, 0) // SEGMENT_SECONDS)
+    def number(self, now: float, timeline: int | None = None) -> int:
+        """The newest segment of a timeline at a moment, by default of the server's: it writes one a minute."""
+        place = (timeline or self.timeline) - 1
+        began, first = (self.left[place - 1].at, self.left[place - 1].fork) if place else (self.began, _FIRST)
+        end = self.left[place].at if place < len(self.left) else now
+        return first + int(max(min(now, end) - began, 0) // SEGMENT_SECONDS)
 
     def segment(self, now: float) -> str:
         """The name of the newest segment."""
         return segment_name(self.number(now), self.timeline)
 
-    def go_back(self, number: int, now: float) -> None:
+    def go_back(self, number: int, now: float, origin: int | None = None, reason: str = "") -> None:
         """Continue on a new timeline, as after a restore to an earlier moment."""
-        self.left.append(LeftTimeline(self.number(now), number, now))
+        reason = reason or f"before {datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S}.000000+00"
+        self.left.append(LeftTimeline(self.number(now), number, now, origin or self.timeline, reason))
 
     def archive_listing(self, now: float, scope: str) -> list[str]:
         """The archive, reduced to a line for each run of segments in one folder; see ``status/listing``."""
@@ -75,11 +83,10 @@ class SimulatedRepository:
         return ["archive 15-1", *self._histories(), *self._runs(now, scope)]
 
     def _histories(self) -> Iterator[str]:
-        forks = ""
-        for timeline, left in enumerate(self.left, start=1):
-            at = datetime.fromtimestamp(left.at, UTC)
-            forks += f"{timeline}\t0/{left.fork * 2**24 + 40:X}\tbefore {at:%Y-%m-%d %H:%M:%S}.000000+00\n"
-            yield f"history {timeline + 1:08X} {left.at:.0f} {base64.b64encode(forks.encode()).decode()}"
+        texts = {1: ""}
+        for timeline, left in enumerate(self.left, start=2):
+            texts[timeline] = f"{texts[left.origin]}{left.origin}\t{lsn(left.fork)}\t{left.reason}\n"
+            yield f"history {timeline:08X} {left.at:.0f} {base64.b64encode(texts[timeline].encode()).decode()}"
 
     def _runs(self, now: float, scope: str) -> Iterator[str]:
         firsts = [1, *(left.fork for left in self.left)]
@@ -169,3 +176,8 @@ def add_backup(repository: SimulatedRepository, kind: str, began: float, ended: 
 def segment_name(number: int, timeline: int = 1) -> str:
     """24 hexadecimal digits."""
     return f"{timeline:08X}{number // 256:08X}{number % 256:08X}"
+
+
+def lsn(number: int) -> str:
+    """A WAL position near the beginning of a segment."""
+    return f"{number >> 8:X}/{(number & 0xFF) << 24 | 40:X}"

@@ -1,4 +1,4 @@
-"""What a pod prints of the archive, and the archive that it is.
+"""The listing of the archive that a command in the pod prints.
 
 The listing of a large archive is far too long for a connection to the pod: 70 MB for 500,000 segments. So it is reduced
 there, to a line for each run of segments without a gap in one folder, by awk; ``Listing`` keeps the lines by folder, so
@@ -130,13 +130,13 @@ class Listing:
             )
             there = runs.setdefault(run.timeline, [])
             if there and run.first <= there[-1].last + 1:
-                there[-1] = _joined(there[-1], run)
+                there[-1] = _join(there[-1], run)
             else:
                 there.append(run)
         return Archive(runs, archive.histories, archive.doubles, segment_bytes)
 
 
-def _joined(before: SegmentRun, after: SegmentRun) -> SegmentRun:
+def _join(before: SegmentRun, after: SegmentRun) -> SegmentRun:
     """Two runs that touch or overlap, as one; what both hold counts once."""
     further = after if after.last > before.last else before
     size = before.bytes + after.bytes if after.first > before.last else max(before.bytes, after.bytes)

@@ -1,6 +1,6 @@
 """Observes a release: watches and polls its sources, and yields a ``Snapshot`` for each burst of observations.
 
-``observe`` never ends, ``look`` ends once every source has answered. Nothing is judged here: ``probes`` parses an
+``observe`` never ends, ``look`` ends once every source has answered. It decides nothing: ``probes`` parses an
 answer, ``reduce`` puts it into the snapshot, ``verdict`` judges the snapshot.
 """
 
@@ -72,22 +72,22 @@ _IO_TIMEOUT_SECONDS = 5
 _INFO_TRIES = 15
 """``pgbackrest info`` has ended after this many times its --io-timeout, on a busy machine too."""
 _CHEAP_SEGMENTS = 4_000
-"""So many segments are listed as a whole each time: it takes half a second."""
+"""Up to this many segments the whole archive is listed each time: it takes half a second."""
 _WHOLE_AGAIN = timedelta(hours=1)
-"""After how long a larger archive is listed as a whole again: a hole in the middle of it shows then."""
+"""How often a larger archive is listed as a whole: a gap in the middle of it shows then."""
 _AGAIN_SECONDS = 10.0
 """After how long a watch or a log that was refused is tried again."""
 
 
 class Again:
-    """Wakes ``observe`` before its time: each source has an event of its own, so that no request is lost."""
+    """Wakes ``observe`` early. Each source has an event of its own, so that no request is lost."""
 
     def __init__(self) -> None:
         self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.soon: Collection[str] = ()
         """Sources that are polled again soon, rather than at their pace."""
         self.urgent: set[str] = set()
-        """Sources to be read as a whole, whatever is known of them."""
+        """Sources to read as a whole, even if a part is known."""
 
     def ask(self, *sources: str) -> None:
         """Poll these sources now."""
@@ -121,7 +121,7 @@ async def observe(
     summary = ReleaseSummary.of(there, is_namespace_ending=is_ending)
     snapshot = reduce(Snapshot(release, now(), commands=cluster.commands), ReleaseRead(now(), summary))
     again = again or Again()
-    queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # a flood waits at the server, not here
+    queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # back pressure: a flood waits at the server
     questions: dict[str, Callable[[datetime], Awaitable[Reading]]] = {
         "release": lambda at: _read_release(cluster, release, at),
         "repository": lambda at: _read_repository(cluster, release, io_timeout_seconds, at),
@@ -159,7 +159,7 @@ async def observe(
                 tasks.append(asking.pop(source))
             before = snapshot
             snapshot = reduce(snapshot, await queue.get())
-            while not queue.empty():  # a burst is one change on a screen
+            while not queue.empty():  # one snapshot for a burst of changes
                 snapshot = reduce(snapshot, queue.get_nowait())
             again.soon = ("release",) if snapshot.is_changing else ()
             again.ask(*_worth_asking(before, snapshot))
@@ -196,7 +196,7 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
 
 
 def _objects(snapshot: Snapshot) -> tuple[Any, ...]:
-    """The watched state that an apply changes."""
+    """The watched objects that an apply changes."""
     runs = [(run.uid, run.state) for run in snapshot.runs]
     return (snapshot.objects, [replace(cron, last=None, succeeded=None) for cron in snapshot.crons], runs)
 
@@ -215,21 +215,21 @@ async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_sec
                 if snapshot.pending_sources:
                     continue
                 if snapshot.walk and snapshot.walk.has_new_hole and "archive" not in snapshot.failures:
-                    continue  # ``observe`` asks for it again
+                    continue  # ``observe`` reads it again
                 if snapshot.missing_wal or not snapshot.has_newer_wal or "repository" in snapshot.failures:
                     break
                 again.ask("repository")
     if snapshot is None:
         raise DeadlineError(f"the record of release {release} was not read within {timeout_seconds:.0f} s")
     for source in snapshot.pending_sources:
-        if source in snapshot.sources:  # the log of a failed Job is none
+        if source in snapshot.sources:  # the log of a failed Job is not a source
             late = Finding(text=f"no answer within {timeout_seconds:.0f} s")
             snapshot = reduce(snapshot, SourceFailed(now(), source, late))
     return snapshot
 
 
 async def database_outage(cluster: Cluster, release: ReleaseRef, *, now: Clock) -> Finding | None:
-    """``verdict.outage`` of a release that nobody observes: reads its StatefulSet and its pod alone.
+    """``verdict.outage`` of a release that is not observed: reads only its StatefulSet and its pod.
 
     None, too, where they may not be read.
     """
@@ -262,7 +262,7 @@ async def _watch(
                     if event.type != "SYNCED" and not _is_own(resource, event.object, names):
                         continue
                     seen = _seen(resource, event, snapshot.ref.namespace, now())
-                    if isinstance(seen, ListRead):  # a new watch does not know what was deleted before it
+                    if isinstance(seen, ListRead):  # a new watch does not report earlier deletions
                         for ref in shown - there:
                             await queue.put(ObjectSeen(now(), ref))
                         shown = there
@@ -278,7 +278,7 @@ async def _watch(
 
 
 async def _watch_job_pods(cluster: Cluster, release: ReleaseRef, queue: asyncio.Queue[Observation], now: Clock) -> None:
-    """Pods of any Job: which Job is the release's is known by its uid."""
+    """Watch the pods of all Jobs; the uid tells which Job is the release's."""
     while True:
         async with _optional_watch(cluster.watch(POD, release.namespace, labels="job-name")) as events:
             async for event in events:
@@ -302,7 +302,7 @@ async def _watch_refusals(cluster: Cluster, release: ReleaseRef, queue: asyncio.
 async def _optional_watch(
     events: AsyncGenerator[WatchEvent, None],
 ) -> AsyncGenerator[AsyncGenerator[WatchEvent, None], None]:
-    """A watch that only adds to what the Jobs themselves show: it may fail, and is due again a while later."""
+    """A watch that only adds details to the Jobs: it may fail, and is tried again later."""
     with contextlib.suppress(Exception):
         async with aclosing(events):
             yield events
@@ -316,7 +316,7 @@ def _is_own(resource: Resource, obj: Object, names: Names) -> bool:
 
 
 def _why(error: Exception) -> str:
-    """Why there is no answer; of a defect only its type."""
+    """Why there is no answer; for a bug in pgwizard only its type."""
     if isinstance(error, PgwizardError):
         return plain(error.message)
     return describe_defect(error)
@@ -338,8 +338,8 @@ async def _poll(
 ) -> None:
     while True:
         try:
-            seen: Observation = await ask(now())  # an answer is as old as its question
-        except ValueError as error:  # the program's own words
+            seen: Observation = await ask(now())  # an answer is as old as its request
+        except ValueError as error:  # the message of the program
             seen = SourceFailed(now(), source, failure(plain(str(error))))
         except Exception as error:  # noqa: BLE001 - a source that fails silently would look up to date
             seen = SourceFailed(now(), source, failure(_why(error)))
@@ -358,7 +358,7 @@ async def _read_repository(
 
 
 class _ArchiveReader:
-    """Lists the archive: as a whole where that is cheap, or was not done for long, else what may have changed."""
+    """Lists the archive: the whole if that is cheap or long ago, else what may have changed."""
 
     def __init__(self, cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, again: Again) -> None:
         self._cluster = cluster
@@ -411,7 +411,7 @@ async def _crash_logs(
     queue: asyncio.Queue[Observation],
     again: Again,
 ) -> None:
-    """Read the end of the log of a server while it crashes: a later crash may have another cause."""
+    """Read the end of the log while a server crashes: a later crash may have another cause."""
     while True:
         if (health := crash()) is not None:
             try:

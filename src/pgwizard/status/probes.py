@@ -121,7 +121,7 @@ def repository_of(info: Any) -> RepositoryInfo:
 
 
 def _is_of(place: Any, database: int) -> bool:
-    """Whether a backup or an archive is of this database, in the first repository."""
+    """Whether a backup or an archive belongs to this database, in the first repository."""
     return bool(place["id"] == database and place.get("repo-key", _OWN) == _OWN)
 
 
@@ -181,7 +181,7 @@ def volume_of(text: str) -> Volume:
 
 
 async def summary(cluster: Cluster, release: ReleaseRef) -> ReleaseSummary | Missing:
-    """The record at a glance, and whether the namespace is being deleted; where there is none, what became of it."""
+    """A summary of the record, and whether the namespace is being deleted; ``Missing`` without a record."""
     there, _ = await records.find(cluster, release)
     state = await namespace_state(cluster, release)
     if there is not None:
@@ -190,7 +190,7 @@ async def summary(cluster: Cluster, release: ReleaseRef) -> ReleaseSummary | Mis
 
 
 async def namespace_state(cluster: Cluster, release: ReleaseRef) -> NamespaceState:
-    """What becomes of the release's namespace; ``unread`` where that may not be read."""
+    """The state of the release's namespace; ``unread`` if it may not be read."""
     try:
         home = await find_object(cluster, Ref(NAMESPACE, release.namespace))
     except Forbidden:
@@ -257,7 +257,7 @@ async def archiver(cluster: Cluster, release: ReleaseRef, superuser: str | None)
 
 
 async def _server_log(cluster: Cluster, release: ReleaseRef) -> str:
-    """The end of the container's log; empty where it cannot be read: a cause is a help, not the finding."""
+    """The end of the container's log; empty if it cannot be read: it only helps to find the cause."""
     with contextlib.suppress(ClusterError):
         async with aclosing(
             cluster.logs(release.namespace, Names.of(release.name).pod, "postgresql", tail=TAIL_LINES)
@@ -308,11 +308,9 @@ async def certificate(cluster: Cluster, release: ReleaseRef, at: datetime) -> Mi
 
 
 async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, at: datetime) -> datetime:
-    """When the trust in the server ends: of many certificates, only those count that its chain leads to."""
+    """When the trust in the server ends: only certificates that its chain leads to count."""
     if len(mine.certificates) > 1:
-        with contextlib.suppress(
-            PgwizardError
-        ):  # a right that is missing, or a server that cannot be reached from here
+        with contextlib.suppress(PgwizardError):  # a missing permission, or a server that cannot be reached from here
             there, _ = await records.find(cluster, release)
             answers = read_sections(there.deployed if there else None, *_SERVER_SECTIONS)
             if answers is not None:
@@ -323,7 +321,7 @@ async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, at: datet
 
 
 async def _run_in_pod(cluster: Cluster, release: ReleaseRef, command: Sequence[str], seconds: float) -> str:
-    """The output of a command. Raises ValueError with what it printed where it fails."""
+    """The output of a command. Raises ValueError with its output if it fails."""
     result = await cluster.exec(
         release.namespace, Names.of(release.name).pod, "postgresql", command, timeout_seconds=seconds
     )

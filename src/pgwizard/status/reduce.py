@@ -1,4 +1,4 @@
-"""One observation put into a snapshot. Pure."""
+"""Applies one observation to a snapshot. Pure."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from pgwizard.text import fit, plain, visible
 
 
 def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
-    """The snapshot with one observation put in."""
+    """The snapshot after one observation."""
     if isinstance(seen, LogRead | LogFailed):
         return replace(snapshot, runs=_with_log(snapshot.runs, seen))
     if isinstance(seen, CrashLogRead):
@@ -85,7 +85,7 @@ def _apply(snapshot: Snapshot, seen: Reading | ObjectSeen | ListRead | SourceFai
 
 
 def _with_walk(snapshot: Snapshot) -> Snapshot:
-    """The snapshot with its walk, which the snapshots after it take over."""
+    """The snapshot with its walk, which later snapshots reuse."""
     walk = snapshot.walk
     return snapshot if walk is None else replace(snapshot, known_walk=(snapshot.walk_inputs, walk))
 
@@ -119,7 +119,7 @@ def _with_failure(snapshot: Snapshot, source: str, why: Finding) -> Snapshot:
 
 
 def _compare_wal(snapshot: Snapshot, wal: Wal | None) -> Snapshot:
-    """WAL that was archived before the repository was read must be in its answer, whatever the clocks show."""
+    """Compare the WAL: what was archived before the repository was read must be in its answer. No clock is used."""
     expected = snapshot.expected_wal
     newest = snapshot.archiver.last_wal if snapshot.archiver else ""
     return replace(
@@ -170,20 +170,20 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
 
 
 def _with_job_pod(snapshot: Snapshot, pod: Object) -> Snapshot:
-    """With the end of its backup, from which the Job's state follows before the Job itself has it."""
+    """Add the end of its backup, which tells the Job's state before the Job does."""
     ends, code = dict(snapshot.backup_ends), jobs.exit_code(pod)
     for uid in (fit(str(owner.get("uid"))) for owner in pod["metadata"].get("ownerReferences") or ()):
         if code is not None:
             has_company = pod.get("status", {}).get("phase") == "Running"
             ends[uid] = BackupEnd(code, moment(jobs.end_time(pod)), has_company)
-        elif uid in ends and ends[uid].exit_code:  # the next try
+        elif uid in ends and ends[uid].exit_code:  # the next attempt
             del ends[uid]
     kept = dict(list(ends.items())[-2 * RUNS_KEPT :])
     return replace(snapshot, backup_ends=kept, runs=tuple(_with_end(run, kept) for run in snapshot.runs))
 
 
 def _with_end(run: Run, ends: Mapping[str, BackupEnd]) -> Run:
-    """A failed backup is tried again, so only the Job itself says that it failed."""
+    """A failed backup is retried, so only the Job itself reports a failure."""
     end = ends.get(run.uid)
     if run.state != "running" or end is None:
         return run
@@ -194,7 +194,7 @@ def _with_end(run: Run, ends: Mapping[str, BackupEnd]) -> Run:
 
 
 def _with_refusal(run: Run, refusals: Mapping[str, str]) -> Run:
-    """Only while the Job has no pod: admission may have let a later one pass."""
+    """Only while the Job has no pod: admission may have accepted a later one."""
     awaits_pod = run.state == "running" and run.message.startswith(AWAITS_POD)
     return replace(run, message=f"{AWAITS_POD}: {refusals[run.uid]}") if awaits_pod and run.uid in refusals else run
 
@@ -218,7 +218,7 @@ def _cron(obj: Object, names: Names) -> Cron:
 
 
 def _kind(job: Object, names: Names) -> BackupKind:
-    """That of the CronJob which a Job comes from: its own name may be cut, and holds whatever the release is called."""
+    """The type by the CronJob of a Job: the Job's own name may be cut, and contains the name of the release."""
     if job["metadata"]["name"] == names.init:
         return "init"
     return "full" if names.full in owners(job, CRONJOB.kind) else "incr"

@@ -39,9 +39,9 @@ BRANCH_LEGEND = "╌ on another timeline"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of what is known.
+    """One line of the status.
 
-    mark: ``✓`` fine, ``!`` needs a look, ``·`` still loading or nothing to go by, ``?`` cannot be known.
+    mark: ``✓`` fine, ``!`` needs attention, ``·`` loading or no data, ``?`` cannot be known.
     """
 
     mark: Literal["✓", "!", "·", "?"]
@@ -53,7 +53,7 @@ class Fact:
 
 
 def when(moment: datetime, now: datetime) -> str:
-    """A moment in UTC: ``Sun 16 Nov 02:00``; with its year where that is not this one."""
+    """A moment in UTC: ``Sun 16 Nov 02:00``; with its year if that is not the present one."""
     moment = moment.astimezone(UTC)
     year = "" if moment.year == now.year else f" {moment.year}"
     return f"{moment:%a} {moment.day} {moment:%b}{year} {moment:%H:%M}"
@@ -111,14 +111,14 @@ def facts(snapshot: Snapshot) -> list[Fact]:
 def _not_known(snapshot: Snapshot, source: str, label: str) -> Fact:
     from pgwizard.status.verdict import (
         failure_text,
-    )  # here and below: not needed without a snapshot
+    )  # imported late, here and below: only a snapshot needs it
 
     if source in snapshot.failures:
         return Fact("?", label, f"not known: {failure_text(snapshot, source)}")
     return Fact("·", label, "reading")
 
 
-def _aged(snapshot: Snapshot, source: str, fact: Fact, *, has_cause: bool = False) -> Fact:
+def _with_age(snapshot: Snapshot, source: str, fact: Fact, *, has_cause: bool = False) -> Fact:
     """The fact with the age of an old answer, and why there is no newer one. has_cause: that is shown elsewhere.
 
     What failed at its last try is old at once.
@@ -134,7 +134,7 @@ def _aged(snapshot: Snapshot, source: str, fact: Fact, *, has_cause: bool = Fals
 
 
 def _unread(snapshot: Snapshot) -> str:
-    """That the repository cannot be read; the cause is only in the line about the repository."""
+    """The text for an unread repository; the cause is in the line about the repository."""
     from pgwizard.status.verdict import DOWN, is_silent
 
     return DOWN if is_silent(snapshot, "repository") else "the repository cannot be read"
@@ -146,7 +146,9 @@ def _release_fact(snapshot: Snapshot) -> Fact:
         return _not_known(snapshot, "release", "release")
     applied = f", applied {when(release.applied, snapshot.at)} UTC" if release.applied else ""
     mark: Literal["✓", "!"] = "✓" if release.outcome == "deployed" else "!"
-    return _aged(snapshot, "release", Fact(mark, "release", f"revision {release.revision} {release.outcome}{applied}"))
+    return _with_age(
+        snapshot, "release", Fact(mark, "release", f"revision {release.revision} {release.outcome}{applied}")
+    )
 
 
 def _next_full(snapshot: Snapshot) -> Fact:
@@ -158,7 +160,7 @@ def _next_full(snapshot: Snapshot) -> Fact:
     else:
         ahead = about((due - snapshot.at).total_seconds())
         fact = Fact("✓", "next full", f"{when(due, snapshot.at)} UTC (in {ahead})")
-    return _aged(snapshot, "cronjobs", fact)
+    return _with_age(snapshot, "cronjobs", fact)
 
 
 def _wal_facts(snapshot: Snapshot) -> list[Fact]:
@@ -174,15 +176,15 @@ def _wal_facts(snapshot: Snapshot) -> list[Fact]:
     else:
         wal = _continuity_fact(snapshot, repository.wal)
     if repository is not None and snapshot.archive is None:
-        wal = _aged(snapshot, "repository", wal, has_cause=True)
+        wal = _with_age(snapshot, "repository", wal, has_cause=True)
     if archiver is None:
         return [wal, _not_known(snapshot, "archiver", "archiver")]
     read_at = snapshot.answered_at.get("archiver", snapshot.at)
-    return [wal, _aged(snapshot, "archiver", _archiver_fact(archiver, read_at, snapshot.at))]
+    return [wal, _with_age(snapshot, "archiver", _archiver_fact(archiver, read_at, snapshot.at))]
 
 
 def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
-    """How much WAL the archive holds, and whether any is missing."""
+    """How much WAL the archive contains, and whether any is missing."""
     from pgwizard.status.verdict import outdated_seconds
 
     listing, read_at = snapshot.archive, snapshot.answered_at.get("archive")
@@ -209,7 +211,7 @@ def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
 def _archiver_fact(archiver: Archiver, read_at: datetime, now: datetime) -> Fact:
     from pgwizard.status.verdict import is_archiving, is_delayed
 
-    last = "nothing archived since its statistics began"  # a crash of the server resets them
+    last = "nothing archived since its statistics began"  # a crash of the server resets the statistics
     if archiver.last_at is not None:
         last = f"last segment {span((now - archiver.last_at).total_seconds())} ago"
     waits = f", {archiver.waiting:,} wait" if archiver.waiting else ""
@@ -232,7 +234,7 @@ def _repository_fact(snapshot: Snapshot) -> Fact:
     if snapshot.has_other_database:
         others = len(snapshot.repository.backups)
         text = f"another database's: {others} backup{'' if others == 1 else 's'}, of system-id"
-        return _aged(snapshot, "repository", Fact("!", "repository", f"{text} {snapshot.repository.system_id}"))
+        return _with_age(snapshot, "repository", Fact("!", "repository", f"{text} {snapshot.repository.system_id}"))
     grows = (
         f", +{human_size(int(snapshot.growth_bytes_per_day))} a day"
         if snapshot.growth_bytes_per_day is not None
@@ -243,7 +245,7 @@ def _repository_fact(snapshot: Snapshot) -> Fact:
     if damaged := len(snapshot.backups) - len(snapshot.intact_backups):
         count += f", {damaged} with page errors"
     text = f"{count}, {human_size(stored)}{grows}, WAL not counted"
-    return _aged(snapshot, "repository", Fact(mark, "repository", text))
+    return _with_age(snapshot, "repository", Fact(mark, "repository", text))
 
 
 def _files_fact(snapshot: Snapshot) -> Fact:
@@ -277,7 +279,7 @@ def _volume_fact(snapshot: Snapshot) -> Fact:
     elif snapshot.wants_backups:
         text += "; how fast WAL would fill it is not known yet"
     mark: Literal["✓", "!"] = "!" if is_nearly_full(volume) or (days is not None and days < 1) else "✓"
-    return _aged(snapshot, "volume", Fact(mark, "volume", text))
+    return _with_age(snapshot, "volume", Fact(mark, "volume", text))
 
 
 _SOURCES = {
@@ -307,7 +309,7 @@ def _certificate_fact(snapshot: Snapshot) -> Fact:
         shown = f"ended {ends:%Y-%m-%d}"
     fine = certificate.source in ("same", "unread") and ends is not None and not is_ending(certificate, snapshot.at)
     mark: Literal["✓", "!"] = "✓" if fine else "!"
-    return _aged(snapshot, "certificate", Fact(mark, "CA", f"{shown}, {_SOURCES[certificate.source]}"))
+    return _with_age(snapshot, "certificate", Fact(mark, "CA", f"{shown}, {_SOURCES[certificate.source]}"))
 
 
 def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
@@ -347,9 +349,9 @@ def _nothing_new(snapshot: Snapshot, run: Run) -> str:
 
 
 _PRINTED = 10
-"""Backups in a text, which does not scroll."""
+"""How many backups a printed status lists."""
 BACKUPS_LISTED = 400
-"""Backups in a list that can be scrolled; the verdict and all figures go by all of them."""
+"""How many backups a scrollable list shows; the verdict and all figures count all of them."""
 BACKUP_TITLES = ("backup", "type", "ended", "took", "database", "stored", "WAL from")
 
 
@@ -402,7 +404,7 @@ def object_cells(snapshot: Snapshot) -> list[tuple[str, ...]]:
 
 
 def loading_or_empty(snapshot: Snapshot, source: str, empty: str) -> str:
-    """The text in place of an empty list: still loading, not readable, or empty."""
+    """The text in place of an empty list: loading, not readable, or empty."""
     if snapshot.is_gone:
         return "none" if source in snapshot.sources else "· no longer read: the release is gone"
     if source in snapshot.failures:
@@ -414,7 +416,7 @@ def loading_or_empty(snapshot: Snapshot, source: str, empty: str) -> str:
 
 _WEEKS = 5
 _RANKS = "▪F▫"
-"""Marks of the timeline; where several fall together, the last of these is shown."""
+"""Marks of the timeline; if several coincide, the last one listed here is shown."""
 
 
 def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:

@@ -72,7 +72,7 @@ class DamagedPages:
 
 @dataclass(frozen=True, slots=True)
 class Wal:
-    """The oldest and the newest segment of the archive, by name. What is missing between them cannot be seen."""
+    """The oldest and the newest segment of the archive, by name. Gaps between them cannot be seen."""
 
     first: str
     last: str
@@ -99,7 +99,7 @@ def segment_number(name: str, segment_bytes: int) -> int:
 
 
 def segments_between(first: str, last: str, segment_bytes: int) -> int | None:
-    """How many segments later ``last`` is; None on another timeline, and for what is no name of a segment."""
+    """How many segments later ``last`` is; None on another timeline, and for an invalid name."""
     try:
         count = segment_number(last, segment_bytes) - segment_number(first, segment_bytes)
     except ValueError:
@@ -108,5 +108,5 @@ def segments_between(first: str, last: str, segment_bytes: int) -> int | None:
 
 
 def is_segment(name: str) -> bool:
-    """Whether a file of the archive is a segment, and no history file."""
+    """Whether a file of the archive is a segment rather than a history file."""
     return segments_between(name, name, 2**24) is not None

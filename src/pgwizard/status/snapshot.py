@@ -51,7 +51,7 @@ NamespaceState = Literal["there", "ending", "gone", "unread"]
 _WAITING_USUAL = 2
 """A segment, and the history file of a backup that ended with it."""
 _SHORTEST_SPAN = timedelta(hours=1)
-"""A rate from less than this would be a guess."""
+"""The shortest time to compute a rate from."""
 _SETTLING = timedelta(minutes=30)
 """After this an unfinished apply or uninstall counts as abandoned."""
 
@@ -92,7 +92,7 @@ class ReleaseSummary:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """There is no record any more. namespace: what became of it, where that may be read; since: when it was missed."""
+    """The record no longer exists. namespace: its state, if it may be read; since: when the record was missed first."""
 
     namespace: NamespaceState
     since: datetime | None = None
@@ -116,7 +116,7 @@ class Cron:
 
     @property
     def real_name(self) -> str:
-        """For requests, never to be shown."""
+        """The name for requests; it is never shown."""
         return self.raw or self.name
 
     def due(self, after: datetime) -> datetime | None:
@@ -152,7 +152,7 @@ class Run:
 
     @property
     def real_name(self) -> str:
-        """For requests, never to be shown."""
+        """The name for requests; it is never shown."""
         return self.raw or self.name
 
 
@@ -194,7 +194,7 @@ class Archiver:
 
     @property
     def is_behind(self) -> bool:
-        """Whether more waits than what is being archived: the last archived segment may then be hours old."""
+        """Whether more than the segment being archived waits: the last archived one may be hours old."""
         return (self.waiting or 0) > _WAITING_USUAL
 
 
@@ -256,7 +256,7 @@ class Snapshot:
     refusals: Mapping[str, str] = field(default_factory=dict)
 
     def without_watch(self, at: datetime) -> Snapshot:
-        """What is still known at a later moment without observing in between: every source is out of date.
+        """The snapshot at a later moment without observing in between: every source is out of date.
 
         A list of Kubernetes was known up to the last thing that was seen.
         """
@@ -277,7 +277,7 @@ class Snapshot:
 
     @property
     def is_gone(self) -> bool:
-        """Whether nothing is left that runs the database or knows how: neither the record nor the StatefulSet."""
+        """Whether neither the record nor the StatefulSet is left."""
         return self.missing is not None and self.has_no_statefulset
 
     @property
@@ -289,12 +289,12 @@ class Snapshot:
 
     @property
     def has_no_statefulset(self) -> bool:
-        """Whether the StatefulSet was looked for and is not there."""
+        """Whether the StatefulSet was looked up and does not exist."""
         return "statefulsets" in self.answered_at and all(ref.resource != STATEFULSET for ref in self.objects)
 
     @property
     def is_changing(self) -> bool:
-        """Whether the record is another one soon: an apply ends, or a release is being removed, begun not long ago."""
+        """Whether the record will change soon: a recent apply or removal is still in progress."""
         if self.missing is not None:
             return self.missing.namespace == "ending" and self._lately(self.missing.since)
         release = self.release
@@ -314,7 +314,7 @@ class Snapshot:
 
     @property
     def wants_backups(self) -> bool:
-        """Whether the release is to have backups; assumed until the record is read."""
+        """Whether the release has backups enabled; assumed until the record is read."""
         return self.release is None or self.release.backups
 
     @property
@@ -327,7 +327,7 @@ class Snapshot:
 
     @property
     def crash(self) -> Health | None:
-        """The state of the database's pod where it crashes, else None."""
+        """The state of the database's pod if it crashes, else None."""
         pod = self.objects.get(Ref(POD, Names.of(self.ref.name).pod, self.ref.namespace))
         return pod if pod is not None and is_crash(pod) else None
 
@@ -349,7 +349,7 @@ class Snapshot:
 
     @property
     def own_repository(self) -> RepositoryInfo | None:
-        """The repository as far as it may be this database's: what it holds of another one counts for nothing."""
+        """The repository; without backups and WAL if they belong to another database."""
         return (
             replace(self.repository, backups=(), wal=None)
             if self.repository and self.has_other_database
@@ -459,7 +459,7 @@ class Snapshot:
         """Those that began and ended within a Job; with some seconds more where there is none."""
         if run.started is None or run.ended is None:
             return []
-        for slack in (timedelta(seconds=1), timedelta(seconds=5)):  # both count whole seconds, by clocks of their own
+        for slack in (timedelta(seconds=1), timedelta(seconds=5)):  # both count whole seconds, each by its own clock
             begun, ended = run.started - slack, run.ended + slack
             found = []
             for backup in reversed(self.backups):

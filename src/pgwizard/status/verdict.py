@@ -36,7 +36,7 @@ from pgwizard.status.walk import ArchiveWalk, whole_backups
 from pgwizard.text import fit
 
 STALE_SECONDS = 180.0
-"""An answer that proves something is old after this; any other one has its pace on top."""
+"""After this an answer that the verdict depends on is old; for other sources their interval is added."""
 
 RecoveryState = Literal["recoverable", "at risk", "not recoverable", "unknown", "gone"]
 
@@ -66,7 +66,7 @@ class Verdict:
 
     @property
     def newest(self) -> RecoveryWindow | None:
-        """The window that a recovery to the newest moment is in; None where there is none."""
+        """The window that ends with the newest moment; None if there is none."""
         return self.windows[-1] if self.windows else None
 
 
@@ -123,7 +123,7 @@ def is_nearly_full(volume: Volume) -> bool:
 
 
 def outage(snapshot: Snapshot) -> Finding | None:
-    """Why the database does not run, and what to do; None where it runs, and where that is not known."""
+    """Why the database does not run, and what to do; None if it runs or that is not known."""
     names = Names.of(snapshot.ref.name)
     kubectl = partial(snapshot.commands.kubectl, namespace=snapshot.ref.namespace)
     if snapshot.is_gone:
@@ -157,7 +157,7 @@ def _reason(text: str, fix: str = "", key: str = "") -> Finding:
 
 
 def _because(text: str, fault: Finding | None) -> Finding:
-    """A reason with what is known of its cause."""
+    """A reason with its known cause."""
     return Finding(text=text, cause=fault.cause, fix=fault.fix, key=fault.key) if fault else Finding(text=text)
 
 
@@ -168,15 +168,15 @@ def _server(snapshot: Snapshot) -> tuple[Ref, Ref]:
 
 
 def is_silent(snapshot: Snapshot, source: str) -> bool:
-    """Whether a source does not answer for no other reason than that the database is down."""
+    """Whether a source does not answer only because the database is down."""
     failure = snapshot.failures.get(source)
     if failure is None or source not in _IN_POD or outage(snapshot) is None:
         return False
-    return failure.key in ("", "container-missing")  # which speaks of a Job
+    return failure.key in ("", "container-missing")  # it is about a Job
 
 
 def failure_text(snapshot: Snapshot, source: str) -> str:
-    """Why a source did not answer at its last try, for a person; empty where it did."""
+    """Why a source did not answer at its last try, in words; empty if it did."""
     if is_silent(snapshot, source):
         return DOWN
     failure = failure_of(snapshot, source)
@@ -184,13 +184,13 @@ def failure_text(snapshot: Snapshot, source: str) -> str:
 
 
 def failure_of(snapshot: Snapshot, source: str) -> Finding | None:
-    """What kept a source from answering, by whoever knows most about its cause."""
+    """Why a source did not answer, from the message that is most specific."""
     failure = snapshot.failures.get(source)
     return sharper(failure, _recent(snapshot)) if failure and failure.key else failure
 
 
 def _recent(snapshot: Snapshot) -> Iterable[Finding]:
-    """The faults of the archiver and of the newest Job: the store tells both more than it tells ``info``."""
+    """The faults of the archiver and of the newest Job: they get more details from the store than ``info`` does."""
     if snapshot.archiver is not None and snapshot.archiver.is_failing and snapshot.archiver.fault is not None:
         yield snapshot.archiver.fault
     run = _last_ended(snapshot)
@@ -206,9 +206,9 @@ def _last_ended(snapshot: Snapshot) -> Run | None:
 
 
 def judge(snapshot: Snapshot) -> Verdict:
-    """What the observations prove at ``snapshot.at``. Old ones prove nothing."""
+    """The verdict at ``snapshot.at``. Old observations do not count."""
     if snapshot.missing is not None and snapshot.is_gone:
-        return Verdict("gone", (), tuple(_gone(snapshot, snapshot.missing)))
+        return Verdict("gone", (), tuple(_gone_verdict(snapshot, snapshot.missing)))
     verdict, worst = _judge_backups(snapshot), [*_ending(snapshot), *filter(None, [outage(snapshot)])]
     if not worst:
         return verdict
@@ -217,7 +217,7 @@ def judge(snapshot: Snapshot) -> Verdict:
 
 
 def _ending(snapshot: Snapshot) -> Iterable[Finding]:
-    """That the namespace is being deleted, which cannot be undone."""
+    """The reason that the namespace is being deleted, which cannot be undone."""
     if snapshot.is_namespace_ending:
         namespace = fit(snapshot.ref.namespace)
         fix = "This cannot be undone: the volume is deleted too."
@@ -227,7 +227,7 @@ def _ending(snapshot: Snapshot) -> Iterable[Finding]:
 
 
 def _judge_backups(snapshot: Snapshot) -> Verdict:
-    """The verdict without regard to whether the database runs."""
+    """The verdict on the backups, whether or not the database runs."""
     if not snapshot.wants_backups:
         return _lost("this release makes no backups", "Set repository.enabled to true and apply.")
     read_at, repository = snapshot.answered_at.get("repository"), snapshot.repository
@@ -255,7 +255,7 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
     if not snapshot.system_id:
         text = "the owner of the backups in the repository is not known: the database has not reported its system-id"
         return _unknown(snapshot, "archiver", text, "status-whose")
-    reasons = [_explained(snapshot, "repository", "the repository cannot be read")] if is_unreadable else []
+    reasons = [_explain(snapshot, "repository", "the repository cannot be read")] if is_unreadable else []
     reasons += [*_archiving(snapshot), *broken, *_damaged(snapshot), *_running(snapshot)]
     reasons += [*_surroundings(snapshot), *_unread(snapshot)]
     return Verdict("at risk" if reasons else "recoverable", windows, tuple(reasons), branches)
@@ -287,7 +287,7 @@ def _windows(snapshot: Snapshot, walk: ArchiveWalk | None, wal: Wal | None) -> t
 
 
 def _continues(archive: Archive, window: RecoveryWindow, backup: Backup) -> bool:
-    """Whether a backup begins where the WAL of a window ends, so that nothing is unknown between them."""
+    """Whether a backup begins where the WAL of a window ends, without a gap."""
     if window.hole is not None or window.last[:8] != backup.wal_start[:8]:
         return False
     return archive.number(backup.wal_start) <= archive.number(window.last) + 1
@@ -347,7 +347,7 @@ def _gaps(windows: Sequence[RecoveryWindow], remedy: str) -> Iterable[Finding]:
 
 
 def _worthless(reaches: Sequence[Reach], fix: str) -> Iterable[Finding]:
-    """That backups lack WAL of their own: one by one while they are few."""
+    """The reasons for backups that lack their own WAL; many of them are one reason."""
     if len(reaches) > _GAPS_NAMED:
         first, last = reaches[0], reaches[-1]
         text = f"{len(reaches)} backups from {first.backup.label} to {last.backup.label} cannot be recovered"
@@ -379,7 +379,7 @@ def _full_backup(snapshot: Snapshot) -> str:
 
 
 def _without_base(snapshot: Snapshot, remedy: str) -> Verdict:
-    """That there is no backup to begin a recovery with. remedy: what creates one already, empty for nothing."""
+    """The reason that no backup can be restored. remedy: what creates one already, empty for nothing."""
     count = len(snapshot.backups)
     if count and not snapshot.intact_backups:
         which = "the only one has" if count == 1 else f"all {count} have"
@@ -393,7 +393,7 @@ def _without_base(snapshot: Snapshot, remedy: str) -> Verdict:
 
 
 def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
-    """That the newest backups have page checksum errors, or the newest full one: recovery begins with an older one."""
+    """The reason that the newest backups, or the newest full one, have page checksum errors."""
     newest = list(takewhile(lambda backup: backup.error, reversed(snapshot.backups)))
     full = next((backup for backup in reversed(snapshot.backups) if backup.type == "full"), None)
     if newest and snapshot.intact_backups:
@@ -469,7 +469,7 @@ def _unknown(snapshot: Snapshot, source: str, text: str, key: str = "") -> Verdi
 
     key: where no fault is known that has one.
     """
-    worst = _explained(snapshot, source, text)
+    worst = _explain(snapshot, source, text)
     worst = replace(worst, key=worst.key or key)
     others = () if is_silent(snapshot, "archiver") else _failing(snapshot)
     return Verdict("unknown", (), (worst, *(other for other in others if other.key != worst.key)))
@@ -478,8 +478,8 @@ def _unknown(snapshot: Snapshot, source: str, text: str, key: str = "") -> Verdi
 _NAMESPACES = {"gone": "; its namespace is gone too", "ending": "; its namespace is being deleted"}
 
 
-def _gone(snapshot: Snapshot, missing: Missing) -> Iterable[Finding]:
-    """That the release is gone, and what may be left of it."""
+def _gone_verdict(snapshot: Snapshot, missing: Missing) -> Iterable[Finding]:
+    """The verdict on a release that is gone, with what may be left of it."""
     since = f"{missing.since or snapshot.at:%Y-%m-%d %H:%M} UTC"
     text = f"release {snapshot.ref} is gone since {since}: neither its record nor its StatefulSet exists"
     fix, backups = "", snapshot.backups
@@ -492,8 +492,8 @@ def _gone(snapshot: Snapshot, missing: Missing) -> Iterable[Finding]:
         yield _reason(f"still there: {', '.join(fit(str(ref)) for ref in snapshot.objects)}")
 
 
-def _explained(snapshot: Snapshot, source: str, text: str) -> Finding:
-    """A reason, with why its source does not answer. An outage of the database is a reason of its own."""
+def _explain(snapshot: Snapshot, source: str, text: str) -> Finding:
+    """A reason, with why its source does not answer; an outage of the database is a separate reason."""
     if is_silent(snapshot, source) or source not in snapshot.failures:
         return _reason(text)
     failure = failure_of(snapshot, source)
@@ -518,7 +518,7 @@ def _archiving(snapshot: Snapshot) -> Iterable[Finding]:
         return
     age = outdated_seconds(snapshot, "archiver")
     if age is not None:
-        yield _explained(snapshot, "archiver", f"the archiver last answered {age:.0f} s ago")
+        yield _explain(snapshot, "archiver", f"the archiver last answered {age:.0f} s ago")
     yield from _failing(snapshot)
     if not archiver.is_failing and is_delayed(archiver, at):
         last = f"the last was archived at {archiver.last_at:%Y-%m-%d %H:%M} UTC" if archiver.last_at else "none was yet"
@@ -527,7 +527,7 @@ def _archiving(snapshot: Snapshot) -> Iterable[Finding]:
 
 
 def _failing(snapshot: Snapshot) -> Iterable[Finding]:
-    """That archiving fails, by the archiver's last answer."""
+    """The reason that archiving fails, from the archiver's last answer."""
     archiver = snapshot.archiver
     if archiver is None or not archiver.is_failing:
         return
@@ -555,7 +555,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
 
 
 def _stuck(snapshot: Snapshot) -> Iterable[Finding]:
-    """Jobs of a schedule that do not end, so that it starts no other one."""
+    """The reasons for Jobs that do not end, so that their schedule starts no other."""
     for run in snapshot.runs:
         if run.kind != "init" and run.stuck_since is not None and snapshot.at - run.stuck_since > _SIDECAR_GRACE:
             text = f"Job {run.name} does not end, and its schedule starts no other: "
@@ -587,7 +587,7 @@ def _surroundings(snapshot: Snapshot) -> Iterable[Finding]:
 
 
 def _unread(snapshot: Snapshot) -> Iterable[Finding]:
-    """Sources that may hide a risk because they cannot be read; repository and archiver are judged before."""
+    """Sources that may hide a risk because they cannot be read; repository and archiver have reasons of their own."""
     for source in snapshot.sources:
         if source in _PROOF:
             continue
@@ -595,7 +595,7 @@ def _unread(snapshot: Snapshot) -> Iterable[Finding]:
         if is_silent(snapshot, source):
             continue
         if source in snapshot.failures:
-            yield _explained(snapshot, source, f"{source} cannot be read")
+            yield _explain(snapshot, source, f"{source} cannot be read")
         elif at is None:
             yield _reason(f"{source} not read yet")
         elif (age := outdated_seconds(snapshot, source)) is not None:

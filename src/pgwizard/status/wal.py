@@ -162,7 +162,7 @@ class RecoveryWindow:
 
 @dataclass(frozen=True, slots=True)
 class Continuity:
-    """What an archive and its backups are good for.
+    """Which backups of an archive can be recovered, and to when.
 
     timeline: the server's own; windows: on it, oldest first; branches: windows on timelines that the server has left,
     beyond where it left them; reaches: of each backup on the server's timeline, oldest first; elsewhere: backups that
@@ -180,17 +180,17 @@ class Continuity:
 
     @property
     def has_hole(self) -> bool:
-        """Whether WAL is missing that a backup on the path needs, or that follows one."""
+        """Whether WAL is missing that a backup on the path needs, or that follows a backup."""
         return any(reach.hole for reach in self.reaches)
 
     @property
     def worthless(self) -> tuple[Reach, ...]:
-        """Backups on the path that lack WAL of their own."""
+        """Backups on the path that lack their own WAL."""
         return tuple(reach for reach in self.reaches if not reach.is_usable)
 
 
 def continuity(archive: Archive, backups: Sequence[Backup], timeline: int | None = None) -> Continuity:
-    """What the archive and the backups are good for.
+    """Which backups can be recovered, and to when.
 
     backups: oldest first, those only that are intact and whose prior ones are there. timeline: the server's own; None
     where that is not known: the newest is taken, and nobody is taken for another server.
@@ -218,7 +218,7 @@ def continuity(archive: Archive, backups: Sequence[Backup], timeline: int | None
 
 
 class _Path:
-    """The way of a recovery to one timeline. Backups in the same run of segments share the rest of it."""
+    """The path of a recovery to one timeline. Backups in the same run of segments share the rest of it."""
 
     def __init__(self, archive: Archive, timeline: int) -> None:
         self._archive = archive
@@ -266,7 +266,7 @@ class _Path:
                     return _End(number, last, until, hole)
                 number = min(run.last, end) + 1
                 last = archive.name(timeline, number - 1)
-                # a run that is longer than this path says nothing of when its part here was stored
+                # of a run that goes beyond this path it is not known when its part here was stored
                 at = run.archived_at if run.last <= end else fork.moment if fork is not None else None
                 until = max(filter(None, (until, at)), default=None)
         return _End(number, last, until, None)
@@ -336,6 +336,6 @@ def _strangers(archive: Archive, live: int) -> Iterator[int]:
 
 
 def _is_late(archive: Archive, live: int, newest: SegmentRun) -> bool:
-    """Whether a timeline got a segment long after the server's own began: some other server still writes it."""
+    """Whether a timeline got a segment long after the server's own began: another server still writes it."""
     begun = archive.histories.get(live)
     return begun is not None and newest.archived_at > begun.archived_at + _LATE

@@ -12,7 +12,7 @@ from pgwizard.status.wal import Archive, Continuity, continuity
 
 @dataclass(frozen=True, slots=True)
 class ArchiveWalk:
-    """continuity: what the archive is good for with the whole backups that it covers; unlisted: those that are newer.
+    """continuity: that of the archive and the whole backups that it covers; unlisted: those that are newer.
 
     has_new_hole: WAL is missing in the newest listing, and the one before does not confirm it.
     """

@@ -51,11 +51,11 @@ class Certificate:
         return self.subject == self.issuer
 
     def is_valid(self, now: datetime) -> bool:
-        """Whether ``now`` is within its dates."""
+        """Whether the certificate is valid at ``now``."""
         return self.not_before <= now < self.not_after
 
     def days_left(self, now: datetime) -> int:
-        """Whole days until it ends; below zero once it has ended."""
+        """Whole days until it expires; negative once it has expired."""
         return int((self.not_after - now).total_seconds() // DAY_SECONDS)
 
 
@@ -75,7 +75,7 @@ class Bundle:
         return min(valid) if valid else max(certificate.not_after for certificate in self.certificates)
 
     def is_valid(self, now: datetime) -> bool:
-        """Whether ``now`` is within the dates of one of them at least."""
+        """Whether at least one of them is valid at ``now``."""
         return any(certificate.is_valid(now) for certificate in self.certificates)
 
 
@@ -144,7 +144,7 @@ def _summary(certificate: X509Certificate) -> Certificate:
     try:
         found = {type(extension.value): extension.value for extension in certificate.extensions}
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        found = {}  # OpenSSL may well accept it: what it is good for is decided in ``chain``
+        found = {}  # OpenSSL may accept it: ``chain`` decides what it is good for
     constraints: Any = found.get(x509.BasicConstraints)
     sans: Any = found.get(x509.SubjectAlternativeName) or ()
     subject, names = certificate.subject, list(sans)

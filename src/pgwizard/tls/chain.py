@@ -78,7 +78,7 @@ class ChainVerdict:
 
     @property
     def why(self) -> str:
-        """The reason in words; never empty where there is one."""
+        """The reason in words; empty only without a reason."""
         return self.reason.value.format(about=self.about, detail=self.detail) if self.reason else ""
 
 
@@ -109,7 +109,7 @@ def _names_looked_for(server_chain: Bundle) -> frozenset[str]:
 
 @lru_cache(maxsize=4)
 def _without_anchors(server_chain: Bundle) -> ChainVerdict:
-    """The same at any time: no chain is built, and so no date is looked at. It saves the browser thousands of calls."""
+    """The verdict without an anchor: no chain is built, no date checked. It saves the browser thousands of calls."""
     return _verify(Bundle("", ()), server_chain, server_chain.certificates[0].not_before)
 
 
@@ -122,7 +122,7 @@ def _loose(name: str) -> str:
 
 
 def _verify(bundle: Bundle, server_chain: Bundle, now: datetime) -> ChainVerdict:
-    """The verdict without a look at the host. Where several things are wrong: the one that OpenSSL comes upon first."""
+    """The verdict, the host left aside. Of several problems, the one that OpenSSL finds first."""
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
     from OpenSSL import crypto
@@ -147,7 +147,7 @@ def _verify(bundle: Bundle, server_chain: Bundle, now: datetime) -> ChainVerdict
             pairs = [(item.to_cryptography(), known[_sha256(item)]) for item in (*sent, *trusted)]
             return _tls_refusal(_likely_path(pairs), *error.errors[:2]) or refused
         path = [(item.to_cryptography(), known[_sha256(item)]) for item in chain]
-        return _tls_refusal(path) or _trusted([about for _, about in path], bundle)
+        return _tls_refusal(path) or _accept([about for _, about in path], bundle)
     except (crypto.Error, ValueError, KeyError, *unknown):
         return ChainVerdict(None, ChainReason.UNKNOWN)
 
@@ -184,7 +184,7 @@ def _sha256(item: X509) -> str:
     return item.digest("sha256").decode("ascii").lower()
 
 
-def _trusted(path: Sequence[Certificate], bundle: Bundle) -> ChainVerdict:
+def _accept(path: Sequence[Certificate], bundle: Bundle) -> ChainVerdict:
     """path: from the server's certificate up to its anchor."""
     mine = {item.sha256 for item in bundle.certificates}
     ends = min(item.not_after for item in path if item.sha256 in mine)
@@ -213,7 +213,7 @@ _REASONS: Mapping[int, ChainReason] = {
 }
 """By OpenSSL's code, which is the same in all its versions."""
 _UNBUILT = frozenset({2, 18, 19, 20, 21, 22})
-"""No chain was built, and so none was looked at."""
+"""Codes without a chain: none was built."""
 
 
 def _refusal(
@@ -253,7 +253,7 @@ def _name(certificate: Certificate) -> str:
 
 
 def _distance(certificate: Certificate, now: datetime) -> str:
-    """How long ago it ended, or how long until it begins."""
+    """How long ago it expired, or how long until it is valid."""
     ended = certificate.not_after <= now
     seconds = (now - certificate.not_after if ended else certificate.not_before - now).total_seconds()
     if seconds >= DAY_SECONDS:
@@ -286,7 +286,7 @@ def _tls_refusal(path: Sequence[_Pair], code: int = 0, at_depth: int = 0) -> Cha
     for depth, (certificate, about) in enumerate(path):
         if depth and (refused := _short_key(certificate, about, depth)):
             return refused
-        if depth < len(path) - 1 and _is_weakly_signed(certificate):  # nobody checks an anchor's own signature
+        if depth < len(path) - 1 and _is_weakly_signed(certificate):  # the signature of an anchor is not checked
             message = "[68] CA signature digest algorithm too weak"
             return ChainVerdict(False, ChainReason.WEAK_HASH, _name(about), message=message)
     return None

@@ -65,7 +65,7 @@ async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: f
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # to see what is sent; nothing else is ever exchanged over this connection
+    context.verify_mode = ssl.CERT_NONE  # only to see what is sent; nothing else is exchanged over this connection
     begin = time.perf_counter()
     tls = await _shake_hands(cluster, endpoint, context, deadline_seconds)
     pem = b"".join(ssl.DER_cert_to_PEM_cert(der).encode() for der in _sent_chain(tls))
@@ -194,11 +194,9 @@ class _Tcp:
         self._reader, self._writer = reader, writer
 
     async def read(self) -> bytes:
-        """The next bytes; empty at the end."""
         return await self._reader.read(_CHUNK)
 
     async def write(self, data: bytes) -> None:
-        """Send all of data."""
         self._writer.write(data)
         await self._writer.drain()
 
@@ -219,7 +217,7 @@ async def _tcp(endpoint: Endpoint) -> AsyncIterator[ByteStream]:
     except OSError as error:
         raise Unreachable(f"{place}: the connection was lost: {plain(error.strerror or str(error))}") from None
     finally:
-        writer.transport.abort()  # nothing is owed to the server, and a farewell could last
+        writer.transport.abort()  # the server needs no close_notify, and sending one could block
 
 
 async def _find_pod(cluster: Cluster, namespace: str, name: str, port: int) -> tuple[str, int]:
@@ -241,7 +239,7 @@ async def _find_pod(cluster: Cluster, namespace: str, name: str, port: int) -> t
     if not pods:
         command = cluster.commands.kubectl("get", "pods", namespace=namespace)
         raise Unreachable(f"no pod of {where} is ready", hint=f"See {command}")
-    # A headless Service is a name alone: clients come to the pod's own port.
+    # A headless Service is only a name: clients connect to the pod's own port.
     target = port if leading is None or spec.get("clusterIP") == "None" else leading.get("targetPort", port)
     for pod in pods:
         number = _number(pod, target)

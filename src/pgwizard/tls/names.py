@@ -45,7 +45,7 @@ class Rules:
 
 
 def names_of(certificate: Certificate) -> tuple[str, ...]:
-    """The names that are compared with a host, in their order."""
+    """The names to compare with a host, in order."""
     if _has_alternative(certificate) or not certificate.common_name:
         return certificate.dns_names
     return (certificate.common_name,)

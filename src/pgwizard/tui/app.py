@@ -33,32 +33,33 @@ from pgwizard.tui.start import Start
 
 LEAVE_SECONDS = 5.0
 END_SECONDS = 20.0
-"""So long a signal waits for the lock of an apply to be released."""
+"""How long a signal waits for an apply to release its lock."""
 TERMINAL_SECONDS = 1.0
-"""How often is looked whether the terminal is still there."""
+"""How often to check whether the terminal still exists."""
 STOPPED = "pgwizard: stopped"
 _IN_PALETTE = frozenset({"quit", "command_palette"})
 """Actions for which Textual has commands of its own."""
 _OF_TEXTUAL = frozenset({"Theme", "Quit"})
-"""Its commands that are of use here."""
+"""Its commands that are useful here."""
 
 
 class TerminalOutput:
-    """A terminal that may go away: what is written then is lost. Textual's thread that writes would end for good, and
-    the application wait for it without end.
+    """A terminal that may disappear: later output is lost.
+
+    Without this, Textual's writer thread would die, and the application would wait for it without end.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
 
     def write(self, text: str) -> None:
-        """Write; nothing where the terminal is gone."""
+        """Write; does nothing once the terminal is gone."""
         with contextlib.suppress(OSError, ValueError):
             if self._stream is not None:
                 self._stream.write(text)
 
     def flush(self) -> None:
-        """Flush; nothing where the terminal is gone."""
+        """Flush; does nothing once the terminal is gone."""
         with contextlib.suppress(OSError, ValueError):
             if self._stream is not None:
                 self._stream.flush()
@@ -68,7 +69,7 @@ class TerminalOutput:
 
 
 class Opening(Screen[None]):
-    """What is seen until the questions are loaded."""
+    """The screen until the questions are loaded."""
 
     def compose(self) -> ComposeResult:
         yield Static("pgwizard", id="opening-title")
@@ -102,7 +103,7 @@ class WizardApp(ReportsDefects, BaseApp):
         self._leaving_until = 0.0
         self._is_ending = False
         self.remarks: list[str] = []
-        """What libraries wrote to standard error while it was a terminal with the screens on it."""
+        """What libraries wrote to standard error while the screens were on that terminal."""
 
     async def on_event(self, event: Event) -> None:
         """Keys and pastes in the order in which they came."""
@@ -127,7 +128,7 @@ class WizardApp(ReportsDefects, BaseApp):
         return Opening()
 
     def on_mount(self) -> None:
-        """The rest comes after the first paint."""
+        """Load the rest after the first paint."""
         self.begin_capture_print(self, stdout=False)
         if not self.is_headless:
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
@@ -172,7 +173,7 @@ class WizardApp(ReportsDefects, BaseApp):
         self.start.loaded()
         self.connection.connect()
         if self.start.screen == WIZARD:
-            await asyncio.to_thread(_screen_class, BROWSER)  # before anybody waits for it
+            await asyncio.to_thread(_screen_class, BROWSER)  # before anything waits for it
 
     def _add_themes(self) -> None:
         from pgwizard.tui.themes import THEMES, theme_from
@@ -189,7 +190,7 @@ class WizardApp(ReportsDefects, BaseApp):
     # ---- signals and streams ----------------------------------------------------------------------------------------
 
     def on_print(self, event: Print) -> None:
-        """What was written to standard error is not lost: it goes where that leads, or on the terminal at the end."""
+        """Keep what was written to standard error: it goes to the file, or to the terminal at the end."""
         stream = sys.__stderr__
         if stream is None or stream.isatty():
             self.remarks.append(event.text)
@@ -199,7 +200,7 @@ class WizardApp(ReportsDefects, BaseApp):
                 stream.flush()
 
     def end_by(self, number: int) -> None:
-        """SIGTERM, SIGHUP and SIGQUIT leave as Ctrl+C twice does; what is being written ends in order first."""
+        """SIGTERM, SIGHUP and SIGQUIT quit as Ctrl+C twice does; an apply that writes is stopped in order first."""
         if self._is_ending:
             self.exit(128 + number)
         self._is_ending = True
@@ -246,7 +247,7 @@ class WizardApp(ReportsDefects, BaseApp):
     # ---- keys that work everywhere ---------------------------------------------------------------------------------
 
     def action_explain(self) -> None:
-        """What this screen is for, its keys, its marks."""
+        """Show what this screen is for, its keys and its marks."""
         from pgwizard.tui.widgets.help import Help, keys_of
 
         if not isinstance(self.screen, Help):
@@ -268,7 +269,7 @@ class WizardApp(ReportsDefects, BaseApp):
             self.exit(130)
 
     async def action_quit(self) -> None:
-        """Leave; in the middle of an apply at the second press."""
+        """Quit; during an apply at the second press."""
         writing = any(isinstance(screen, ScreenPart) and screen.is_writing for screen in self.screen_stack)
         if not writing or self._is_second_press(
             "An apply is running. Press Ctrl+Q again to leave it: the cluster continues, and a later apply resumes."
@@ -289,7 +290,7 @@ class WizardApp(ReportsDefects, BaseApp):
         self.post_message(OpenMessages(words))
 
     def action_next_theme(self) -> None:
-        """Dark, light, high contrast, in turn."""
+        """Switch between dark, light and high contrast."""
         from pgwizard.tui.themes import next_theme
 
         self.theme = next_theme(self.theme)

@@ -19,7 +19,7 @@ _LOG_KEPT = 400
 
 
 class ApplyProgress:
-    """Of one run: another run begins with another one."""
+    """The progress of one run."""
 
     def __init__(self) -> None:
         self.outcome: ApplyOutcome | None = None
@@ -45,7 +45,7 @@ class ApplyProgress:
         return next((finding.key for finding in findings if finding.key), "")
 
     def approve(self, changes: Sequence[Change]) -> None:
-        """From here on the run writes."""
+        """The run starts to write."""
         self._count.approve(changes)
 
     def take(self, event: Event) -> None:
@@ -63,7 +63,7 @@ class ApplyProgress:
         return rows
 
     def fail(self, error: BaseException) -> list[OutcomeRow]:
-        """Where no log was followed, that of the error is kept."""
+        """Keep the log of the error if no log was followed."""
         self.failure = finding_of(error, list(self.log))
         findings, log = (error.findings, error.log) if isinstance(error, PgwizardError) else ((), ())
         if not self.log:

@@ -62,7 +62,7 @@ class ApplyRun:
     def stop(self) -> bool:
         """Whether the screen can be left. While objects are written, the run ends first, and shows what is there."""
         if self.state == "stopping":
-            return False  # to cancel again would interrupt the release of the lock
+            return False  # a second cancel would interrupt the release of the lock
         if self._work is not None and not self._work.is_finished:
             self._work.cancel()
             if self.state == "writing":
@@ -96,7 +96,7 @@ class ApplyRun:
         self._turn("asking", "")
         await self._view.ask(changes)
         self.progress.approve(changes)
-        self._publish(complete=False)  # what other screens know of the cluster is old from here on
+        self._publish(complete=False)  # other screens' data about the cluster is outdated from now on
         self._turn("writing", f"Ctrl+C stops watching. The cluster continues. {RESUME}")
         return True
 

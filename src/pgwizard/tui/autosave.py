@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pgwizard.tui.start import DraftStore, LeftDraft
 
 DELAY_SECONDS = 0.3
-"""Between an answer and its write, so that what is typed in one go is written once."""
+"""The delay between an answer and its write, so that fast typing is written once."""
 FAILED = "autosave failed: the answers are not on disk. Ctrl+S saves them"
 
 
@@ -39,7 +39,7 @@ class Autosave:
         self._turn = asyncio.Lock()
         self._has_failed = False
         self._newest = self._written = 0
-        """Numbers of answers: the end of the wizard may cancel a write that waits for its turn or for a thread."""
+        """Numbers of answers. The end of the wizard may cancel a pending write."""
 
     async def open(self) -> None:
         """Make the store."""
@@ -61,19 +61,19 @@ class Autosave:
             await asyncio.to_thread(self._store.drop, left)
 
     def keep(self) -> None:
-        """Write the answers, soon."""
+        """Write the answers soon."""
         self._stop()
         self._newest += 1
         self._timer = asyncio.get_running_loop().call_later(DELAY_SECONDS, lambda: self._run(self._write))
 
     def forget(self) -> None:
-        """The answers are saved, or applied: they are no draft any more."""
+        """Delete the draft: the answers are saved or applied."""
         self._stop()
         self._written = self._newest
         self._run(self._delete)
 
     def close(self) -> None:
-        """The wizard ends: write what was answered in the last moment, and offer it to the next. Blocking."""
+        """Write the last answers, and leave them to the next wizard. Blocking."""
         if self._store is None:
             return
         self._stop()

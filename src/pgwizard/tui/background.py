@@ -10,8 +10,8 @@ class Job(Protocol):
     """Work that runs: a worker of Textual, or a task of asyncio."""
 
     def cancel(self) -> object:
-        """Stop it; no error where it has ended."""
+        """Stop it; no error if it has ended."""
 
 
 StartJob = Callable[[Callable[[], Coroutine[Any, Any, None]]], Job]
-"""Starts work in the background. Who passes it on reports its defects, and stops it at the end."""
+"""Starts work in the background. Whoever passes it on reports its defects, and stops it at the end."""

@@ -29,7 +29,7 @@ class BaseApp(App[int]):
     """The application as its screens see it."""
 
     LOGIN_SECONDS = 300.0
-    """How long what a log-in asks for is shown beside a screen."""
+    """How long the instructions of a log-in are shown over a screen."""
     link: reactive[str] = reactive("connecting")
     """The state of the connection, for people."""
 
@@ -41,7 +41,7 @@ class BaseApp(App[int]):
         start.follow_login(self._show_login)
 
     def _show_login(self, line: str) -> None:
-        """A log-in asks for something: while connecting, or later, when it is renewed."""
+        """Show the instructions of a log-in, while connecting or at a renewal."""
         if self.connection.cluster is None:
             self.connection.add_login_line(line)
         else:
@@ -83,7 +83,7 @@ class ScreenPart(HostAccess):
     """What the application asks of its screens; beside a ``Screen`` or a ``ModalScreen``."""
 
     def begin(self) -> None:
-        """Called before the screen is shown: what takes time may start."""
+        """Called before the screen is shown: start slow work here."""
 
     def help_text(self) -> str:
         """What the screen is for, for the help."""
@@ -109,7 +109,7 @@ class ScreenPart(HostAccess):
 
     @property
     def ending(self) -> list[str]:
-        """How what it wrote ended, fit for a terminal."""
+        """The result of its writes, in printable text."""
         return []
 
     @property
@@ -119,7 +119,7 @@ class ScreenPart(HostAccess):
 
     @property
     def has_way_back(self) -> bool:
-        """Whether there is another screen behind it: below the first one is only the opening."""
+        """Whether there is another screen behind it; the opening does not count."""
         return cast("Screen[Any]", self) not in self.host.screen_stack[:2]
 
 
@@ -127,4 +127,4 @@ class BaseScreen(ScreenPart, Screen[T]):
     """A screen of the application."""
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
-    """As Textual has it, but another focus does not paint the whole screen: both widgets paint themselves."""
+    """As in Textual, but a change of focus repaints only the two widgets, not the whole screen."""

@@ -1,4 +1,4 @@
-"""Answers that are chosen from what the cluster has: names of a list, a Secret, the best certificate."""
+"""Answers that are chosen from the cluster: names of a list, a Secret, the best certificate."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgwizard.answers.questions import Question
 from pgwizard.answers.schema import QuestionPath
+from pgwizard.endpoint import Endpoint
 from pgwizard.errors import ClusterError
 from pgwizard.plan.server import name_rules, s3_server
 from pgwizard.tui.navigation import OpenSecretBrowser
@@ -17,6 +18,8 @@ from pgwizard.wizard.choices import LISTS, Suggestion, choices
 from pgwizard.wizard.secret_questions import SecretQuestion, secret_question_of
 
 if TYPE_CHECKING:
+    from pgwizard.kube.api import Cluster
+    from pgwizard.tls.names import Rules
     from pgwizard.tui.secret_choice import SecretChoice
 
 _BESIDE = 60
@@ -24,14 +27,16 @@ _BESIDE = 60
 
 
 class Chooser:
-    """Opens what there is to choose from over the pages, and gives them the choice."""
+    """Opens the choices over the pages, and passes the choice on."""
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
         self._best: Candidate | None = None
+        self._best_for: tuple[Cluster, Endpoint, Rules] | None = None
+        """The cluster that was searched, and the server that the best candidate was compared with."""
 
     async def choose(self, path: QuestionPath, question: Question) -> None:
-        """Open the choices of a question, before they are known: what is typed ahead goes into the window."""
+        """Open the choices of a question before they are known: keys that are typed ahead go into the window."""
         if question.choices in LISTS:
             current = str(self._pages.draft.value(path))
             window = Pick(question.label, (), current=current, note="loading from the cluster")
@@ -80,15 +85,21 @@ class Chooser:
     # ---- the best certificate --------------------------------------------------------------------------------------
 
     def propose(self, best: Candidate | None) -> None:
-        """The best candidate for the server of the answers; None where there is none, or where it is not known."""
-        self._best = best
+        """The best candidate for the server of the answers; None if there is none, or it is not known."""
+        self._best, self._best_for = best, self._server()
+
+    def _server(self) -> tuple[Cluster, Endpoint, Rules] | None:
+        cluster, answers = self._pages.connection.cluster, self._pages.draft.answers
+        return (cluster, s3_server(answers), name_rules(answers)) if cluster else None
 
     @property
     def proposed(self) -> Candidate | None:
-        """The best candidate, unless it is chosen already."""
+        """The best candidate, unless it is chosen already, or was compared with another server than that of now."""
         source, best = self._pages.draft.answers.tls.source, self._best
         chosen = (source.namespace, source.secret, source.key) if source else ()
-        return best if best and (best.namespace, best.secret, best.keys[0]) != chosen else None
+        if best is None or (best.namespace, best.secret, best.keys[0]) == chosen:
+            return None
+        return best if self._best_for is not None and self._best_for == self._server() else None
 
     def take_proposed(self) -> None:
         """Choose it."""
@@ -100,6 +111,6 @@ class Chooser:
 
 
 def _item(choice: Suggestion) -> Item:
-    """A choice for a window: a note that does not fit beside its name is below it."""
+    """An item of the window; a note that does not fit beside its name goes below it."""
     fits = len(choice.value) + len(choice.note) <= _BESIDE
     return Item(choice.value, choice.note) if fits else Item(choice.value, "", (choice.note,))

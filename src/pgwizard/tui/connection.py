@@ -30,7 +30,7 @@ class Connection:
         self.place: ClusterChoice | None = None
         """The cluster that was chosen; None for the one that it began with."""
         self.readable: Readable = set()
-        """Where Secrets may be listed, so that it is asked once."""
+        """Where Secrets may be listed, so that permissions are reviewed once."""
         self._connect_by = connect_by
         self._tell = tell
         self._stack = AsyncExitStack()
@@ -51,12 +51,12 @@ class Connection:
 
     async def once_connected(self) -> Cluster:
         """The cluster; waits until there is one."""
-        while self.cluster is None:  # another one may be chosen before a waiter's turn comes
+        while self.cluster is None:  # another cluster may be chosen before a waiter runs
             await self.connected.wait()
         return self.cluster
 
     def add_login_line(self, line: str) -> None:
-        """A log-in asks for something."""
+        """Show a line of a log-in."""
         self.login_lines.append(line)
         self._tell(f"logging in: {line}")
 
@@ -66,7 +66,7 @@ class Connection:
         return bool(self.login_lines) and self.cluster is None and self.trouble is None
 
     def cancel_login(self) -> None:
-        """Give up connecting; what logs in is ended."""
+        """Stop connecting; the log-in program is ended."""
         from pgwizard.errors import PgwizardError
 
         self._close(self._opening, self._stack)
@@ -77,7 +77,7 @@ class Connection:
     async def close(self) -> None:
         """Nothing is left open."""
         self._close(self._opening, self._stack)
-        await asyncio.gather(*self._closings, return_exceptions=True)  # nobody is left to read an error
+        await asyncio.gather(*self._closings, return_exceptions=True)  # no one is left to read an error
 
     async def _open(self, stack: AsyncExitStack) -> None:
         from pgwizard.errors import PgwizardError, describe_defect
@@ -99,7 +99,7 @@ class Connection:
         self._tell(visible(f"{cluster.server} · {version}"))
 
     def _close(self, opening: asyncio.Task[None] | None, stack: AsyncExitStack) -> None:
-        """In the background, to its end: another choice of a cluster must not leave half of the last one open."""
+        """Close in the background, to the end: choosing another cluster must not leave the last one half open."""
 
         async def close() -> None:
             if opening is not None:

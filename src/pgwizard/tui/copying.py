@@ -1,4 +1,4 @@
-"""Copying what a screen shows: to the terminal's clipboard, or to a file where the terminal ignores that."""
+"""Copying from a screen: to the terminal's clipboard, or to a file if the terminal ignores that."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WRITE = Binding("w", "write_file", "write file", show=False, tooltip="write to a
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Text to take elsewhere. what: its name within a sentence; file: a name for a file of it."""
+    """Text to copy. what: its name in a sentence; file: a name for a file of it."""
 
     what: str
     text: str
@@ -33,11 +33,11 @@ class Copies(HostAccess):
     WRITE_KEY: ClassVar[str] = "w"
 
     def excerpt(self) -> Excerpt | None:
-        """What is copied; None for nothing."""
+        """The text to copy; None if there is none."""
         raise NotImplementedError
 
     def action_copy(self) -> None:
-        """A terminal may ignore the sequence silently, so whether it was copied is unknown."""
+        """Copy; a terminal may ignore the sequence silently, so the result is unknown."""
         excerpt = self.excerpt()
         if excerpt is None:
             return
@@ -47,7 +47,7 @@ class Copies(HostAccess):
         self._show_notice(f"{sent} If the terminal ignores it, press {self.WRITE_KEY} to write a file.")
 
     def action_write_file(self) -> None:
-        """Ask for the name first."""
+        """Write the text to a file, after asking for its name."""
         excerpt = self.excerpt()
         if excerpt is None:
             return

@@ -12,7 +12,7 @@ from pgwizard.errors import describe_defect
 
 
 def _place(error: BaseException | None) -> str:
-    """Where it happened, for a report: file and line, and nothing of what was worked on."""
+    """File and line for a report, without any data."""
     frames = traceback.extract_tb(error.__traceback__) if error else []
     ours = [frame for frame in frames if "pgwizard" in frame.filename]
     return f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
@@ -24,7 +24,7 @@ class ReportsDefects:
     app: Any
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """What is being answered is not lost to a defect; it is not swallowed either."""
+        """Report a failed worker: answers are not lost, and the bug is not hidden."""
         if event.state is WorkerState.ERROR:
             defect = describe_defect(event.worker.error) + _place(event.worker.error)
             self.app.notify(defect, severity="error", timeout=60, markup=False)

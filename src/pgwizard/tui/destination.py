@@ -1,4 +1,4 @@
-"""Which namespace the release goes to until a person chooses one, and whether it is to be created."""
+"""The namespace of the release until a person chooses one, and whether to create it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CREATE: QuestionPath = ("release", "createNamespace")
 
 
 class Answering(Protocol):
-    """Takes answers from elsewhere than their own controls."""
+    """Accepts answers from elsewhere than their own controls."""
 
     def give(self, path: QuestionPath, value: Any) -> None:
         """A person chose it."""

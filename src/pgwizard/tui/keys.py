@@ -1,4 +1,4 @@
-"""Keys and pastes in the order in which they came: each finds the screen that the one before it has made.
+"""Keys and pastes in order: each reaches the screen that the one before it has opened.
 
 Textual hands a key to the widget in focus at once, while what the key before it does (another page, another focus) is
 still on its way: what is typed ahead would land in the wrong question. It never waits for long: a handler that
@@ -19,14 +19,14 @@ from textual.keys import format_key
 from textual.widgets import Input
 
 PATIENCE_SECONDS = 3.0
-"""Longer than it takes to make a page on a busy machine."""
+"""Longer than a busy machine needs to build a page."""
 
 
 _LABELS = {"escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn"}
 
 
 def key_name(key: str) -> str:
-    """How a person reads a key of Textual: ``Ctrl+N`` for ``ctrl+n``, ``/`` for ``slash``. N is another key than n."""
+    """The name of a Textual key for people: ``Ctrl+N`` for ``ctrl+n``, ``/`` for ``slash``. N is another key than n."""
     *modifiers, last = key.split("+")
     if len(last) > 1:
         symbol = format_key(last)
@@ -47,13 +47,13 @@ class Keys:
         self._typing = False
 
     def press(self, key: Key | Paste) -> None:
-        """Take a key, or a paste, in."""
+        """Queue a key or a paste."""
         self._waiting.append(key)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._pass_on())
 
     async def close(self) -> None:
-        """Drop the keys that wait: the application ends, and nobody is left to take them."""
+        """Drop the queued keys: the application ends."""
         self._waiting.clear()
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()

@@ -1,4 +1,4 @@
-"""What the cluster says about the answers, looked up while they are given.
+"""Live checks of the answers against the cluster, while a person edits them.
 
 What to look up is ``wizard.lookup``'s; when, and how often, is decided here.
 """
@@ -22,10 +22,15 @@ from pgwizard.tui.connection import Connection
 from pgwizard.wizard.lookup import look_up
 
 DELAY_SECONDS = 0.2
-"""While a person types, only the last answers are looked up."""
+"""The delay before a look-up: while a person types, only the last answers are checked."""
 RETRY_SECONDS = 5.0
-_NAMING = frozenset({"release", "credentials", "storage", "repository", "tls", "images"})
-"""Sections that name objects of the cluster, or decide how a certificate is compared with a server."""
+_CHECKED = frozenset(
+    {
+        *("release", "credentials", "storage", "repository", "tls", "images"),
+        *("tuning", "resources", "initContainer", "jobs"),
+    }
+)
+"""Sections that name objects of the cluster or size pods, or decide how a certificate is compared with a server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,8 @@ class LiveChecks:
         self._settled.set()
 
     def answer_changed(self, section: str) -> None:
-        """An answer of this section is another one now."""
-        if section in _NAMING:
+        """An answer of this section has changed."""
+        if section in _CHECKED:
             self.start()
 
     def start(self) -> None:
@@ -74,7 +79,7 @@ class LiveChecks:
             self._work = self._run(self._look_up)
 
     def connection_changed(self) -> None:
-        """What is known came from another cluster, or from none."""
+        """Forget results: the cluster is another one, or none."""
         if self._connection.cluster is None:
             self._stop()
             self._settled.set()
@@ -82,13 +87,13 @@ class LiveChecks:
         self.start()
 
     async def wait(self, seconds: float) -> None:
-        """Until the last answers are looked up, but not longer."""
+        """Wait until the last answers are checked."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._settled.wait()
 
     def close(self) -> None:
-        """Nothing is looked up any more."""
+        """Stop all look-ups."""
         self._stop()
 
     @property

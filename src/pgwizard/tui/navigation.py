@@ -1,4 +1,4 @@
-"""Where a person can go: a screen asks for another one by a message, and the application opens it.
+"""Navigation: a screen requests another one by a message, and the application opens it.
 
 Screens are named here and loaded when first wanted, so no screen imports another. What an apply does to the release is
 published by the application as one signal, ``applied``.

@@ -1,4 +1,4 @@
-"""Keeps one release observed over the application's connection, and says why it is not.
+"""Keeps one release observed over the application's connection, or reports why it cannot.
 
 ``release_watch`` keeps what is known. This begins to observe, continues over a new connection, and lets a person choose
 where it is not clear which release is meant.
@@ -42,7 +42,7 @@ class ReleaseObserver:
 
     @property
     def trouble(self) -> PgwizardError | None:
-        """Why nothing is observed; None while something is, or may soon be."""
+        """Why nothing is observed; None while a release is observed, or may be soon."""
         return self.watch.trouble or self._screen.connection.trouble
 
     def begin(self) -> None:
@@ -70,7 +70,7 @@ class ReleaseObserver:
             self.watch.end(ClusterError(f"another cluster was chosen: {now.server}"))
 
     def reload(self) -> None:
-        """Read everything again; where observing ended, begin again."""
+        """Read everything again; restart a watch that has ended."""
         if self._screen.connection.cluster is None:
             self._screen.connection.connect()
         if self.watch.trouble is not None:
@@ -78,7 +78,7 @@ class ReleaseObserver:
         self.watch.ask_again()
 
     def _offer(self, there: Sequence[Listed], namespace: str) -> None:
-        """Let one of several be chosen, or one of another namespace; the verdict says why there is none."""
+        """Offer the choice among several releases, or of another namespace; the verdict explains why there is none."""
         refs = {str(release.ref): release.ref for release in there}
         is_here = bool(there) and there[0].ref.namespace == namespace
         title = "Which release?" if is_here else f"No release in {fit(namespace)}. Choose another one?"
@@ -93,7 +93,7 @@ class ReleaseObserver:
             self._screen.app.push_screen(Pick(title, items, free=False), take)
 
     def trouble_lines(self) -> list[str]:
-        """Why nothing is observed, and how old what is shown is."""
+        """Why nothing is observed, and the age of the shown state."""
         cluster, trouble = self._screen.connection.cluster, self.trouble
         if trouble is None:
             lines = ["· reading" if cluster else f"· {self._screen.host.link}"]

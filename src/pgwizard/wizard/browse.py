@@ -25,11 +25,11 @@ from pgwizard.tls.handshake import Handshake
 from pgwizard.wizard.candidates import Candidate, Search, by_secret, judge, outline, place_of, rows_of
 
 SLICE_SECONDS = 0.004
-"""How long a list keeps the event loop; a key press waits no longer."""
+"""How long a list may block the event loop, and so a key press."""
 BREATH_SECONDS = 0.005
-"""Between two slices. A key passes through several tasks until it is painted: sleep(0) lets each only make one step."""
+"""The pause between slices. A key passes through several tasks until it is painted; sleep(0) runs one step of each."""
 HASTE = 0.008, 0.001
-"""Slice and breath while certificates are read: a screen waits for them."""
+"""Slice and pause while certificates are read: a screen waits for them."""
 SIDE_BY_SIDE = 8
 REVIEWS = 64
 """Namespaces in one batch of access reviews."""
@@ -90,7 +90,7 @@ async def browse(
     try:
         while (batch := await queue.get()) is not None:
             yield batch
-            await asyncio.sleep(0)  # a full queue would let nobody else have a turn
+            await asyncio.sleep(0)  # a full queue would block every other task
         task.result()
     finally:
         task.cancel()
@@ -103,7 +103,7 @@ async def best(
     now: Clock,
     readable: Readable | None = None,
 ) -> Candidate | None:
-    """The one to propose, once all was looked through: the first that would surely do. None where there is none."""
+    """The candidate to propose once the search is complete: the first certain one. None if there is none."""
     latest: dict[tuple[str, str], list[Candidate]] = {}
     async with contextlib.aclosing(browse(cluster, search, now, readable)) as batches:
         async for batch in batches:
@@ -127,7 +127,6 @@ class _Walk:
     handshake_task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Fill the queue."""
         try:
             await self._walk()
             if self.search.purpose == "ca":
@@ -160,17 +159,17 @@ class _Walk:
         self.queue.put_nowait(batch)
 
     def _start_handshake(self) -> asyncio.Task[None]:
-        """Once the first certificates are there: what is seen comes before what it is worth."""
+        """Start once the first certificates are read: rows are shown before their verdicts."""
         if self.handshake_task is None:
             self.handshake_task = asyncio.create_task(self._ask_endpoint())
         return self.handshake_task
 
     async def _ask_endpoint(self) -> None:
-        """See what the endpoint sends, then judge again the rows from before."""
+        """Read what the endpoint sends, then decide again about the rows from before."""
         self.served = await ask_endpoint(self.cluster, self.search)
         earlier, self.unjudged = self.unjudged, []
         self._report()
-        async for slice_ in _sliced(earlier):  # by Secrets, as a row replaces all that came of its Secret before
+        async for slice_ in _slices(earlier):  # by Secrets: a row replaces all earlier rows of its Secret
             self._report([judge(row, self.search, self.served, self.now()) for rows in slice_ for row in rows])
 
     # -- all Secrets at once
@@ -182,7 +181,7 @@ class _Walk:
             if self.search.purpose == "ca":
                 await self._typed(None)
             await self._others(None)
-        except Forbidden as error:  # a right that was taken away
+        except Forbidden as error:  # a permission that was revoked
             self.readable.clear()
             self._report(denied=(Denial("", Finding(text=error.message)),))
 
@@ -199,15 +198,15 @@ class _Walk:
             fresh = [item for item in page.items if self._fresh(item)]
             if namespace is None:
                 self.expected = max(self.expected, len(self.seen) + (page.remaining or 0))
-            async for slice_ in _sliced(fresh):
+            async for slice_ in _slices(fresh):
                 self._report([outline(item, self.search) for item in slice_])
 
     async def _own(self) -> None:
-        """The release's own namespace with contents, whose values are dropped at once."""
+        """The release's own namespace with contents; their values are dropped at once."""
         if not await self._may(self.search.namespace):
             self._report(denied=(self._denial(self.search.namespace),))
             return
-        await self._guarded(self.search.namespace, self._read_all(self.search.namespace))
+        await self._guard(self.search.namespace, self._read_all(self.search.namespace))
 
     async def _read_all(self, namespace: str) -> None:
         async for page in self._pages(namespace, limit=_OPAQUE_PAGE):
@@ -225,7 +224,7 @@ class _Walk:
         return True
 
     async def _read(self, items: Iterable[Object]) -> None:
-        async for slice_ in _sliced(items, *HASTE):
+        async for slice_ in _slices(items, *HASTE):
             rows: list[Candidate] = []
             for item in slice_:
                 self.seen.add(place_of(item))
@@ -236,7 +235,7 @@ class _Walk:
             self._report(rows)
 
     async def _pages(self, namespace: str | None, **how: Any) -> AsyncGenerator[ListPage, None]:
-        """A list; from its beginning again where the server has forgotten its place (410)."""
+        """A list, from its beginning again if the continuation has expired (410)."""
         for attempt in range(1, RELISTS + 1):
             try:
                 async with contextlib.aclosing(self.cluster.pages(SECRET, namespace, **how)) as pages:
@@ -273,7 +272,7 @@ class _Walk:
 
             async def one(name: str) -> None:
                 async with gate:
-                    await self._guarded(name, self._namespace(name))
+                    await self._guard(name, self._namespace(name))
 
             try:
                 async with asyncio.TaskGroup() as group:
@@ -301,20 +300,20 @@ class _Walk:
             await self._typed(name)
         await self._others(name)
 
-    async def _guarded(self, namespace: str, work: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, namespace: str, work: Coroutine[Any, Any, None]) -> None:
         """One namespace that cannot be read does not end the search."""
         try:
             await work
         except Forbidden as error:
             self._report(denied=(Denial(namespace, Finding(text=error.message)),))
         except Unauthorized:
-            raise  # nothing else would be answered either
+            raise  # no other request would succeed either
         except ClusterError as error:
             self._report(failures=(Finding(text=f"namespace {namespace}: {error.message}"),))
 
 
 async def ask_endpoint(cluster: Cluster, search: Search) -> Handshake | Finding:
-    """What the endpoint sends, or why that cannot be seen, and what to do."""
+    """What the endpoint sends, or why it cannot be read, with a fix."""
     if search.endpoint is None:
         return Finding(text="there is no endpoint to ask")
     try:
@@ -335,7 +334,7 @@ async def contents(
     try:
         item = await cluster.get(ref)
     except NotFound:
-        published = await _published(cluster, ref) if search.purpose == "ca" else None
+        published = await _find_published(cluster, ref) if search.purpose == "ca" else None
         reason = published or Finding(text="does not exist (any more)")
         return (Candidate(namespace, secret, "cannot be read", reason=reason, rank=95),)
     except Forbidden:
@@ -347,8 +346,8 @@ async def contents(
     return rows_of(item, search, server, now)
 
 
-async def _published(cluster: Cluster, ref: Ref) -> Finding | None:
-    """How to use the certificates of a ConfigMap of that name; None where there are none."""
+async def _find_published(cluster: Cluster, ref: Ref) -> Finding | None:
+    """How to use the certificates of a ConfigMap of that name; None if there are none."""
     with contextlib.suppress(ClusterError):
         found = await find_object(cluster, Ref(CONFIGMAP, ref.name, ref.namespace))
         if found is not None:
@@ -357,7 +356,7 @@ async def _published(cluster: Cluster, ref: Ref) -> Finding | None:
 
 
 async def confirm(cluster: Cluster, row: Candidate, search: Search, now: datetime) -> ChainVerdict | Finding:
-    """The verdict of a handshake of its own, or why there was none, and what to do."""
+    """The verdict of a separate handshake, or why there was none, with a fix."""
     if search.endpoint is None:
         return Finding(text="there is no endpoint to ask")
     if row.bundle is None:
@@ -372,12 +371,12 @@ def _listing(namespace: str | None) -> Access:
     return Access("list", "secrets", "", namespace)
 
 
-async def _sliced(
+async def _slices(
     items: Iterable[Any],
     slice_seconds: float = SLICE_SECONDS,
     breath_seconds: float = BREATH_SECONDS,
 ) -> AsyncGenerator[list[Any], None]:
-    """The items in lists that grow until the time of a slice is used up: others have their turn in between."""
+    """The items in lists, each within the time of a slice; other tasks run in between."""
     chunk: list[Any] = []
     size = 8
     begin = time.perf_counter()

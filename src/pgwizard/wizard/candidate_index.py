@@ -9,7 +9,7 @@ from pgwizard.wizard.candidates import Candidate
 
 
 class CandidateIndex:
-    """The rows in order, filtered; a row of a Secret replaces what was known of it."""
+    """The rows in order, filtered; a row replaces earlier rows of its Secret."""
 
     def __init__(self) -> None:
         self.by_place: dict[tuple[str, str], tuple[Candidate, ...]] = {}
@@ -19,7 +19,7 @@ class CandidateIndex:
         self._filter = ""
 
     def learn(self, rows: Iterable[Candidate]) -> None:
-        """Take rows in; they are shown after ``arrange``."""
+        """Add rows; they are shown after ``arrange``."""
         fresh = candidates.by_secret(rows)
         self.namespaces |= {namespace for namespace, _ in fresh}
         if stale := fresh.keys() & self.by_place.keys():
@@ -29,7 +29,7 @@ class CandidateIndex:
             self._sorted += [(row.order, row, _haystack(row)) for row in found]
 
     def arrange(self, wanted: str | None = None) -> None:
-        """Sort, and keep what the filter lets through: every word of it somewhere in the row."""
+        """Sort, and keep rows that contain every word of the filter."""
         if wanted is not None:
             self._filter = wanted
         self._sorted.sort(key=lambda entry: entry[0])

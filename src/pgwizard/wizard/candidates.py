@@ -134,12 +134,12 @@ class Candidate:
 
     @property
     def identity(self) -> tuple[str, str, tuple[str, ...]]:
-        """What tells two rows of one list apart."""
+        """The identity of a row in a list."""
         return self.namespace, self.secret, self.keys
 
 
 def by_secret(rows: Iterable[Candidate]) -> dict[tuple[str, str], list[Candidate]]:
-    """The rows of each Secret, which replace all that came of it before."""
+    """The rows by Secret; they replace all earlier rows of it."""
     found: dict[tuple[str, str], list[Candidate]] = {}
     for row in rows:
         found.setdefault((row.namespace, row.secret), []).append(row)
@@ -147,7 +147,7 @@ def by_secret(rows: Iterable[Candidate]) -> dict[tuple[str, str], list[Candidate
 
 
 def keep_rank(before: Candidate, rows: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """Rows of a Secret that was read because it was in view: what is of no use stays where it was seen."""
+    """Rows of a Secret that was read because it was in view: a useless one keeps its place."""
     return tuple(row if row.keys else replace(row, rank=min(row.rank, before.rank)) for row in rows)
 
 
@@ -170,7 +170,7 @@ def _last_if_mirror(row: Candidate, item: Object) -> Candidate:
 
 
 def _last(row: Candidate) -> Candidate:
-    """A mirror among what is of no use."""
+    """Rank a mirror among the useless rows."""
     reason = Finding(text=f"a mirror of {row.mirror_of}: choose that")
     return replace(row, ok=False, reason=reason, rank=86, hopeful=False)
 
@@ -222,7 +222,7 @@ def _rows_of(item: Object, search: Search, server: Handshake | Finding | None, n
     if rows:
         return tuple(rows)
     if wrong:
-        # the key that is meant to be the certificate says most about it
+        # the key that should be the certificate has the best reason
         key, why = min(wrong, key=lambda pair: (pair[0] not in {"tls.crt", "ca.crt"}, pair[0]))
         bare = key in {"tls.crt", "ca.crt"} and why == "is empty" and bool(data.get("tls.key"))
         if not bare:
@@ -238,7 +238,7 @@ def _rows_of(item: Object, search: Search, server: Handshake | Finding | None, n
 def _certificates_of(key: str, coded: str) -> tuple[Bundle | None, str]:
     """The certificates of a key's value, or their problem; neither where it is meant for something else."""
     if key == "tls.key":
-        return None, ""  # not even decoded
+        return None, ""  # do not even decode it
     meant = key in {"tls.crt", "ca.crt"} or bool(_CERTIFICATE_KEY.search(key))
     if len(coded) > LIMIT_BYTES * 4 // 3 + 4:
         return None, f"is larger than {LIMIT_BYTES // 1024} KiB" if meant else ""
@@ -311,7 +311,7 @@ def _rank(row: Candidate, verdict: ChainVerdict, search: Search, now: datetime, 
 
 
 def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Search) -> Candidate:
-    """A Secret by the names of its keys; each with whether it holds anything."""
+    """A row for a Secret from the names of its keys, each with whether its value is empty."""
     known = tuple(sorted(keys))
     for place, pair in enumerate(KEY_PAIRS[search.purpose]):
         if not all(key in keys for key in pair):
@@ -325,7 +325,9 @@ def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Se
         why = f"has {' and '.join(pair)}"
         if pair[0] in STORE_ADMINISTRATORS:
             why = f"has {' and '.join(pair)}: the server's own administrator, more than backups need"
-        ok = None if search.purpose == "s3" and pair == ("username", "password") else True  # of what, nobody says
+        ok = (
+            None if search.purpose == "s3" and pair == ("username", "password") else True
+        )  # the token does not tell of what
         if search.purpose == "s3" and (token := next(filter(SESSION_TOKEN.search, known), None)):
             ok, why = None, f"has {token}, which is not used: the key pair is temporary"
         rank = min(49, place * 2 + (not own))
@@ -358,7 +360,7 @@ def parse_name(text: str, search: Search) -> tuple[str, str, tuple[str, ...]] | 
 
 
 def usual_keys(search: Search) -> tuple[str, ...]:
-    """The keys that are taken where nobody can look."""
+    """The keys to use for a Secret that cannot be read."""
     return ("tls.crt",) if search.purpose == "ca" else KEY_PAIRS[search.purpose][0]
 
 

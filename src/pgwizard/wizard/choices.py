@@ -1,4 +1,4 @@
-"""What a question can be answered with in this cluster: names to choose from, each with what helps to choose.
+"""The names in this cluster that a question can be answered with, each with a note that helps to choose.
 
 ``Question.choices`` names the list. Secrets are not here: ``browse`` has them. A name that is not listed may still be
 typed.

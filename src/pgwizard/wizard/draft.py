@@ -1,4 +1,4 @@
-"""Answers while they are being given: as given, as a model with defaults, and their problems so far.
+"""Answers while a person edits them: as entered, as a model with defaults, and their problems so far.
 
 The same validation and the same checks as for a file, after every answer. Contains no secrets, widgets or files:
 values in, text out.
@@ -23,7 +23,7 @@ from pgwizard.plan.checks import check, together
 from pgwizard.plan.plan import Facts
 
 STEPS = 100
-"""Answers that can be taken back."""
+"""The number of answers that can be undone."""
 
 
 @dataclass
@@ -42,16 +42,16 @@ class Draft:
     _cluster_errors: tuple[Finding, ...] = field(init=False, default=())
     _shelved: dict[tuple[QuestionPath, str], dict[str, Any]] = field(init=False, default_factory=dict)
     _before: list[tuple[QuestionPath, dict[str, Any]]] = field(init=False, default_factory=list)
-    """Which question was answered, and what raw was before; what is typed into one question is one step."""
+    """The answered question, and raw before it; typing into one question is one step."""
 
     def __post_init__(self) -> None:
-        # A copy: it may be a record's own, which says what was applied. A section with nothing below it has no answer.
+        # A copy: it may belong to a record, which must not change. An empty section has no answer.
         self.raw = {section: deepcopy(given) for section, given in self.raw.items() if given is not None}
         self.answers = Answers()
         self.evaluate()
 
     def give(self, path: QuestionPath, value: object) -> None:
-        """Answer one question; a default that is given again is forgotten."""
+        """Answer one question; an answer equal to the default is dropped."""
         self._remember(path)
         self._give(path, value)
 
@@ -66,11 +66,11 @@ class Draft:
             inner = node.get(key)
             within = within or is_union(path[:depth])
             if not isinstance(inner, dict):
-                inner = self._opened(path[:depth])
+                inner = self._empty_block(path[:depth])
             node[key] = inner
             node = inner
         node[path[-1]] = value
-        if not within and value == _at(_dumped(Answers()), path):
+        if not within and value == _at(_dump(Answers()), path):
             self._forget(path)
         self.evaluate()
 
@@ -89,13 +89,13 @@ class Draft:
         """The tag of the chosen alternative: ``from`` or ``type``; ``SOME`` or ``NOTHING`` of an optional one."""
         current = _at(self.raw, path, _ABSENT)
         if current is _ABSENT:
-            current = _at(_dumped(Answers()), path, None)
+            current = _at(_dump(Answers()), path, None)
         if current is None:
             return NOTHING
         return str(current.get(tag_key(path) or "", SOME)) if isinstance(current, dict) else NOTHING
 
     def forget(self, path: QuestionPath) -> None:
-        """Back to the default; a block that is empty then goes as well."""
+        """Back to the default; a block that becomes empty is dropped too."""
         self._remember(path)
         self._forget(path)
         self.evaluate()
@@ -120,22 +120,22 @@ class Draft:
             del self._before[:-STEPS]
 
     def undo(self) -> QuestionPath | None:
-        """Take back the last question that was answered. Returns which one; None where nothing was."""
+        """Undo the last answer. Returns its question; None if there is nothing to undo."""
         while self._before:
             path, raw = self._before.pop()
             if raw != self.raw:
                 self.raw = raw
-                self._shelved.clear()  # what was taken back is not to come back with another alternative
+                self._shelved.clear()  # an undone answer must not return with another alternative
                 self.evaluate()
                 return path
         return None
 
     def value(self, path: QuestionPath) -> Any:
-        """The current answer to a question, right or wrong, else its default."""
+        """The current answer to a question, valid or not, else its default."""
         given = _at(self.raw, path)
         if given is not _ABSENT:
             return given
-        found = _at(_dumped(self.answers), path)
+        found = _at(_dump(self.answers), path)
         if found is not _ABSENT:
             return found
         fields = field_at(path, self.tag)
@@ -144,12 +144,11 @@ class Draft:
     def learn(
         self, facts: Facts, cluster_errors: tuple[Finding, ...] = (), cluster_warnings: tuple[Finding, ...] = ()
     ) -> None:
-        """Keep what the cluster says about the answers, and check them again."""
+        """Store the cluster's facts about the answers, and check again."""
         self.facts, self._cluster_errors, self.cluster_warnings = facts, cluster_errors, cluster_warnings
         self.evaluate()
 
     def evaluate(self) -> None:
-        """Validate and check all answers."""
         loaded = answers_file.from_mapping(self.raw)
         problems = list(loaded.problems)
         if loaded.answers is not None:
@@ -165,7 +164,7 @@ class Draft:
         return _first_text(self.problems, path)
 
     def warning_of(self, path: QuestionPath) -> str:
-        """The same of the warnings about a question."""
+        """The first warning about a question; empty if there is none."""
         return _first_text(self.warnings, path)
 
     def text(self) -> str:
@@ -175,7 +174,7 @@ class Draft:
 
     def rows(self) -> Iterator[tuple[QuestionPath, Any, Any]]:
         """Every question that applies, as (path, answer, default), in the order of the pages; fit to be shown."""
-        defaults = _dumped(Answers())
+        defaults = _dump(Answers())
         for path, value in _leaves(self.answers, ()):
             shown = value
             if path == _OPTIONS:
@@ -188,7 +187,7 @@ class Draft:
             if value != default:
                 yield path
 
-    def _opened(self, path: QuestionPath) -> dict[str, Any]:
+    def _empty_block(self, path: QuestionPath) -> dict[str, Any]:
         """An empty block; of a union, with the tag that says which alternative it is."""
         key = tag_key(path)
         return {key: self.tag(path)} if key else {}
@@ -206,12 +205,12 @@ def _first_text(findings: Iterable[Finding], path: QuestionPath) -> str:
 
 
 def without_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Answers that were written out whole, as a release's record has them, without what is as by default."""
+    """Complete answers, as in a release's record, reduced to those that differ from the defaults."""
     return _differing(raw, dump(Answers()), ())
 
 
 def dump(answers: Answers) -> dict[str, Any]:
-    """Answers written out whole, as nested keys of the file."""
+    """Complete answers, as nested keys of the file."""
     return answers.model_dump(by_alias=True, mode="json")
 
 
@@ -227,7 +226,7 @@ def _differing(node: Mapping[str, Any], default: Mapping[str, Any], path: Questi
 
 
 def worth_keeping(raw: Mapping[str, Any]) -> bool:
-    """Whether there is something to come back to: to have looked into a namespace is not."""
+    """Whether the answers are worth a draft: a chosen namespace alone is not."""
     release = raw.get("release")
     more = set(release) - {"namespace"} if isinstance(release, Mapping) else release is not None
     return bool(set(raw) - {"release"} or more)
@@ -240,7 +239,7 @@ _LEFT_OUT = "# What may be a secret was left out: secrets come from Secrets, var
 
 
 def without_secrets(raw: dict[str, Any]) -> dict[str, Any]:
-    """A copy to keep or to show: without secret options, and without wrong values that no problem dares to repeat."""
+    """A copy to save or to show: without secret options, and without invalid values that messages must not repeat."""
     loaded = answers_file.from_mapping(raw)
     return _fit(raw, (), loaded.hidden) if loaded.answers is not None else {}
 
@@ -252,7 +251,7 @@ def _fit(node: dict[str, Any], path: tuple[Any, ...], hidden: frozenset[tuple[An
         if here in hidden or (path == _OPTIONS and pgbackrest.is_secret(str(key))):
             continue
         fit = _fit(item, here, hidden) if isinstance(item, dict) else item
-        if fit != {} or item == {}:  # a block of secrets alone goes with them
+        if fit != {} or item == {}:  # a block of secrets only is dropped with them
             found[key] = fit
     return found
 
@@ -270,7 +269,7 @@ def _at(node: Any, path: QuestionPath, absent: Any = _ABSENT) -> Any:
     return node
 
 
-def _dumped(answers: Answers) -> dict[str, Any]:
+def _dump(answers: Answers) -> dict[str, Any]:
     return answers.model_dump(by_alias=True)
 
 

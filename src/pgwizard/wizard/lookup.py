@@ -1,4 +1,4 @@
-"""What the cluster says to answers while a person gives them: ``look_up`` asks, and reports as soon as it knows.
+"""Checks answers against the cluster while a person edits them: ``look_up`` reports each result at once.
 
 First what the answers name and the cluster does not have, then the findings of the checks. It does not decide how often
 to ask, nor what is shown.
@@ -49,4 +49,6 @@ async def look_up(
     learnt = LookupStep(surveyed.ca, surveyed.errors)
     yield learnt
     found = await checks.run(checks.Subject(cluster, answers, surveyed, at, opened))
-    yield replace(learnt, warnings=(*surveyed.doubts, *found))
+    errors = [finding for finding in found if finding.severity == "error"]
+    warnings = [finding for finding in found if finding.severity == "warning"]
+    yield replace(learnt, errors=(*learnt.errors, *errors), warnings=(*surveyed.doubts, *warnings))

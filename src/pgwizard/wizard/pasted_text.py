@@ -78,7 +78,7 @@ def _refuse_control_characters(text: str) -> None:
 
 
 def _map_line(lines: list[tuple[int, str]], field: FieldInfo, read: Callable[[str], tuple[str, str] | None]) -> str:
-    if len(lines) == 1 and read(lines[0][1]) is None:  # a part of an entry, or entries as they are shown here
+    if len(lines) == 1 and read(lines[0][1]) is None:  # part of an entry, or entries in the form of the input
         number, line = lines[0]
         for name in read_text(field, line):
             _refuse_secret(name, number)
@@ -116,10 +116,10 @@ def _parameter(line: str) -> tuple[str, str] | None:
     found = _POSTGRESQL.fullmatch(line)
     if found is None or found["name"].lower().startswith("include"):
         return None
-    return found["name"].lower(), _unquoted(found["value"])
+    return found["name"].lower(), _unquote(found["value"])
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     if not value.startswith("'"):
         return value
 

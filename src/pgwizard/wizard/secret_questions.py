@@ -1,4 +1,4 @@
-"""Which questions are answered with a Secret, and what each expects of it. Pure."""
+"""Which questions are answered with a Secret, and which keys each expects. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SecretQuestion:
     def answers(
         self, namespace: str, secret: str, keys: Sequence[str], own: str
     ) -> Iterator[tuple[QuestionPath, str | None]]:
-        """A choice as answers, each with its question. own: the release's namespace, which goes without saying."""
+        """A choice as answers, each with its question. own: the release's namespace, which is left out."""
         if self.namespace is not None:
             unsaid = self.purpose != "ca" and namespace == own
             yield self.namespace, None if unsaid else namespace

@@ -32,7 +32,7 @@ from pgwizard.release.report import WriteCount, address, connect_commands
 from pgwizard.release.stages import Event
 
 DIFFERENCES = 1
-"""Exit code of ``diff --exit-code`` where there are some, as of diff(1) and ``kubectl diff``."""
+"""Exit code of ``diff --exit-code`` if there are differences, as of diff(1) and ``kubectl diff``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def apply(call: Invocation, writer: Writer) -> None:
 
 
 def diff(call: Invocation, writer: Writer) -> int:
-    """Show what an apply would change; with ``--exit-code`` it returns DIFFERENCES where there are some."""
+    """Show what an apply would change. With ``--exit-code`` it returns DIFFERENCES if there are any."""
     options = release_apply.Options(dry_run=True, force_conflicts=call[FORCE_CONFLICTS])
     outcome = _run(call, writer, options, whole=True, yes=True)
     show_outcome(writer, outcome)
@@ -112,7 +112,6 @@ def _run(
 
 
 def show_outcome(writer: Writer, outcome: release_apply.ApplyOutcome, commands: Sequence[str] = ()) -> None:
-    """The result, and how to connect."""
     lines = [outcome.headline]
     if outcome.result == "deployed" and outcome.plan is not None:
         lines.append(address(outcome.plan))

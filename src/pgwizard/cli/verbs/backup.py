@@ -1,4 +1,4 @@
-"""``backup`` and ``logs``: a backup that is started now, and the log of a backup Job."""
+"""``backup`` starts a backup now, ``logs`` prints the log of a backup Job."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pgwizard.status.snapshot import ReleaseSummary
 from pgwizard.text import fit
 
 _NAMED = 5
-"""Jobs that a message names."""
+"""How many Jobs a message names."""
 
 BackupType = Literal["full", "incr"]
 
@@ -104,7 +104,7 @@ def logs(call: Invocation, writer: Writer) -> None:
             writer.line(line, LogLine(shown, line))
         if not has_failed:
             return
-        fault = diagnose("\n".join([*log, health.message]))  # of the whole log, however much of it is shown
+        fault = diagnose("\n".join([*log, health.message]))  # from the whole log, even if only its tail is shown
         if call[FOLLOW]:
             raise FirstBackupFailed(f"{Ref(JOB, shown, release.namespace)} failed: {health.message}", fault=fault)
         if fault:
@@ -115,7 +115,7 @@ def logs(call: Invocation, writer: Writer) -> None:
 
 
 def _job_named(jobs: list[Object], release: ReleaseRef, wanted: str | None) -> Object:
-    """The Job of a name; without one the newest. Raises PreflightError."""
+    """The Job with that name, or else the newest. Raises PreflightError."""
     if not jobs:
         raise PreflightError(f"release {fit(str(release))} has no backup Job")
     for job in jobs:

@@ -63,7 +63,7 @@ def _explain_release(call: Invocation, writer: Writer) -> None:
 
 
 def _paragraph(line: MessageLine, number: int) -> str:
-    """The text and below it what is known, after an empty line unless it is the first."""
+    """The text, with cause and fix below it; an empty line separates paragraphs."""
     link = messages.link(line.key) if line.key else ""
     parts = (("why", line.cause), ("answer", line.answer), ("fix", line.fix), ("link", link))
     lines = [line.text, *(f"  {title:7} {text}" for title, text in parts if text)]

@@ -32,26 +32,22 @@ def init(call: Invocation, writer: Writer) -> None:
 
 
 def schema(_: Invocation, writer: Writer) -> None:
-    """The schema of the answers."""
     from pgwizard.answers.reference import schema as answers_schema
 
     writer.put(json.dumps(answers_schema(), indent=2) + "\n")
 
 
 def completion(call: Invocation, writer: Writer) -> None:
-    """The script of a shell."""
     from pgwizard.cli.completion import SCRIPTS
 
     writer.put(SCRIPTS[call.word]())
 
 
 def version(_: Invocation, writer: Writer) -> None:
-    """The same as ``--version``."""
     writer.line(f"pgwizard {__version__}", VersionLine(__version__))
 
 
 def help_of(call: Invocation, writer: Writer) -> None:
-    """The help of a verb, or the overview."""
     from pgwizard.cli.parse import verb_of
     from pgwizard.cli.usage import overview, usage
 

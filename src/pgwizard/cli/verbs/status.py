@@ -13,7 +13,7 @@ SCREEN = "pgwizard.tui.screens.status:StatusScreen"
 
 
 def status(call: Invocation, writer: Writer) -> int:
-    """Once it has printed, raises NotProven for any verdict but recoverable."""
+    """Print the status, then raise NotProven unless the verdict is recoverable."""
     if at_a_terminal() and not call[JSON]:
         return face(call, screen=SCREEN, release=PartialReleaseRef(call[NAMESPACE], call.word or None))
     _once(call, writer)
@@ -21,7 +21,7 @@ def status(call: Invocation, writer: Writer) -> int:
 
 
 def _once(call: Invocation, writer: Writer) -> None:
-    """The screen loads none of this before its first paint."""
+    """Imported late: the screen loads none of this before its first paint."""
     from pgwizard.cli import connect
     from pgwizard.cli.json_lines import explain_command
     from pgwizard.cli.verbs.status_line import status_line

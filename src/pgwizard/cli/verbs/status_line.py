@@ -94,7 +94,7 @@ class StatusLine(JsonLine):
 
 
 def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
-    """What is known of a release, and what it proves."""
+    """The snapshot of a release and its verdict, as one line."""
     repository, archiver = snapshot.own_repository, snapshot.archiver
     wal = repository.wal if repository else None
     return StatusLine(

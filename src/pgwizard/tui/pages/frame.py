@@ -1,132 +1,144 @@
-"""The frame of the wizard: rail, page and panel side by side, as far as there is room for them."""
+"""The frame of the wizard: it goes from page to page, with the rail and the panel beside them where there is room."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.events import Resize
-from textual.widget import Widget
-from textual.widgets import Static
 
+from pgwizard.answers.schema import QuestionPath, field_at, label_at, page_of
+from pgwizard.text import visible
 from pgwizard.tui.defects import ReportsDefects
-from pgwizard.tui.pages.pages import CONNECT, REVIEW, Pages
+from pgwizard.tui.live_checks import CheckResults
+from pgwizard.tui.pages.about import AboutLine
+from pgwizard.tui.pages.form import Form
+from pgwizard.tui.pages.header import NARROW, WizardHeader
+from pgwizard.tui.pages.order import CONNECT, REVIEW
+from pgwizard.tui.pages.pages import Pages
+from pgwizard.tui.pages.panel_dock import PanelDock
 from pgwizard.tui.pages.question import QuestionRow
-from pgwizard.tui.panels.base import Panel
-from pgwizard.tui.panels.by_page import FOCUSABLE, PANELS
+from pgwizard.tui.pages.releases import ReleaseColumn
 from pgwizard.tui.widgets.rail import Rail
-
-NARROW, MIDDLE, WIDE = 90, 112, 140
-"""Columns: below the first the rail becomes one line, below the second the panel folds away behind its key, and from
-the last on the panel is as wide as the page."""
-PANEL = 52
-"""Columns of the panel beside a page."""
+from pgwizard.tui.widgets.review_parts import Jump
 
 
 class Frame(ReportsDefects, Horizontal):
-    """It shows what the pages and their draft are; below a page it says more about the question in focus."""
+    """Every way to another page ends here. Its header is placed by the screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+n", "page(1)", "next", tooltip="next page"),
+        Binding("f7,ctrl+b", "page(-1)", "back", tooltip="previous page; every answer is kept"),
+        Binding("f2", "panel", "panel", tooltip="show the panel, or go into it"),
+    ]
 
     def __init__(self, pages: Pages) -> None:
         super().__init__(id="body")
         self.pages = pages
-        self.is_unfolded = False
-        """Whether the panel is shown in place of the page."""
-        self._width = MIDDLE
-        self._row: QuestionRow | None = None
-        self._about = ""
-        self._changing_panel = asyncio.Lock()
+        self.header, self.dock = WizardHeader(pages), PanelDock(pages)
+        self._rail, self._about = Rail(), AboutLine()
+        self._middle = Vertical(pages, self._about, id="middle")
+        self._going = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
-        yield Rail()
-        with Vertical(id="middle"):
-            yield self.pages
-            yield Static(id="about", markup=False)
-        yield Vertical(id="panel")
+        yield self._rail
+        yield self._middle
+        yield self.dock
 
-    async def show_page(self, page: str) -> None:
-        """Show a page, and then its panel."""
-        self._row = None
-        await self.pages.show(page)
-        async with self._changing_panel:
-            await self._panel.remove_children()
-        self.is_unfolded = False
-        self._lay_out()
-        self.follow()
-        self.call_after_refresh(self._complete)
+    # ---- from page to page -----------------------------------------------------------------------------------------
+
+    async def go(self, page: str, question: QuestionPath | None = None) -> None:
+        """Show a page, at a question of it; then its panel, and what else can wait until it is painted."""
+        async with self._going:  # a key and a click may come while the page before is being made
+            self._about.turn_to(None)
+            await self.pages.show(page)
+            await self.dock.clear()
+            self._lay_out()
+            self.follow()
+            self.call_after_refresh(self._complete)
+            self.refresh_bindings()
+            self.pages.focus_page(question)
 
     @work(group="complete", exit_on_error=False)
     async def _complete(self) -> None:
-        """What can wait until the page is painted: its panel, and the page after it."""
-        await self._show_panel()
+        await self.dock.fill()
         await self.pages.prepare()
 
-    async def _show_panel(self) -> None:
-        async with self._changing_panel:
-            if self.pages.page in PANELS and not self._panel.children:
-                await self._panel.mount(PANELS[self.pages.page](self.pages.draft))
+    async def action_page(self, step: int) -> None:
+        page = self.pages.order.beside(step)
+        if page is not None:
+            await self.go(page)
 
-    @property
-    def _panel(self) -> Vertical:
-        return self.query_one("#panel", Vertical)
+    @on(Form.Finished)
+    @on(ReleaseColumn.NewWanted)
+    async def _next_page(self) -> None:
+        await self.action_page(1)
+
+    async def on_rail_chosen(self, event: Rail.Chosen) -> None:
+        await self.go(event.page)
+
+    async def on_jump(self, event: Jump) -> None:
+        await self.jump(event.path)
+
+    async def jump(self, path: str) -> None:
+        """Go to the question of a dotted path. An answer that no question asks for can only be left out."""
+        question = tuple(path.split("."))
+        if field_at(question, self.pages.draft.tag) is None and self.pages.draft.value(question) != "":
+            self.pages.forget(question)
+            self.notify(f"removed: {visible(path)}", markup=False)
+            return
+        await self.go(page_of(path), question)
+
+    async def undo(self) -> None:
+        """Undo the last answer, and go to its question, on whatever page it is."""
+        path = self.pages.undo()
+        self.app.clear_notifications()  # each press would add one
+        if path is None:
+            self.notify("nothing to undo", markup=False)
+        elif self.pages.page in (CONNECT, REVIEW):
+            self.notify(f"undone: {label_at(path, self.pages.draft.tag)[0]}", markup=False)
+        else:
+            await self.go(page_of(".".join(path)), path)
+
+    # ---- what is shown ---------------------------------------------------------------------------------------------
+
+    def learn(self, results: CheckResults) -> None:
+        """Show what the cluster says about the answers."""
+        self.pages.learn(results.facts, results.problems, results.warnings)
+        self.follow()
 
     def follow(self) -> None:
         """Show the draft as it is now."""
-        self.query_one(Rail).show(self.pages.marks())
-        for panel in self._panel.query(Panel):
-            panel.follow(self.pages.draft)
-        self._show_about()
-
-    # ---- the question in focus -------------------------------------------------------------------------------------
+        self._rail.show(self.pages.order.marks(self.pages.draft))
+        self.dock.follow()
+        self._about.follow()
+        self.header.follow()
 
     def on_question_row_entered(self, event: QuestionRow.Entered) -> None:
         event.stop()
-        self._row = event.row
-        self._show_about()
+        self._about.turn_to(event.row)
 
-    def _show_about(self) -> None:
-        text = self._row.about() if self._row is not None and self._row.is_attached else ""
-        if text != self._about:
-            self._about = text
-            line = self.query_one("#about", Static)
-            lines = Content(text).wrap(max(line.content_size.width, 1))
-            line.update(text, layout=len(lines) != line.content_size.height)  # the page is laid out again only for that
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """The key of the panel is shown where it does something."""
+        return action != "panel" or self.dock.has_key
 
-    # ---- the panel -------------------------------------------------------------------------------------------------
-
-    @property
-    def has_panel_key(self) -> bool:
-        """Whether the panel of this page can be unfolded, or gone through."""
-        return self.pages.page in PANELS and (self._is_folded or self.pages.page in FOCUSABLE)
-
-    @property
-    def _is_folded(self) -> bool:
-        return self._width < MIDDLE
-
-    async def turn_panel(self) -> None:
+    async def action_panel(self) -> None:
         """Unfold the panel, or fold it; where it is beside the page, focus it, or the page again."""
-        await self._show_panel()
-        self.is_unfolded = self._is_folded and not self.is_unfolded
+        await self.dock.turn()
         self._lay_out()
-        inside = list(self._panel.query("OptionList").results(Widget))
-        if inside and not inside[0].has_focus and (not self._is_folded or self.is_unfolded):
-            inside[0].focus()
-        elif self._row is not None and self._row.is_attached:
-            self._row.control.focus()
+        if not self.dock.take_focus():
+            self._about.focus_question()
 
     def on_resize(self, event: Resize) -> None:
-        self._width = event.size.width
+        self.dock.fit(event.size.width)
+        self._rail.display = event.size.width >= NARROW
         self._lay_out()
         self.refresh_bindings()
 
     def _lay_out(self) -> None:
-        """By styles of its own: a class of the screen would style every page again."""
-        panel, has_panel = self._panel, self.pages.page in PANELS
-        is_over = has_panel and self._is_folded and self.is_unfolded
-        panel.display = has_panel and (is_over or not self._is_folded)
-        panel.styles.width = "1fr" if is_over or self._width >= WIDE else PANEL
-        self.query_one("#middle").display = not is_over
-        self.query_one(Rail).display = self._width >= NARROW
-        self.query_one("#about").display = self.pages.page not in (CONNECT, REVIEW)
+        self._middle.display = not self.dock.covers_page
+        self._about.display = self.pages.page not in (CONNECT, REVIEW)

@@ -14,12 +14,14 @@ from pgwizard.answers.schema import QuestionPath
 from pgwizard.errors import Finding
 from pgwizard.plan.plan import Facts
 from pgwizard.tui.base import HostAccess
+from pgwizard.tui.destination import NAMESPACE, Destination
 from pgwizard.tui.pages.connect import Connect
 from pgwizard.tui.pages.form import Form
+from pgwizard.tui.pages.namespaces import NamespaceColumn
+from pgwizard.tui.pages.order import CONNECT, REVIEW, PageOrder
 from pgwizard.tui.pages.review import Review
 from pgwizard.wizard.draft import Draft
 
-CONNECT, REVIEW = "Connect", "Review"
 PAUSE_SECONDS = 0.25
 """Before each page that is made ahead, which takes some 50 ms."""
 
@@ -38,21 +40,26 @@ class Pages(HostAccess, ContentSwitcher):
     def __init__(self, draft: Draft) -> None:
         super().__init__(id="pages")
         self.draft = draft
-        self.order = [CONNECT, *schema.pages(), REVIEW]
-        self.page = ""
-        """The page that is shown; empty for none yet."""
-        self._visited: set[str] = set()
+        self.order = PageOrder()
+        self.destination = Destination(self, is_chosen=False)
         self._making = asyncio.Lock()
         self._is_preparing = False
+
+    @property
+    def page(self) -> str:
+        """The page that is shown; empty for none yet."""
+        return self.order.page
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "link", self._follow_link)
 
     # ---- pages -----------------------------------------------------------------------------------------------------
 
     async def show(self, page: str) -> None:
         """Show a page; ``focus_page`` is to follow."""
-        self._visited.add(page)
         is_new = await self._add(page)
         self.current = f"page-{page}"
-        self.page = page
+        self.order.visit(page)
         if page == CONNECT and not is_new:  # it loads by itself when it is made
             self.reload()
 
@@ -62,7 +69,7 @@ class Pages(HostAccess, ContentSwitcher):
             return
         self._is_preparing = True
         try:
-            while self.page and (page := self._next_missing()):
+            while page := self._next_missing():
                 await asyncio.sleep(PAUSE_SECONDS)
                 await self._add(page)
         finally:
@@ -70,8 +77,7 @@ class Pages(HostAccess, ContentSwitcher):
 
     def _next_missing(self) -> str | None:
         """The review is not made ahead: it compares with the cluster as soon as it is there."""
-        ahead = self.order[self.order.index(self.page) + 1 :]
-        return next((page for page in ahead if page != REVIEW and not self.query(f"#page-{page}")), None)
+        return next((page for page in self.order.ahead if page != REVIEW and not self.query(f"#page-{page}")), None)
 
     async def _add(self, page: str) -> bool:
         """Make a page, out of sight. False where it was made before."""
@@ -104,29 +110,6 @@ class Pages(HostAccess, ContentSwitcher):
             return Review(self.draft)
         return Form(self.draft, schema.sections_of(page))
 
-    def beside(self, step: int) -> str | None:
-        """The page so many steps after this one; None beyond the ends."""
-        place = self.order.index(self.page) + step
-        return self.order[place] if 0 <= place < len(self.order) else None
-
-    @property
-    def place(self) -> str:
-        """``3/9 Storage``."""
-        return f"{self.order.index(self.page) + 1}/{len(self.order)} {self.page}"
-
-    def marks(self) -> list[tuple[str, str]]:
-        """(mark, page) for the rail."""
-        findings = (*self.draft.problems, *self.draft.cluster_warnings)
-        doubtful = {schema.page_of(finding.question) for finding in findings}
-        return [(self._mark(page, doubtful), page) for page in self.order]
-
-    def _mark(self, page: str, doubtful: set[str]) -> str:
-        if page == self.page:
-            return "●"
-        if page in doubtful:
-            return "!"
-        return "✓" if page in self._visited else "·"
-
     def reload(self) -> None:
         """List releases and namespaces again, where the first page is shown."""
         if self.page == CONNECT:
@@ -136,7 +119,7 @@ class Pages(HostAccess, ContentSwitcher):
 
     def on_form_answered(self, event: Form.Answered) -> None:
         event.stop()
-        self.post_message(self.Answered(event.path))
+        self._pass_on(event.path)
 
     def give(self, path: QuestionPath, value: Any) -> None:
         """Answer a question from elsewhere than its own control."""
@@ -164,19 +147,43 @@ class Pages(HostAccess, ContentSwitcher):
         for form in self.query(Form):
             form.show_answer(path)
             form.show_problems()
+        self._pass_on(path, adopted=adopted)
+
+    def _pass_on(self, path: QuestionPath, *, adopted: bool = False) -> None:
+        if path[:2] == NAMESPACE and not adopted:
+            self.destination.is_chosen = True
         self.post_message(self.Answered(path, adopted=adopted))
+
+    def load(self, raw: dict[str, Any]) -> None:
+        """Other answers, before a page is made."""
+        self.draft = Draft(raw, self.draft.facts)
+        self.destination.is_chosen = True
 
     async def replace(self, raw: dict[str, Any]) -> None:
         """Other answers: every page is made again when it is shown."""
         async with self._making:
-            self.draft = Draft(raw, self.draft.facts)
+            self.load(raw)
             self.current = None  # or a new page of the same name would not be shown
             await self.remove_children()
 
-    def learn(self, facts: Facts, problems: tuple[Finding, ...], warnings: tuple[Finding, ...]) -> None:
-        """Show what the cluster says about the answers."""
-        self.draft.learn(facts, problems, warnings)
+    def learn(self, facts: Facts, problems: tuple[Finding, ...], warnings: tuple[Finding, ...] | None = None) -> None:
+        """Show what the cluster says about the answers. warnings: None where those from before stay."""
+        self.draft.learn(facts, problems, self.draft.cluster_warnings if warnings is None else warnings)
         for form in self.query(Form):
             form.show_problems()
         if self.page == REVIEW:
             self.query_one(Review).follow()
+
+    # ---- the namespace ---------------------------------------------------------------------------------------------
+
+    def on_namespace_column_chosen(self, event: NamespaceColumn.Chosen) -> None:
+        self.destination.choose(event.target, self.draft.answers.release.namespace, exists=event.exists)
+
+    def on_namespace_column_loaded(self, event: NamespaceColumn.Loaded) -> None:
+        self.destination.listed(event.names, self.draft.answers.release.namespace)
+
+    def _follow_link(self) -> None:
+        cluster = self.connection.cluster
+        if cluster is not None and self.destination.connected(cluster.namespace):
+            for page in self.query(Connect):
+                page.aim(cluster.namespace)

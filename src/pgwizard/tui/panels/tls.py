@@ -48,6 +48,7 @@ class TlsPanel(Panel):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.post_message(self.Proposed(None))  # what a visit before has found may be gone
         self._search()
 
     def refresh_from(self, draft: Draft) -> None:

@@ -1,0 +1,152 @@
+"""``restore``: a release back to an earlier moment, in place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zoneinfo
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+from pgwizard.cli import connect, prompt
+from pgwizard.cli.json_lines import JsonLine
+from pgwizard.cli.options import Invocation
+from pgwizard.cli.run_lines import reporter
+from pgwizard.cli.table import BEFORE, NAMESPACE, RECOVERY_TARGET, RESTORE_PLAN_ONLY, UNDO, YES
+from pgwizard.cli.writer import Writer
+from pgwizard.clock import Clock
+from pgwizard.errors import Interrupted, UsageError
+from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.restore import run as restore_run
+from pgwizard.restore.journal import Journal
+from pgwizard.restore.report import loss_text, plan_lines, receipt_text
+from pgwizard.restore.target import RestorePlan, TargetRefusal, choose, read_target
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePlanLine(JsonLine):
+    """What a restore does. lost_since, lost_until: what was committed between them is lost, null where not known.
+
+    segments, bytes: what is replayed and fetched, at most; seconds: an estimate, without the full backup after it.
+    """
+
+    type_name = "restorePlan"
+    target: str
+    backup: str
+    timeline: int
+    options: tuple[str, ...]
+    loss: str
+    lost_since: datetime | None
+    lost_until: datetime | None
+    segments: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnreachableLine(JsonLine):
+    """A target that cannot be reached. before, after: the nearest moments that can, null where there is none."""
+
+    type_name = "unreachable"
+    reason: str
+    text: str
+    before: datetime | None
+    after: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLine(JsonLine):
+    """What a restore reached, its last line. timeline: the new one; reason: why recovery ended where it did."""
+
+    type_name = "receipt"
+    target: str
+    timeline: int
+    reason: str
+    restore_seconds: int
+    recovery_seconds: int
+
+
+def restore(call: Invocation, writer: Writer) -> None:
+    """Restore in place. Raises UsageError for a target that cannot be reached."""
+    typed, is_undo = call[RECOVERY_TARGET], call[UNDO]
+    release_name = call.word
+    interrupted = Interrupted("stopped: nothing was written")
+
+    async def work(cluster: Cluster, now: Clock) -> None:
+        nonlocal interrupted
+        release = ReleaseRef(call[NAMESPACE] or cluster.namespace, release_name)
+        found = await restore_run.prepare(cluster, release)
+        journal = await _journal(cluster, found, now)
+        show_plan(writer, journal.plan)
+        if call[RESTORE_PLAN_ONLY]:
+            return
+        await _confirm(release)
+        command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
+        interrupted = Interrupted("stopped", hint=f"The restore has not ended. Resume it: {command}")
+        ended = await restore_run.run(release, journal, cluster, reporter(writer), now=now)
+        show_receipt(writer, release, ended, cluster)
+
+    async def _journal(cluster: Cluster, found: restore_run.Preparation, now: Clock) -> Journal:
+        if found.journal is not None:
+            return restore_run.resumed(found.journal, is_undo=is_undo, has_target=typed is not None)
+        if found.view is None or (typed is None and not is_undo):
+            raise UsageError("restore needs --to TARGET or --undo", hint="Such as: --to 2026-11-27T21:00:04Z.")
+        if is_undo:
+            plan = await restore_run.undo_plan(cluster, found, now)
+        else:
+            target = read_target(typed or "", _local_zone(), is_exclusive=call[BEFORE])
+            plan = target if isinstance(target, TargetRefusal) else choose(found.view, target, now())
+        if isinstance(plan, TargetRefusal):
+            writer.line(None, UnreachableLine(plan.reason, plan.text, plan.before, plan.after))
+            raise UsageError(f"the target cannot be reached: {plan.text}", hint=plan.fix)
+        return restore_run.new_journal(plan, now)
+
+    async def _confirm(release: ReleaseRef) -> None:
+        if call[YES]:
+            return
+        if not prompt.is_interactive(yes=False):
+            raise UsageError("standard input is no terminal: nothing was written", hint="--yes confirms the restore.")
+        if await prompt.ask(f"Type the release's name to restore it in {release.namespace}: ") != release.name:
+            raise Interrupted("not approved: nothing was written")
+
+    connect.run(call, writer, work, released=True, interruption=lambda: interrupted)
+
+
+def _local_zone() -> tzinfo:
+    """The time zone of this machine, with its changes of the clock; UTC where it has none that can be read."""
+    with contextlib.suppress(OSError, ValueError):
+        if name := os.environ.get("TZ"):
+            return zoneinfo.ZoneInfo(name.removeprefix(":"))
+        with Path("/etc/localtime").open("rb") as file:
+            return zoneinfo.ZoneInfo.from_file(file)
+    return UTC
+
+
+def show_plan(writer: Writer, plan: RestorePlan) -> None:
+    """What a restore would do."""
+    line = RestorePlanLine(
+        plan.target,
+        plan.backup,
+        plan.timeline,
+        plan.options,
+        loss_text(plan),
+        plan.lost_since,
+        plan.lost_until,
+        plan.segments,
+        plan.bytes,
+        plan.seconds,
+    )
+    writer.line("\n".join(plan_lines(plan)), line)
+
+
+def show_receipt(writer: Writer, release: ReleaseRef, journal: Journal, cluster: Cluster) -> None:
+    """What a restore reached, and how it is undone."""
+    receipt = journal.receipt
+    if receipt is None:
+        return
+    undo = cluster.commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
+    text = f"Release is restored to {journal.plan.target}: {receipt_text(receipt)}.\nUndo it: {undo}"
+    target, seconds = journal.plan.target, (receipt.restore_seconds, receipt.recovery_seconds)
+    writer.line(text, ReceiptLine(target, receipt.timeline, receipt.reason, *seconds))

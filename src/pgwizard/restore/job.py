@@ -1,0 +1,127 @@
+"""The Job that restores, recovers and promotes, made from the live pod template; and the receipt that it prints. Pure.
+
+Recovery runs in the Job and not in the database's pod: no client sees a half-recovered server, a failure has an exit
+code and no crash loop, and the server is started only on what reached its target.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+
+from pgwizard.kube.api import JOB, Object
+from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.restore.target import RestorePlan, lsn_text
+from pgwizard.status.wal import Fork
+from pgwizard.text import fit, plain
+
+CONTAINER = "restore"
+_RECEIPT = "pgwizard-receipt "
+_SHORTEST_SECONDS = 3_600
+_SLOWEST = 20
+"""So many times as long as estimated may a restore take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a restore reached. timeline: the new one; lsn: where it begins; reason: why recovery ended there, by
+    PostgreSQL's own words.
+    """
+
+    timeline: int
+    lsn: int
+    reason: str
+    restore_seconds: int
+    recovery_seconds: int
+
+    @property
+    def moment(self) -> datetime | None:
+        """The time of the commit at which recovery stopped, UTC; None where the reason names none."""
+        return Fork(self.timeline, self.lsn, self.reason).moment
+
+
+@cache
+def _script() -> str:
+    return resources.files("pgwizard.restore").joinpath("restore.sh").read_text(encoding="utf-8")
+
+
+def job_name(release: ReleaseRef, id_: str) -> str:
+    """The name of the Job of a restore."""
+    return f"{release.name[:40]}-restore-{id_}"
+
+
+def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan) -> Object:
+    """The Job. stateful: the live StatefulSet, so that image, user, mounts, certificate and keys are the database's."""
+    spec = copy.deepcopy(stateful["spec"]["template"]["spec"])
+    names = Names.of(release.name)
+    server = next(each for each in spec["containers"] if each["name"] == "postgresql")
+    arguments = server.pop("args", None) or []
+    for part in ("startupProbe", "livenessProbe", "readinessProbe", "lifecycle", "ports"):
+        server.pop(part, None)
+    options = plan.options
+    command = ["/bin/bash", "-c", _script(), CONTAINER, str(len(options)), *options, *arguments]
+    server |= {"name": CONTAINER, "command": command}
+    spec |= {
+        "containers": [server],
+        "restartPolicy": "Never",
+        "enableServiceLinks": False,
+        "automountServiceAccountToken": False,
+        "volumes": [
+            *(spec.get("volumes") or ()),
+            {"name": "postgresql-storage", "persistentVolumeClaim": {"claimName": names.claim}},
+        ],
+    }
+    spec.pop("shareProcessNamespace", None)
+    labels = {
+        "app.kubernetes.io/instance": release.name,
+        "app.kubernetes.io/component": "restore",
+        "app.kubernetes.io/managed-by": "pgwizard",
+    }
+    return {
+        "apiVersion": JOB.api_version,
+        "kind": JOB.kind,
+        "metadata": {"name": name, "namespace": release.namespace, "labels": labels},
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)),
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }
+
+
+def receipt_of(log: Sequence[str]) -> Receipt:
+    """The receipt in the log of the Job. Raises ValueError where there is none, or another text in its place."""
+    line = next((each for each in reversed(log) if each.startswith(_RECEIPT)), None)
+    if line is None:
+        raise ValueError("the log of the Job holds no receipt")
+    try:
+        found = json.loads(line.removeprefix(_RECEIPT))
+        high, low = str(found["lsn"]).split("/")
+        return Receipt(
+            int(found["timeline"]),
+            int(high, 16) * 2**32 + int(low, 16),
+            fit(str(found["reason"])),
+            int(found["restoreSeconds"]),
+            int(found["recoverySeconds"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"the receipt of the Job cannot be read: {plain(line, 120)}") from None
+
+
+def shortfall(plan: RestorePlan, receipt: Receipt) -> str:
+    """Why a restore did not reach what was planned; empty where it did."""
+    if receipt.lsn < plan.must_reach:
+        reached, wanted = lsn_text(receipt.lsn), lsn_text(plan.must_reach)
+        return (
+            f"recovery ended at WAL position {reached}, and the archive goes to {wanted} at least: a segment between "
+            "them is missing or damaged"
+        )
+    moment = receipt.moment
+    if plan.type == "time" and plan.at is not None and moment is not None and moment < plan.at:
+        return f"recovery stopped at {moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, before the target"
+    return ""

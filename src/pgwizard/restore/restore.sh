@@ -1,0 +1,146 @@
+#!/bin/bash
+# Restores, recovers and promotes in the Job of a restore, and prints a receipt: restore.sh COUNT RESTORE-OPTION...
+# SERVER-ARGUMENT..., of which the first COUNT are pgBackRest's. It runs as the only one that mounts the volume.
+set -uo pipefail
+export LC_ALL=C
+export PGBACKREST_ARCHIVE_ASYNC=n # before 2.59 an asynchronous archive-get may end recovery at a change of timeline
+export PGBACKREST_LOG_LEVEL_CONSOLE=warn # of what PostgreSQL runs, a line a segment of its own is enough
+
+readonly unarchived=61 recovery=62 settings=63 archive=64 stop=65 # exit codes, beside pgBackRest's own
+readonly data="$PGDATA" wal="$PGDATA/pg_wal"
+readonly archive_seconds=300
+readonly limits="max_connections max_worker_processes max_wal_senders max_prepared_xacts max_locks_per_xact"
+
+readonly count="$1"
+readonly restore=("${@:2:$count}") arguments=("${@:$((count + 2))}")
+
+backrest() {
+  pgbackrest --stanza=main --log-level-console="$1" "${@:2}"
+}
+
+sql() {
+  psql -XAtq -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d postgres "$@"
+}
+
+give_up() {
+  echo "$2"
+  exit "$1"
+}
+
+# The limits that the data directory was last used with, a line each: recovery refuses lower ones.
+control() {
+  local name
+  for name in $limits; do
+    pg_controldata -D "$data" 2>/dev/null | sed -n "s/^$name setting: *//p" | grep . || echo 0
+  done
+}
+
+# A server that was killed has left WAL that only the volume has, and a restore deletes it.
+archive_rest() {
+  local ready name
+  for ready in "$wal"/archive_status/*.ready; do
+    if [[ -e "$ready" ]]; then
+      name="${ready##*/}"
+      name="${name%.ready}"
+      echo "archiving $name, which only the volume has"
+      backrest info archive-push "$wal/$name" || give_up "$unarchived" "$name could not be archived: nothing was touched"
+      mv "$ready" "${ready%.ready}.done"
+    fi
+  done
+}
+
+before="$(control)"
+if [[ -f "$data/global/pg_control" ]]; then
+  archive_rest
+fi
+rm -f "$data/postmaster.pid"
+mkdir -p "$data" && chmod 700 "$data"
+began=$EPOCHSECONDS
+backrest detail --delta "${restore[@]}" restore || exit $?
+restored=$EPOCHSECONDS
+
+maxima=()
+after="$(control)"
+line=0
+for limit in $limits; do
+  ((++line))
+  setting="${limit/prepared_xacts/prepared_transactions}"
+  setting="${setting/locks_per_xact/locks_per_transaction}"
+  configured="$(postgres -D "$data" "${arguments[@]}" -C "$setting" 2>/dev/null)" || configured=0
+  most="$({
+    echo "$configured"
+    sed -n "${line}p" <<<"$before"
+    sed -n "${line}p" <<<"$after"
+  } | sort -n | tail -n 1)"
+  if ((most > 0)); then
+    maxima+=(-c "$setting=$most")
+  fi
+done
+
+# The answers to our own questions, asked before there can be one, would read like a failure.
+without_refusals() {
+  grep --line-buffered -vE "FATAL: +the database system is (starting up|not yet accepting connections)" || true
+}
+
+# What the configuration logs of statements would hold the password.
+postgres -D "$data" "${arguments[@]}" "${maxima[@]}" -c listen_addresses= -c hot_standby=on \
+  -c logging_collector=off -c log_destination=stderr -c log_statement=none -c log_duration=off \
+  -c log_min_duration_statement=-1 -c log_min_error_statement=panic > >(without_refusals) 2>&1 &
+server=$!
+answer="" ticks=0
+while kill -0 "$server" 2>/dev/null; do
+  answer="$(sql -c "SELECT pg_is_in_recovery()" 2>/dev/null)" || answer=""
+  if [[ "$answer" == f ]]; then
+    break
+  fi
+  if [[ "$answer" == t ]] && ((ticks++ % 10 == 0)); then
+    sql 2>/dev/null <<'SQL'
+SELECT 'replayed to ' || pg_last_wal_replay_lsn() || coalesce(', ' ||
+  to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', '')
+SQL
+  fi
+  sleep 0.3
+done
+if [[ "$answer" != f ]]; then
+  wait "$server"
+  give_up "$recovery" "the server ended during recovery"
+fi
+recovered=$EPOCHSECONDS
+
+sql >/dev/null 2>&1 <<'SQL' || give_up "$settings" "the password or a setting could not be set"
+\getenv name POSTGRES_USER
+\getenv password POSTGRES_PASSWORD
+ALTER ROLE :"name" PASSWORD :'password';
+ALTER SYSTEM RESET restore_command;
+ALTER SYSTEM RESET recovery_target;
+ALTER SYSTEM RESET recovery_target_time;
+ALTER SYSTEM RESET recovery_target_xid;
+ALTER SYSTEM RESET recovery_target_lsn;
+ALTER SYSTEM RESET recovery_target_name;
+ALTER SYSTEM RESET recovery_target_inclusive;
+ALTER SYSTEM RESET recovery_target_action;
+ALTER SYSTEM RESET recovery_target_timeline;
+SQL
+receipt="$(
+  sql -v restore="$((restored - began))" -v recovery="$((recovered - restored))" <<'SQL'
+SELECT json_build_object('timeline', ('x' || substr(name, 1, 8))::bit(32)::int, 'lsn', fork[1],
+  'reason', left(fork[2], 200), 'restoreSeconds', :restore, 'recoverySeconds', :recovery)
+FROM pg_walfile_name(pg_current_wal_lsn()) name,
+  regexp_match(rtrim(pg_read_file('pg_wal/' || substr(name, 1, 8) || '.history'), E'\n'),
+    E'[0-9]+\t([0-9A-F]+/[0-9A-F]+)\t([^\n]*)$') fork
+SQL
+)" || give_up "$settings" "what recovery reached could not be read"
+
+sql -c "SELECT txid_current()" -c "SELECT pg_switch_wal()" >/dev/null || give_up "$archive" "no WAL could be written"
+for ((waited = 0; waited < archive_seconds; waited++)); do
+  if ! compgen -G "$wal/archive_status/*.ready" >/dev/null; then
+    break
+  fi
+  sleep 1
+done
+if compgen -G "$wal/archive_status/*.ready" >/dev/null; then
+  give_up "$archive" "the new timeline was not archived within $archive_seconds s"
+fi
+pg_ctl -D "$data" stop -m fast -w -t "$archive_seconds" >/dev/null || give_up "$stop" "the server did not stop"
+wait "$server" || give_up "$stop" "the server did not stop in order"
+echo "pgwizard-receipt $receipt"

@@ -1,0 +1,377 @@
+"""Restores a release in place, stage by stage. Each stage is safe to repeat, and the record says which is next.
+
+The server is started only on a data directory whose recovery reached its target. Until then the release stays down,
+and an apply refuses to start it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pgwizard.clock import Clock
+from pgwizard.diagnose.diagnose import diagnose
+from pgwizard.errors import (
+    AlreadyExists,
+    FirstBackupFailed,
+    PreflightError,
+    RestoreFailed,
+)
+from pgwizard.kube import jobs, lease
+from pgwizard.kube.api import CRONJOB, JOB, POD, STATEFULSET, Access, Cluster, Object, Ref, find_object
+from pgwizard.kube.health import assess
+from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
+from pgwizard.release.stages import Event, Report, Stage
+from pgwizard.restore import job as restore_job
+from pgwizard.restore.job import Receipt
+from pgwizard.restore.journal import Journal, read_journal
+from pgwizard.restore.report import receipt_text
+from pgwizard.restore.server import DatabaseServer
+from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, choose
+from pgwizard.restore.view import read_view
+from pgwizard.status.snapshot import ReleaseSummary
+
+STOP_SECONDS = 600.0
+READY_SECONDS = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a restore would do, before anything is written. journal: of a restore that has not ended, if any."""
+
+    release: ReleaseRef
+    journal: Journal | None
+    view: RepositoryView | None
+
+
+async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
+    """Read the release. Raises PreflightError where it cannot be restored."""
+    kept, _ = await records.get(cluster, release)
+    await rights.require(cluster, _accesses(release))
+    unfinished = kept.unfinished_restore
+    if unfinished is not None:
+        return Preparation(release, _journal(release, unfinished), None)
+    summary = ReleaseSummary.of(kept)
+    if not summary.backups:
+        raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
+    await _require_server(cluster, release)
+    return Preparation(release, None, await read_view(cluster, release, summary))
+
+
+async def undo_plan(cluster: Cluster, found: Preparation, now: Clock) -> RestorePlan | TargetRefusal:
+    """The way back to what the newest restore left. Raises PreflightError where there is nothing to undo."""
+    kept, _ = await records.get(cluster, found.release)
+    if not kept.restorations or found.view is None:
+        raise PreflightError(f"release {found.release} was not restored: there is nothing to undo")
+    last = _journal(found.release, kept.restorations[-1])
+    plan = choose(found.view, RecoveryTarget("latest", timeline=last.plan.left), now())
+    if isinstance(plan, TargetRefusal) or last.undo is None:
+        return plan
+    return replace(plan, must_reach=last.undo.must_reach)
+
+
+def _journal(release: ReleaseRef, restoration: record.Restoration) -> Journal:
+    try:
+        return read_journal(restoration)
+    except ValueError as error:
+        raise PreflightError(f"release {release}: {error}", hint="Use the version that began it.") from error
+
+
+async def _require_server(cluster: Cluster, release: ReleaseRef) -> None:
+    """The server must answer: what it has not archived would be lost without a way back."""
+    pod = await find_object(cluster, Ref(POD, Names.of(release.name).pod, release.namespace))
+    health = assess({**pod, "kind": POD.kind}) if pod is not None else None
+    if health is None or health.status != "ready":
+        why = health.message if health is not None else "there is no pod"
+        command = cluster.commands.pgwizard("explain", f"release/{release.name}", namespace=release.namespace)
+        raise PreflightError(
+            f"the database of release {release.name} in namespace {release.namespace} does not run: {why}",
+            hint=f"A restore in place archives the database's last WAL first, from its pod. See why: {command}",
+        )
+
+
+def _accesses(release: ReleaseRef) -> list[Access]:
+    kinds = (
+        ("secrets", "", ("get", "patch")),
+        ("statefulsets", "apps", ("get", "list", "watch", "patch")),
+        ("pods", "", ("get", "list", "watch")),
+        ("pods/log", "", ("get",)),
+        ("pods/exec", "", ("get", "create")),
+        ("jobs", "batch", ("get", "list", "watch", "create", "delete")),
+        ("cronjobs", "batch", ("get", "patch")),
+        ("persistentvolumeclaims", "", ("list", "watch")),
+        ("events", "", ("list", "watch")),
+        ("leases", "coordination.k8s.io", ("get", "create", "update")),
+    )
+    return [Access(verb, resource, group, release.namespace) for resource, group, verbs in kinds for verb in verbs]
+
+
+def resumed(journal: Journal, *, is_undo: bool, has_target: bool) -> Journal:
+    """A restore that has not ended, to be continued; or undone, as long as the server has not been started.
+
+    Raises PreflightError where something else is wanted first.
+    """
+    if is_undo and journal.undo is not None and journal.is_before("start"):
+        return replace(journal, plan=journal.undo, id=f"{journal.id}u", stage="stop")
+    if is_undo or has_target:
+        raise PreflightError(
+            f"a restore to {journal.plan.target} has not ended",
+            hint="Run restore without --to and --undo first: it resumes.",
+        )
+    return journal
+
+
+def new_journal(plan: RestorePlan, now: Clock) -> Journal:
+    """A restore that is about to begin."""
+    at = now()
+    return Journal(f"{at:%Y%m%d-%H%M%S}", at.isoformat(timespec="seconds"), plan)
+
+
+async def run(release: ReleaseRef, journal: Journal, cluster: Cluster, report: Report, *, now: Clock) -> Journal:
+    """Restore, or resume a restore. Returns the journal of the restore that ended.
+
+    Raises PreflightError before anything is touched, RestoreFailed where the target was not reached, and the errors of
+    the cluster, of the rollout and of the backup. A run that failed or was killed is simply run again.
+    """
+    ref = record.lease_ref(release)
+    async with lease.hold(cluster, ref, report=lambda text: report(Event("lock", "progress", text)), now=now):
+        return await _Run(release, cluster, report, now, journal).all()
+
+
+@dataclass
+class _Run:
+    """A restore under way, with the release's lock."""
+
+    release: ReleaseRef
+    cluster: Cluster
+    report: Report
+    now: Clock
+    journal: Journal
+
+    async def all(self) -> Journal:
+        kept, _ = await records.get(self.cluster, self.release)
+        unfinished = kept.unfinished_restore
+        if (unfinished is None) != (self.journal.stage == "restore point"):
+            raise PreflightError(
+                f"release {self.release} has changed since it was looked at; nothing was written",
+                hint="Run it again: it looks again.",
+            )
+        if self.journal.is_before("suspend"):
+            await self._mark()
+        if self.journal.is_before("stop"):
+            await self._suspend()
+        if self.journal.is_before("restore"):
+            await self._stop()
+        if self.journal.is_before("start"):
+            await self._restore()
+        if self.journal.is_before("archive"):
+            await self._start()
+        if self.journal.is_before("backup"):
+            await self._archive()
+        if self.journal.is_before("resume"):
+            await self._back_up()
+        if self.journal.is_before("end"):
+            await self._resume()
+        return self.journal
+
+    async def _write(self, journal: Journal) -> None:
+        """Keep how far it has come, before the next stage begins."""
+        kept, _ = await records.get(self.cluster, self.release)
+        await self.cluster.apply(kept.with_restore(journal.restoration()).secret(), force=True)
+        self.journal = journal
+
+    async def _server(self) -> DatabaseServer:
+        kept, _ = await records.get(self.cluster, self.release)
+        return DatabaseServer(self.cluster, self.release, ReleaseSummary.of(kept).superuser)
+
+    # ---- the stages --------------------------------------------------------------------------------------------------
+
+    async def _mark(self) -> None:
+        """A commit, a restore point and the end of the segment, archived: every moment until now can be reached, and
+        this restore can be undone.
+        """
+        async with stages.enter("restore point", self.report) as stage:
+            await _require_alone(self.cluster, self.release, ())
+            name = f"pgwizard-{self.journal.id}"
+            point = await (await self._server()).mark(name, stage.progress)
+            plan = self.journal.plan
+            if plan.type == "default" and plan.timeline == plan.left:
+                plan = replace(plan, must_reach=point)
+            undo = await self._undo_plan(point)
+            await self._write(replace(self.journal, plan=plan, undo=undo, stage="suspend"))
+            stage.done(f"{name} is archived")
+
+    async def _undo_plan(self, point: int) -> RestorePlan:
+        """The way back to the state of this moment."""
+        kept, _ = await records.get(self.cluster, self.release)
+        view = await read_view(self.cluster, self.release, ReleaseSummary.of(kept))
+        undo = choose(view, RecoveryTarget("latest", timeline=view.timeline), self.now())
+        if isinstance(undo, TargetRefusal):
+            raise PreflightError(
+                f"release {self.release} could not be brought back to its present state: {undo.text}; nothing was "
+                "touched",
+                hint="Take a full backup first: pgwizard backup --type full.",
+            )
+        return replace(undo, must_reach=point)
+
+    async def _suspend(self) -> None:
+        """No backup may begin while the server is down, and none that runs is ended."""
+        async with stages.enter("suspend", self.report) as stage:
+            names = Names.of(self.release.name)
+            suspended = dict(self.journal.suspended)
+            for name in (names.full, names.incremental):
+                cron = await find_object(self.cluster, Ref(CRONJOB, name, self.release.namespace))
+                if cron is not None:
+                    suspended.setdefault(name, bool((cron.get("spec") or {}).get("suspend")))
+            await self._write(replace(self.journal, suspended=suspended))
+            for name in suspended:
+                await backups.set_suspend(self.cluster, name, self.release.namespace, suspend=True)
+            for each in await backups.newest_first(self.cluster, self.release):
+                if assess(each).status == "progressing":
+                    stage.progress(f"backup Job {each['metadata']['name']} runs: waiting for its end")
+                    with contextlib.suppress(FirstBackupFailed):
+                        await backups.wait(self.cluster, each, stage.progress, stage.log, at=self.now())
+            await self._write(self.journal.at_stage("stop"))
+            stage.done("no backup starts")
+
+    async def _stop(self) -> None:
+        async with stages.enter("stop", self.report) as stage:
+            names = Names.of(self.release.name)
+            await _scale(self.cluster, self.release, 0)
+            ref = Ref(POD, names.pod, self.release.namespace)
+            if (pod := await find_object(self.cluster, ref)) is not None:
+                stage.progress(f"{names.pod} is stopping: it archives its last WAL")
+                await deletion.wait_until_gone(self.cluster, ref, pod["metadata"]["uid"], STOP_SECONDS)
+            await self._write(self.journal.at_stage("restore"))
+            stage.done(f"{names.pod} is gone")
+
+    async def _restore(self) -> None:
+        async with stages.enter("restore", self.report) as stage:
+            name = restore_job.job_name(self.release, self.journal.id)
+            ref = Ref(JOB, name, self.release.namespace)
+            await _scale(self.cluster, self.release, 0)
+            await _require_alone(self.cluster, self.release, (name,))
+            await self._start_job(ref)
+            plan = self.journal.plan
+            stage.progress(f"backup {plan.backup}, timeline {plan.timeline}: {plan.target}")
+            receipt = await self._wait(ref, stage)
+            if why := restore_job.shortfall(plan, receipt):
+                raise self._failure(f"the restore of release {self.release} lost data: {why}")
+            await self._write(replace(self.journal, receipt=receipt, stage="start"))
+            stage.done(receipt_text(receipt))
+
+    async def _start_job(self, ref: Ref) -> None:
+        """One that runs or has succeeded is followed; one that failed is made again."""
+        live = await find_object(self.cluster, ref)
+        if live is not None and assess({**live, "kind": JOB.kind}).status == "failed":
+            await self.cluster.delete(ref, uid=live["metadata"]["uid"])
+            await deletion.wait_until_gone(self.cluster, ref, live["metadata"]["uid"], STOP_SECONDS)
+            await _require_alone(self.cluster, self.release, ())
+            live = None
+        if live is None:
+            stateful = await self.cluster.get(Ref(STATEFULSET, self.release.name, self.release.namespace))
+            with contextlib.suppress(AlreadyExists):
+                await self.cluster.create(restore_job.manifest(stateful, self.release, ref.name, self.journal.plan))
+
+    async def _wait(self, ref: Ref, stage: Stage) -> Receipt:
+        def read(line: str) -> None:
+            if line.startswith("replayed to "):
+                stage.progress(line)
+            else:
+                stage.log(line)
+
+        live = await self.cluster.get(ref)
+        seconds = float(live["spec"].get("activeDeadlineSeconds", READY_SECONDS)) + 60
+        try:
+            await jobs.wait_job(
+                self.cluster, ref, seconds, stage.progress, read, explain=rollout.explain, at=self.now()
+            )
+            log = [line async for line in backups.log(self.cluster, self.release, ref.name, tail=20)]
+            return restore_job.receipt_of(log)
+        except FirstBackupFailed as error:
+            raise self._failure(error.message, error.log, "\n".join([error.message, *error.log])) from error
+        except ValueError as error:
+            raise self._failure(f"{ref}: {error}") from error
+
+    def _failure(self, message: str, log: Sequence[str] = (), evidence: str = "") -> RestoreFailed:
+        undo = self.cluster.commands.pgwizard("restore", self.release.name, "--undo", namespace=self.release.namespace)
+        again = self.cluster.commands.pgwizard("restore", self.release.name, namespace=self.release.namespace)
+        return RestoreFailed(
+            message,
+            fault=diagnose(evidence) if evidence else None,
+            hint=f"The database is down. Try it again: {again}\nBack to the state before the restore: {undo}",
+            log=log,
+        )
+
+    async def _start(self) -> None:
+        async with stages.enter("start", self.report) as stage:
+            await _scale(self.cluster, self.release, 1)
+            at, report = self.now(), stage.progress
+            ready = await rollout.wait_ready(self.cluster, self.release, READY_SECONDS, report, backups=True, at=at)
+            if await (await self._server()).is_recovering():
+                raise RestoreFailed(f"release {self.release}: the server is still in recovery")
+            await self._write(self.journal.at_stage("archive"))
+            stage.done(ready)
+
+    async def _archive(self) -> None:
+        """Nothing proves the archive of the new timeline but a segment in it."""
+        async with stages.enter("archive", self.report) as stage:
+            await (await self._server()).mark(f"pgwizard-{self.journal.id}-restored", stage.progress)
+            await self._write(self.journal.at_stage("backup"))
+            stage.done(f"timeline {self.journal.receipt.timeline if self.journal.receipt else 0} is archived")
+
+    async def _back_up(self) -> None:
+        """The newest backup may be of a timeline that is left; what an undo needs does not expire."""
+        async with stages.enter("backup", self.report) as stage:
+            job = await self._backup_job()
+            for finding in await backups.wait(self.cluster, job, stage.progress, stage.log, at=self.now()):
+                stage.warning(finding)
+            await self._write(self.journal.at_stage("resume"))
+            stage.done("a full backup of the new timeline is in the repository")
+
+    async def _backup_job(self) -> Object:
+        if self.journal.backup:
+            live = await find_object(self.cluster, Ref(JOB, self.journal.backup, self.release.namespace))
+            if live is not None and assess({**live, "kind": JOB.kind}).status != "failed":
+                return {**live, "apiVersion": JOB.api_version, "kind": JOB.kind}
+        name = await backups.backup_now(self.cluster, self.release, "full", self.now(), expires=False)
+        await self._write(replace(self.journal, backup=name))
+        live = await self.cluster.get(Ref(JOB, name, self.release.namespace))
+        return {**live, "apiVersion": JOB.api_version, "kind": JOB.kind}
+
+    async def _resume(self) -> None:
+        async with stages.enter("resume", self.report) as stage:
+            for name, was_suspended in self.journal.suspended.items():
+                if not was_suspended:
+                    await backups.set_suspend(self.cluster, name, self.release.namespace, suspend=False)
+            ref = Ref(JOB, restore_job.job_name(self.release, self.journal.id), self.release.namespace)
+            await self.cluster.delete(ref)
+            await self._write(self.journal.at_stage("end"))
+            count = sum(not was for was in self.journal.suspended.values())
+            stage.done(f"{count} schedules")
+
+
+async def _scale(cluster: Cluster, release: ReleaseRef, replicas: int) -> None:
+    await cluster.patch(Ref(STATEFULSET, release.name, release.namespace), {"spec": {"replicas": replicas}})
+
+
+async def _require_alone(cluster: Cluster, release: ReleaseRef, own_jobs: Sequence[str]) -> None:
+    """No other pod may mount the volume: a node lets several do so, and the server's lock file crosses no pod."""
+    names = Names.of(release.name)
+    async with contextlib.aclosing(cluster.pages(POD, release.namespace)) as pages:
+        async for page in pages:
+            for pod in page.items:
+                name, labels = pod["metadata"]["name"], pod["metadata"].get("labels") or {}
+                claims = [
+                    (volume.get("persistentVolumeClaim") or {}).get("claimName")
+                    for volume in pod["spec"].get("volumes") or ()
+                ]
+                ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+                if names.claim not in claims or ended or name == names.pod or labels.get("job-name") in own_jobs:
+                    continue
+                raise PreflightError(
+                    f"pod {name} in namespace {release.namespace} mounts volume claim {names.claim} too",
+                    hint="Delete it, and run the restore again.",
+                )

@@ -1,0 +1,89 @@
+"""What a restore asks of the running server: a restore point that is archived, and whether it still recovers."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from pgwizard.errors import DeadlineError, PreflightError
+from pgwizard.kube.api import Cluster
+from pgwizard.kube.jobs import ReportLine
+from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.status import probes
+from pgwizard.status.snapshot import Archiver
+from pgwizard.text import plain
+
+_ARCHIVE_SECONDS = 300.0
+"""How long the server may take to archive what it has written."""
+_SQL_SECONDS = 60.0
+_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseServer:
+    """The server of a release. superuser: where it is not known, the container's own variable is used."""
+
+    cluster: Cluster
+    release: ReleaseRef
+    superuser: str | None
+
+    async def mark(self, name: str, report: ReportLine) -> int:
+        """Commit, name a restore point, end the segment, and wait until it is archived. The restore point's position.
+
+        After it every earlier moment can be reached: recovery to a moment stops only at a later commit.
+        """
+        found = await self._sql(
+            "SELECT txid_current() IS NOT NULL",
+            f"SELECT pg_create_restore_point('{name}')",
+            "SELECT pg_walfile_name(pg_switch_wal())",
+        )
+        try:
+            _, point, segment = found
+            high, low = point.split("/")
+            position = int(high, 16) * 2**32 + int(low, 16)
+        except ValueError:
+            raise PreflightError(f"release {self.release}: psql answered with something else") from None
+        report(f"waiting until WAL segment {plain(segment)} is archived")
+        await self._wait_archived(segment)
+        return position
+
+    async def is_recovering(self) -> bool:
+        """Whether it refuses writes."""
+        return await self._sql("SELECT pg_is_in_recovery()") != ["f"]
+
+    async def _wait_archived(self, segment: str) -> None:
+        loop = asyncio.get_running_loop()
+        deadline, last = loop.time() + _ARCHIVE_SECONDS, ""
+        while loop.time() < deadline:
+            archiver = await self._archiver()
+            if len(archiver.last_wal) >= len(segment) and archiver.last_wal >= segment:  # a history's name is shorter
+                return
+            if archiver.is_failing:
+                last = f": archiving {archiver.failed_wal} fails"
+            await asyncio.sleep(_POLL_SECONDS)
+        raise DeadlineError(
+            f"release {self.release}: WAL segment {plain(segment)} was not archived in {_ARCHIVE_SECONDS:.0f} s{last}",
+            hint="A restore would delete WAL that only the volume has. Repair the archiving, and run it again.",
+        )
+
+    async def _archiver(self) -> Archiver:
+        try:
+            return await probes.archiver(self.cluster, self.release, self.superuser)
+        except ValueError as error:
+            raise PreflightError(f"release {self.release}: {error}") from error
+
+    async def _sql(self, *statements: str) -> list[str]:
+        """The words that the statements return, each in a transaction of its own. Raises PreflightError."""
+        user = ["psql", "-XAtq", "-U", self.superuser] if self.superuser else []
+        command = user or ["bash", "-c", 'exec psql -XAtq -U "$POSTGRES_USER" "$@"', "psql"]
+        command += ["-d", "postgres", "-v", "ON_ERROR_STOP=1"]
+        for statement in statements:
+            command += ["-c", statement]
+        pod = Names.of(self.release.name).pod
+        result = await self.cluster.exec(
+            self.release.namespace, pod, "postgresql", command, timeout_seconds=_SQL_SECONDS
+        )
+        if result.exit_code != 0:
+            text = plain((result.stderr or result.stdout).decode(errors="replace"))
+            raise PreflightError(f"release {self.release}: psql ended with {result.exit_code}: {text}")
+        return result.stdout.decode(errors="replace").split()

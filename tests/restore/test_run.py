@@ -1,0 +1,317 @@
+"""A restore in place on the simulated cluster: its stages, and what an interruption at any request leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from pgwizard.errors import FirstBackupFailed, PgwizardError, PreflightError, RestoreFailed
+from pgwizard.kube.api import Object, Ref
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import record
+from pgwizard.release.stages import Event
+from pgwizard.restore import run as restore_run
+from pgwizard.restore.journal import Journal, read_journal
+from pgwizard.restore.target import RecoveryTarget, RestorePlan, choose
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import FaultKind, Killed, Request, ScriptedOutcome
+from support import simtime
+from support.faulting import CRONJOB, JOB, POD, SECRET, STATEFULSET, applied, clock, cluster, deployed, live
+
+RELEASE = ReleaseRef("default", "postgresql")
+LATEST = RecoveryTarget("latest")
+RESTORES = "default/postgresql-restore-*"
+
+
+@dataclass
+class RestoreRun:
+    """One restore: how it ended, and its events."""
+
+    journal: Journal | None = None
+    error: PgwizardError | None = None
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def stages(self) -> list[str]:
+        """The stages that ended well."""
+        return [event.stage for event in self.events if event.kind == "done"]
+
+
+async def restored(sim: SimCluster, target: RecoveryTarget = LATEST, *, is_undo: bool = False) -> RestoreRun:
+    """Restore, or resume what has not ended; what it raises is in ``error``."""
+    result, now = RestoreRun(), clock(sim)
+    try:
+        found = await restore_run.prepare(sim, RELEASE)
+        if found.journal is not None:
+            journal = restore_run.resumed(found.journal, is_undo=is_undo, has_target=False)
+        else:
+            assert found.view is not None
+            undo = restore_run.undo_plan(sim, found, now) if is_undo else None
+            plan = await undo if undo else choose(found.view, target, now())
+            assert isinstance(plan, RestorePlan), plan
+            journal = restore_run.new_journal(plan, now)
+        result.journal = await restore_run.run(RELEASE, journal, sim, result.events.append, now=now)
+    except PgwizardError as error:
+        result.error = error
+    return result
+
+
+def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
+    """Run it on a cluster with a release that is ten minutes old."""
+
+    async def whole() -> None:
+        sim = cluster()
+        async with sim:
+            await deployed(sim)
+            await sim.clock.sleep(600)
+            await scenario(sim)
+
+    simtime.run(whole())
+
+
+def kept(sim: SimCluster) -> record.Record:
+    return record.read(live(sim, SECRET, "postgresql-pgwizard"))
+
+
+def suspended(sim: SimCluster) -> list[bool]:
+    return [
+        bool(live(sim, CRONJOB, f"postgresql-pgbackrest-{kind}")["spec"].get("suspend")) for kind in ("full", "incr")
+    ]
+
+
+def timelines(sim: SimCluster) -> int:
+    return sim.runtime.programs.repository("default").timeline
+
+
+def fulls(sim: SimCluster) -> int:
+    return sum(backup["type"] == "full" for backup in sim.runtime.programs.repository("default").backups)
+
+
+def test_a_restore_ends_with_a_running_server_on_a_new_timeline_and_a_new_full_backup() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        done = await restored(sim)
+        assert done.error is None
+        assert done.stages == ["restore point", "suspend", "stop", "restore", "start", "archive", "backup", "resume"]
+        assert (timelines(sim), fulls(sim), suspended(sim)) == (2, 2, [False, False])
+        assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 1
+        assert [job for job in sim.store.find(JOB, "default") if "restore" in job["metadata"]["name"]] == []
+        [restoration] = kept(sim).restorations
+        assert restoration.is_finished
+        assert read_journal(restoration) == done.journal
+
+    on(scenario)
+
+
+def test_the_job_is_the_database_s_pod_without_probes_and_outside_of_its_service() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        jobs: list[Object] = []
+        sim.store.listeners.append(lambda change: jobs.append(change[2]) if change[2]["kind"] == "Job" else None)
+        await restored(sim)
+        job = next(job for job in jobs if "-restore-" in job["metadata"]["name"])
+        template = live(sim, STATEFULSET, "postgresql")["spec"]["template"]
+        spec, origin = job["spec"]["template"]["spec"], template["spec"]
+        [container], [database] = spec["containers"], origin["containers"]
+        assert (job["spec"]["backoffLimit"], spec["restartPolicy"]) == (0, "Never")
+        assert spec["automountServiceAccountToken"] is False
+        for part in ("image", "env", "resources", "volumeMounts", "securityContext"):
+            assert container[part] == database[part]
+        assert spec["initContainers"] == origin["initContainers"]
+        assert {"startupProbe", "livenessProbe", "readinessProbe", "ports", "args"}.isdisjoint(container)
+        assert container["command"][4:] == [
+            "3",
+            f"--set={sim.runtime.programs.repository('default').backups[0]['label']}",
+            "--target-timeline=1",
+            "--type=default",
+            *database["args"],
+        ]
+        assert {
+            "name": "postgresql-storage",
+            "persistentVolumeClaim": {"claimName": "postgresql-storage-postgresql-0"},
+        } in spec["volumes"]
+        selector = {"app.kubernetes.io/component": "database"}.items()
+        assert not selector <= job["spec"]["template"]["metadata"]["labels"].items()
+
+    on(scenario)
+
+
+def test_schedules_that_were_suspended_stay_so() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.change(
+            Ref(CRONJOB, "postgresql-pgbackrest-incr", "default"),
+            lambda obj: obj["spec"].update(suspend=True),
+        )
+        assert (await restored(sim)).error is None
+        assert suspended(sim) == [False, True]
+
+    on(scenario)
+
+
+def test_a_restore_that_fails_leaves_the_database_down_until_one_succeeds() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("job-failed", RESTORES, lines=("FATAL: recovery ended before",)))
+        failed = await restored(sim)
+        assert isinstance(failed.error, RestoreFailed)
+        assert "--undo" in failed.error.hint
+        assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
+        refused = await applied(sim)
+        assert isinstance(refused.error, PreflightError)
+        assert refused.error.message.startswith("a restore of release postgresql in namespace default has not ended")
+        assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
+        sim.outcomes.clear()
+        again = await restored(sim)
+        assert (again.error, again.stages[0]) == (None, "restore")
+        assert (timelines(sim), suspended(sim)) == (2, [False, False])
+
+    on(scenario)
+
+
+def test_a_restore_that_failed_is_undone_without_a_look_at_the_server() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("job-failed", RESTORES))
+        await restored(sim, RecoveryTarget("time", at=clock(sim)()))
+        sim.outcomes.clear()
+        undone = await restored(sim, is_undo=True)
+        assert undone.error is None
+        assert undone.journal is not None
+        assert (undone.journal.plan.type, undone.journal.plan.timeline) == ("default", 1)
+
+    on(scenario)
+
+
+def test_a_receipt_short_of_the_plan_keeps_the_server_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgwizard.simulator.recovery.lsn", lambda _: "0/1000000")
+
+    async def scenario(sim: SimCluster) -> None:
+        failed = await restored(sim)
+        assert isinstance(failed.error, RestoreFailed)
+        assert "recovery ended at WAL position 0/1000000, and the archive goes to" in failed.error.message
+        assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
+
+    on(scenario)
+
+
+def test_a_backup_that_fails_afterwards_is_taken_again_by_the_next_run() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("job-failed", "default/*full*"))
+        failed = await restored(sim)
+        assert isinstance(failed.error, FirstBackupFailed)
+        assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 1
+        sim.outcomes.clear()
+        again = await restored(sim)
+        assert (again.error, again.stages) == (None, ["backup", "resume"])
+
+    on(scenario)
+
+
+def test_undo_goes_back_to_the_timeline_that_was_left_and_can_be_undone() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await restored(sim)
+        for left, new in ((1, 3), (2, 4)):
+            done = await restored(sim, is_undo=True)
+            assert done.error is None
+            assert done.journal is not None
+            assert (done.journal.plan.timeline, timelines(sim)) == (left, new)
+
+    on(scenario)
+
+
+def test_another_pod_that_mounts_the_volume_is_in_the_way() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        pod = live(sim, POD, "postgresql-0")
+        sim.store.put({**pod, "metadata": {**pod["metadata"], "name": "shell", "uid": "other"}})
+        refused = await restored(sim)
+        assert isinstance(refused.error, PreflightError)
+        assert refused.error.message == (
+            "pod shell in namespace default mounts volume claim postgresql-storage-postgresql-0 too"
+        )
+        assert kept(sim).restorations == ()
+
+    on(scenario)
+
+
+def test_a_database_that_does_not_run_is_not_restored() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.change(Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=0))
+        await sim.clock.sleep(30)
+        refused = await restored(sim)
+        assert isinstance(refused.error, PreflightError)
+        assert "does not run: there is no pod" in refused.error.message
+
+    on(scenario)
+
+
+# ---- killed at any request -------------------------------------------------------------------------------------------
+
+
+def _counts(request: Request) -> bool:
+    return request.is_write and request.resource not in ("leases", "pods/exec")
+
+
+class _Killer:
+    """Kills the client before its nth write from now on; whatever it still asks, as a process that is gone."""
+
+    def __init__(self, nth: int) -> None:
+        self._nth, self._seen = nth, 0
+
+    def __call__(self, request: Request) -> FaultKind | None:
+        self._seen += _counts(request)
+        return "kill-before" if self._seen >= self._nth else None
+
+
+class _Witness:
+    """Whether the database's pod ever came back before a restore had succeeded."""
+
+    def __init__(self, sim: SimCluster) -> None:
+        self.violations: list[str] = []
+        self._is_down = False
+        sim.store.listeners.append(lambda change: self._look(change[1], change[2]))
+
+    def _look(self, kind: str, obj: Object) -> None:
+        name = obj["metadata"]["name"]
+        if obj["kind"] == "StatefulSet" and obj["spec"]["replicas"] == 0:
+            self._is_down = True
+        done = any(item["type"] == "Complete" for item in obj.get("status", {}).get("conditions") or ())
+        if obj["kind"] == "Pod" and "-restore-" in name:
+            done = obj.get("status", {}).get("phase") == "Succeeded"
+        if "-restore-" in name and done:
+            self._is_down = False
+        if obj["kind"] == "Pod" and name == "postgresql-0" and kind == "ADDED" and self._is_down:
+            self.violations.append("the server was started before the restore had ended")
+
+
+def _count_of_writes() -> int:
+    counts: list[int] = []
+
+    async def scenario(sim: SimCluster) -> None:
+        first = len(sim.requests)
+        await restored(sim)
+        counts.append(sum(map(_counts, sim.requests[first:])))
+
+    on(scenario)
+    return counts[0]
+
+
+def test_a_restore_that_is_killed_before_any_write_resumes() -> None:
+    """To be killed after one is the same as before the next."""
+    for nth in range(1, _count_of_writes() + 1):
+
+        async def scenario(sim: SimCluster, nth: int = nth) -> None:
+            witness = _Witness(sim)
+            sim.faults.append(_Killer(nth))
+            task = asyncio.create_task(restored(sim))
+            await asyncio.wait([task])
+            assert isinstance(task.exception(), Killed)
+            sim.faults.clear()
+            await sim.clock.sleep(20)
+            again = await restored(sim)
+            assert again.error is None, (nth, again.error)
+            assert witness.violations == [], nth
+            assert (timelines(sim), suspended(sim)) == (2, [False, False]), nth
+            assert fulls(sim) in (2, 3), nth
+            assert all(each.is_finished for each in kept(sim).restorations)
+            assert [job for job in sim.store.find(JOB, "default") if "-restore-" in job["metadata"]["name"]] == [], nth
+
+        on(scenario)
