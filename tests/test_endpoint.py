@@ -17,11 +17,12 @@ from pgwizard.wizard.draft import Draft
         ("https://a/", Endpoint("https", "a", 443)),
         ("https://s3.example.com:8443/", Endpoint("https", "s3.example.com", 8443)),
         ("http://a", Endpoint("http", "a", 80)),
+        ("HTTP://a", Endpoint("http", "a", 80)),
+        ("HTTPS://A", Endpoint("https", "A", 443)),
         ("http://a:81/", Endpoint("http", "a", 81)),
         ("[::1]", Endpoint("https", "::1", 443)),
         ("[2001:db8::1]:9000", Endpoint("https", "2001:db8::1", 9000)),
         ("http://[fd00::1]/", Endpoint("http", "fd00::1", 80)),
-        ("HTTP://a", Endpoint("http", "a", 80)),
     ],
 )
 def test_an_endpoint_is_scheme_host_and_port(text: str, endpoint: Endpoint) -> None:

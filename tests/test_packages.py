@@ -48,9 +48,12 @@ PUBLIC: dict[str, str] = {
     "kube": "api client commands health jobs kubeconfig lease",
     "diagnose": "diagnose messages row",
     "simulator": "clock cluster",
-    "tls": "certificates chain handshake names",
+    "tls": "certificates chain handshake names public_authorities",
     "plan": "checks cron manifests names pgbackrest plan retention server tuning",
-    "release": "apply backups changes checks deletion record records report rights rollout stages survey uninstall",
+    "release": (
+        "apply backups changes checks deletion image_version record records report rights rollout stages survey "
+        "uninstall"
+    ),
     "status": "observe probes report repository snapshot verdict wal walk",
     "restore": "journal report run target",
     "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",

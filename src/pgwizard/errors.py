@@ -171,7 +171,7 @@ class ApiError(ClusterError):
 
 
 class Unauthorized(ApiError):
-    """401: the credentials are not accepted (any more)."""
+    """401: the credentials are not accepted."""
 
 
 class Forbidden(ApiError):

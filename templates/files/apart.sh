@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs a script of this folder apart from the stream that asked for it, and follows it: apart.sh SCRIPT ARGUMENT...
+# Runs a script of this folder apart from the stream that started it, and follows it: apart.sh SCRIPT ARGUMENT...
 # A stream that is lost must neither end nor block what it started. Who comes next follows what runs, and if it is what
 # was wanted, ends with its exit code.
 # Nothing here may be left behind to end by a signal or with a code of its own: whoever adopts it could be PostgreSQL,
@@ -75,7 +75,7 @@ follow() {
   exec 8<"$run.log"
   until [[ -n "$ended" ]]; do
     if [[ -s "$run.result" ]]; then
-      ended=yes # what was written until then is said below
+      ended=yes # what was written until then is printed below
     elif ((++quiet % 10 == 0)) && ! is_running && [[ ! -s "$run.result" ]]; then
       ended=lost
     else
@@ -108,12 +108,12 @@ while true; do
   fi
   exec 9>&-
   { read -r run && IFS= read -r what; } <"$current" || {
-    sleep 0.5 # who has the lock has not said yet what it runs
+    sleep 0.5 # the owner of the lock has not written yet what it runs
     continue
   }
   if [[ "$mine" == no ]]; then
     if [[ -e "$run.result" ]]; then
-      sleep 0.5 # the last one: the next has not said yet what it is
+      sleep 0.5 # the previous run: the next has not written yet what it is
       continue
     fi
     echo "$what is running: following it"

@@ -197,7 +197,7 @@ def test_an_endpoint_of_an_override_needs_no_quotes(path: str, text: str) -> Non
     assert loaded.answers.repository.endpoint == text
 
 
-@pytest.mark.parametrize("text", ['"$user", public', "[a] b", "{%m}", "a: b"])
+@pytest.mark.parametrize("text", ['"$user", public', "[a] b", "{%m}", "a: b", ""])
 def test_a_parameter_of_an_override_is_text_where_it_is_no_yaml(text: str) -> None:
     loaded = answers_file.load(b"release: {}\n", [f"tuning.parameters.search_path={text}"])
     assert loaded.answers is not None

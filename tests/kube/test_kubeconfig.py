@@ -343,7 +343,7 @@ def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (printing(clientCertificateData="x"), "a certificate without its key"),
         (printing(clientCertificateData="x", token=TOKEN), "a certificate without its key"),
         (printing(token=5), r"did not print an ExecCredential: status\.token is a number; expected text"),  # type: ignore[arg-type]
-        (printing(clientCertificateData="x", clientKeyData=TOKEN), "cannot be used together"),
+        (printing(clientCertificateData="x", clientKeyData=TOKEN), "holds no certificate"),
         (printing(token="x", expirationTimestamp="soon"), "not a time"),
         ("read answer || exit 9", "exit code 9"),
         ("read answer < /dev/tty || exit 8; exit 7", "exit code [128]"),
@@ -590,7 +590,11 @@ def test_tls(tmp_path: Path, how: str) -> None:
     [
         ({}, {"certificate-authority-data": coded(b"x")}, "holds no certificate"),
         ({}, {"certificate-authority": "absent"}, "certificate-authority of 'one'.*absent: No such file"),
-        ({"client-certificate-data": coded(b"x"), "client-key-data": coded(TOKEN.encode())}, {}, "used together"),
+        (
+            {"client-certificate-data": coded(b"x"), "client-key-data": coded(TOKEN.encode())},
+            {},
+            "holds no certificate",
+        ),
         ({"client-certificate": "absent", "client-key": "absent"}, {}, "client-certificate of 'one'"),
     ],
 )
@@ -846,6 +850,26 @@ def test_a_proxy_that_is_no_url_is_named_by_its_setting(
     own = config(cluster={"proxy-url": proxy})
     with pytest.raises(KubeconfigError, match="proxy-url in the kubeconfig is not the URL of a proxy"):
         load(kubeconfig=saved(tmp_path / "own", own))
+
+
+@pytest.mark.parametrize(
+    ("pem", "key", "words"),
+    [
+        ("", "key", "the client certificate of 'one' holds no certificate"),
+        ("\ufeff{pem}", "key", "the client certificate of 'one' holds no certificate"),
+        ("{pem}", "", "the client key of 'one' holds no private key"),
+    ],
+)
+def test_a_client_certificate_that_is_named_is_never_left_out(tmp_path: Path, pem: str, key: str, words: str) -> None:
+    """A request without it would be sent as nobody."""
+    day = datetime.datetime.now(datetime.UTC)
+    own, secret = certificate("me", day + datetime.timedelta(9), day - datetime.timedelta(9))
+    (tmp_path / "me.crt").write_text(pem.replace("{pem}", own.decode()))
+    (tmp_path / "me.key").write_bytes(secret if key else b"")
+    named = {"client-certificate": "me.crt", "client-key": "me.key"}
+    target = load(kubeconfig=saved(tmp_path / "config", config(named)))
+    with pytest.raises(KubeconfigError, match=words):
+        now(Login(target).current)
 
 
 @pytest.mark.parametrize(

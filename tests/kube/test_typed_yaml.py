@@ -91,6 +91,7 @@ def test_a_value_is_accepted_where_its_type_fits_and_refused_elsewhere(field: tu
     [
         *((text, "text") for text in ("!!str 5", "!!str true", "!foo 5", "!!binary YWJj", "'true'", '"5"')),
         ("|\n  true", "text"),
+        ("1E400", "text"),
         *((text, "a number") for text in (".5", "5.", "1e5", ".inf", "-.Inf", ".nan", "!!int '5'", "!!float 5")),
         *((text, "a number") for text in ("99999999999999999999",)),
         *((text, "a boolean") for text in ("y", "Y", "yes", "on", "True", "TRUE", "n", "NO", "off", "!!bool 'true'")),
@@ -109,6 +110,12 @@ def test_a_scalar_has_the_type_that_the_yaml_reader_of_kubernetes_gives_it(plain
         assert caught.value.found == kind
     if kind == "a boolean":
         assert typed_yaml.read(content, {"value": bool}) == {"value": plain not in ("n", "NO", "off")}
+
+
+@pytest.mark.parametrize("tagged", ["!!null x", "!!bool 5", "!!int x", "!!int true", "!!float x"])
+def test_a_tag_that_its_value_contradicts_is_refused(tagged: str) -> None:
+    with pytest.raises(yaml.YAMLError):
+        typed_yaml.read(f"value: {tagged}\n".encode(), {"value": str})
 
 
 @pytest.mark.parametrize(

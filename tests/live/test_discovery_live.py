@@ -97,6 +97,6 @@ def test_a_secret_that_was_just_deleted_is_reported() -> None:
             await ask_endpoint(cluster, search),
             certificate().not_valid_before_utc,
         )
-        assert [reason_text(row) for row in rows] == ["does not exist (any more)"]
+        assert [reason_text(row) for row in rows] == ["does not exist"]
 
     on(scenario)

@@ -33,6 +33,40 @@ while IFS= read -r name && IFS= read -r value <&3; do
   postgres -D "$PWD" -C "$name" -c config_file="$PWD/empty.conf" -c "$name=$value" 2>/dev/null || echo REFUSED
 done <names 3<values
 """
+READ_SHARED_MEMORY = r"""
+set -uo pipefail
+[[ -d data ]] || initdb --pgdata="$PWD/data" --auth=trust >/dev/null
+touch empty.conf
+while IFS= read -r options; do
+  postgres -D "$PWD/data" -C shared_memory_size -c config_file="$PWD/empty.conf" $options 2>/dev/null || echo REFUSED
+done <options
+"""
+SHARED_MEMORY = [
+    "shared_buffers=128MB",
+    "shared_buffers=1GB",
+    "shared_buffers=4GB",
+    "wal_buffers=16MB",
+    "wal_buffers=512MB",
+    "max_connections=1000",
+    "max_connections=10000",
+    "max_locks_per_transaction=1000",
+    "max_locks_per_transaction=10000",
+    "max_locks_per_transaction=100000",
+    "max_pred_locks_per_transaction=10000",
+    "max_prepared_transactions=1000",
+    "max_prepared_transactions=100000",
+    "max_worker_processes=1000",
+    "max_worker_processes=10000",
+    "max_wal_senders=1000",
+    "max_wal_senders=10000",
+    "autovacuum_max_workers=1000",
+    "max_connections=1000 max_locks_per_transaction=1000",
+    "track_activity_query_size=1MB",
+    "min_dynamic_shared_memory=100MB",
+]
+"""Parameters with a blank between them; the others have PostgreSQL's defaults."""
+MEMORY_FIXTURE = Path(__file__).parents[1] / "fixtures/postgresql_shared_memory.jsonl"
+"""[version, parameters, megabytes that ``postgres -C shared_memory_size`` prints]; --update-golden writes it."""
 FIXTURE = Path(__file__).parents[1] / "fixtures/postgresql_values.jsonl"
 """[version, parameter, spelling, what ``postgres -C`` prints of it or REFUSED]; --update-golden writes it."""
 NOT_IN_A_FILE = {"transaction_isolation", "transaction_read_only", "transaction_deferrable"}
@@ -188,4 +222,19 @@ def test_the_fixture_agrees_with_the_server_for_every_spelling(server: tuple[int
     if update_golden:
         known = sorted([*(row for row in known if row[0] != version), *live], key=lambda row: row[0])
         FIXTURE.write_text("".join(f"{json.dumps(row)}\n" for row in known), encoding="utf-8")
+    assert [row for row in known if row[0] == version] == live
+
+
+def test_the_fixture_agrees_with_the_shared_memory_that_the_server_needs(
+    server: tuple[int, Shell], update_golden: bool
+) -> None:
+    version, shell = server
+    options = "".join(" ".join(f"-c {each}" for each in row.split()) + "\n" for row in SHARED_MEMORY)
+    printed = shell.run(READ_SHARED_MEMORY, {"options": options}).decode().split()
+    live = [[version, row, int(text)] for row, text in zip(SHARED_MEMORY, printed, strict=True)]
+    lines = MEMORY_FIXTURE.read_text(encoding="utf-8").splitlines() if MEMORY_FIXTURE.exists() else []
+    known = [json.loads(line) for line in lines]
+    if update_golden:
+        known = sorted([*(row for row in known if row[0] != version), *live], key=lambda row: row[0])
+        MEMORY_FIXTURE.write_text("".join(f"{json.dumps(row)}\n" for row in known), encoding="utf-8")
     assert [row for row in known if row[0] == version] == live

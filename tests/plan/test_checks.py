@@ -18,6 +18,11 @@ def _found(**sections: Any) -> tuple[dict[str, str], dict[str, str]]:
     return {item.question: item.text for item in found.errors}, {item.question: item.text for item in found.warnings}
 
 
+def images(version: int) -> dict[str, Any]:
+    """The versions of an image with that PostgreSQL."""
+    return {"postgresqlVersion": version, "pgbackrestVersion": {15: "2.45", 17: "2.55", 18: "2.60"}[version]}
+
+
 def test_the_defaults_have_no_error_and_no_warning() -> None:
     assert checks.check(Answers(), Facts(ca=trusted())) == checks.Findings((), ())
 
@@ -41,6 +46,45 @@ def test_a_certificate_file_that_nobody_read_is_an_error() -> None:
 
 
 ERRORS: list[tuple[dict[str, Any], str, str]] = [
+    *(
+        (
+            {"tuning": {"parameters": {name: value}}, "images": images(version)},
+            f"tuning.parameters.{name}",
+            message,
+        )
+        for version, name, value, message in [
+            (15, "client_encoding", "cp1252", "'cp1252' is not an encoding of PostgreSQL; expected such as UTF8"),
+            (
+                15,
+                "db_user_namespace",
+                "on",
+                "'on' lets nobody log in: every name would need its database after an @",
+            ),
+            (15, "transaction_timeout", "5min", "is not a parameter of PostgreSQL 15, only of 17, 18"),
+            (18, "old_snapshot_threshold", "1h", "is not a parameter of PostgreSQL 18, only of 15"),
+            (15, "wal_keep_segments", "32", "is not a parameter of PostgreSQL 15: use wal_keep_size"),
+            (18, "ssl_ecdh_curve", "prime256v1", "is not a parameter of PostgreSQL 18: use ssl_groups"),
+            (
+                17,
+                "vacuum_buffer_usage_limit",
+                "64kB",
+                "64kB is less than PostgreSQL accepts; expected 0, or 128kB or more",
+            ),
+        ]
+    ),
+    (
+        {"tuning": {"parameters": {"max_worker_processes": "262143"}, "memory": "16Ti"}, "storage": {"size": "9Ti"}},
+        "tuning.parameters.max_worker_processes",
+        (
+            "the sum of max_connections, autovacuum_max_workers, max_worker_processes, max_wal_senders is 262,256: "
+            "the server would not start; expected 262,141 at most"
+        ),
+    ),
+    (
+        {"tuning": {"parameters": {"wal_buffers": "1GB", "work_mem": "64kB", "max_wal_senders": "20"}}},
+        "tuning.parameters.wal_buffers",
+        ("PostgreSQL would ask for 1.26Gi of shared memory, above the limit of 1Gi: lower it, or raise tuning.memory"),
+    ),
     (
         {"repository": {"endpoint": "[fd00::1]:9000", "uriStyle": "host"}},
         "repository.uriStyle",
@@ -339,6 +383,11 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         "cannot be set: backups run in the database's own pod",
     ),
     (
+        {"advanced": {"options": {"repo1-s3-token": "c"}}},
+        "advanced.options.repo1-s3-token",
+        "cannot be set: a session token expires within hours: use a key pair that does not",
+    ),
+    (
         {"advanced": {"options": {"repo1-azure-container": "c"}}},
         "advanced.options.repo1-azure-container",
         "cannot be set: the repository is S3",
@@ -377,6 +426,46 @@ def test_an_answer_that_cannot_work_is_an_error(sections: dict[str, Any], path: 
 
 WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
+        {"tuning": {"parameters": {"max_locks_per_transaction": "10000"}}},
+        "tuning.memory",
+        (
+            "1.4Gi when all 100 connections sort at once, above the limit of 1Gi: fewer locks "
+            "(max_locks_per_transaction) and processes, or more memory"
+        ),
+    ),
+    (
+        {"tuning": {"parameters": {"maintenance_work_mem": "1GB"}}},
+        "tuning.memory",
+        (
+            "4.71Gi when all 100 connections sort at once, above the limit of 1Gi: a smaller maintenance_work_mem, "
+            "fewer autovacuum workers, or more memory"
+        ),
+    ),
+    (
+        {
+            "repository": {
+                "endpoint": "Backups.s3.eu-central-1.amazonaws.com",
+                "region": "eu-central-1",
+                "uriStyle": "host",
+            }
+        },
+        "repository.endpoint",
+        (
+            "Backups.s3.eu-central-1.amazonaws.com begins with the bucket, which pgBackRest adds once more: give "
+            "s3.eu-central-1.amazonaws.com, and set repository.uriStyle to host if the bucket belongs there"
+        ),
+    ),
+    (
+        {"repository": {"endpoint": "s3.eu-central-1.amazonaws.com"}},
+        "repository.region",
+        "s3.eu-central-1.amazonaws.com is in eu-central-1, not in us-east-1: S3 refuses every request",
+    ),
+    (
+        {"repository": {"endpoint": "s3.dualstack.us-gov-west-1.amazonaws.com"}},
+        "repository.region",
+        "s3.dualstack.us-gov-west-1.amazonaws.com is in us-gov-west-1, not in us-east-1: S3 refuses every request",
+    ),
+    (
         {"retention": {"full": 1}},
         "retention.full",
         "1: right after a full backup no earlier moment can be recovered; use 2 or more",
@@ -413,7 +502,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
         {"tuning": {"connections": 400}},
         "tuning.memory",
         (
-            "2.13Gi when all 400 connections sort at once, above the limit of 1Gi: fewer connections, "
+            "2.14Gi when all 400 connections sort at once, above the limit of 1Gi: fewer connections, "
             "a smaller work_mem, or more memory"
         ),
     ),
@@ -486,13 +575,13 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
             (
                 "statement_timeout",
                 "5",
-                "5 is 5 ms: it ends sessions of backups and of the status too; did you mean 5s?",
+                "5 is 5 ms: each longer query is canceled, that of an application too; did you mean 5s?",
             ),
-            ("lock_timeout", "0.5s", "0.5s is 500 ms: it ends sessions of backups and of the status too"),
+            ("lock_timeout", "0.5s", "0.5s is 500 ms: each longer wait for a lock ends in an error"),
             (
                 "idle_session_timeout",
                 "1",
-                "1 is 1 ms: it ends sessions of backups and of the status too; did you mean 1s?",
+                "1 is 1 ms: a connection that is idle that long is closed, those of a pool too; did you mean 1s?",
             ),
             (
                 "client_connection_check_interval",
@@ -500,7 +589,32 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
                 "10 is 10 ms: each running query checks its connection that often; did you mean 10s?",
             ),
             ("authentication_timeout", "1", "1 is 1 s: a slow client cannot connect"),
-            ("lc_messages", "de_DE.UTF-8", "de_DE.UTF-8: pgwizard finds causes and fixes in English messages only"),
+            (
+                "tcp_user_timeout",
+                "5",
+                "5 is 5 ms: a connection whose network stalls that long is cut; did you mean 5s?",
+            ),
+            (
+                "lc_messages",
+                "de_DE.UTF-8",
+                (
+                    "de_DE.UTF-8: the server does not start if the image lacks it; pgwizard finds causes and fixes in "
+                    "English messages only"
+                ),
+            ),
+            ("lc_messages", "en_US.UTF-8", "en_US.UTF-8: the server does not start if the image lacks it"),
+            ("lc_time", "xx", "xx: the server does not start if the image lacks it"),
+            ("timezone_abbreviations", "Foo", "Foo: the server does not start if the image lacks it"),
+            (
+                "shared_preload_libraries",
+                "pg_stat_statements, pg_cron",
+                "pg_stat_statements, pg_cron: the server does not start if the image lacks it",
+            ),
+            (
+                "max_stack_depth",
+                "100MB",
+                "100MB: the server does not start where the node's stack limit is 8 MB, as it usually is",
+            ),
             ("synchronous_commit", "no", "off loses the last commits at a crash"),
             (
                 "autovacuum",
@@ -597,6 +711,23 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
         "past 1Gi WAL is dropped, and recovery ends there",
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    "repository",
+    [
+        {"endpoint": "s3.amazonaws.com"},
+        {"endpoint": "s3.us-east-1.amazonaws.com"},
+        {"endpoint": "s3-fips.us-east-1.amazonaws.com"},
+        {"endpoint": "s3.gra.io.cloud.ovh.net", "region": "gra"},
+        {"endpoint": "account.r2.cloudflarestorage.com", "region": "auto"},
+        {"endpoint": "minio.s3.svc:9000", "bucket": "minio"},
+        {"endpoint": "backups.example.com"},
+    ],
+)
+def test_an_endpoint_that_agrees_with_bucket_and_region_is_taken_in_silence(repository: dict[str, Any]) -> None:
+    found = checks.check(answers_of(repository=repository), Facts(ca=trusted()))
+    assert found == checks.Findings((), ())
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,11 @@ def test_the_hook_job_is_last_and_what_others_need_comes_first() -> None:
     [
         ("minio.minio.svc", ["minio"]),
         ("https://s3.Storage.svc.cluster.local:443/", ["storage"]),
+        ("minio-0.minio-hl.store.svc.cluster.local:9000", ["store"]),
+        ("backups.minio.minio.svc", ["minio"]),
+        ("minio.minio.svc.", ["minio"]),
         ("minio", ["shop"]),
+        ("s3.svc.example.com", []),
         ("s3.example.com", []),
         ("10.0.0.1:9000", []),
         ("[fd00::1]:9000", []),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from pgwizard.plan import tuning
-from pgwizard.plan.tuning import GB, MB, Machine, MemorySum, memory_sum, tune
+from pgwizard.plan.tuning import GB, MB, Machine, MemorySum, memory_sum, shared_memory_kb, tune
 
 COMMON = {"huge_pages": "off", "checkpoint_completion_target": "0.9"}
 FOUR_CORES = {
@@ -267,3 +270,19 @@ def test_the_memory_sum_reads_bare_numbers_in_the_parameters_own_unit() -> None:
 @pytest.mark.parametrize("text", ["²", "٣", "", "-", ".", "9" * 400, "NaN", "1e400", "many"])
 def test_the_memory_sum_uses_the_default_for_a_value_that_is_not_a_number(text: str) -> None:
     assert memory_sum(dict.fromkeys(("work_mem", "max_connections", "shared_buffers"), text)) == memory_sum({})
+
+
+FIXTURE = Path(__file__).parents[1] / "fixtures/postgresql_shared_memory.jsonl"
+SHARED_MEMORY = [json.loads(line) for line in FIXTURE.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(("version", "parameters", "megabytes"), SHARED_MEMORY, ids=str)
+def test_the_shared_memory_is_what_the_server_asks_for(version: int, parameters: str, megabytes: int) -> None:
+    """The fixture has the servers' own numbers; this is a fit, within a tenth and 16 MB."""
+    values = dict(each.split("=") for each in parameters.split())
+    computed = shared_memory_kb(values, version) / 1024
+    assert abs(computed - megabytes) <= megabytes / 10 + 16, computed
+
+
+def test_the_memory_sum_counts_unusually_large_tables_of_locks() -> None:
+    assert memory_sum({"max_locks_per_transaction": "1000"}).base_kb > memory_sum({}).base_kb == 64 * MB

@@ -9,13 +9,19 @@ import pytest
 
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Finding
-from pgwizard.kube.api import NODE, Ref
+from pgwizard.kube.api import NODE, ExecResult, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import checks, record, survey
+from pgwizard.release.image_version import ImageVersion
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.pods import NODE as NODE_NAME
-from support.faulting import answers_of, clock, deployed
+from pgwizard.tls import handshake
+from pgwizard.tls.chain import ChainReason, ChainVerdict
+from pgwizard.tls.handshake import Verification
+from support.faulting import POD, answers_of, clock, deployed
 from support.simtime import run
+
+RELEASE = ReleaseRef("default", "postgresql")
 
 
 def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
@@ -100,5 +106,130 @@ def test_a_key_pair_that_may_not_be_read_in_its_namespace_is_not_checked_and_tha
         (finding,) = await found(sim, answers_of(repository={"credentials": existing}))
         assert (finding.severity, finding.question) == ("warning", "repository.credentials.secret")
         assert finding.text == "not checked: no permission to get Secret shop/s3-backup"
+
+    on(scenario)
+
+
+# ---- the pgBackRest of the image -----------------------------------------------------------------------------------
+
+WRONG_VERSION = (
+    "the image has pgBackRest 2.45, not 2.60: options and certificates are judged by the wrong version",
+    'Set images.pgbackrestVersion to "2.45".',
+)
+
+
+def test_the_running_image_s_pgbackrest_is_compared_with_the_answers() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        (finding,) = await found(sim, answers_of(images={"pgbackrestVersion": "2.60"}))
+        assert (finding.question, finding.severity) == ("images.pgbackrestVersion", "warning")
+        assert (finding.text, finding.fix) == WRONG_VERSION
+
+    on(scenario)
+
+
+def test_an_apply_compares_a_new_image_s_pgbackrest_once_it_runs() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        done = await deployed(sim, answers_of(images={"pgbackrestVersion": "2.60"}))
+        warnings = [event.finding for event in done.events if event.finding is not None]
+        assert [(item.text, item.fix) for item in warnings] == [WRONG_VERSION]
+
+    on(scenario)
+
+
+def printing(text: str, code: int = 0) -> Any:
+    def answer(command: list[str], _: bytes) -> ExecResult | None:
+        return ExecResult(text.encode(), b"", code) if command == ["pgbackrest", "version"] else None
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("printed", "code", "version"),
+    [
+        ("pgBackRest 2.60.0\n", 0, (2, 60, 0)),
+        ("\x1b[1mpgBackRest 2.53.1\n", 0, (2, 53, 1)),
+        ("pgBackRest 2.55dev\n", 0, (2, 55)),
+        ("pgBackRest 2.60\n", 1, None),
+        ("pgBackRest\n", 0, None),
+        ("", 0, None),
+    ],
+)
+def test_the_version_is_what_pgbackrest_prints(printed: str, code: int, version: tuple[int, ...] | None) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        sim.runtime.programs.answers.append(printing(printed, code))
+        image = answers_of().images.postgresql
+        assert await ImageVersion(sim, RELEASE).read(image) == version
+        assert await ImageVersion(sim, RELEASE).read("other:1") is None
+
+    on(scenario)
+
+
+def test_a_pod_shows_its_version_once_and_its_successor_again() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        image, version = answers_of().images.postgresql, ImageVersion(sim, RELEASE)
+        assert await version.read(image) == (2, 45)
+        sim.runtime.programs.answers.append(printing("pgBackRest 2.60"))
+        assert await version.read(image) == (2, 45)
+        pod = await sim.get(Ref(POD, "postgresql-0", "default"))
+        sim.store.put({**pod, "metadata": {**pod["metadata"], "uid": "another"}})
+        assert await version.read(image) == (2, 60)
+
+    on(scenario)
+
+
+def test_without_the_right_to_run_a_command_the_version_is_not_known() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        sim.rules.deny("create", "pods/exec")
+        assert await ImageVersion(sim, RELEASE).read(answers_of().images.postgresql) is None
+        assert await found(sim, answers_of(images={"pgbackrestVersion": "2.60"})) == []
+
+    on(scenario)
+
+
+def verified(*, is_trusted: bool, reason: ChainReason, message: str) -> Any:
+    async def verify(*_: Any) -> Verification:
+        return Verification(ChainVerdict(is_trusted, reason, "CN=minio", "10.0.0.1", message), 0.1)
+
+    return verify
+
+
+def test_the_strictest_rules_count_until_the_image_runs_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = verified(is_trusted=False, reason=ChainReason.ADDRESS, message="unable to find hostname")
+    monkeypatch.setattr(handshake, "verify", refusal)
+
+    async def scenario(sim: SimCluster) -> None:
+        (older,) = await found(sim, answers_of())
+        assert older.text.startswith("minio.minio.svc:9000 would be refused: the server's certificate has 10.0.0.1 as")
+        (newer,) = await found(sim, answers_of(images={"pgbackrestVersion": "2.60"}))
+        assert (newer.question, newer.text) == (
+            "images.pgbackrestVersion",
+            (
+                "minio.minio.svc:9000 is trusted by pgBackRest 2.53 or newer alone: whether the image has 2.60 is not "
+                "known yet"
+            ),
+        )
+
+    on(scenario)
+
+
+def test_a_server_that_no_public_authority_has_signed_is_refused_where_no_certificate_is_chosen() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        (finding,) = await found(sim, answers_of(tls={"source": None}))
+        assert (finding.question, finding.severity) == ("tls.source", "warning")
+        assert finding.text == (
+            "minio.minio.svc:9000 would be refused: [18] self-signed certificate: no public authority vouches for it"
+        )
+        assert finding.fix == "Name its authority in tls.source or tls.caFile, unless the image has that one as well."
+
+    on(scenario)
+
+
+def test_without_verification_no_chain_is_refused() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        assert await found(sim, answers_of(tls={"source": None, "verify": False})) == []
 
     on(scenario)

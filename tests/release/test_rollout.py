@@ -229,7 +229,7 @@ def test_an_existing_pod_is_not_reported_missing() -> None:
         result = await applied(sim, answers_of(tuning={"connections": 200}), timeout_seconds=30)
         waited = [event.text for event in result.events if (event.stage, event.kind) == ("wait", "progress")]
         assert waited
-        assert "the StatefulSet is not there yet" not in waited
+        assert "the StatefulSet does not exist yet" not in waited
 
     on(scenario)
 

@@ -30,7 +30,7 @@ def sha(number: int) -> str:
 def pgbackrest(tmp_path: Path) -> Path:
     """A folder for PATH with a pgbackrest that prints the files of ``tree``, and writes down its arguments."""
     if shutil.which("awk") is None:
-        pytest.skip("awk is not there")
+        pytest.skip("awk is not installed")
     program = tmp_path / "bin" / "pgbackrest"
     program.parent.mkdir()
     program.write_text(

@@ -11,6 +11,7 @@ import pytest
 
 from pgwizard.kube.api import ExecResult, Ref
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.release.image_version import ImageVersion
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.status import observe, probes
@@ -22,6 +23,8 @@ from support.faulting import POD, SECRET, clock, live
 from support.headless import certificate, pem
 from support.observing import on, recorded
 from support.snapshots import SYSTEM, segment
+
+RELEASE = ReleaseRef("default", "postgresql")
 
 # ---- reading -------------------------------------------------------------------------------------------------------
 
@@ -176,7 +179,7 @@ def test_psql_gets_the_superuser_or_the_container_s_variable() -> None:
 def test_answers_of_another_shape_are_errors(odd: Any) -> None:
     async def scenario(sim: SimCluster) -> None:
         recorded(sim, credentials=odd, repository=odd)
-        found = (await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))).release
+        found = (await observe.look(sim, RELEASE, now=clock(sim))).release
         assert found is not None
         assert (found.backups, found.superuser) == (True, None)
 
@@ -188,11 +191,11 @@ def test_a_certificate_whose_source_changed_or_went_is_seen() -> None:
 
     async def scenario(sim: SimCluster) -> None:
         await sim.patch(source, {"data": {"tls.crt": base64.b64encode(b"no certificate").decode()}})
-        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        found = await observe.look(sim, RELEASE, now=clock(sim))
         assert found.certificate is not None
         assert found.certificate.source == "differs"
         await sim.delete(source)
-        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        found = await observe.look(sim, RELEASE, now=clock(sim))
         assert found.certificate is not None
         assert found.certificate.source == "gone"
 
@@ -208,11 +211,11 @@ def test_of_a_bundle_only_what_the_server_s_chain_leads_to_has_an_end() -> None:
         soon = pem(certificate("other", ends=timedelta(days=2)))
         await sim.patch(mirror, {"data": {"tls.crt": base64.b64encode(soon + own).decode()}})
         at = clock(sim)()
-        found = await probes.certificate(sim, ReleaseRef("default", "postgresql"), at)
+        found = await probes.certificate(sim, RELEASE, ImageVersion(sim, RELEASE), at)
         assert found is not None
         assert found.ends == read_bundle(own).certificates[0].not_after
         sim.faults = [Fault("403", "create", "pods/portforward", times=None)]
-        found = await probes.certificate(sim, ReleaseRef("default", "postgresql"), at)
+        found = await probes.certificate(sim, RELEASE, ImageVersion(sim, RELEASE), at)
         assert found is not None
         assert found.ends == read_bundle(soon).certificates[0].not_after
 
@@ -237,7 +240,7 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
         sim.runtime.programs.answers.append(psql)
         pod = live(sim, POD, "postgresql-0")
         sim.runtime.logs[pod["metadata"]["uid"], "postgresql"].write(line)
-        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        found = await observe.look(sim, RELEASE, now=clock(sim))
         assert found.archiver is not None
         assert (found.archiver.is_failing, found.archiver.waiting) == (True, 4)
         worst = judge(found).reasons[0]
@@ -259,7 +262,7 @@ def test_archiving_that_fails_names_its_cause_from_the_collected_log_where_the_c
 
     async def scenario(sim: SimCluster) -> None:
         sim.runtime.programs.answers.append(in_pod)
-        found = await probes.archiver(sim, ReleaseRef("default", "postgresql"), "postgres")
+        found = await probes.archiver(sim, RELEASE, "postgres")
         assert found.fault is not None
         assert found.fault.key == "s3-no-bucket"
 

@@ -275,7 +275,7 @@ FACTS: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"missing_wal": segment(1310)},
-        f"! WAL         1,204 segments up to {segment(1303)}, checked 20 s ago: {segment(1310)} is not there",
+        f"! WAL         1,204 segments up to {segment(1303)}, checked 20 s ago: {segment(1310)} is missing",
     ),
     ({"repository": RepositoryInfo((), "missing stanza path")}, "! repository  missing stanza path"),
     ({"repository": RepositoryInfo(())}, "! WAL         none in the archive"),

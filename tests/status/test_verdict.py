@@ -706,7 +706,7 @@ def test_a_missing_statefulset_is_reported_with_what_creates_it() -> None:
     missing = replace(FINE, objects={}, failures={"repository": failure('pods "postgresql-0" not found')})
     [reason] = judge(missing).reasons
     assert (str(reason), reason.fix) == (
-        "the database is down: its StatefulSet is not there",
+        "the database is down: its StatefulSet does not exist",
         "Apply again: it creates what is missing.",
     )
     assert judge(replace(missing, no_statefulset_since=NOW)).reasons[0].fix == "", (

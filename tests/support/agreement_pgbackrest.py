@@ -40,7 +40,7 @@ _FIRST_PORT = 20_000
 _SIDE_BY_SIDE = 16
 _REFUSAL = re.compile(
     r"unable to verify certificate presented by '[^']*': (?P<verify>\[[0-9]+\])"
-    r"|unable to find hostname|TLS certificate name contains embedded null|TLS certificate common name is missing"
+    r"|unable to find hostname|TLS certificate name contains embedded null|common name is missing"
 )
 _PLACE = re.compile(r"(?:unable to connect to|certificate presented by|timeout connecting to) '([^' ]+)")
 _ACCEPTED = "unable to find child 'IsTruncated'"

@@ -49,6 +49,8 @@ def cases(lab: Lab) -> Iterator[Case]:
     yield from _plugins(lab)
     yield from _proxies(lab)
     yield from _pods(lab)
+    yield from _scalars(lab)
+    yield from _key_files(lab)
 
 
 def _secure(lab: Lab, **more: Any) -> dict[str, Any]:
@@ -723,3 +725,183 @@ def _pods(lab: Lab) -> Iterator[Case]:
     yield pod("with an option that is empty", {"x": ""}, kubeconfig="{here}/x")
     yield pod("with a context by option", context="one")
     yield pod("with a proxy", environment={**service, "HTTPS_PROXY": lab.proxy})
+
+
+def _scalars(lab: Lab) -> Iterator[Case]:
+    """Every way of writing one value, and characters that YAML readers disagree about."""
+    text = yaml.safe_dump(config(_secure(lab), {"token": TOKEN}), sort_keys=False)
+    for written in (
+        "1e3",
+        "1E400",
+        "0x1F",
+        "0b11",
+        "0777",
+        "1_000",
+        "_1",
+        "+1",
+        "-0",
+        ".5",
+        "5.",
+        ".",
+        "1.2.3",
+        ".inf",
+        ".NaN",
+        "nan",
+        "~",
+        "null",
+        "=",
+        "<<",
+        "y",
+        "no",
+        "tRuE",
+        "2026-01-01T00:00:00Z",
+        "190:20:30",
+        "!!str 5",
+        "!!str true",
+        "!!int 5",
+        "!!float 5",
+        "!!bool yes",
+        "!!null x",
+        "!!binary Y2FuYXJ5",
+        "!!timestamp 2026-01-01",
+        "!own x",
+        "! x",
+        "!!int x",
+        "!!bool 5",
+        "!!float x",
+        "'it''s'",
+        '"\\x41\\u00e9\\t"',
+        '"\\ud83d\\ude00"',
+        "|\n      two\n      lines",
+        ">-\n      two\n      lines",
+        "|2-\n      x",
+        "a: b",
+        "a #b",
+        "a#b",
+        "'#b'",
+        "@x",
+        "`x",
+        "%x",
+        "*x",
+        "? x",
+        "- x",
+        "[x]",
+        "{x: y}",
+        "'two\n\n      lines'",
+        "x\ty",
+        "x\u00a0y",
+        "x\u2028y",
+        "x\u0085y",
+        "\ufeffx",
+        "x\x7f",
+        "x\x01",
+    ):
+        yield one(f"scalar: a token written {written!r}", text.replace(TOKEN, written))
+        differs = "a context without a name is none" if written in ("~", "null") else ""
+        yield one(f"scalar: a name written {written!r}", text.replace(": one\n", f": {written}\n"), differs=differs)
+    for name, content in {
+        "tabs for blanks": text.replace("  ", "\t"),
+        "a tab before a comment": text.replace("kind: Config", "kind: Config\t# x"),
+        "a directive": f"%YAML 1.1\n---\n{text}",
+        "a tag directive": f"%TAG ! tag:x,2000:\n---\n{text}",
+        "a directive that nobody knows": f"%FOO bar\n---\n{text}",
+        "an end": f"{text}...\n",
+        "an end and more": f"{text}...\nfoo: [\n",
+        "a broken second document": f"{text}---\na: [\n",
+        "UTF-16": text.encode("utf-16"),
+        "UTF-16, big end first": b"\xfe\xff" + text.encode("utf-16-be"),
+        "UTF-32": text.encode("utf-32"),
+        "Latin letters": text.replace("kind", "# \u00e9\nkind").encode("latin-1"),
+        "carriage returns alone": text.replace("\n", "\r"),
+        "a NUL": text.encode() + b"\x00",
+        "a complex key": f"{text}? [a, b]\n: c\n",
+        "a key that is null": f"{text}~: c\n",
+        "a key that is a number": f"{text}5: c\n",
+        "a quoted merge": f"{text}'<<': {{current-context: absent}}\n",
+        "a merge of a list": f"x: &x {{current-context: absent}}\n{text}<<: [*x]\n",
+        "a merge before": f"x: &x {{current-context: absent}}\n<<: *x\n{text}",
+        "a merge of text": f"{text}<<: x\n",
+        "an anchor within itself": f"{text}extensions: &a [{{name: x, extension: *a}}]\n",
+        "an extension of any kind": f"{text}extensions: [{{name: x, extension: {{a: [1, {{b: null}}]}}}}]\n",
+        "an extension that is text": f"{text}extensions: x\n",
+        "a number as API version": text.replace("apiVersion: v1", "apiVersion: 1.0"),
+        "a list of kinds": text.replace("kind: Config", "kind: [Config]"),
+        "blanks after the context": text.replace("current-context: one", "current-context: 'one '"),
+        "another case of the context": text.replace("current-context: one", "current-context: One"),
+        "a kubeconfig in a list": f"kind: List\napiVersion: v1\nitems: [{json.dumps(config())}]\n",
+        "a long line": f"{text}# {'x' * 200_000}\n",
+        "names beside their entries": text.replace("- name: one\n  user:", "- name: one\n  colour: red\n  user:"),
+    }.items():
+        yield one(f"document: {name}", content)
+
+
+_LATE = "kubectl reads a client's certificate only once it has spoken to the server"
+
+
+def _key_files(lab: Lab) -> Iterator[Case]:
+    """The spellings of the files that a kubeconfig names."""
+    secure = _secure(lab)
+    certificate, key = lab.client
+    files = {
+        "crlf.crt": certificate.replace("\n", "\r\n"),
+        "crlf.key": key.replace("\n", "\r\n"),
+        "words.crt": f"subject=CN = jane\n{certificate}",
+        "words.key": f"Bag Attributes\n{key}",
+        "indented.crt": certificate.replace("\n", "\n  "),
+        "twice.crt": certificate * 2,
+        "mark.crt": f"\ufeff{certificate}",
+        "chain.crt": certificate + lab.ca,
+        "turned.crt": lab.ca + certificate,
+        "both.pem": certificate + key,
+        "turned.pem": key + certificate,
+        "me.crt": certificate,
+        "me.key": key,
+        "empty": "",
+        "crlf.token": f"{TOKEN}\r\n",
+        "mark.token": f"\ufeff{TOKEN}",
+        "tab.token": f"\t{TOKEN}\n\n",
+        "two words": "a b",
+        "folder/token": TOKEN,
+    }
+    beside = {f"home/.kube/{name}": text for name, text in files.items()}
+    for first, second in (
+        ("crlf.crt", "crlf.key"),
+        ("words.crt", "words.key"),
+        ("indented.crt", "me.key"),
+        ("twice.crt", "me.key"),
+        ("mark.crt", "me.key"),
+        ("chain.crt", "me.key"),
+        ("turned.crt", "me.key"),
+        ("both.pem", "both.pem"),
+        ("turned.pem", "turned.pem"),
+        ("empty", "me.key"),
+        ("me.crt", "empty"),
+        ("./me.crt", "../.kube/me.key"),
+        ("$HOME/.kube/me.crt", "me.key"),
+        ("~/.kube/me.crt", "me.key"),
+        ("me.crt ", "me.key"),
+    ):
+        user = {"client-certificate": first, "client-key": second}
+        yield one(f"files: {first} and {second}", config(secure, user), files=beside, differs=_LATE)
+    for name in ("crlf.token", "mark.token", "tab.token", "two words", "./folder/../crlf.token", "folder", "empty"):
+        differs = "a token is plain text" if name.startswith("mark") else ""
+        yield one(f"files: the token of {name}", config(secure, {"tokenFile": name}), files=beside, differs=differs)
+    authorities = {
+        "crlf": lab.ca.replace("\n", "\r\n"),
+        "two": lab.other_ca + lab.ca,
+        "broken beside": lab.other_ca.replace("MII", "AAA") + lab.ca,
+        "words": f"# mine\n{lab.ca}\nthe end\n",
+        "marked": f"\ufeff{lab.ca}",
+        "trusted": lab.ca.replace("CERTIFICATE", "TRUSTED CERTIFICATE"),
+        "old": lab.ca.replace("CERTIFICATE", "X509 CERTIFICATE"),
+        "key beside": key + lab.ca,
+        "no break at the end": lab.ca.rstrip(),
+        "indented": lab.ca.replace("\n", "\n "),
+        "in one line": lab.ca.replace("\n", ""),
+    }
+    for name, text in authorities.items():
+        named = {"server": lab.tls, "certificate-authority": "ca"}
+        case = config(named, {"token": TOKEN})
+        yield one(f"files: an authority, {name}", case, files={"home/.kube/ca": text})
+        data = {"server": lab.tls, "certificate-authority-data": coded(text)}
+        yield one(f"files: an authority's data, {name}", config(data, {"token": TOKEN}))

@@ -42,7 +42,7 @@ class LocalRepository:
 
     def __init__(self, folder: Path) -> None:
         if shutil.which("awk") is None:
-            pytest.skip("awk is not there")
+            pytest.skip("awk is not installed")
         self.folder = folder
         self.main = folder / "repository" / "backup" / "main"
         self.main.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 import time
 import warnings
@@ -67,6 +68,19 @@ def test_a_text_that_is_not_a_certificate_is_named() -> None:
     )
     request = b"-----BEGIN CERTIFICATE REQUEST-----\nAA==\n-----END CERTIFICATE REQUEST-----\n"
     assert _refusal(request) == "holds a certificate request, not a certificate"
+    trusted = CA.read_bytes().replace(b"CERTIFICATE", b"TRUSTED CERTIFICATE")
+    message = "holds a TRUSTED CERTIFICATE, OpenSSL's own form: convert it with openssl x509"
+    assert _refusal(trusted) == _refusal(CA.read_bytes() + trusted) == message
+    assert _refusal(CA.read_bytes().replace(b"CERTIFICATE", b"PKCS7")) == (
+        "holds a PKCS7 bundle: convert it with openssl pkcs7 -print_certs"
+    )
+    assert _refusal(CA.read_text().encode("utf-16")) == "is text in UTF-16: save it as UTF-8"
+    assert _refusal(base64.encodebytes(CA.read_bytes())) == (
+        "is a certificate encoded in base64 once more: decode it with base64 -d"
+    )
+    assert _refusal(CA.read_bytes().replace(b"\n", b"\\n")) == (
+        "the certificate is in one line, its line breaks written as \\n: write them as line breaks"
+    )
     assert _refusal(b"x" * (LIMIT_BYTES + 1)) == "larger than 512 KiB: not a certificate"
 
 

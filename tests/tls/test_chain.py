@@ -7,6 +7,7 @@ import ssl
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -207,6 +208,10 @@ _ELSEWHERE = x509.NameConstraints([x509.DNSName("example.com")], None)
         ({"key": short_dsa(1000)}, {}, "[67] CA certificate key too weak"),
         ({}, {"key": short_dsa(1000)}, "[66] EE certificate key too weak"),
         ({"extensions": (_ELSEWHERE,)}, {}, "[47] permitted subtree violation"),
+        ({}, {"extensions": (_CLIENT, _UNKNOWN)}, "[34] unhandled critical extension"),
+        ({"key": 1024}, {"weak_hash": "sha1"}, "[68] CA signature digest algorithm too weak"),
+        ({}, {"weak_hash": "sha1", "days": (-9, -1)}, "[68] CA signature digest algorithm too weak"),
+        ({"extensions": (_CLIENT,)}, {"days": (-9, -1)}, "[26] unsuitable certificate purpose"),
     ],
 )
 def test_a_tls_server_must_meet_the_requirements_of_openssl(
@@ -227,3 +232,29 @@ def test_an_anchor_is_found_regardless_of_case_and_blanks() -> None:
     leaf = issue("leaf", replace(signed, key=named.key), names=(HOST,))
     verdict, (ok, message) = verdicts([named], [leaf])
     assert (verdict.ok, ok) == (True, True), message
+
+
+@pytest.mark.parametrize(
+    ("names", "host", "why", "message"),
+    [
+        (
+            (x509.IPAddress(ip_address("10.0.0.1")),),
+            "10.0.0.1",
+            "the server's certificate has 10.0.0.1 as an address, which this pgBackRest does not read: use a host name",
+            "unable to find hostname '10.0.0.1' in certificate common name or subject alternative names",
+        ),
+        (
+            (x509.DNSName(f"{HOST}\0.example.com"),),
+            HOST,
+            "a name in the server's certificate holds a NUL, which pgBackRest refuses",
+            "TLS certificate name contains embedded null",
+        ),
+    ],
+)
+def test_a_name_that_pgbackrest_does_not_take_is_refused_with_why(
+    names: tuple[x509.GeneralName, ...], host: str, why: str, message: str
+) -> None:
+    root = issue("root", ca=True)
+    sent = read_bundle(issue("leaf", root, general_names=names).pem)
+    verdict = would_verify(read_bundle(root.pem), sent, host, datetime.now(UTC), Rules())
+    assert (verdict.ok, verdict.why, verdict.message) == (False, why, message)

@@ -65,7 +65,7 @@ def _not_found(host: str) -> str:
 
 def test_a_refusal_has_the_words_of_pgbackrest() -> None:
     assert Rules().refusal(_named("a\0", "b"), "b") == "TLS certificate name contains embedded null"
-    assert Rules().refusal(_named(), "b") == "TLS certificate common name is missing"
+    assert Rules().refusal(_named(), "b") == "common name is missing"
     assert Rules().refusal(_named(addresses=("10.0.0.1",)), "b") == _not_found("b")
 
 

@@ -358,7 +358,7 @@ def test_a_failed_comparison_shows_its_reason_and_can_be_retried() -> None:
         sim.faults.append(Fault("401", times=None))
         assert await compared(pilot, host) == (
             "✗   cannot ask for permissions: Unauthorized\n"
-            "fix Log in again: the credentials of the kubeconfig are not accepted (any more).\n"
+            "fix Log in again: the credentials of the kubeconfig are not accepted.\n"
             "d   tries again"
         )
         sim.faults.clear()

@@ -268,10 +268,10 @@ def test_denied_is_not_empty_and_not_failed() -> None:
 
 
 def test_before_there_is_a_cluster_it_says_so() -> None:
-    goes_on = asyncio.Event()
+    released = asyncio.Event()
 
     async def refused(_: AsyncExitStack) -> Cluster:
-        await goes_on.wait()
+        await released.wait()
         raise Unreachable("no kubeconfig")
 
     async def main() -> None:
@@ -281,7 +281,7 @@ def test_before_there_is_a_cluster_it_says_so() -> None:
             browser = SecretBrowser(*ARGUMENTS)
             await app.push_screen(browser)
             assert text(browser, "counts") == "connecting to the cluster …"
-            goes_on.set()
+            released.set()
             await until(pilot, lambda: text(browser, "counts") == "not connected: no kubeconfig")
 
     simtime.run(main())

@@ -24,7 +24,7 @@ OTHER = Candidate(
     reason=Finding(text="has not the usual keys"),
 )
 DENIED = Candidate("shop", "certs", "cannot be read", reason=Finding(text="may not be read"), hopeful=True)
-GONE = replace(DENIED, reason=Finding(text="does not exist (any more)"), hopeful=False)
+GONE = replace(DENIED, reason=Finding(text="does not exist"), hopeful=False)
 
 
 def test_without_keys_the_best_candidate_of_the_secret_is_chosen() -> None:
@@ -58,4 +58,4 @@ def test_a_secret_that_may_not_be_read_is_accepted_with_the_usual_keys() -> None
 
 
 def test_a_secret_that_does_not_exist_is_refused() -> None:
-    assert TypedName("shop", "certs", ()).choice((GONE,), CA) == "shop/certs: does not exist (any more)"
+    assert TypedName("shop", "certs", ()).choice((GONE,), CA) == "shop/certs: does not exist"

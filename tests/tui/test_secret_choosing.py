@@ -179,7 +179,7 @@ def test_a_named_certificate_is_shown_in_the_list_and_then_chosen_like_a_row() -
     ("name", "warning"),
     [
         ("A B", "'A B' is not a name: expected namespace/secret, or namespace/secret/key"),
-        ("shop/never", "shop/never: does not exist (any more)"),
+        ("shop/never", "shop/never: does not exist"),
         ("minio/minio-tls/other.crt", "minio/minio-tls: it does not have the key other.crt"),
     ],
 )

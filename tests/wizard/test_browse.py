@@ -287,9 +287,7 @@ def test_one_secret_is_read_when_it_is_opened() -> None:
 
 
 def test_a_deleted_or_denied_secret_is_reported() -> None:
-    assert [(row.kind, reason_text(row)) for row in read("shop/never")] == [
-        ("cannot be read", "does not exist (any more)")
-    ]
+    assert [(row.kind, reason_text(row)) for row in read("shop/never")] == [("cannot be read", "does not exist")]
     denied = read("shop/web-tls", prepare=lambda sim: sim.rules.deny("get", "secrets", "shop"))
     assert [(row.kind, reason_text(row)) for row in denied] == [
         ("cannot be read", "may not be read. Check: kubectl -n shop auth can-i get secrets/web-tls")

@@ -104,7 +104,7 @@ def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str
     paths, problems = [], []
     for override in overrides:
         dotted, equals, text = override.partition("=")
-        if text.startswith(_NO_YAML):
+        if text.startswith(_NO_YAML) or (not text and dotted.startswith("tuning.parameters.")):
             text = "'" + text.replace("'", "''") + "'"
         document = strict_yaml.read(text.encode("utf-8", "surrogatepass"))  # a byte of argv that is no UTF-8 stays none
         path = [part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", dotted)]

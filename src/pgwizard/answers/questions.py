@@ -251,7 +251,7 @@ EndpointText = Annotated[
     AfterValidator(_bracketed),
     _matching(
         rf"((?i:https?)://)?{_HOST}(:[0-9]{{1,5}})?/?",
-        "an S3 endpoint; expected host or host:port, such as minio.minio.svc:9000",
+        "an S3 endpoint; expected host or host:port, such as minio.minio.svc:9000, without bucket and path",
     ),
     AfterValidator(_endpoint_text),
 ]

@@ -38,7 +38,8 @@ POSTGRESQL = (
         r"could not map anonymous shared memory|could not resize shared memory segment",
         "PostgreSQL did not get the shared memory that it asked for: shared_buffers or max_connections exceed what "
         "the pod may use, or huge pages are wanted that the node does not have.",
-        "Raise tuning.memory, or lower shared_buffers; leave huge_pages off unless the node has them.",
+        "Raise tuning.memory, or lower shared_buffers, max_locks_per_transaction or max_prepared_transactions; leave "
+        "huge_pages off unless the node has them.",
         "tuning.memory",
     ),
     row(
@@ -198,7 +199,8 @@ POSTGRESQL = (
         "out-of-memory",
         r"OOMKilled|was terminated by signal 9\b|FATAL: out of memory",
         "The container needed more memory than its limit and was killed.",
-        "Raise tuning.memory, or lower shared_buffers, work_mem or the connections.",
+        "Raise tuning.memory, or lower what was raised in tuning.parameters (shared_buffers, work_mem, "
+        "max_locks_per_transaction) or tuning.connections.",
         "tuning.memory",
     ),
     row(

@@ -257,8 +257,9 @@ def _tls(target: Target, from_plugin: tuple[bytes, bytes] | None) -> tuple[bytes
     if target.cluster.values.get("insecure-skip-tls-verify") is True:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if certificate and key:
-        with _private_file(certificate + b"\n" + key) as path:
+    if certificate is not None:
+        _require_pem(target.user.name, certificate, key or b"")
+        with _private_file(certificate + b"\n" + (key or b"")) as path:
             try:
                 # Without the callback an encrypted key would ask for its password on the terminal.
                 context.load_cert_chain(path, password=lambda: "")
@@ -269,15 +270,24 @@ def _tls(target: Target, from_plugin: tuple[bytes, bytes] | None) -> tuple[bytes
     return certificate or b"", context
 
 
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_PEM = re.compile(rb"^-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL | re.MULTILINE)
+_KEY = re.compile(rb"^-----BEGIN ([A-Z]+ )?PRIVATE KEY-----", re.MULTILINE)
+
+
+def _require_pem(user: str, certificate: bytes, key: bytes) -> None:
+    """Raises KubeconfigError where one of them holds none: a request without it would be nobody's."""
+    if not _PEM.search(certificate):
+        raise KubeconfigError(f"the client certificate of {plain(user)!r} holds no certificate")
+    if not _KEY.search(key):
+        raise KubeconfigError(f"the client key of {plain(user)!r} holds no private key")
 
 
 def _trusting(authority: bytes, cluster: str) -> ssl.SSLContext:
     """A context that trusts these certificates alone. One that cannot be read is left out, as Go does."""
     context, count = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), 0
-    for certificate in _PEM.findall(authority.decode("ascii", "ignore")):
+    for certificate in _PEM.findall(authority):
         with contextlib.suppress(ssl.SSLError):
-            context.load_verify_locations(cadata=certificate)
+            context.load_verify_locations(cadata=certificate.decode("ascii", "ignore"))
             count += 1
     if not count:
         raise KubeconfigError(f"certificate-authority of {plain(cluster)!r} in the kubeconfig holds no certificate")

@@ -435,9 +435,9 @@ _CLASSES: dict[int, type[ApiError]] = {
 
 
 _HINTS: dict[type[ApiError], str] = {
-    Unauthorized: "Log in again: the credentials of the kubeconfig are not accepted (any more).",
+    Unauthorized: "Log in again: the credentials of the kubeconfig are not accepted.",
     AlreadyExists: "Use it as it is, delete it, or choose another name.",
-    Conflict: "Read it again and repeat: it was changed meanwhile.",
+    Conflict: "Read it again and repeat: something else has changed it.",
     Gone: "List again: the list has expired.",
     ServerFailure: "Try again later: the API server is overloaded or failing.",
 }

@@ -8,6 +8,7 @@ out, and of several documents the first is read.
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -172,13 +173,26 @@ def _kind(node: yaml.Node) -> str:
     if isinstance(node, yaml.SequenceNode):
         return "a list"
     tag = node.tag.rpartition("tag:yaml.org,2002:")[2]
-    if tag not in (_PLAIN, "null", "bool", "int", "float"):
+    if tag not in (_PLAIN, *_KINDS):
         return "text"
-    if node.value in _NULL:
+    kind = _kind_of_text(node.value)
+    if tag in _KINDS and kind != _KINDS[tag]:
+        raise yaml.MarkedYAMLError(problem=f"{kind} that is tagged !!{tag}", problem_mark=node.start_mark)
+    return kind
+
+
+_KINDS = {"null": "null", "bool": "a boolean", "int": "a number", "float": "a number"}
+
+
+def _kind_of_text(text: str) -> str:
+    if text in _NULL:
         return "null"
-    if node.value in _TRUE | _FALSE:
+    if text in _TRUE | _FALSE:
         return "a boolean"
-    return "a number" if _NUMBER.fullmatch(node.value) else "text"
+    if not _NUMBER.fullmatch(text):
+        return "text"
+    is_too_large = _number(text) in (math.inf, -math.inf) and "inf" not in text.lower()
+    return "text" if is_too_large else "a number"
 
 
 def _text(node: yaml.Node) -> str:

@@ -7,7 +7,7 @@ answer's type. Does no I/O and never changes an answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import Decimal
@@ -27,7 +27,16 @@ from pgwizard.plan import cron, pgbackrest, settings
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, mirrored_s3, parameters, shared_memory_bytes
 from pgwizard.plan.server import host_question, s3_server, server_findings
-from pgwizard.plan.tuning import SEGMENT_BYTES, memory_sum
+from pgwizard.plan.tuning import (
+    MOST_PROCESSES,
+    SEGMENT_BYTES,
+    SHARED_MEMORY_PARAMETERS,
+    MemorySum,
+    memory_sum,
+    process_parameters,
+    process_sum,
+    shared_memory_kb,
+)
 from pgwizard.text import span
 
 
@@ -108,17 +117,56 @@ def _memory(answers: Answers, _: Facts) -> _Found:
         yield _warning("tuning.memory", f"{answers.tuning.memory}: the formulas are made for 256Mi and more")
     values = {parameter.name: parameter.value for parameter in parameters(answers)}
     version = answers.images.postgresql_version
-    total = memory_sum(values, version).total_kb * 1024
+    parts = memory_sum(values, version)
+    total = parts.total_kb * 1024
     if total > limit:
         yield _warning(
             "tuning.memory",
             f"{quantities.human_size(total)} when all {answers.tuning.connections} connections sort at once, above the "
-            f"limit of {answers.tuning.memory}: fewer connections, a smaller work_mem, or more memory",
+            f"limit of {answers.tuning.memory}: {_less_memory(parts)}, or more memory",
         )
     shared = settings.size_bytes("shared_buffers", values, version)
     if shared is not None and shared >= limit:
         yield Finding(
             "tuning.parameters.shared_buffers", "as large as the memory limit: the pod would be killed at once"
+        )
+    elif (needed := shared_memory_kb(values, version) * 1024) >= limit:
+        yield Finding(
+            _heaviest(answers, SHARED_MEMORY_PARAMETERS, values, lambda each: shared_memory_kb(each, version)),
+            f"PostgreSQL would ask for {quantities.human_size(needed)} of shared memory, above the limit of "
+            f"{answers.tuning.memory}: lower it, or raise tuning.memory",
+        )
+
+
+def _less_memory(parts: MemorySum) -> str:
+    """What to lower, by the largest part."""
+    advice = {
+        parts.work_kb: "fewer connections, a smaller work_mem",
+        parts.maintenance_kb: "a smaller maintenance_work_mem, fewer autovacuum workers",
+        parts.buffers_kb: "smaller shared_buffers",
+        parts.base_kb: "fewer locks (max_locks_per_transaction) and processes",
+    }
+    return advice[max(advice)]
+
+
+def _heaviest(
+    answers: Answers, names: Sequence[str], values: Mapping[str, str], cost: Callable[[Mapping[str, str]], int]
+) -> str:
+    """The question of the parameter that adds most to a sum: without it the sum is the smallest."""
+    among = [name for name in names if name in answers.tuning.parameters or name == "max_connections"]
+    name = min(among, key=lambda each: cost({other: text for other, text in values.items() if other != each}))
+    return "tuning.connections" if name == "max_connections" else f"tuning.parameters.{name}"
+
+
+def _processes(answers: Answers, _: Facts) -> _Found:
+    version = answers.images.postgresql_version
+    values = {parameter.name: parameter.value for parameter in parameters(answers)}
+    if (total := process_sum(values, version)) > MOST_PROCESSES:
+        names = process_parameters(version)
+        yield Finding(
+            _heaviest(answers, names, values, lambda each: process_sum(each, version)),
+            f"the sum of {', '.join(names)} is {total:,}: the server would not start; expected {MOST_PROCESSES:,} at "
+            "most",
         )
 
 
@@ -222,6 +270,8 @@ def _conflict(name: str, value: str, read: settings.Value, answers: Answers) -> 
     size = settings.size_bytes(name, {name: value}, version)
     if name in ("min_wal_size", "max_wal_size") and size is not None and size < _SEGMENTS_KEPT * SEGMENT_BYTES:
         return f"{value} is less than two WAL segments; expected 32MB or more"
+    if name == "vacuum_buffer_usage_limit" and size is not None and 0 < size < _SMALLEST_RING:
+        return f"{value} is less than PostgreSQL accepts; expected 0, or 128kB or more"
     if name in _RESERVED and isinstance(read, Decimal):
         others = [settings.count(each, answers.tuning.parameters, version) or 0 for each in _RESERVED if each != name]
         if read + sum(others) >= answers.tuning.connections:
@@ -233,11 +283,13 @@ def _conflict(name: str, value: str, read: settings.Value, answers: Answers) -> 
     return None
 
 
+_SMALLEST_RING = 128 * 1024
 _RESERVED = ("superuser_reserved_connections", "reserved_connections")
 _ENDS_THE_SERVER = {
     ("wal_level", "minimal"): "turns archiving off; expected replica or logical",
     ("huge_pages", "on"): "needs huge pages, and the pod asks for none: the server would not start",
     ("io_method", "io_uring"): "is forbidden to the container by seccomp's default profile: the server would not start",
+    ("db_user_namespace", "True"): "lets nobody log in: every name would need its database after an @",
     ("bonjour", "True"): "is not built into PostgreSQL for Linux: the server would not start",
     ("allow_system_table_mods", "True"): "lets a mistake destroy the catalog; set it in a session",
     ("ignore_system_indexes", "True"): "is for manual repair; set it in a session",
@@ -265,6 +317,17 @@ _LOADED_BY_SESSIONS: dict[str, set[str]] = {
     "local_preload_libraries": set(),
 }
 """The parameters, with the libraries that the image has for certain."""
+_LOCALES = {"C", "POSIX", "C.UTF-8", "C.utf8", "C.UTF8"}
+_OF_THE_IMAGE = {
+    "shared_preload_libraries": {
+        *("auth_delay", "auto_explain", "basebackup_to_shell", "passwordcheck", "pg_overexplain", "pg_prewarm"),
+        *("pg_stat_statements", "test_decoding"),
+    },
+    **dict.fromkeys(("lc_messages", "lc_monetary", "lc_numeric", "lc_time"), _LOCALES),
+    "timezone_abbreviations": {"Default", "Australia", "India"},
+}
+"""Parameters that name something of the image, with what is in each image: of PostgreSQL's own distribution."""
+_LARGEST_STACK_KB = 7680
 _SHORTEST = {
     "statement_timeout": 1000,
     "transaction_timeout": 1000,
@@ -275,7 +338,17 @@ _SHORTEST = {
     "tcp_user_timeout": 1000,
     "authentication_timeout": 5,
 }
-"""In the unit of the parameter. Shorter ones end pgBackRest's sessions too; 5 is often meant as seconds."""
+"""In the unit of the parameter. Shorter ones are rarely meant: 5 is often meant as seconds."""
+_TIMEOUT_EFFECTS = {
+    "statement_timeout": "each longer query is canceled, that of an application too",
+    "transaction_timeout": "each longer transaction is ended",
+    "lock_timeout": "each longer wait for a lock ends in an error",
+    "idle_session_timeout": "a connection that is idle that long is closed, those of a pool too",
+    "idle_in_transaction_session_timeout": "a transaction that pauses that long is ended",
+    "client_connection_check_interval": "each running query checks its connection that often",
+    "tcp_user_timeout": "a connection whose network stalls that long is cut",
+    "authentication_timeout": "a slow client cannot connect",
+}
 
 
 def _library_names(value: str) -> list[str]:
@@ -283,12 +356,8 @@ def _library_names(value: str) -> list[str]:
 
 
 def _short_timeout(name: str, value: str, read: Decimal, unit: str) -> str:
-    effect = {
-        "authentication_timeout": "a slow client cannot connect",
-        "client_connection_check_interval": "each running query checks its connection that often",
-    }.get(name, "it ends sessions of backups and of the status too")
     meant = f"; did you mean {value.strip()}s?" if unit == "ms" and value.strip().isdigit() else ""
-    return f"{value} is {read.normalize():f} {unit}: {effect}{meant}"
+    return f"{value} is {read.normalize():f} {unit}: {_TIMEOUT_EFFECTS[name]}{meant}"
 
 
 def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) -> _Found:
@@ -315,8 +384,17 @@ def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) 
         yield _warning(path, _short_timeout(name, value, read, setting.unit if setting else ""))
     elif name == "log_directory" and value.startswith("/"):
         yield _warning(path, f"{value}: the container can write to the data directory alone")
-    elif name == "lc_messages" and not value.startswith(("C", "en", "POSIX")) and value:
-        yield _warning(path, f"{value}: pgwizard finds causes and fixes in English messages only")
+    elif name in _OF_THE_IMAGE and not set(_library_names(value)) <= _OF_THE_IMAGE[name]:
+        english = name != "lc_messages" or value.startswith(("C", "en", "POSIX"))
+        yield _warning(
+            path,
+            f"{value}: the server does not start if the image lacks it"
+            f"{'' if english else '; pgwizard finds causes and fixes in English messages only'}",
+        )
+    elif name == "max_stack_depth" and isinstance(read, Decimal) and read > _LARGEST_STACK_KB:
+        yield _warning(
+            path, f"{value}: the server does not start where the node's stack limit is 8 MB, as it usually is"
+        )
     elif name == "log_destination" and "stderr" not in value:
         yield _warning(path, f"{value} keeps the log from kubectl logs: a server that does not start cannot say why")
     elif text := _UNWISE.get((name, str(read))):
@@ -399,8 +477,32 @@ def _endpoint(answers: Answers, _: Facts) -> _Found:
             f"names: give a host name, or use {pgbackrest.version_text(pgbackrest.IP_SAN_SINCE)} or newer",
         )
     yield from server_findings(answers)
+    yield from _s3_names(answers)
     if server.port == 9001:
         yield _warning("repository.endpoint", "9001 is where MinIO has its console; its S3 API is on 9000")
+
+
+_AWS = re.compile(
+    r"(?:.+\.)?s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-[0-9])\.amazonaws\.com(?:\.cn)?", re.IGNORECASE
+)
+
+
+def _s3_names(answers: Answers) -> _Found:
+    """A bucket or a region that the endpoint's host has as well, and differently."""
+    repository = answers.repository
+    host = repository.s3_endpoint.host
+    if host.lower().startswith(f"{repository.bucket.lower()}.s3.") and ".svc" not in host:
+        rest = repository.s3_endpoint.host[len(repository.bucket) + 1 :]
+        yield _warning(
+            "repository.endpoint",
+            f"{host} begins with the bucket, which pgBackRest adds once more: give {rest}, "
+            "and set repository.uriStyle to host if the bucket belongs there",
+        )
+    aws = _AWS.fullmatch(host)
+    if aws is not None and aws[1].lower() != repository.region:
+        yield _warning(
+            "repository.region", f"{host} is in {aws[1].lower()}, not in {repository.region}: S3 refuses every request"
+        )
 
 
 def _certificate(answers: Answers, facts: Facts) -> _Found:
@@ -586,6 +688,8 @@ _REFUSED = {
     "repo-azure-": "the repository is S3",
     "repo-gcs-": "the repository is S3",
     "repo-host-": "backups run in the database's own pod",
+    "repo-s3-sse-customer-key": "no Secret of a release holds it: encrypt with repository.cipher",
+    "repo-s3-token": "a session token expires within hours: use a key pair that does not",
     "repo-sftp-": "the repository is S3",
     "repo-target-time": "status, archiving and backups would see the repository as it was",
     "tls-server-": "no pgBackRest server runs here",
@@ -612,14 +716,14 @@ def _options(answers: Answers, _: Facts) -> _Found:
             yield Finding(path, "set twice, with and without its index")
         seen.add(plain)
         since, option = pgbackrest.since(name), pgbackrest.of(name, release)
-        if pgbackrest.is_secret(plain):
+        if reason := _reason_to_refuse(plain):
+            yield Finding(path, f"cannot be set: {reason}")
+        elif pgbackrest.is_secret(plain):
             yield Finding(path, "is a secret: it comes from a Secret, never from a configuration file")
         elif plain in _ANSWERED_ELSEWHERE or (plain == "archive-timeout" and answers.advanced.archive_async):
             yield Finding(
                 path, f"is already answered: {_ANSWERED_ELSEWHERE.get(plain, 'advanced.archiveAsync sets it to 120 s')}"
             )
-        elif reason := _reason_to_refuse(plain):
-            yield Finding(path, f"cannot be set: {reason}")
         elif unknown := pgbackrest.find_unknown(name, release):
             yield Finding(path, unknown)
         elif option is None and since is not None:
@@ -682,6 +786,7 @@ def _queue(answers: Answers, _: Facts) -> _Found:
 _RULES: tuple[Callable[[Answers, Facts], _Found], ...] = (
     _volume,
     _memory,
+    _processes,
     _overrides,
     _requests,
     _own_secrets,

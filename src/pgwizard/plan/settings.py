@@ -158,6 +158,16 @@ def _decimal(text: str, *, whole: bool) -> Decimal:
 _NAME_LISTS = ("search_path", "log_destination", "datestyle", "temp_tablespaces")
 """Parameters that are names with commas between them; those with blanks or commas of their own in double quotes."""
 _NAMES = re.compile(r'\s*(?:"(?:[^"]|"")+"|[^",\s]+)(?:\s*,\s*(?:"(?:[^"]|"")+"|[^",\s]+))*\s*')
+_ENCODINGS = {
+    *("abc", "alt", "big5", "gb18030", "gbk", "johab", "koi8", "koi8r", "koi8u", "mskanji", "muleinternal", "shiftjis"),
+    *("eucjis2004", "shiftjis2004", "sjis", "sqlascii", "tcvn", "tcvn5712", "uhc", "unicode", "utf8", "vscii", "win"),
+    *(f"euc{country}" for country in ("cn", "jp", "kr", "tw")),
+    *(f"latin{number}" for number in range(1, 11)),
+    *(f"iso8859{number}" for number in (*range(1, 11), 13, 14, 15, 16)),
+    *(f"{family}{number}" for family in ("win", "windows") for number in (866, 874, 932, 936, 949, 950)),
+    *(f"{family}{number}" for family in ("win", "windows") for number in range(1250, 1259)),
+}
+"""By lower-case letters and digits alone. Source: pg_encname_tbl of PostgreSQL's encnames.c."""
 _DESTINATIONS = ("stderr", "csvlog", "jsonlog", "syslog")
 _DATE_WORDS = {"iso", "sql", "german", "postgres", "ymd", "dmy", "mdy", "us", "noneuro", "euro", "european", "default"}
 _POSIX_ZONE = re.compile(r"(?:<[^<>]{3,}>|[A-Za-z]{3,})[+-]?[0-9]{1,3}.*|[+-]?[0-9.]+|interval .*", re.IGNORECASE)
@@ -168,6 +178,8 @@ def _check_text(name: str, text: str) -> None:
     if name in _NAME_LISTS and text.strip() and not _NAMES.fullmatch(text):
         raise ValueError(f"{_short(text)} is not a list of names; expected commas between them")
     words = [word.strip().lower() for word in text.split(",") if word.strip()]
+    if name == "client_encoding" and re.sub("[^a-z0-9]", "", text.lower()) not in _ENCODINGS:
+        raise ValueError(f"{_short(text)} is not an encoding of PostgreSQL; expected such as UTF8")
     if name == "log_destination" and (wrong := [word for word in words if word not in _DESTINATIONS]):
         raise ValueError(f"{_short(wrong[0])} is not one of {', '.join(_DESTINATIONS)}")
     if name == "datestyle" and (wrong := [word for word in words if word not in _DATE_WORDS]):
@@ -204,8 +216,25 @@ def find_unknown(name: str, version: int) -> str | None:
     """Why the server would not start: it has no parameter of that name. None where it has one, or may have one."""
     if "." in name or version < VERSIONS[0] or of(name, version) is not None:
         return None  # an extension's, or of a version that the table does not have
+    unknown = f"is not a parameter of PostgreSQL {version}"
+    if present := _PRESENT_NAMES.get(name):
+        return f"{unknown}: use {present}"
+    if others := [known for known in VERSIONS if name in _table(known)]:
+        return f"{unknown}, only of {', '.join(map(str, others))}"
     close = difflib.get_close_matches(name, _table(_nearest(version)), 1)
-    return f"is not a parameter of PostgreSQL {version}" + (f": did you mean {close[0]}?" if close else "")
+    return unknown + (f": did you mean {close[0]}?" if close else "")
+
+
+_PRESENT_NAMES = {
+    "checkpoint_segments": "max_wal_size",
+    "force_parallel_mode": "debug_parallel_query",
+    "sort_mem": "work_mem",
+    "ssl_ecdh_curve": "ssl_groups",
+    "unix_socket_directory": "unix_socket_directories",
+    "vacuum_mem": "maintenance_work_mem",
+    "wal_keep_segments": "wal_keep_size",
+}
+"""What a parameter that was renamed is called today."""
 
 
 def size_bytes(name: str, values: Mapping[str, str], version: int) -> int | None:

@@ -2,7 +2,7 @@
 
 The formulas are pgtune's, in the edition of 2026-07-30 (le0pard/pgtune, ``configurationSlice.js``): work_mem over
 connections and workers with a floor of 4 MB, maintenance_work_mem capped at 8 GB. Three of its answers break a pod or
-its backups and are not taken: ``huge_pages = try`` (a bus error on nodes that have huge pages, unless the pod asked
+its backups and are not used: ``huge_pages = try`` (a bus error on nodes that have huge pages, unless the pod asked
 for some), ``wal_level = minimal`` (no archive) and ``io_method = io_uring`` (seccomp's default profile forbids it).
 """
 
@@ -228,22 +228,93 @@ def memory_sum(values: Mapping[str, str], version: int = 15) -> MemorySum:
     """The worst case of these parameters (name -> value): buffers, connections x work_mem, maintenance, base.
 
     One sort a connection: PostgreSQL allows several in one query, so a query plan with many sorts can pass this sum.
-    maintenance counts each autovacuum worker and one manual command. Missing parameters count with their defaults.
+    maintenance counts each autovacuum worker and one manual command. base includes usual tables of locks; larger ones
+    are added. Missing parameters count with their defaults.
     """
-
-    def kilobytes(name: str, default: int) -> int:
-        size = settings.size_bytes(name, values, version)
-        return default if size is None else size // 1024
-
-    def count(name: str, default: int) -> int:
-        number = settings.count(name, values, version)
-        return default if number is None else number
-
-    shared_buffers = kilobytes("shared_buffers", 128 * MB)
-    maintenance = kilobytes("maintenance_work_mem", 64 * MB)
+    read = _Defaults(values, version)
+    maintenance = read.kilobytes("maintenance_work_mem")
+    workers_memory = settings.size_bytes("autovacuum_work_mem", values, version)
     return MemorySum(
-        buffers_kb=shared_buffers + kilobytes("wal_buffers", wal_buffers_kb(shared_buffers)),
-        work_kb=count("max_connections", 100) * kilobytes("work_mem", 4 * MB),
-        maintenance_kb=maintenance + count("autovacuum_max_workers", 3) * kilobytes("autovacuum_work_mem", maintenance),
-        base_kb=BASE_KB,
+        buffers_kb=read.kilobytes("shared_buffers") + read.wal_buffers_kb,
+        work_kb=read.count("max_connections") * read.kilobytes("work_mem"),
+        maintenance_kb=maintenance
+        + read.count("autovacuum_max_workers") * (maintenance if workers_memory is None else workers_memory // 1024),
+        base_kb=BASE_KB + max(0, read.locks_kb - _USUAL_LOCKS_KB),
     )
+
+
+def shared_memory_kb(values: Mapping[str, str], version: int = 15) -> int:
+    """The shared memory that the server asks for when it starts, within a tenth: buffers, locks, a place per process.
+
+    Fitted to ``postgres -C shared_memory_size``; the fixture of its test has what the servers answer.
+    """
+    read = _Defaults(values, version)
+    reserve = settings.size_bytes("min_dynamic_shared_memory", values, version) or 0
+    return read.kilobytes("shared_buffers") * 103 // 100 + read.wal_buffers_kb + read.locks_kb + reserve // 1024
+
+
+MOST_PROCESSES = 262_141
+"""The largest ``process_sum``: 2^18 less what the server needs itself."""
+
+
+def process_sum(values: Mapping[str, str], version: int = 15) -> int:
+    """Connections, autovacuum workers, background workers and WAL senders: each has a place in shared memory."""
+    read = _Defaults(values, version)
+    return sum(map(read.count, process_parameters(version)))
+
+
+def process_parameters(version: int) -> tuple[str, ...]:
+    """The parameters that each make room for processes."""
+    vacuum = "autovacuum_worker_slots" if version >= 18 else "autovacuum_max_workers"
+    return ("max_connections", vacuum, "max_worker_processes", "max_wal_senders")
+
+
+_LOCK_BYTES, _PREDICATE_LOCK_BYTES, _PLACE_BYTES = 400, 260, 8192
+_USUAL_LOCKS_KB = 16 * MB
+_DEFAULTS_KB = {"shared_buffers": 128 * MB, "maintenance_work_mem": 64 * MB, "work_mem": 4 * MB}
+_DEFAULT_COUNTS = {
+    "autovacuum_max_workers": 3,
+    "autovacuum_worker_slots": 16,
+    "max_connections": 100,
+    "max_locks_per_transaction": 64,
+    "max_pred_locks_per_transaction": 64,
+    "max_prepared_transactions": 0,
+    "max_wal_senders": 10,
+    "max_worker_processes": 8,
+}
+SHARED_MEMORY_PARAMETERS = (
+    *("shared_buffers", "wal_buffers", "track_activity_query_size", "min_dynamic_shared_memory"),
+    *_DEFAULT_COUNTS,
+)
+"""The parameters that ``shared_memory_kb`` depends on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Defaults:
+    """Values of parameters, with PostgreSQL's own defaults for what is missing or cannot be read."""
+
+    values: Mapping[str, str]
+    version: int
+
+    def kilobytes(self, name: str) -> int:
+        size = settings.size_bytes(name, self.values, self.version)
+        return _DEFAULTS_KB[name] if size is None else size // 1024
+
+    def count(self, name: str) -> int:
+        number = settings.count(name, self.values, self.version)
+        return _DEFAULT_COUNTS[name] if number is None else number
+
+    @property
+    def wal_buffers_kb(self) -> int:
+        size = settings.size_bytes("wal_buffers", self.values, self.version)
+        return wal_buffers_kb(self.kilobytes("shared_buffers")) if size is None else size // 1024
+
+    @property
+    def locks_kb(self) -> int:
+        """The tables of locks and of processes."""
+        locks = self.count("max_locks_per_transaction") * _LOCK_BYTES
+        locks += self.count("max_pred_locks_per_transaction") * _PREDICATE_LOCK_BYTES
+        query = settings.size_bytes("track_activity_query_size", self.values, self.version) or 1024
+        places = process_sum(self.values, self.version)
+        prepared = self.count("max_prepared_transactions")
+        return (places * (locks + _PLACE_BYTES + query) + prepared * (locks + _PLACE_BYTES)) // 1024

@@ -49,6 +49,7 @@ from pgwizard.release import (
 )
 from pgwizard.release.changes import Change, compare, count_text
 from pgwizard.release.dry_run import Trial
+from pgwizard.release.image_version import ImageVersion, version_finding
 from pgwizard.release.stages import Report, Stage
 from pgwizard.tls.certificates import Bundle
 
@@ -182,6 +183,8 @@ async def run(
                 ready = await rollout.wait_ready(
                     cluster, plan.ref, timeout, stage.progress, backups=plan.backups, at=now()
                 )
+                if other := await _other_version(prepared, release.answers, cluster):
+                    stage.warning(other)
                 stage.done(ready)
             findings = await _first_backup(prepared, cluster, report, now)
             await _prune(prepared, cluster, report)
@@ -211,6 +214,14 @@ async def _record_interruption(prepared: _Preparation, written: record.Record, c
     interrupted = written.finish(written.inventory, "damaged" if prepared.damage else "interrupted").secret()
     interrupted["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
     await cluster.apply(interrupted, force=True)
+
+
+async def _other_version(prepared: _Preparation, answers: Answers, cluster: Cluster) -> Finding | None:
+    """That a new image has another pgBackRest than the answers say; of one that ran before, the checks have seen it."""
+    image = answers.images.postgresql
+    if not prepared.plan.backups or release_checks.runs(prepared.surveyed.installation.statefulset, image):
+        return None
+    return version_finding(answers, await ImageVersion(cluster, prepared.plan.ref).read(image))
 
 
 def _headline(plan: Plan, findings: Sequence[Finding], revision: int) -> str:

@@ -13,7 +13,7 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pgwizard.answers.questions import Answers
@@ -36,18 +36,21 @@ from pgwizard.kube.api import (
     side_by_side,
 )
 from pgwizard.plan import checks as plan_checks
-from pgwizard.plan import manifests
+from pgwizard.plan import manifests, pgbackrest
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, Plan, resolve
 from pgwizard.plan.server import name_rules, s3_server
 from pgwizard.release import limits, record, records
+from pgwizard.release.image_version import ImageVersion, version_finding
 from pgwizard.release.record import Record, UnreadableRecord
 from pgwizard.release.survey import Survey, read_sections
 from pgwizard.text import plain
 from pgwizard.tls import handshake
 from pgwizard.tls.certificates import Bundle
+from pgwizard.tls.chain import ChainReason
 from pgwizard.tls.handshake import Verification
 from pgwizard.tls.names import Rules
+from pgwizard.tls.public_authorities import public_authorities
 
 DEADLINE_SECONDS = 10.0
 """Longer than a handshake's own deadline, whose message is clearer."""
@@ -58,17 +61,24 @@ NODES_READ = 500
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is checked, at a time. origin: the release that a person opened to change it, if any."""
+    """What is checked, at a time. origin: the release that a person opened to change it, if any.
+
+    pgbackrest: the version in the image, where a pod of the release runs it.
+    """
 
     cluster: Cluster
     answers: Answers
     surveyed: Survey
     at: datetime
     origin: ReleaseRef | None = None
+    pgbackrest: pgbackrest.Version | None = None
 
 
 async def run(subject: Subject) -> tuple[Finding, ...]:
     """The findings of every check, side by side; in the order of the checks. Never raises what the cluster raises."""
+    if subject.surveyed.installation.statefulset is not None:
+        image = ImageVersion(subject.cluster, ReleaseRef.of(subject.answers))
+        subject = replace(subject, pgbackrest=await image.read(subject.answers.images.postgresql))
     found = await asyncio.gather(*(_within_deadline(check, subject) for check in _CHECKS))
     return tuple(finding for findings in found for finding in findings)
 
@@ -119,7 +129,7 @@ async def _server_version(subject: Subject) -> Sequence[Finding]:
 async def _image(subject: Subject) -> Sequence[Finding]:
     """Whether a node has the database's image. A kubelet lists its 50 largest images: not listed is not absent."""
     image, policy = subject.answers.images.postgresql, subject.answers.images.pull_policy
-    if _runs(subject.surveyed.installation.statefulset, image):
+    if runs(subject.surveyed.installation.statefulset, image):
         return ()
     fix = (
         "load it onto the nodes (images.pullPolicy is Never)"
@@ -142,7 +152,8 @@ async def _image(subject: Subject) -> Sequence[Finding]:
     return (_warning("images.postgresql", text),)
 
 
-def _runs(statefulset: Object | None, image: str) -> bool:
+def runs(statefulset: Object | None, image: str) -> bool:
+    """Whether a ready pod of it has this image."""
     if statefulset is None or not statefulset.get("status", {}).get("readyReplicas"):
         return False
     containers = statefulset["spec"]["template"]["spec"].get("containers") or []
@@ -258,43 +269,64 @@ async def _demand(cluster: Cluster, plan: Plan, surveyed: Survey, known: limits.
 
 
 async def try_server(
-    cluster: Cluster, server: Endpoint, bundle: Bundle | None, rules: Rules, now: datetime
+    cluster: Cluster, answers: Answers, bundle: Bundle | None, rules: Rules, now: datetime
 ) -> Verification | None:
-    """What a handshake with the S3 server says of these certificates; None where there is nothing to verify.
+    """What a handshake with the S3 server says of these certificates; None where nothing is verified.
 
-    That is without certificates, and over http, which is only connected to. Raises as ``handshake`` does.
+    bundle: None for the public authorities. Over http, and where the answers turn verification off, the server is only
+    connected to. Raises as ``handshake`` does.
     """
+    server = s3_server(answers)
     if server.scheme == "http":
         await handshake.reach(cluster, server)
-    elif bundle is None:
+    elif not answers.tls.verify:
         await handshake.handshake(cluster, server)
     else:
+        if bundle is None:
+            bundle = await asyncio.to_thread(public_authorities)
         return await handshake.verify(cluster, server, bundle, rules, now)
     return None
 
 
 async def _endpoint(subject: Subject) -> Sequence[Finding]:
-    """A real handshake, by pgBackRest's rules where a certificate was chosen."""
+    """A real handshake, by the rules of the pgBackRest in the image; the strictest ones where that is not known."""
     answers, bundle = subject.answers, subject.surveyed.ca
-    endpoint = s3_server(answers)
     if not answers.repository.enabled or (answers.has_tls_mirror() and bundle is None):
         return ()
+    rules = pgbackrest.rules(subject.pgbackrest) if subject.pgbackrest else Rules()
     try:
-        rules = name_rules(answers)
-        verified = await try_server(subject.cluster, endpoint, bundle, rules, subject.at)
-        if verified is not None:
-            refused = verified.finding
-            if refused is not None and refused.severity == "warning":
-                return (_warning("tls.source", f"not checked: {endpoint}: {plain(refused.text)}"),)
-            if refused is not None:
-                text = f"{endpoint} would be refused: {plain(refused.text)}: the first backup would fail"
-                return (_warning("tls.source", text),)
+        verified = await try_server(subject.cluster, answers, bundle, rules, subject.at)
     except Forbidden:
         raise
     except PgwizardError as error:
         fix = f". {error.hint}" if error.hint else ""
         return (_warning("repository.endpoint", f"{error.message}{fix}"),)
-    return ()
+    return () if verified is None else tuple(_doubts(answers, verified, bundle, is_known=bool(subject.pgbackrest)))
+
+
+def _doubts(answers: Answers, verified: Verification, bundle: Bundle | None, *, is_known: bool) -> Iterator[Finding]:
+    """Why the server would be refused. is_known: whether the version in the image is, by whose rules that is so."""
+    refused, endpoint = verified.finding, s3_server(answers)
+    if refused is None:
+        return
+    if refused.severity == "warning":
+        yield _warning("tls.source", f"not checked: {endpoint}: {plain(refused.text)}")
+    elif verified.verdict.reason is ChainReason.ADDRESS and not is_known and name_rules(answers).has_addresses:
+        since, stated = pgbackrest.version_text(pgbackrest.IP_SAN_SINCE), answers.images.pgbackrest_version
+        text = f"{endpoint} is trusted by pgBackRest {since} or newer alone"
+        yield _warning("images.pgbackrestVersion", f"{text}: whether the image has {stated} is not known yet")
+    elif bundle is None and verified.verdict.reason not in {ChainReason.HOST, ChainReason.ADDRESS}:
+        text = f"{endpoint} would be refused: {plain(refused.text)}: no public authority vouches for it"
+        fix = "Name its authority in tls.source or tls.caFile, unless the image has that one as well."
+        yield _warning("tls.source", text, fix)
+    else:
+        text = f"{endpoint} would be refused: {plain(refused.text)}: the first backup would fail"
+        yield _warning("tls.source", text)
+
+
+async def _pgbackrest(subject: Subject) -> Sequence[Finding]:
+    finding = version_finding(subject.answers, subject.pgbackrest)
+    return () if finding is None else (finding,)
 
 
 # ---- other releases ------------------------------------------------------------------------------------------------
@@ -393,6 +425,7 @@ _CHECKS = (
     _Check(_server_version, "the server's version", "get the server's version", "release.namespace"),
     _Check(_image, "the list of nodes", "list nodes", "images.postgresql"),
     _Check(_storage_class, "the list of StorageClasses", "list StorageClasses", "storage.storageClass"),
+    _Check(_pgbackrest, "the pod's pgBackRest", "run a command in the pod", "images.pgbackrestVersion"),
     _Check(_limits, "the namespace's limits", "list LimitRanges and ResourceQuotas", "release.namespace"),
     _Check(_endpoint, "the S3 server", "port-forward to the S3 server", "repository.endpoint"),
     _Check(_releases, "the other releases", "list Secrets", "repository.path"),

@@ -72,7 +72,7 @@ class _Progress:
     def health(self) -> Health:
         """The health of the release: the pod's, then the StatefulSet's, then an event's if neither has a reason."""
         if self.statefulset is None:
-            return Health("progressing", "the StatefulSet is not there yet")
+            return Health("progressing", "the StatefulSet does not exist yet")
         whole = assess(self.statefulset)
         if whole.status == "ready" and self.pod is not None and assess(self.pod).status == "ready":
             return whole

@@ -155,7 +155,7 @@ class _Run:
         unfinished = kept.unfinished_restore
         if (unfinished is None) != (self.journal.stage == "restore point"):
             raise PreflightError(
-                f"release {self.release} has changed since it was looked at; nothing was written",
+                f"release {self.release} has changed since it was read; nothing was written",
                 hint="Run it again: it looks again.",
             )
         if self.journal.is_before("suspend"):

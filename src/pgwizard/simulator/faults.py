@@ -53,7 +53,8 @@ class Request:
     def is_write(self) -> bool:
         """Whether it changes the cluster where it succeeds."""
         writes = self.verb in {"create", "apply", "patch", "update", "delete"}
-        return writes and not self.dry_run and self.resource != "pods/portforward"  # a connection is a create as well
+        is_connection = self.resource in {"pods/portforward", "pods/exec"}  # which is a create as well
+        return writes and not self.dry_run and not is_connection
 
 
 @dataclass(slots=True)

@@ -167,9 +167,9 @@ def explain(error: errors.ApiError, purpose: str, access: Access | None) -> erro
 
 
 _HINTS: dict[type[errors.ApiError], str] = {
-    errors.Unauthorized: "Log in again: the credentials of the kubeconfig are not accepted (any more).",
+    errors.Unauthorized: "Log in again: the credentials of the kubeconfig are not accepted.",
     errors.AlreadyExists: "Use it as it is, delete it, or choose another name.",
-    errors.Conflict: "Read it again and repeat: it was changed meanwhile.",
+    errors.Conflict: "Read it again and repeat: something else has changed it.",
     errors.Gone: "List again: the list has expired.",
     errors.ServerFailure: "Try again later: the API server is overloaded or failing.",
 }

@@ -35,6 +35,7 @@ from pgwizard.kube.api import (
 from pgwizard.kube.health import REFUSED, Health
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, records, rollout
+from pgwizard.release.image_version import ImageVersion
 from pgwizard.status import probes
 from pgwizard.status.backup_files import BackupFiles
 from pgwizard.status.listing import Listing
@@ -121,6 +122,7 @@ async def observe(
     summary = ReleaseSummary.of(there, is_namespace_ending=is_ending)
     snapshot = reduce(Snapshot(release, now(), commands=cluster.commands), ReleaseRead(now(), summary))
     again = again or Again()
+    image = ImageVersion(cluster, release)
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # back pressure: a flood waits at the server
     questions: dict[str, Callable[[datetime], Awaitable[Reading]]] = {
         "release": lambda at: _read_release(cluster, release, at),
@@ -129,7 +131,7 @@ async def observe(
         "backups": _BackupFilesReader(cluster, release, io_timeout_seconds).read,
         "archiver": lambda at: _read_archiver(cluster, release, (snapshot.release or summary).superuser, at),
         "volume": lambda at: _read_volume(cluster, release, at),
-        "certificate": lambda at: _read_certificate(cluster, release, at),
+        "certificate": lambda at: _read_certificate(cluster, release, image, at),
     }
     tasks = [
         *(asyncio.create_task(_watch(cluster, resource, snapshot, queue, now)) for resource in WATCHED),
@@ -400,8 +402,10 @@ async def _read_volume(cluster: Cluster, release: ReleaseRef, at: datetime) -> V
     return VolumeRead(at, await probes.volume(cluster, release))
 
 
-async def _read_certificate(cluster: Cluster, release: ReleaseRef, at: datetime) -> CertificateRead:
-    return CertificateRead(at, await probes.certificate(cluster, release, at))
+async def _read_certificate(
+    cluster: Cluster, release: ReleaseRef, image: ImageVersion, at: datetime
+) -> CertificateRead:
+    return CertificateRead(at, await probes.certificate(cluster, release, image, at))
 
 
 async def _crash_logs(

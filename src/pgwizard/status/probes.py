@@ -18,10 +18,12 @@ from typing import Any
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import ClusterError, Forbidden, PgwizardError
 from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, Ref, find_object
+from pgwizard.plan import pgbackrest
 from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names, ReleaseRef
-from pgwizard.plan.server import name_rules, s3_server
+from pgwizard.plan.server import s3_server
 from pgwizard.release import records
 from pgwizard.release.backups import TAIL_LINES
+from pgwizard.release.image_version import ImageVersion
 from pgwizard.release.survey import read_sections
 from pgwizard.status import backup_files, listing
 from pgwizard.status.backup_files import BackupFiles
@@ -39,6 +41,7 @@ from pgwizard.status.snapshot import (
 from pgwizard.text import fit_line, plain
 from pgwizard.tls import handshake
 from pgwizard.tls.certificates import Bundle, read_bundle
+from pgwizard.tls.names import Rules
 
 _SERVER_SECTIONS = ("images", "repository", "advanced")
 _EXEC_SECONDS = {"repository": 120.0, "archive": 120.0, "backups": 120.0, "archiver": 20.0, "volume": 20.0}
@@ -283,13 +286,15 @@ async def volume(cluster: Cluster, release: ReleaseRef) -> Volume:
         raise ValueError(f"df answered with something else: {plain(text, 120)}") from None
 
 
-async def certificate(cluster: Cluster, release: ReleaseRef, at: datetime) -> MirroredCertificate | None:
+async def certificate(
+    cluster: Cluster, release: ReleaseRef, image: ImageVersion, at: datetime
+) -> MirroredCertificate | None:
     """The mirrored certificate beside its source; None where the release mirrors none."""
     mirror = await find_object(cluster, Ref(SECRET, Names.of(release.name).ca, release.namespace))
     if mirror is None:
         return None
     mine = read_bundle(base64.b64decode((mirror.get("data") or {}).get(CA_KEY, "")))
-    ends = await _end_of(mine, cluster, release, at)
+    ends = await _end_of(mine, cluster, release, image, at)
     source = str((mirror["metadata"].get("annotations") or {}).get("pgwizard/source", "")).split("/")
     if len(source) != 3:
         return MirroredCertificate(ends, "unread")
@@ -307,14 +312,18 @@ async def certificate(cluster: Cluster, release: ReleaseRef, at: datetime) -> Mi
     return MirroredCertificate(ends, "same" if same else "differs")
 
 
-async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, at: datetime) -> datetime:
-    """When the trust in the server ends: only certificates that its chain leads to count."""
+async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, image: ImageVersion, at: datetime) -> datetime:
+    """When the trust in the server ends: only certificates that its chain leads to count.
+
+    By the strictest rules where the version in the image is not known.
+    """
     if len(mine.certificates) > 1:
         with contextlib.suppress(PgwizardError):  # a missing permission, or a server that cannot be reached from here
             there, _ = await records.find(cluster, release)
             answers = read_sections(there.deployed if there else None, *_SERVER_SECTIONS)
             if answers is not None:
-                rules = name_rules(answers)
+                version = await image.read(answers.images.postgresql)
+                rules = pgbackrest.rules(version) if version else Rules()
                 found = await handshake.verify(cluster, s3_server(answers), mine, rules, at)
                 return found.verdict.ends or mine.next_end(at)
     return mine.next_end(at)

@@ -190,11 +190,11 @@ def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
     listing, read_at = snapshot.archive, snapshot.answered_at.get("archive")
     if listing is None or snapshot.walk is None or read_at is None:
         why = "cannot be listed" if "archive" in snapshot.failures else "is being listed"
-        lacks = f"{snapshot.missing_wal} is not there" if snapshot.missing_wal else f"the archive {why}"
+        lacks = f"{snapshot.missing_wal} is missing" if snapshot.missing_wal else f"the archive {why}"
         return Fact("!" if snapshot.missing_wal else "·", "WAL", f"up to {wal.last}; {lacks}")
     walk = snapshot.walk.continuity
     if snapshot.missing_wal:
-        found = f"{snapshot.missing_wal} is not there"
+        found = f"{snapshot.missing_wal} is missing"
     elif walk.has_hole:
         found = "some are missing"
     elif walk.strangers or listing.doubles:

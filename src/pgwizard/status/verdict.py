@@ -130,7 +130,7 @@ def outage(snapshot: Snapshot) -> Finding | None:
         return None
     if snapshot.has_no_statefulset:
         fix = "" if snapshot.is_changing else "Apply again: it creates what is missing."
-        return _reason("the database is down: its StatefulSet is not there", fix, "status-down")
+        return _reason("the database is down: its StatefulSet does not exist", fix, "status-down")
     workload, pod = (snapshot.objects.get(ref) for ref in _server(snapshot))
     if workload is not None and workload.reason == SCALED_TO_0:
         fix = f"{kubectl('scale', 'statefulset', names.release, '--replicas=1')}, or apply again."

@@ -7,6 +7,8 @@ read.
 
 from __future__ import annotations
 
+import base64
+import codecs
 import re
 import warnings
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 LIMIT_BYTES = 512 * 1024
 DAY_SECONDS = 24 * 3600
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+_BEGIN_IN_BASE64 = base64.b64encode(b"-----BEGIN CERTIFICATE-----")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ def read_bundle(data: bytes) -> Bundle:
     labels = [label.decode() for label in _BEGIN.findall(data)]
     if any("PRIVATE KEY" in label for label in labels):
         raise ValueError("holds a private key: give the certificate alone (the key must not leave the server)")
+    if "TRUSTED CERTIFICATE" in labels:  # what follows in it may be that it is not trusted for servers
+        raise ValueError("holds a TRUSTED CERTIFICATE, OpenSSL's own form: convert it with openssl x509")
     blocks = _blocks(data)
     if not blocks:
         raise ValueError(_instead(data, labels))
@@ -111,8 +116,14 @@ def _blocks(data: bytes) -> list[bytes]:
 
 
 def _instead(data: bytes, labels: list[str]) -> str:
+    if "PKCS7" in labels:
+        return "holds a PKCS7 bundle: convert it with openssl pkcs7 -print_certs"
     if labels:
         return f"holds a {labels[0].lower()}, not a certificate"
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "is text in UTF-16: save it as UTF-8"
+    if data.startswith(_BEGIN_IN_BASE64):
+        return "is a certificate encoded in base64 once more: decode it with base64 -d"
     if data[:1] == b"\x30":
         return "is a certificate in DER form: convert it with openssl x509 -inform der -outform pem"
     if not data.strip():
@@ -126,6 +137,8 @@ def _parse(block: bytes, number: int, total: int) -> tuple[Certificate, str]:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     which = f"certificate {number} of {total}" if total > 1 else "the certificate"
+    if b"\\n" in block:
+        raise ValueError(f"{which} is in one line, its line breaks written as \\n: write them as line breaks")
     try:
         with warnings.catch_warnings():
             # odd serial numbers and names, which OpenSSL accepts: the library's words are not for our users

@@ -55,6 +55,9 @@ class ChainReason(Enum):
     WEAK_HASH = "{about} is signed by way of a hash that OpenSSL no longer accepts"
     OTHER = "OpenSSL refuses {about}: {detail}"
     HOST = "the server's certificate is for {about}, not for {detail}"
+    ADDRESS = (
+        "the server's certificate has {detail} as an address, which this pgBackRest does not read: use a host name"
+    )
     NULL_IN_NAME = "a name in the server's certificate holds a NUL, which pgBackRest refuses"
 
     UNKNOWN = "uses cryptography that is not known here: only pgBackRest itself can tell"
@@ -94,6 +97,8 @@ def would_verify(bundle: Bundle, server_chain: Bundle, host: str, now: datetime,
         return _in_plain_words(verdict, bundle, server_chain, now)
     if verdict.ok and (message := rules.refusal(own, host)):
         reason = ChainReason.NULL_IN_NAME if message == NULL_IN_NAME else ChainReason.HOST
+        if rules.has_unread_address(own, host):
+            reason = ChainReason.ADDRESS
         return ChainVerdict(False, reason, names_text(own), host, message)
     return verdict
 

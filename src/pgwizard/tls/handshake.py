@@ -24,7 +24,7 @@ from pgwizard.tls.chain import ChainReason, ChainVerdict, would_verify
 from pgwizard.tls.names import Rules
 
 DEADLINE_SECONDS = 8.0
-_IN_CLUSTER = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.[a-z0-9.-]+)?", re.IGNORECASE)
+_IN_CLUSTER = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.[a-z0-9.-]*)?", re.IGNORECASE)
 _CHUNK = 65536
 
 
@@ -52,7 +52,7 @@ class Verification:
             return None
         if verdict.ok is None:
             return Finding("tls.source", f"the certificate {verdict.why}", severity="warning")
-        if verdict.reason is ChainReason.HOST:
+        if verdict.reason in {ChainReason.HOST, ChainReason.ADDRESS}:
             return Finding("repository.endpoint", verdict.why)
         return Finding("tls.source", verdict.message)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pgwizard.tls.certificates import Certificate
 
 NULL_IN_NAME = "TLS certificate name contains embedded null"
-NO_NAME = "TLS certificate common name is missing"
+NO_NAME = "common name is missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +23,19 @@ class Rules:
 
     has_addresses: bool = False
 
+    def has_unread_address(self, certificate: Certificate, host: str) -> bool:
+        """Whether the certificate has this address as one, where pgBackRest does not look for it."""
+        return not self.has_addresses and _has_address(certificate, host)
+
     def refusal(self, certificate: Certificate, host: str) -> str:
         """The words of pgBackRest for a certificate that is not for this host; empty where it is.
 
         The common name counts only where there is no alternative name of any kind. A name with a NUL in it ends the
         search: pgBackRest fails there, whatever name follows.
         """
-        if self.has_addresses and not any("\0" in name for name in certificate.dns_names):
-            address = _address(host)
-            if address is not None and address in map(_address, certificate.ip_addresses):
-                return ""
+        has_null = any("\0" in name for name in certificate.dns_names)
+        if self.has_addresses and not has_null and _has_address(certificate, host):
+            return ""
         names = names_of(certificate)
         for name in names:
             if "\0" in name:
@@ -61,6 +64,11 @@ def names_text(certificate: Certificate) -> str:
     if not names:
         return "no name at all"
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _has_address(certificate: Certificate, host: str) -> bool:
+    address = _address(host)
+    return address is not None and address in map(_address, certificate.ip_addresses)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -335,7 +335,7 @@ async def contents(
         item = await cluster.get(ref)
     except NotFound:
         published = await _find_published(cluster, ref) if search.purpose == "ca" else None
-        reason = published or Finding(text="does not exist (any more)")
+        reason = published or Finding(text="does not exist")
         return (Candidate(namespace, secret, "cannot be read", reason=reason, rank=95),)
     except Forbidden:
         check = f"Check: {Access('get', 'secrets', '', namespace, secret).command(cluster.commands)}"

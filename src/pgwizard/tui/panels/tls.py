@@ -8,6 +8,7 @@ from rich.text import Text
 from textual import work
 from textual.message import Message
 
+from pgwizard.answers.questions import Answers
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import Forbidden, PgwizardError
 from pgwizard.plan.names import Names
@@ -39,8 +40,8 @@ class TlsPanel(Panel):
             super().__init__()
             self.candidate = candidate
 
-    _tried: tuple[Endpoint, Bundle, Rules] | None = None
-    """The server, what is trusted, and by which rules."""
+    _tried: tuple[Endpoint, Bundle | None, Rules] | None = None
+    """The server, what is trusted (None: the public authorities), and by which rules."""
     _answer = ""
     _best: Candidate | None = None
     _no_best = "searching the cluster's Secrets"
@@ -56,18 +57,19 @@ class TlsPanel(Panel):
         super().refresh_from(draft)
         answers, bundle = draft.answers, draft.facts.ca
         rules = name_rules(answers)
-        wanted = (s3_server(answers), bundle, rules) if bundle and answers.tls.verify else None
+        is_chosen = bundle is not None or not answers.has_tls_mirror()
+        wanted = (s3_server(answers), bundle, rules) if is_chosen and answers.tls.verify else None
         if wanted != self._tried and self.is_composed:
             self._tried, self._answer = wanted, "· trying it on the server" if wanted else ""
             super().refresh_from(draft)
             if wanted is not None:
-                self._try(*wanted)
+                self._try(answers, bundle, rules)
 
     @work(group="handshake", exclusive=True, exit_on_error=False)
-    async def _try(self, endpoint: Endpoint, bundle: Bundle, rules: Rules) -> None:
-        cluster = await self.connection.once_connected()
+    async def _try(self, answers: Answers, bundle: Bundle | None, rules: Rules) -> None:
+        cluster, endpoint = await self.connection.once_connected(), s3_server(answers)
         try:
-            found = await checks.try_server(cluster, endpoint, bundle, rules, self.start.now())
+            found = await checks.try_server(cluster, answers, bundle, rules, self.start.now())
             if found is None:
                 self._answer = f"! {endpoint} can be reached, and has no certificate to verify"
             elif found.finding is None:
@@ -112,7 +114,7 @@ class TlsPanel(Panel):
         answers, bundle = self.draft.answers, self.draft.facts.ca
         text.append("pgBackRest will trust\n", "bold")
         if answers.tls.source is None and answers.tls.ca_file is None:
-            text.append("  the public authorities of its image\n")
+            text.append(f"  the public authorities of its image\n\n{self._answer}\n")
             return
         if bundle is None:
             is_waiting = self.connection.cluster is None

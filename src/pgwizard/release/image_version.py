@@ -1,0 +1,64 @@
+"""Which pgBackRest a release's pod has: asked in the pod, once for each pod."""
+
+from __future__ import annotations
+
+import re
+
+from pgwizard.answers.questions import Answers
+from pgwizard.errors import ClusterError, Finding
+from pgwizard.kube.api import POD, Cluster, Object, Ref, find_object
+from pgwizard.plan import pgbackrest
+from pgwizard.plan.names import Names, ReleaseRef
+
+_CONTAINER = "postgresql"
+_COMMAND = ("pgbackrest", "version")
+_TIMEOUT_SECONDS = 5.0
+_PRINTED = re.compile(r"pgBackRest ([0-9]{1,3}(?:\.[0-9]{1,3}){1,2})(?![0-9])", re.ASCII)
+
+
+class ImageVersion:
+    """The version of the pod's pgBackRest; a pod that has answered is not asked again."""
+
+    def __init__(self, cluster: Cluster, release: ReleaseRef) -> None:
+        self._cluster = cluster
+        self._release = release
+        self._known: tuple[str, pgbackrest.Version] | None = None
+
+    async def read(self, image: str) -> pgbackrest.Version | None:
+        """None where no running pod has this image, or it cannot be asked. Raises nothing of the cluster's."""
+        try:
+            namespace, name = self._release.namespace, Names.of(self._release.name).pod
+            pod = await find_object(self._cluster, Ref(POD, name, namespace))
+            if pod is None or not _runs(pod, image):
+                return None
+            uid = str(pod["metadata"]["uid"])
+            if self._known is None or self._known[0] != uid:
+                result = await self._cluster.exec(
+                    namespace, name, _CONTAINER, _COMMAND, timeout_seconds=_TIMEOUT_SECONDS
+                )
+                found = _PRINTED.search(result.stdout.decode(errors="replace"))
+                if result.exit_code != 0 or found is None:
+                    return None
+                self._known = (uid, pgbackrest.version(found[1]))
+            return self._known[1]
+        except ClusterError:  # a right that is missing, or a pod that has just ended
+            return None
+
+
+def _runs(pod: Object, image: str) -> bool:
+    containers = pod["spec"].get("containers") or []
+    states = (pod.get("status") or {}).get("containerStatuses") or []
+    has_image = any(item.get("name") == _CONTAINER and item.get("image") == image for item in containers)
+    is_running = any(item.get("name") == _CONTAINER and "running" in (item.get("state") or {}) for item in states)
+    return has_image and is_running
+
+
+def version_finding(answers: Answers, found: pgbackrest.Version | None) -> Finding | None:
+    """That the image has another version than the answers say; None where it has not, or that is not known."""
+    stated = answers.images.pgbackrest_version
+    if not answers.repository.enabled or found in (None, pgbackrest.version(stated)):
+        return None
+    has = pgbackrest.version_text(found)
+    text = f"the image has pgBackRest {has}, not {stated}: options and certificates are judged by the wrong version"
+    fix = f'Set images.pgbackrestVersion to "{has}".'
+    return Finding("images.pgbackrestVersion", text, severity="warning", fix=fix)
