@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check unit rushed live agreement golden docs faults bench idle clean
+.PHONY: help demo test check unit rushed live agreement golden docs faults bench idle chart equivalence clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -41,6 +41,12 @@ golden: $(READY) ## rewrite all golden files and screenshots; read the differenc
 
 docs: $(READY) ## write what is generated from the models
 	$(VENV)/bin/python -m pgwizard.cli.reference docs
+
+chart: $(READY) ## write the chart of the default answers into chart/
+	$(VENV)/bin/pgwizard init -o .answers.yaml && $(VENV)/bin/pgwizard export .answers.yaml -o chart; rm -f .answers.yaml
+
+equivalence: $(READY) ## 10,000 random answers: native, Helm and kustomize give the same objects (needs helm and kubectl)
+	PGWIZARD_EQUIVALENCE=10000 $(VENV)/bin/pytest -q -n 2 tests/export/test_equivalence.py
 
 faults: $(READY) ## a fault at every request of an install and an upgrade, as a table (some minutes)
 	PYTHONPATH=tests $(VENV)/bin/python tests/support/faulting.py

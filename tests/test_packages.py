@@ -52,10 +52,11 @@ PUBLIC: dict[str, str] = {
     "plan": "checks cron manifests names pgbackrest plan retention server tuning",
     "release": (
         "apply backups changes checks deletion image_version record records report rights rollout stages survey "
-        "uninstall"
+        "uninstall verification"
     ),
     "status": "observe probes report repository snapshot verdict wal walk",
     "restore": "journal report run target",
+    "export": "chart kustomize",
     "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",
     "local": "autosave files inputs",
     "tui": "app navigation start",
@@ -66,6 +67,9 @@ PUBLIC: dict[str, str] = {
 PURE = (
     "answers.questions",
     "diagnose.diagnose",
+    "export.kustomize",
+    "export.translate",
+    "export.values",
     "kube.health",
     "plan.checks",
     "plan.plan",

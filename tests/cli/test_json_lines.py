@@ -106,6 +106,7 @@ def test_every_line_of_every_verb_is_as_the_schema_says(sim: SimCluster, answers
         *_lines("version"),
         *_lines("explain", "s3"),
         *_lines("render", warned, "-o", "out"),
+        *_lines("export", warned, "-o", "exported"),
         *_lines("apply", answers, "--demo", "--diff"),
         *_lines("diff", answers, "--demo", "--set", "tuning.connections=200"),
         *_lines("status", "--demo"),

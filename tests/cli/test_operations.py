@@ -496,6 +496,32 @@ def test_two_runs_of_a_shell_find_the_same_cluster(sim: SimCluster) -> None:
     assert headless.run("releases", "-n", "default", "--demo").out.count("deployed") == 1
 
 
+# ---- verify ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_verification_ends_with_0_only_if_everything_is_valid_and_the_status_shows_it(
+    sim: SimCluster, answers: str, volume: None
+) -> None:
+    headless.run("--headless", answers, "--apply", "--demo")
+    done = headless.run("verify", "--demo", "-n", "default")
+    assert (done.code, done.out) == (0, "✓ valid: 1 backup and 20 WAL segments were read in 5 s\n")
+    assert "verified 0 s ago: valid" in looked("-n", "default").out
+
+    repository = sim.runtime.programs.repository("default")
+    label = repository.backups[0]["label"]
+    repository.damaged_contents[label] = ["pg_data/base/1/1255.gz"]
+    done = headless.run("verify", "--demo", "-n", "default", "--json")
+    line = json.loads(done.out)
+    assert (done.code, line["type"], line["damaged"]) == (
+        11,
+        "verification",
+        [{"label": label, "files": 1, "unread": 0}],
+    )
+    found = looked("-n", "default")
+    assert found.code == 11
+    assert f"found damaged files in backup {label}: {label}/pg_data/base/1/1255.gz" in found.out
+
+
 # ---- status --------------------------------------------------------------------------------------------------------
 
 

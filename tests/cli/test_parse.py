@@ -29,6 +29,7 @@ from pgwizard.errors import UsageError
 
 WORDS = {
     "render": ["f"],
+    "export": ["f"],
     "apply": ["f"],
     "diff": ["f"],
     "uninstall": ["shop"],
@@ -36,7 +37,7 @@ WORDS = {
     "completion": ["bash"],
 }
 """What a verb cannot do without."""
-SAMPLES = {"--timeout": "5m", "--type": "full", "--tail": "7"}
+SAMPLES = {"--timeout": "5m", "--type": "full", "--tail": "7", "--format": "yaml"}
 TAKING = [(name, option) for name, verb in VERBS.items() for option in verb.options]
 REFUSING = [
     (name, option)
@@ -81,8 +82,8 @@ def test_a_verb_refuses_every_other_option_before_and_after_it(name: str, option
         (["--headless", "f", "--diff", "--yes"], "--headless --diff takes no --yes"),
         (["--headless", "f", "--yes"], "--headless without --apply takes no --yes"),
         (["--headless", "f", "--demo"], "--headless without --apply takes no --demo"),
-        (["--headless", "f", "status"], "--headless takes no verb or further argument, but status was typed"),
-        (["status", "--headless", "f"], "--headless takes no verb or further argument, but status was typed"),
+        (["--headless", "f", "status"], "--headless takes no verb or other argument: status"),
+        (["status", "--headless", "f"], "--headless takes no verb or other argument: status"),
         (["--headless", "f", "--answers", "g"], "--headless without --apply takes no --answers"),
         (["--demo", "-o", "out"], "the wizard takes no -o/--output"),
         (["--demo", "init"], "init takes no --demo"),

@@ -209,6 +209,21 @@ def test_a_lock_that_cannot_be_renewed_until_it_ends_stops_the_writer() -> None:
     on(scenario)
 
 
+def test_a_defect_while_renewing_stops_the_writer_and_releases_the_lock() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        async def broken(_: float) -> None:
+            await asyncio.sleep(1)
+            raise KeyError("defect")
+
+        begin = asyncio.get_running_loop().time()
+        with pytest.raises(KeyError):
+            await hold_for(sim, 600, sleep=broken)
+        assert asyncio.get_running_loop().time() - begin < 10
+        assert holder(sim) == ""
+
+    on(scenario)
+
+
 @pytest.mark.parametrize("error", [RuntimeError("defect"), Locked("of another kind"), KeyboardInterrupt()])
 def test_a_lock_is_released_after_a_failure(error: BaseException) -> None:
     async def scenario(sim: SimCluster) -> None:

@@ -83,3 +83,21 @@ def test_files_that_are_gone_or_cut_off_are_named_and_a_restore_fails_on_them(pl
     ]
     assert recover(place, "missing", f"--set={newer}").code != 0
     assert recover(place, "older", f"--set={full}").rows == "1"
+
+
+def test_contents_that_changed_are_found_by_a_verification_alone(place: Site) -> None:
+    [full] = (backup["label"] for backup in place.info()["backup"])
+    where = f"--namespace={place.kubectl.namespace}"
+    done = place.pgwizard(*place.command(None, "verify", "postgresql", where, "--json"))
+    assert json.loads(done.out)["damaged"] == []
+    status(place, "recoverable")
+
+    bundle = max((size, name) for name, size in files(place, full).items() if name.startswith("bundle/"))[1]
+    change(place, f"{full}/{bundle}", "printf garbage | dd of=/tmp/file bs=1 seek=90000 conv=notrunc status=none")
+    status(place, "recoverable")
+    done = place.pgwizard(*place.command(None, "verify", "postgresql", where, "--json"), expect=11)
+    found = json.loads(done.out)
+    assert [each["label"] for each in found["damaged"]] == [full]
+    broken = status(place, "not recoverable")
+    assert f"found damaged files in backup {full}: {full}/pg_data/" in broken["verdict"]["reasons"][1]["text"]
+    assert recover(place, "garbage", f"--set={full}").code != 0

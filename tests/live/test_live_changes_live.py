@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from support.admission import SIDECAR, mesh
 from support.live_releases import CLAIM, FULL, POD, Done, Site, site
 from support.rigtools import LIVE
 from support.waiting import KUBECTL_DEADLINE, wait_until
@@ -141,3 +142,44 @@ def test_what_an_apply_announces_of_what_others_did_is_what_happens(place: Site,
     assert any(line["restarts"] for line in announced(done).values()) is case.restarts
     assert (uid(place) != before) is case.restarts
     assert place.settled()
+
+
+def test_answers_in_another_spelling_settle(place: Site) -> None:
+    spelt = {
+        "tuning": {"memory": "536870912"},
+        "resources": {"cpuRequest": "0.02", "cpuLimit": "2000m", "memoryRequest": "131072Ki"},
+        "jobs": {"cpuLimit": "0.5"},
+    }
+    before = uid(place)
+    done = place.apply(spelt, "--json")
+    assert any(line["restarts"] for line in announced(done).values()) is (uid(place) != before)
+    assert place.settled(spelt)
+
+
+def test_a_growth_after_a_restart_by_kubectl_does_what_it_announces(place: Site) -> None:
+    place.kubectl.run("rollout", "restart", STATEFULSET)
+    place.kubectl.run("rollout", "status", STATEFULSET, KUBECTL_DEADLINE)
+    grown = {"storage": {"size": "3Gi"}}
+    before = uid(place)
+    done = place.apply(grown, "--json")
+    (database,) = [line for key, line in announced(done).items() if key == STATEFULSET]
+    assert (database["action"], database["restarts"]) == ("replace", True)
+    assert uid(place) != before
+    assert place.settled(grown)
+
+
+def test_a_sidecar_that_a_running_release_gets_changes_nothing(place: Site) -> None:
+    grown = {"storage": {"size": "3Gi"}}
+    here = f"--namespace={place.kubectl.namespace}"
+    with mesh(place.kubectl, "first", place.folder):
+        place.kubectl.run("delete", "pod", POD)
+        place.kubectl.run("rollout", "status", STATEFULSET, KUBECTL_DEADLINE)
+        assert place.get("pod", POD)["spec"]["containers"][0]["name"] == SIDECAR
+        before = uid(place)
+        assert place.settled(grown)
+        assert uid(place) == before
+        count = len(place.backups())
+        place.pgwizard(*place.command(None, "backup", "postgresql", "--type", "incr", here))
+        wait_until("the backup is in the repository", lambda: len(place.backups()) == count + 1)
+        status = place.pgwizard(*place.command(None, "status", "postgresql", here), expect=11)
+        assert "does not end, and its schedule starts no other: its backup has ended" in status.output

@@ -22,6 +22,7 @@ from pgwizard.answers.questions import Answers
 from pgwizard.plan import checks, manifests
 from pgwizard.plan.plan import Facts
 from support.headless import planned, trusted
+from support.hostile_texts import HOSTILE, fragments, texts
 from test_guards import texts_that_kubernetes_expands
 
 CASES = 270
@@ -30,206 +31,6 @@ CASES = 270
 HOLDING_TEXT = tuple(
     role for role in manifests.ORDER if role not in ("role", "role-binding", "incremental-cronjob", "init-job")
 )
-
-HOSTILE = [
-    *(
-        "'",
-        '"',
-        "''",
-        '"x"',
-        "a'b",
-        'a"b',
-        "\\",
-        "\\\\",
-        "a\\",
-        "\\n",
-        "\\'",
-        "a\\'; DROP",
-        "`x`",
-        "%",
-        "%p",
-        "%%",
-        "!",
-        "&x",
-        "*x",
-    ),
-    *(
-        "{{",
-        "}}",
-        "{{ x }}",
-        "{%",
-        "{{ namespace }}",
-        "{# x #}",
-        "$(X)",
-        "$$(X)",
-        "${X}",
-        "$X",
-        "$(rm -rf /)",
-        "{{.Values.x}}",
-    ),
-    *(
-        "1e3",
-        "no",
-        "yes",
-        "y",
-        "n",
-        "on",
-        "off",
-        "08",
-        "0o14",
-        "0x1F",
-        "~",
-        "null",
-        "Null",
-        "true",
-        "True",
-        "1_000",
-        "12:30:45",
-    ),
-    *(
-        "2026-11-23",
-        ".inf",
-        "-.INF",
-        ".nan",
-        "5e+3",
-        "+1",
-        "-0",
-        "0.1",
-        ".5",
-        "5.",
-        "1.10",
-        "=",
-        "<<",
-        "-",
-        "- x",
-        "? x",
-        ": x",
-    ),
-    *(
-        "x: y",
-        "x:",
-        "x #y",
-        "# x",
-        "#x",
-        "[x]",
-        "{x: y}",
-        "[",
-        "{",
-        "|",
-        "|-",
-        ">",
-        "@x",
-        "---",
-        "...",
-        "a\n---\nb",
-        "%YAML 1.2",
-    ),
-    *(
-        "[global]",
-        "[main]",
-        "a=b",
-        "=b",
-        "x]",
-        "process-max=7",
-        "a\nprocess-max=7",
-        "a\nport = 1",
-        "include 'x'",
-        "x # y",
-        "on # y",
-    ),
-    *(
-        "\u2028",
-        "a\u2028b",
-        "\u2029",
-        "\x85",
-        "a\x85b",
-        "\ufeff",
-        "\ufeffx",
-        "\ufffe",
-        "\uffff",
-        "\x00",
-        "a\x00b",
-        "\x1b[31m",
-        "\x7f",
-    ),
-    *(
-        "\x80",
-        "\x9f",
-        "\xa0",
-        "a\xa0b",
-        "\u200b",
-        "\u200d",
-        "\u202e",
-        "a\u202eb",
-        "\u2066x\u2069",
-        "\ud800",
-        "a\udfff",
-        "\U0001f389",
-    ),
-    *(
-        "\U0001f468\u200d\U0001f469",
-        "e\u0301",
-        "ü",
-        "ﷺ",
-        "\U000e0041",
-        "\t",
-        "a\tb",
-        "\n",
-        "a\nb",
-        "\r",
-        "a\rb",
-        "a\r\nb",
-        "\b",
-        "\f",
-    ),
-    *(
-        "",
-        " ",
-        " a",
-        "a ",
-        "a  b",
-        "../x",
-        "/../x",
-        "/",
-        "//",
-        "/a/../b",
-        "a" * 300,
-        "a" * 2000,
-        "²",
-        "٣",
-        "１",
-        "K",
-        "ſ",
-        "İ",
-    ),
-    *(
-        "256MB",
-        "1.5GB",
-        "1.5 GB",
-        "-1",
-        "1kb",
-        "60s",
-        "1.5s",
-        "08MB",
-        "0x10kB",
-        "1e3kB",
-        "a.b",
-        "a-b",
-        "_x",
-        "é",
-        "9" * 400,
-    ),
-]
-
-_fragment = st.one_of(
-    st.sampled_from(HOSTILE),
-    st.text(
-        st.sampled_from("'\"\\ \n\t#=:;[]{}$()%&*!|>~`-.,/@aA0eE_\x00\x7f\x85\u2028\u202e\ud800\U0001f389"), max_size=8
-    ),
-    st.text(max_size=6),
-)
-texts = st.lists(_fragment, min_size=1, max_size=3).map("".join)
-
 
 # ---- the readers ---------------------------------------------------------------------------------------------------
 
@@ -559,7 +360,7 @@ def test_a_hostile_name_is_refused_at_its_place(key: str) -> None:
 @settings(max_examples=1500, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.binary(max_size=200)
-    | st.lists(_fragment, max_size=12).map(lambda parts: "\n".join(parts).encode("utf-8", "replace"))
+    | st.lists(fragments, max_size=12).map(lambda parts: "\n".join(parts).encode("utf-8", "replace"))
 )
 def test_bytes_of_any_kind_are_answers_or_problems_and_never_an_exception(data: bytes) -> None:
     loaded = answers_file.load(data)

@@ -185,3 +185,9 @@ def test_a_backup_may_take_nine_tenths_of_the_time_to_its_next_start(cron: str, 
 def test_shared_memory_is_a_quarter_of_memory_and_64_mi_at_least() -> None:
     assert planned(answers_of(tuning={"memory": "4Gi"})).shm_size == str(1024**3)
     assert planned(answers_of(tuning={"memory": "128Mi"})).shm_size == str(64 * 1024**2)
+
+
+def test_a_schedule_that_cannot_be_read_hides_nothing_else_of_the_plan() -> None:
+    """The wizard shows pgbackrest.conf beside the page while a schedule is being typed."""
+    plan = planned(answers_of(schedule={"full": "*/5"}))
+    assert (plan.full_deadline_seconds, plan.incremental_deadline_seconds) == (86_400, 77_760)

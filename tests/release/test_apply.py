@@ -700,7 +700,7 @@ def test_another_storage_class_is_refused_in_words(size: str) -> None:
         assert [str(problem) for problem in result.error.findings] == [
             (
                 "storage.storageClass: the StorageClass of a volume cannot be changed: keep standard; for "
-                "another one, make a new release and restore into it"
+                "another one, create a new release and restore into it"
             )
         ]
         assert result.writes == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -108,6 +109,34 @@ def test_a_key_pair_that_may_not_be_read_in_its_namespace_is_not_checked_and_tha
         assert finding.text == "not checked: no permission to get Secret shop/s3-backup"
 
     on(scenario)
+
+
+def test_a_defect_in_one_check_leaves_none_of_the_others_running() -> None:
+    class Broken(SimCluster):
+        begun = ended = 0
+
+        async def version(self) -> str:
+            await asyncio.sleep(0.1)
+            raise KeyError("defect")
+
+        async def _perform(self, *request: Any) -> Any:
+            self.begun += 1
+            try:
+                await asyncio.sleep(5)
+                return await super()._perform(*request)
+            except asyncio.CancelledError:
+                self.ended += 1
+                raise
+
+    async def main() -> None:
+        async with SimCluster(speed=50) as sim:
+            surveyed = await survey.survey(sim, answers_of(), at=clock(sim)())
+        async with Broken(speed=50) as sim:
+            with pytest.raises(KeyError):
+                await checks.run(checks.Subject(sim, answers_of(), surveyed, clock(sim)()))
+            assert sim.ended == sim.begun > 1
+
+    run(main())
 
 
 # ---- the pgBackRest of the image -----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.diagnose.row import Diagnosis
 from pgwizard.errors import Finding, Forbidden, PgwizardError, PreflightError, Unreachable
 from pgwizard.kube import health
-from pgwizard.kube.api import NAMESPACE, POD, ExecResult, Ref, WatchEvent
+from pgwizard.kube.api import NAMESPACE, POD, ROLE, ExecResult, Ref, WatchEvent
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record, rollout, uninstall
 from pgwizard.simulator.cluster import SimCluster
@@ -57,6 +57,21 @@ def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
         assert found.volume == Volume(10_000_000_000, 6_100_000_000)
         assert found.certificate is not None
         assert found.certificate.source == "same"
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_role_without_rules_is_a_risk_to_the_next_backup(is_there: bool) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        role = Ref(ROLE, "postgresql-pgbackrest", "default")
+        if is_there:
+            await sim.guest(manager="kubectl-edit").patch(role, {"rules": []})
+        else:
+            await sim.delete(role)
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        text = "the Role postgresql-pgbackrest lets no backup Job reach the database"
+        assert state_and_reasons(found) == ("at risk", [text])
 
     on(scenario)
 

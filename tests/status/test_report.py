@@ -131,7 +131,7 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
         "✓ WAL         1,204 segments up to 000000010000000500000017, checked 20 s ago: no gap",
         "✓ archiver    fine, last segment 38 s ago",
         "✓ repository  16 backups, 14.9Gi, +953.67Mi a day, WAL not counted",
-        "✓ files       2 of 16 backups, checked 20 s ago: all files are there",
+        "✓ files       2 of 16 backups, checked 20 s ago: complete; never verified",
         "✓ volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 4 d 13 h",
         "✓ CA          ends 2029-02-24 (in 824 d), same as its source",
         "",
@@ -203,7 +203,7 @@ def test_an_unobserved_release_shows_its_age_on_each_line() -> None:
         ("! WAL         1,204 segments up to 000000010000000500000017, checked 4 min 20 s ago: no gap"),
         "! archiver    fine, last segment 4 min 38 s ago (as of 4 min 5 s ago: no longer watched)",
         "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted (as of 4 min 20 s ago: no longer watched)",
-        "! files       2 backups, checked 4 min 20 s ago: all files are there",
+        "! files       2 backups, checked 4 min 20 s ago: complete; never verified",
         (
             "! volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 10 h "
             "(as of 4 min 20 s ago: no longer watched)"
@@ -426,7 +426,7 @@ def test_a_database_that_is_down_is_named_in_place_of_its_answers() -> None:
             "! repository  2 backups, 1.86Gi, +953.67Mi a day, WAL not counted "
             "(as of 20 s ago: the database is not running)"
         ),
-        "! files       2 backups, checked 20 s ago: all files are there",
+        "! files       2 backups, checked 20 s ago: complete; never verified",
         (
             "! volume      60% free (5.59Gi of 9.31Gi): an S3 outage fills it in 10 h "
             "(as of 20 s ago: the database is not running)"

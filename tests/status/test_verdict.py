@@ -14,6 +14,7 @@ import pytest
 from pgwizard.diagnose.diagnose import ROWS, diagnose
 from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.release.record import DamagedBackup, RepositoryVerification
 from pgwizard.status import report
 from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import read
@@ -35,6 +36,7 @@ from support.snapshots import (
     KEPT,
     LEFT,
     NOW,
+    RELEASE,
     REPOSITORY,
     SERVER,
     STATEFUL,
@@ -430,6 +432,48 @@ def test_damaged_files_of_many_backups_are_counted() -> None:
     reasons = state_and_reasons(found)[1]
     assert len(reasons) == 4
     assert reasons[3] == "4 older backups lack files too"
+
+
+def verified(days: float = 3, **parts: Any) -> Snapshot:
+    """The release with a verification so many days ago."""
+    result = RepositoryVerification(at(days).isoformat(), 16, 3, (), (), 1204, 1204, ())
+    return replace(CHAIN, release=replace(RELEASE, verification=replace(result, **parts)))
+
+
+def test_a_valid_verification_is_shown_with_its_age_and_is_no_reason() -> None:
+    assert state_and_reasons(verified()) == ("recoverable", [])
+    assert report.verification_text(verified()) == "verified 3 d ago: valid"
+    assert report.verification_text(verified(40)) == "verified 40 d ago: valid, verify again"
+
+
+def test_a_backup_that_a_verification_found_damaged_does_not_count_as_long_as_it_is_there() -> None:
+    damaged = (DamagedBackup(FIRST_FULL.label, 1), DamagedBackup("20250101-000000F", 4))
+    found = verified(damaged=damaged, files=("20250101-000000F/bundle/1", f"{FIRST_FULL.label}/bundle/2"))
+    verdict = judge(found)
+    assert [each.base for each in verdict.windows] == [SECOND_FULL.label]
+    assert [reason.text for reason in verdict.reasons] == [
+        f"the verification of 2026-11-20 found damaged files in backup {FIRST_FULL.label}: {FIRST_FULL.label}/bundle/2"
+    ]
+    assert verdict.reasons[0].fix.endswith("then verify again: pgwizard verify postgresql -n shop")
+    expired = replace(found, repository=replace(REPOSITORY, backups=(SECOND_FULL, INCREMENTAL)))
+    assert judge(expired).state == "recoverable"
+
+
+def test_a_damaged_wal_segment_ends_the_window_as_a_missing_one_does() -> None:
+    found = verified(segments_valid=1203, segments=(segment(700),))
+    verdict = judge(found)
+    assert (verdict.state, [each.last for each in verdict.windows]) == ("at risk", [segment(699)])
+    assert f"the verification of 2026-11-20 found a damaged WAL segment: {segment(700)}" in [
+        reason.text for reason in verdict.reasons
+    ]
+
+
+def test_a_backup_that_a_verification_could_not_read_is_a_risk_and_still_counts() -> None:
+    verdict = judge(verified(damaged=(DamagedBackup(SECOND_FULL.label, 0, 3),)))
+    assert [reason.text for reason in verdict.reasons] == [
+        f"the verification of 2026-11-20 could not read backup {SECOND_FULL.label}"
+    ]
+    assert len(verdict.windows) == 1
 
 
 def test_files_that_cannot_be_compared_are_a_risk() -> None:

@@ -178,6 +178,28 @@ def policy(kubectl: Kubectl, group: str, resource: str, expression: str, words: 
             kubectl.outcome("delete", kind, name, "--ignore-not-found")
 
 
+@contextlib.contextmanager
+def warning_policies(kubectl: Kubectl, policies: Mapping[str, tuple[str, str]]) -> Iterator[None]:
+    """Policies on the pods of this namespace, (expression, words) by name, that only warn: a dry run shows them all."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    names = [f"{kubectl.namespace}-{name}" for name in policies]
+    try:
+        for name, (expression, words) in zip(names, policies.values(), strict=True):
+            spec = {
+                "failurePolicy": "Fail",
+                "matchConstraints": {"resourceRules": [rule]},
+                "validations": [{"expression": expression, "message": words}],
+            }
+            place = {"namespaceSelector": _only(kubectl)}
+            binding = {"policyName": name, "validationActions": ["Warn"], "matchResources": place}
+            _create(kubectl, "ValidatingAdmissionPolicy", name, {"spec": spec})
+            _create(kubectl, "ValidatingAdmissionPolicyBinding", name, {"spec": binding})
+        yield
+    finally:
+        for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
+            kubectl.outcome("delete", kind, *names, "--ignore-not-found")
+
+
 def _only(kubectl: Kubectl) -> dict[str, Any]:
     return {"matchLabels": {"kubernetes.io/metadata.name": kubectl.namespace}}
 

@@ -9,7 +9,7 @@ from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.wizard.candidates import Candidate
-from support.screens import painted, press, until
+from support.screens import notices, painted, press, until
 from support.wizards import with_wizard
 
 BEST = Candidate("shop", "our-ca", "CA", ("ca.crt",), ok=True)
@@ -52,6 +52,19 @@ def test_where_the_list_may_not_be_read_the_reason_is_shown_and_a_name_can_be_ty
         assert wizard.draft.answers.storage.storage_class == "fast"
 
     with_wizard(scenario, prepare=refuse)
+
+
+def test_a_defect_while_a_list_is_read_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> list[object]:
+        raise KeyError("defect")
+
+    monkeypatch.setattr("pgwizard.tui.chooser.choices", broken)
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await open_choices(pilot, wizard, "Storage", "storage.storageClass")
+        await until(pilot, lambda: any("a bug in pgwizard: KeyError" in notice for notice in notices(pilot)))
+
+    with_wizard(scenario)
 
 
 def test_a_chosen_secret_answers_its_namespace_its_name_and_its_keys() -> None:

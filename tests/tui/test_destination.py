@@ -22,14 +22,14 @@ class Pages:
 def test_each_cluster_brings_the_namespace_of_its_context() -> None:
     pages = Pages()
     destination = Destination(pages, is_chosen=False)
-    assert destination.connected("shop")
-    assert destination.connected("staging")
+    assert destination.follow_context("shop")
+    assert destination.follow_context("staging")
     assert pages.calls == [("adopt", NAMESPACE, "shop"), ("adopt", NAMESPACE, "staging")]
 
 
 def test_a_chosen_namespace_is_kept() -> None:
     pages = Pages()
-    assert not Destination(pages, is_chosen=True).connected("shop")
+    assert not Destination(pages, is_chosen=True).follow_context("shop")
     assert pages.calls == []
 
 
@@ -57,8 +57,8 @@ def test_a_namespace_to_create_that_another_cluster_has_is_not_created_there() -
     destination = Destination(pages, is_chosen=False)
     destination.choose("fresh", "default", exists=False)
     pages.calls.clear()
-    destination.listed(frozenset({"default"}), "fresh")
+    destination.follow_list(frozenset({"default"}), "fresh")
     assert pages.calls == []
-    destination.listed(frozenset({"default", "fresh"}), "fresh")
-    destination.listed(frozenset({"default", "fresh"}), "fresh")
+    destination.follow_list(frozenset({"default", "fresh"}), "fresh")
+    destination.follow_list(frozenset({"default", "fresh"}), "fresh")
     assert pages.calls == [("adopt", CREATE, False)]

@@ -32,13 +32,15 @@ def test_the_rail_and_the_panel_are_shown_where_there_is_room(width: int, has_ra
     with_wizard(scenario, (width, 40))
 
 
-def test_a_folded_panel_takes_the_place_of_the_page_and_gives_it_back() -> None:
+@pytest.mark.parametrize("key", ["escape", "f2"])
+def test_a_folded_panel_takes_the_place_of_the_page_and_gives_it_back(key: str) -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await wizard.go("Storage")
         await press(pilot, "f2")
         assert PANEL in painted(pilot)
         assert "Size  " not in painted(pilot)
-        await press(pilot, "escape")
+        assert "F2 panel" in painted(pilot)
+        await press(pilot, key)
         assert "Size  " in painted(pilot)
         assert PANEL not in painted(pilot)
 

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from pgwizard.kube.api import CRONJOB, JOB, Cluster, Ref
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status.snapshot import Snapshot
 from pgwizard.tui.base import BaseScreen
@@ -33,6 +34,9 @@ class Watch:
 
     snapshot: Snapshot | None
     server: str
+
+    def ask_again(self, *_: str) -> None:
+        """Nobody observes."""
 
 
 def acting(scenario: Callable[[Pilot[int], ReleaseActions, SimCluster, Watch], Awaitable[None]]) -> list[Any]:
@@ -83,6 +87,21 @@ def test_esc_starts_no_backup() -> None:
         await press(pilot, "escape")
         await until(pilot, lambda: results == [False])
         assert jobs(sim) == before
+
+    acting(scenario)
+
+
+def test_a_verification_is_shown_with_its_result_and_kept_in_the_record() -> None:
+    async def scenario(pilot: Pilot[int], actions: ReleaseActions, sim: SimCluster, _: Watch) -> None:
+        run_to_the_end(pilot, actions.verify, results := list[Any]())
+        await until(pilot, lambda: "Verify the repository now?" in painted(pilot))
+        await press(pilot, "y")
+        await until(pilot, lambda: results == [None])
+        await settled(pilot)
+        assert notices(pilot)[-1] == "✓ valid: 1 backup and 20 WAL segments were read in 5 s"
+        secret = sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql")))
+        assert secret is not None
+        assert record.read(secret).verification is not None
 
     acting(scenario)
 

@@ -452,7 +452,7 @@ def test_f5_stays_with_the_cluster_that_was_chosen() -> None:
     ("page", "title", "does"),
     [
         ("Review", "export", "the focused widget's"),
-        ("Storage", "next", "the frame's"),
+        ("Storage", "next", "the screen's"),
         ("Storage", "help", "the application's"),
         ("Storage", "page Review", "a page's"),
     ],

@@ -40,7 +40,7 @@ def commented_answers() -> str:
         default = getattr(Answers(), name)
         ask = question_of(found.metadata)
         title = ask.help if ask else _first_line(type(default))
-        lines = [*_comment(title, ""), f"{found.alias}:", *_answers(default, "  ")]
+        lines = [*comment(title, ""), f"{found.alias}:", *_answers(default, "  ")]
         blocks.append("\n".join([*lines, *_alternatives(found, type(default), "")]) + "\n")
     return "\n".join(blocks)
 
@@ -50,7 +50,7 @@ def _answers(section: BaseModel, indent: str) -> Iterator[str]:
         value = getattr(section, name)
         ask = question_of(found.metadata)
         if ask:
-            yield from _comment(f"{ask.label}: {ask.help}{_choices(found)}", indent)
+            yield from comment(f"{ask.label}: {ask.help}{_choices(found)}", indent)
         if isinstance(value, Section):
             yield f"{indent}{found.alias}:"
             yield from _answers(value, indent + "  ")
@@ -112,7 +112,7 @@ def _block(value: dict[str, Any], indent: str) -> Iterator[str]:
             yield f"{indent}{yaml_value(key)}: {yaml_value(item)}"
 
 
-def _comment(text: str, indent: str) -> Iterator[str]:
+def comment(text: str, indent: str) -> Iterator[str]:
     line = f"{indent}#"
     for word in text.split():
         if len(line) + len(word) + 1 > _WIDTH:

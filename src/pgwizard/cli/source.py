@@ -50,12 +50,15 @@ def source_of(call: Invocation) -> Source:
     return Source(call.word, call[SET], call[CA_FILE])
 
 
-def resolve_plan(source: Source) -> tuple[Plan, tuple[Finding, ...]]:
-    """The plan of a source, and the warnings. Raises AnswersError with every problem of the source."""
+def resolve_plan(source: Source, *, needs_certificate: bool = True) -> tuple[Plan, tuple[Finding, ...]]:
+    """The plan of a source, and the warnings. Raises AnswersError with every problem of the source.
+
+    needs_certificate: whether it is a problem that there is no certificate at hand.
+    """
     loaded, answers = _load(source)
     ca, wrong = inputs.certificate(answers, source.folder, utc_now(), source.ca_file)
     findings = checks.check(answers, Facts(ca=ca))
-    if problems := _together(loaded, wrong, findings.errors, needs_certificate=not wrong):
+    if problems := _together(loaded, wrong, findings.errors, needs_certificate=needs_certificate and not wrong):
         raise AnswersError(source.name, problems)
     return resolve(answers, Facts(ca=ca)), tuple(map(loaded.locate, findings.warnings))
 

@@ -50,6 +50,15 @@ OUTPUT_FILE = text(
     completes="file",
 )
 
+FORMAT = choice(
+    "--format",
+    choices=("helm", "kustomize", "yaml"),
+    default="helm",
+    about="a chart, base and overlay, or manifests",
+)
+VALUES_ONLY = switch("--values-only", about="print the chart's values.yaml alone")
+FORCE = switch("--force", about="keep the other files of the folder")
+
 DRY_RUN = switch("--dry-run", about="try every object on the server and write nothing")
 DIFF = switch("--diff", about="show differences and new objects in full before asking")
 YES = switch("--yes", about="do not ask for confirmation")
@@ -88,6 +97,8 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (NAMESPACE, ALL_NAMESPACES),
     (TIMEOUT, NO_WAIT),
     (TAIL, FOLLOW),
+    (OUTPUT_FOLDER, VALUES_ONLY),
+    (FORCE, VALUES_ONLY),
     (RECOVERY_TARGET, UNDO),
     (BEFORE, UNDO),
 )
@@ -151,6 +162,20 @@ VERBS: dict[str, Verb] = {
             instead={**_NAMESPACE_IS_AN_ANSWER, **_without_flag("render")},
         ),
         Verb(
+            "export",
+            "Write a Helm chart, a kustomize base or plain manifests",
+            "Writes a folder that Helm, kustomize, Argo CD or Flux can deploy without pgwizard. The chart's values "
+            "are the answers. No format holds a secret: notes on standard error name the Secrets that must exist, and "
+            "the commands that create them.",
+            "pgwizard export answers.yaml -o chart\n"
+            "pgwizard export answers.yaml --values-only > values.yaml\n"
+            "pgwizard export answers.yaml --format kustomize --ca-file ca.crt -o k",
+            "render:export",
+            (_FILE,),
+            (FORMAT, OUTPUT_FOLDER, VALUES_ONLY, FORCE, *_SOURCE, JSON),
+            instead={**_NAMESPACE_IS_AN_ANSWER, **_without_flag("export")},
+        ),
+        Verb(
             "apply",
             "Install or upgrade a release and wait for its first backup",
             "Reads the cluster, checks the answers, tries every object on the server, shows what would change, and "
@@ -200,6 +225,17 @@ VERBS: dict[str, Verb] = {
             "backup:backup",
             (_NAME,),
             (BACKUP_TYPE, FOLLOW, *_RELEASE),
+        ),
+        Verb(
+            "verify",
+            "Verify the repository",
+            "Reads every file of every backup and all WAL with pgbackrest verify, in the database's pod, and reports "
+            "what is damaged; exits 0 only if nothing is. The result is kept in the record, and the status shows it. "
+            "It downloads the whole repository.",
+            "pgwizard verify -n shop\npgwizard verify postgresql -n shop --json",
+            "verify:verify",
+            (_NAME,),
+            _RELEASE,
         ),
         Verb(
             "restore",

@@ -49,12 +49,12 @@ async def hold(
     me = holder or _me()
     await _acquire(cluster, ref, me, now, report=report, sleep=sleep)
     task = asyncio.current_task()
-    lost: list[ClusterError] = []
+    lost: list[Exception] = []
 
     async def renew() -> None:
         try:
             await _keep_renewing(cluster, ref, me, now, sleep)
-        except ClusterError as error:
+        except Exception as error:  # noqa: BLE001 - a lock that nobody renews protects nothing, whatever the reason
             lost.append(error)
             if task is not None:
                 task.cancel()
@@ -66,6 +66,8 @@ async def hold(
         if lost:
             if task is not None:
                 task.uncancel()
+            if not isinstance(lost[0], ClusterError):
+                raise lost[0] from None
             if isinstance(lost[0], NotFound) and await _namespace_goes(cluster, ref.namespace or ""):
                 raise NotFound(
                     f"namespace {ref.namespace} was deleted, with everything in it",
@@ -81,7 +83,7 @@ async def hold(
         renewal.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await renewal
-        if not lost:
+        if not lost or not isinstance(lost[0], ClusterError):
             with contextlib.suppress(ClusterError):
                 await _write(cluster, await cluster.get(ref), "", now, required=me)
 

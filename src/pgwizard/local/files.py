@@ -60,10 +60,11 @@ def write_text(path: str, text: str) -> None:
         raise
 
 
-def write_folder(folder: str, texts: Mapping[str, str], replaceable: Collection[str]) -> None:
+def write_folder(folder: str, texts: Mapping[str, str], replaceable: Collection[str], *, force: bool = False) -> None:
     """Write a folder whole or not at all: beside the target first, then by renaming.
 
-    A folder that holds anything but files of the names in ``replaceable`` is not touched.
+    texts: by the path below the folder. A folder that holds anything but files of the names in ``replaceable`` is not
+    touched; with ``force`` its other files are kept, and those of ``texts`` replaced.
     """
     target = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link and replace what it points to
     old: Path | None = None
@@ -74,15 +75,18 @@ def write_folder(folder: str, texts: Mapping[str, str], replaceable: Collection[
                 hint="Give a folder of its own with -o.",
             )
         other = _find_other_entry(target, replaceable)
-        if other:
+        if other and not (force and target.is_dir() and not target.is_symlink()):
             raise OutputError(
-                f"{target} holds {other}, which is not a manifest of pgwizard: nothing was written",
+                f"{target} holds {other}, which pgwizard did not write: nothing was written",
                 hint="Give a folder of its own with -o.",
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
+            if other:
+                shutil.copytree(target, fresh, symlinks=True, dirs_exist_ok=True)
             for name, text in texts.items():
+                (fresh / name).parent.mkdir(parents=True, exist_ok=True)
                 (fresh / name).write_text(text, encoding="utf-8")
             fresh.chmod(0o755)
             if target.exists():
@@ -107,6 +111,9 @@ def _find_other_entry(target: Path, ours: Collection[str]) -> str | None:
         return None
     if target.is_symlink() or not target.is_dir():
         return "no folder"
+    folders = {str(parent) for name in ours for parent in Path(name).parents}
+    entries = ((entry, str(entry.relative_to(target))) for entry in sorted(target.rglob("*")))
     return next(
-        (entry.name for entry in sorted(target.iterdir()) if entry.name not in ours or not entry.is_file()), None
+        (name for entry, name in entries if entry.is_symlink() or name not in (folders if entry.is_dir() else ours)),
+        None,
     )

@@ -200,7 +200,7 @@ def _block(text: str, indent: int) -> _Block:
 
 # ---- configuration files -------------------------------------------------------------------------------------------
 
-_BARE = re.compile(
+BARE_VALUE = re.compile(
     r"-?[0-9]+(B|kB|MB|GB|TB|us|ms|s|min|h|d)?|-?[0-9]+\.[0-9]+|[A-Za-z][A-Za-z0-9_]*"
 )  # no unit after a fraction
 _ESCAPES = {"\\": "\\\\", "'": "''", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
@@ -211,7 +211,7 @@ def postgresql_value(value: str) -> str:
 
     Quotes and backslashes are doubled, control characters escaped (``DeescapeQuotedString`` of PostgreSQL).
     """
-    if _BARE.fullmatch(value):
+    if BARE_VALUE.fullmatch(value):
         return value
     return "'" + "".join(_ESCAPES.get(character, character) for character in value) + "'"
 

@@ -402,4 +402,8 @@ def _deadline_seconds(cron: str) -> int:
 
     A Job that never ends blocks every later one of its CronJob.
     """
-    return max(600, min(DAY_SECONDS, plan_cron.CronSchedule(cron).shortest_gap_seconds() * 9 // 10))
+    try:
+        gap_seconds = plan_cron.CronSchedule(cron).shortest_gap_seconds()
+    except ValueError:
+        return DAY_SECONDS  # the checks report it; the wizard shows the rest of the plan meanwhile
+    return max(600, min(DAY_SECONDS, gap_seconds * 9 // 10))

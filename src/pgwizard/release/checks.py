@@ -79,7 +79,7 @@ async def run(subject: Subject) -> tuple[Finding, ...]:
     if subject.surveyed.installation.statefulset is not None:
         image = ImageVersion(subject.cluster, ReleaseRef.of(subject.answers))
         subject = replace(subject, pgbackrest=await image.read(subject.answers.images.postgresql))
-    found = await asyncio.gather(*(_within_deadline(check, subject) for check in _CHECKS))
+    found = await side_by_side(_within_deadline(check, subject) for check in _CHECKS)
     return tuple(finding for findings in found for finding in findings)
 
 

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from pgwizard.kube.api import LEASE, SECRET, Object, Ref, Resource
@@ -22,6 +22,7 @@ TYPE = "pgwizard/release.v1"
 _REVISIONS = 10
 _RESTORATIONS = 10
 _KEY = "record"
+VERIFICATION_KEY = "verification"
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _KIND = re.compile(r"[A-Z][A-Za-z]*")
 _VERSION = re.compile(r"([-.a-z0-9]+/)?v[a-z0-9]+")
@@ -44,6 +45,42 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class DamagedBackup:
+    """A backup that pgBackRest did not find valid. files: how many are damaged; unread: how many it could not read."""
+
+    label: str
+    files: int
+    unread: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryVerification:
+    """The result of ``pgbackrest verify``. at: its end, UTC, ISO 8601; backups: how many were read.
+
+    damaged: those that are not valid; files, segments: names of damaged files and WAL segments. Of each the first ones.
+    """
+
+    at: str
+    seconds: float
+    backups: int
+    damaged: tuple[DamagedBackup, ...]
+    files: tuple[str, ...]
+    segments_checked: int
+    segments_valid: int
+    segments: tuple[str, ...]
+
+    @property
+    def moment(self) -> datetime:
+        """Its end."""
+        return datetime.fromisoformat(self.at)
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether everything that was read is as it was written."""
+        return not self.damaged and self.segments_checked == self.segments_valid
+
+
+@dataclass(frozen=True, slots=True)
 class Restoration:
     """One restore in place. at: when it began, UTC, ISO 8601; details: plan, stage and receipt, as ``restore`` keeps
     them.
@@ -59,7 +96,8 @@ class Record:
     """inventory: every object that may exist because of this release, so that pruning survives an interruption.
 
     salt: random; without it a value derived from a secret reveals nothing. restorations: oldest first; only the last
-    one can be unfinished, and until it is finished nothing else may start the server.
+    one can be unfinished, and until it is finished nothing else may start the server. verification: the last one of the
+    repository, in a key of its own of the Secret, so that an apply does not overwrite it.
     """
 
     ref: ReleaseRef
@@ -67,6 +105,7 @@ class Record:
     revisions: tuple[Revision, ...] = ()
     salt: str = ""
     restorations: tuple[Restoration, ...] = ()
+    verification: RepositoryVerification | None = None
 
     @property
     def unfinished_restore(self) -> Restoration | None:
@@ -178,7 +217,8 @@ def read(secret: Object) -> Record:
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         where = plain(f"{metadata['namespace']}/{metadata['name']}")
         raise ValueError(f"Secret {where} holds no record of a release") from error
-    return Record(release, inventory, revisions, salt, restorations)
+    verification = _verification(secret["data"].get(VERIFICATION_KEY))
+    return Record(release, inventory, revisions, salt, restorations, verification)
 
 
 # Whoever may write Secrets in some namespace can write records: what is shown of one is not taken on trust.
@@ -190,6 +230,29 @@ def _ref(api_version: str, kind: str, namespace: str | None, name: str) -> Ref:
     if not (_VERSION.fullmatch(api_version) and _KIND.fullmatch(kind) and all(map(_NAME.fullmatch, names))):
         raise ValueError
     return Ref(Resource(api_version, kind), name, namespace)
+
+
+def _verification(coded: Any) -> RepositoryVerification | None:
+    """The last verification; None where there is none that this version can read, as it is no reason to refuse."""
+    try:
+        data = json.loads(base64.b64decode(coded))
+        damaged = tuple(
+            DamagedBackup(plain(str(each["label"])), int(each["files"]), int(each["unread"]))
+            for each in data["damaged"]
+        )
+        found = RepositoryVerification(
+            at=datetime.fromisoformat(data["at"]).astimezone(UTC).isoformat(),
+            seconds=float(data["seconds"]),
+            backups=int(data["backups"]),
+            damaged=damaged,
+            files=tuple(plain(str(name), 200) for name in data["files"]),
+            segments_checked=int(data["segments_checked"]),
+            segments_valid=int(data["segments_valid"]),
+            segments=tuple(plain(str(name)) for name in data["segments"]),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        return None
+    return found
 
 
 def _revision(number: Any, at: Any, outcome: Any, spec: Any, answers: Any) -> Revision:

@@ -44,7 +44,10 @@ class DamagedFile:
 
 @dataclass(slots=True)
 class SimulatedRepository:
-    """One stanza in one bucket path. holes: numbers of segments that are gone; damaged_files: by label."""
+    """One stanza in one bucket path. holes: numbers of segments that are gone; damaged_files: by label.
+
+    damaged_contents: files whose size is right and whose contents are not, by label.
+    """
 
     stanza: str = "main"
     system_id: int = 0
@@ -54,6 +57,7 @@ class SimulatedRepository:
     holes: set[int] = field(default_factory=set)
     left: list[LeftTimeline] = field(default_factory=list)
     damaged_files: dict[str, list[DamagedFile]] = field(default_factory=dict)
+    damaged_contents: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def timeline(self) -> int:
@@ -141,6 +145,21 @@ class SimulatedRepository:
             full = damaged.partition("_")[0]
             lines += [f"needs {label} {damaged}" for label in labels if label > damaged and label.startswith(full)]
         return lines + [f"backup {label}" for label in labels]
+
+    def verification(self) -> list[str]:
+        """The report of ``pgbackrest verify --output=text --verbose``, after a line for each damaged file."""
+        lines = []
+        for label, damage in self.damaged_contents.items():
+            lines += [f"P01   INFO: invalid checksum '{label}/{path}'" for path in damage]
+        is_whole = not any(self.damaged_contents.values())
+        lines += ["stanza: main", f"status: {'ok' if is_whole else 'error'}"]
+        lines.append("  archiveId: 15-1, total WAL checked: 20, total valid WAL: 20")
+        for backup in self.backups:
+            count = len(self.damaged_contents.get(backup["label"], []))
+            state = f"status: {'invalid' if count else 'valid'}, total files checked: 1262"
+            lines.append(f"  backup: {backup['label']}, {state}, total valid files: {1262 - count}")
+            lines.append(f"    missing: 0, checksum invalid: {count}, size invalid: 0, other: 0")
+        return lines
 
 
 def add_backup(repository: SimulatedRepository, kind: str, began: float, ended: float, segment: str) -> dict[str, Any]:

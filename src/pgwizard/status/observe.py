@@ -60,7 +60,7 @@ from pgwizard.status.observations import (
     failure,
 )
 from pgwizard.status.reduce import reduce
-from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, ReleaseSummary, Snapshot
+from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, Snapshot
 from pgwizard.status.verdict import outage
 from pgwizard.text import plain
 
@@ -118,8 +118,7 @@ async def observe(
     that fails later is listed in ``failures``, and polled again.
     """
     there, _ = await records.get(cluster, release)
-    is_ending = await probes.namespace_state(cluster, release) == "ending"
-    summary = ReleaseSummary.of(there, is_namespace_ending=is_ending)
+    summary = await probes.summary_of(cluster, there)
     snapshot = reduce(Snapshot(release, now(), commands=cluster.commands), ReleaseRead(now(), summary))
     again = again or Again()
     image = ImageVersion(cluster, release)

@@ -17,13 +17,14 @@ from typing import Any
 
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import ClusterError, Forbidden, PgwizardError
-from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, Ref, find_object
+from pgwizard.kube.api import NAMESPACE, ROLE, SECRET, Cluster, Ref, find_object
 from pgwizard.plan import pgbackrest
 from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names, ReleaseRef
 from pgwizard.plan.server import s3_server
 from pgwizard.release import records
 from pgwizard.release.backups import TAIL_LINES
 from pgwizard.release.image_version import ImageVersion
+from pgwizard.release.record import Record
 from pgwizard.release.survey import read_sections
 from pgwizard.status import backup_files, listing
 from pgwizard.status.backup_files import BackupFiles
@@ -186,10 +187,23 @@ def volume_of(text: str) -> Volume:
 async def summary(cluster: Cluster, release: ReleaseRef) -> ReleaseSummary | Missing:
     """A summary of the record, and whether the namespace is being deleted; ``Missing`` without a record."""
     there, _ = await records.find(cluster, release)
-    state = await namespace_state(cluster, release)
-    if there is not None:
-        return ReleaseSummary.of(there, is_namespace_ending=state == "ending")
-    return Missing(state)
+    if there is None:
+        return Missing(await namespace_state(cluster, release))
+    return await summary_of(cluster, there)
+
+
+async def summary_of(cluster: Cluster, record: Record) -> ReleaseSummary:
+    """A summary of a record, and what the cluster has that matters to the whole release."""
+    state = await namespace_state(cluster, record.ref)
+    found = ReleaseSummary.of(record, is_namespace_ending=state == "ending")
+    return replace(found, is_role_empty=found.backups and await _is_role_empty(cluster, record.ref))
+
+
+async def _is_role_empty(cluster: Cluster, release: ReleaseRef) -> bool:
+    role = Ref(ROLE, Names.of(release.name).backup, release.namespace)
+    with contextlib.suppress(ClusterError):
+        return not ((await find_object(cluster, role)) or {}).get("rules")
+    return False
 
 
 async def namespace_state(cluster: Cluster, release: ReleaseRef) -> NamespaceState:

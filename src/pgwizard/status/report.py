@@ -248,6 +248,10 @@ def _repository_fact(snapshot: Snapshot) -> Fact:
     return _with_age(snapshot, "repository", Fact(mark, "repository", text))
 
 
+_VERIFIED_FOR = timedelta(days=35)
+"""A verification each month is usual."""
+
+
 def _files_fact(snapshot: Snapshot) -> Fact:
     """Whether the files of the backups are there."""
     from pgwizard.status.verdict import outdated_seconds
@@ -259,11 +263,23 @@ def _files_fact(snapshot: Snapshot) -> Fact:
     if not count:
         return Fact("·", "files", "no backup to check")
     backups = "1 backup" if total == 1 else f"{total:,} backups"
-    found = f"{damaged:,} {'is' if damaged == 1 else 'are'} damaged" if damaged else "all files are there"
+    found = f"{damaged:,} {'is' if damaged == 1 else 'are'} damaged" if damaged else "complete"
     is_old = "backups" in snapshot.failures or outdated_seconds(snapshot, "backups") is not None
     mark: Literal["✓", "!"] = "!" if damaged or is_old else "✓"
     age = span((snapshot.at - read_at).total_seconds())
-    return Fact(mark, "files", f"{f'{count:,} of ' if count < total else ''}{backups}, checked {age} ago: {found}")
+    of = f"{count:,} of " if count < total else ""
+    return Fact(mark, "files", f"{of}{backups}, checked {age} ago: {found}; {verification_text(snapshot)}")
+
+
+def verification_text(snapshot: Snapshot) -> str:
+    """When the repository was verified last, and whether that is long ago."""
+    verification = snapshot.verification
+    if verification is None:
+        return "never verified"
+    age = snapshot.at - verification.moment
+    found = "valid" if verification.is_valid else "damaged"
+    late = ", verify again" if age > _VERIFIED_FOR else ""
+    return f"verified {about(max(age.total_seconds(), 0))} ago: {found}{late}"
 
 
 def _volume_fact(snapshot: Snapshot) -> Fact:
@@ -355,6 +371,10 @@ BACKUPS_LISTED = 400
 BACKUP_TITLES = ("backup", "type", "ended", "took", "database", "stored", "WAL from")
 
 
+def _damaged(snapshot: Snapshot) -> set[str]:
+    return {*snapshot.damaged_backups, *snapshot.invalid_backups}
+
+
 def backup_cells(snapshot: Snapshot, backup: Backup, *, whole: bool = True) -> tuple[str, ...]:
     """A backup as ``pgbackrest info`` knows it, and whether its files are there, under BACKUP_TITLES.
 
@@ -362,7 +382,7 @@ def backup_cells(snapshot: Snapshot, backup: Backup, *, whole: bool = True) -> t
     """
     full, _, own = backup.label.rpartition("_")
     label = backup.label if whole or not full else f"  {own}"
-    fault = "page errors" if backup.error else "damaged" if backup.label in snapshot.damaged_backups else ""
+    fault = "page errors" if backup.error else "damaged" if backup.label in _damaged(snapshot) else ""
     return (
         f"▫ {label}: {fault}" if fault else f"✓ {label}",
         backup.type,
@@ -424,7 +444,7 @@ def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
 
     ``F`` full, ``▪`` incremental, ``▫`` failed, ``░`` recoverable, ``╌`` on another timeline alone; ``│`` is now.
     """
-    damaged = snapshot.damaged_backups
+    damaged = _damaged(snapshot)
     marks = [
         (backup.start, "▫" if backup.error or backup.label in damaged else "F" if backup.type == "full" else "▪")
         for backup in snapshot.backups

@@ -20,7 +20,7 @@ from pgwizard.kube.health import Health
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
-from pgwizard.release.record import Record
+from pgwizard.release.record import DamagedBackup, Record, RepositoryVerification
 from pgwizard.release.rollout import is_crash
 from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import Listing
@@ -61,6 +61,7 @@ class ReleaseSummary:
     """The record at a glance. applied: UTC; backups: whether the answers want any.
 
     is_namespace_ending: whether the namespace is being deleted; False where that may not be read.
+    is_role_empty: whether the Role of the backup Jobs grants nothing, or is not there; False where that is not known.
     """
 
     revision: int
@@ -70,13 +71,15 @@ class ReleaseSummary:
     superuser: str | None
     is_namespace_ending: bool = False
     is_tls_verified: bool = True
+    is_role_empty: bool = False
+    verification: RepositoryVerification | None = None
 
     @classmethod
     def of(cls, record: Record, *, is_namespace_ending: bool = False) -> ReleaseSummary:
         """The summary of a record; an unreadable answer is left out."""
         last = record.last
         if last is None:
-            return cls(0, "", None, True, None, is_namespace_ending)
+            return cls(0, "", None, True, None, is_namespace_ending, verification=record.verification)
         sections = (last.answers.get(section) for section in ("credentials", "repository"))
         credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
         return cls(
@@ -87,6 +90,7 @@ class ReleaseSummary:
             superuser=credentials.get("username") if credentials.get("from") == "generate" else None,
             is_namespace_ending=is_namespace_ending,
             is_tls_verified=not (isinstance(tls := last.answers.get("tls"), Mapping) and tls.get("verify") is False),
+            verification=record.verification,
         )
 
 
@@ -378,6 +382,18 @@ class Snapshot:
         """Backups that lack files, or build on files that others lack, by label, oldest first."""
         return self.files.damaged(self.backups) if self.files else {}
 
+    @property
+    def verification(self) -> RepositoryVerification | None:
+        """The last verification of the repository; None where it was never verified."""
+        return self.release.verification if self.release else None
+
+    @property
+    def invalid_backups(self) -> dict[str, DamagedBackup]:
+        """Backups with damaged files by the last verification, by label; those that are left."""
+        labels = {backup.label for backup in self.backups}
+        damaged = self.verification.damaged if self.verification else ()
+        return {each.label: each for each in damaged if each.files and each.label in labels}
+
     @cached_property
     def walk(self) -> ArchiveWalk | None:
         """The walk through the archive; None until archive and repository are read.
@@ -391,14 +407,31 @@ class Snapshot:
         if known is not None and known[0][3:] == inputs[3:] and all(map(operator.is_, known[0][:3], inputs[:3])):
             return known[1]
         timeline = self.archiver.timeline if self.archiver else 0
-        whole = whole_backups(self.backups, self.damaged_backups)
-        return walk(self.archive, self.archive_before, whole, self._segment_bytes, timeline or None)
+        return walk(
+            self.archive,
+            self.archive_before,
+            self.whole_backups,
+            self._segment_bytes,
+            timeline or None,
+            damaged=self.verification.segments if self.verification else (),
+        )
+
+    @property
+    def whole_backups(self) -> tuple[Backup, ...]:
+        """Backups that can be restored as far as is known, whatever the WAL, oldest first."""
+        return whole_backups(self.backups, {*self.damaged_backups, *self.invalid_backups})
 
     @property
     def walk_inputs(self) -> tuple[object, ...]:
         """What the walk depends on; what was read is the first three, to be compared by identity."""
         timeline = self.archiver.timeline if self.archiver else 0
-        others = (self._segment_bytes, timeline, self.has_other_database, tuple(self.damaged_backups))
+        others = (
+            self._segment_bytes,
+            timeline,
+            self.has_other_database,
+            tuple(self.damaged_backups),
+            self.verification,
+        )
         return (self.archive, self.archive_before, self.repository, *others)
 
     @property

@@ -32,7 +32,7 @@ from pgwizard.status.snapshot import (
     Volume,
 )
 from pgwizard.status.wal import Archive, Hole, Reach, RecoveryWindow
-from pgwizard.status.walk import ArchiveWalk, whole_backups
+from pgwizard.status.walk import ArchiveWalk
 from pgwizard.text import fit
 
 STALE_SECONDS = 180.0
@@ -248,7 +248,7 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         return _lost(f"pgBackRest reports: {repository.stanza}", fix)
     walk = snapshot.walk
     windows, branches = _windows(snapshot, walk, repository.wal), walk.continuity.branches if walk else ()
-    broken = (*_incomplete(snapshot), *(_broken(snapshot, walk, windows, taken) if walk else ()))
+    broken = (*_incomplete(snapshot), *_invalid(snapshot), *(_broken(snapshot, walk, windows, taken) if walk else ()))
     if not windows:
         base = _without_base(snapshot, f"Job {taken} is taking one." if taken else "")
         return replace(base, reasons=(*base.reasons, *broken), branches=branches)
@@ -267,7 +267,7 @@ def _windows(snapshot: Snapshot, walk: ArchiveWalk | None, wal: Wal | None) -> t
     Without a walk every backup counts whose first and last segment lie in what ``info`` calls the archive.
     """
     windows = list(walk.continuity.windows) if walk else []
-    newer = walk.unlisted if walk else whole_backups(snapshot.backups, snapshot.damaged_backups)
+    newer = walk.unlisted if walk else snapshot.whole_backups
     for backup in newer:
         if not _has_wal(backup, wal):
             continue
@@ -368,6 +368,7 @@ def _which(hole: Hole | None) -> str:
 
 _WHO_DELETES_FILES = "find out what deletes or changes files of the bucket, such as a lifecycle rule."
 _FILES_KEY = "status-files"
+_INVALID_KEY = "status-invalid"
 _ANOTHER_PATH = (
     "Choose another repository.path, and apply: this one's backups stay. stanza-upgrade would mix two databases: it is "
     "for what pg_upgrade made alone."
@@ -446,6 +447,34 @@ def _incomplete(snapshot: Snapshot) -> Iterable[Finding]:
         yield _reason(text, f"Take a full backup now: {_full_backup(snapshot)}; then {_WHO_DELETES_FILES}", _FILES_KEY)
     if len(faulty) > _GAPS_NAMED:
         yield _reason(f"{len(faulty) - _GAPS_NAMED} older backups lack files too", "", _FILES_KEY)
+
+
+def _invalid(snapshot: Snapshot) -> Iterable[Finding]:
+    """What the last verification found, as far as it is still there."""
+    verification = snapshot.verification
+    if verification is None or verification.is_valid:
+        return
+    day, labels = f"{verification.moment:%Y-%m-%d}", {backup.label for backup in snapshot.backups}
+    fix = f"Take a full backup now: {_full_backup(snapshot)}; then verify again: {_verify(snapshot)}"
+    invalid = [label for label in snapshot.invalid_backups if label not in snapshot.damaged_backups]
+    if invalid:
+        which = f"backup {invalid[-1]}" if len(invalid) == 1 else f"{len(invalid)} backups since {min(invalid)}"
+        files = [name for name in verification.files if name.partition("/")[0] in labels]
+        named = f": {files[0]}{f' and {len(files) - 1} more' if len(files) > 1 else ''}" if files else ""
+        yield _reason(f"the verification of {day} found damaged files in {which}{named}", fix, _INVALID_KEY)
+    unread = [each.label for each in verification.damaged if not each.files and each.label in labels]
+    if unread:
+        which = f"backup {unread[-1]}" if len(unread) == 1 else f"{len(unread)} backups since {min(unread)}"
+        yield _reason(f"the verification of {day} could not read {which}", fix, _INVALID_KEY)
+    if verification.segments:
+        count = verification.segments_checked - verification.segments_valid
+        more = f" and {count - 1} more" if count > 1 else ""
+        text = f"the verification of {day} found a damaged WAL segment: {verification.segments[0]}{more}"
+        yield _reason(text, fix, _INVALID_KEY)
+
+
+def _verify(snapshot: Snapshot) -> str:
+    return snapshot.commands.pgwizard("verify", snapshot.ref.name, namespace=snapshot.ref.namespace)
 
 
 def _fault_text(found: ComparedBackup) -> str:
@@ -542,6 +571,10 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
     if run is not None and run.state == "failed":
         yield _because(f"the last backup Job failed: {run.name}", run.fault or Finding(cause=run.message))
     yield from _stuck(snapshot)
+    if snapshot.release is not None and snapshot.release.is_role_empty and not snapshot.is_changing:
+        role = Names.of(snapshot.ref.name).backup
+        fix = "Apply again, with --force-conflicts where another tool has emptied it."
+        yield _reason(f"the Role {role} lets no backup Job reach the database", fix)
     if "cronjobs" in snapshot.answered_at and not any(cron.kind == "full" for cron in snapshot.crons):
         yield _reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
     for cron in snapshot.crons:

@@ -11,8 +11,8 @@ leaves a timeline from the next one, which begins with a copy of it (src/backend
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from pgwizard.status.repository import Backup, segment_number
@@ -109,6 +109,21 @@ class Archive:
         place = bisect_right(runs, number, key=lambda run: run.first)
         run = runs[place - 1] if place else None
         return run if run is not None and number <= run.last else None
+
+    def without(self, names: Collection[str]) -> Archive:
+        """The archive without some segments."""
+        runs = dict(self.runs)
+        for name in names:
+            try:
+                timeline, number = int(name[:8], 16), self.number(name)
+            except ValueError:
+                continue
+            if (run := self.run_at(timeline, number)) is None:
+                continue
+            parts = [replace(run, last=number - 1), replace(run, first=number + 1)]
+            kept = [part for part in parts if part.first <= part.last]
+            runs[timeline] = [part for each in runs[timeline] for part in (kept if each is run else [each])]
+        return replace(self, runs=runs)
 
     def path(self, timeline: int) -> tuple[tuple[int, Fork | None], ...]:
         """The timelines that lead to one, each with where it is left; None for the last."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 
 from pgwizard.status.listing import Listing
@@ -24,19 +24,26 @@ class ArchiveWalk:
 
 
 def walk(
-    listing: Listing, before: Listing | None, whole: Sequence[Backup], segment_bytes: int, timeline: int | None
+    listing: Listing,
+    before: Listing | None,
+    whole: Sequence[Backup],
+    segment_bytes: int,
+    timeline: int | None,
+    *,
+    damaged: Collection[str] = (),
 ) -> ArchiveWalk:
     """The walk with what any of two listings has: the newer one may be older than what it is compared with.
 
-    whole: backups that can be restored, oldest first; timeline: the server's own, None if unknown.
+    whole: backups that can be restored, oldest first; timeline: the server's own, None if unknown; damaged: segments
+    that are there and cannot be read.
     """
-    there = listing.archive(segment_bytes, *([before] if before else []))
+    there = listing.archive(segment_bytes, *([before] if before else [])).without(damaged)
     unlisted = tuple(backup for backup in whole if there.is_behind(backup.wal_stop))
     covered = [backup for backup in whole if not there.is_behind(backup.wal_stop)]
     found = continuity(there, covered, timeline)
     if before is None:
         return ArchiveWalk(there, found, unlisted, found.has_hole)
-    alone = continuity(listing.archive(segment_bytes), covered, timeline)
+    alone = continuity(listing.archive(segment_bytes).without(damaged), covered, timeline)
     return ArchiveWalk(there, found, unlisted, alone.has_hole and not found.has_hole)
 
 

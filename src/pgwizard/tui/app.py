@@ -225,13 +225,13 @@ class WizardApp(ReportsDefects, BaseApp):
 
     @on(Open)
     async def _open_screen(self, request: Open) -> None:
-        if isinstance(request, OpenStatus) and await self._went_back(request):
+        if isinstance(request, OpenStatus) and await self._go_back(request):
             return
         screen = _screen_class(request.screen)(*request.arguments())
         screen.begin()
         await self.push_screen(screen, request.closed)
 
-    async def _went_back(self, request: OpenStatus) -> bool:
+    async def _go_back(self, request: OpenStatus) -> bool:
         """Close what is above the status of the release, where that is open already."""
         shows = [isinstance(each, ScreenPart) and each.release == request.release for each in self.screen_stack]
         if not any(shows):

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from pgwizard.errors import OutputError
 from pgwizard.text import visible
 from pgwizard.tui.base import HostAccess
+from pgwizard.tui.defects import ReportsDefects
 from pgwizard.tui.widgets.dialogs import Line
 
 COPY = Binding("c", "copy", "copy", tooltip="copy what is shown to the terminal's clipboard (OSC 52)")
@@ -27,7 +28,7 @@ class Excerpt:
     file: str
 
 
-class Copies(HostAccess):
+class Copies(ReportsDefects, HostAccess):
     """The two actions, beside a widget or a screen that binds keys to them."""
 
     WRITE_KEY: ClassVar[str] = "w"

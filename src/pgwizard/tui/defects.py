@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from textual.app import App
 from textual.worker import Worker, WorkerState
 
 from pgwizard.errors import describe_defect
@@ -18,13 +19,16 @@ def _place(error: BaseException | None) -> str:
     return f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
 
 
+def report_defect(app: App[Any], error: BaseException | None) -> None:
+    """What is being answered is not lost to a defect; it is not swallowed either."""
+    app.notify(describe_defect(error) + _place(error), severity="error", timeout=60, markup=False)
+
+
 class ReportsDefects:
     """For widgets, screens and the application, beside their own base."""
 
     app: Any
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Report a failed worker: answers are not lost, and the bug is not hidden."""
         if event.state is WorkerState.ERROR:
-            defect = describe_defect(event.worker.error) + _place(event.worker.error)
-            self.app.notify(defect, severity="error", timeout=60, markup=False)
+            report_defect(self.app, event.worker.error)

@@ -29,7 +29,7 @@ class Destination:
         self._creates = False
         """Whether a namespace was chosen that does not exist."""
 
-    def connected(self, namespace: str) -> bool:
+    def follow_context(self, namespace: str) -> bool:
         """The context's own namespace is the default. Returns whether it is the answer now."""
         if not self.is_chosen:
             self._pages.adopt(NAMESPACE, namespace)
@@ -42,7 +42,7 @@ class Destination:
             self._creates = exists is False
             self._pages.give(CREATE, self._creates)
 
-    def listed(self, names: frozenset[str], namespace: str) -> None:
+    def follow_list(self, names: frozenset[str], namespace: str) -> None:
         """The namespaces of the cluster: the answer, to be created in the cluster before, may exist in this one."""
         if self._creates and namespace in names:
             self._creates = False

@@ -18,6 +18,8 @@ from textual.events import Key, Paste
 from textual.keys import format_key
 from textual.widgets import Input
 
+from pgwizard.tui.defects import report_defect
+
 PATIENCE_SECONDS = 3.0
 """Longer than a busy machine needs to build a page."""
 
@@ -65,7 +67,10 @@ class Keys:
             letter = isinstance(key, Key) and key.is_printable and isinstance(self._app.focused, Input)
             if self._typing and not letter:
                 await self._settle()  # a key of the application itself, such as Ctrl+Q, would overtake the letters
-            await self._handle(key)
+            try:
+                await self._handle(key)
+            except Exception as defect:  # noqa: BLE001 - no message of Textual's: nobody else would report it
+                report_defect(self._app, defect)
             self._typing = letter
             if not letter:  # a letter moves nothing; the next one follows it through the same queue
                 await self._settle()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pgwizard.errors import PgwizardError
-from pgwizard.release import backups, records
+from pgwizard.quantities import human_size
+from pgwizard.release import backups, records, verification
 from pgwizard.release.report import error_lines
 from pgwizard.status.snapshot import Cron, Snapshot
 from pgwizard.status.verdict import outage
@@ -48,6 +49,27 @@ class ReleaseActions:
             return False
         self._screen.host.notify(f"Started Job {fit(job)}", markup=False)
         return True
+
+    async def verify(self) -> None:
+        """Read the whole repository with pgbackrest verify; the result is in the record, and shown once it is there."""
+        snapshot = self._watch.snapshot
+        if snapshot is None or not snapshot.wants_backups:
+            return
+        stored = human_size(snapshot.stored_bytes or 0)
+        choices = {"y": f"yes: it reads {stored} of backups and all WAL from the store"}
+        key = await self._screen.host.push_screen_wait(ChoiceDialog("Verify the repository now?", choices))
+        cluster = self._writable() if key is not None else None
+        if cluster is None:
+            return
+        self._screen.host.notify("Verifying the repository; the result will be shown here.", markup=False)
+        try:
+            found = await verification.verify(cluster, snapshot.ref, self._screen.start.now)
+        except PgwizardError as error:
+            self._refuse(error)
+            return
+        self._watch.ask_again("release")
+        severity: Literal["information", "error"] = "information" if found.is_valid else "error"
+        self._screen.host.notify(verification.result_lines(found)[0], severity=severity, markup=False, timeout=15)
 
     async def suspend(self, chosen: str) -> None:
         """Suspend a schedule, or resume it. chosen: the CronJob's name, empty to choose one of all."""

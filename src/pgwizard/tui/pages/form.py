@@ -112,7 +112,7 @@ class Form(VerticalScroll, can_focus=False):
         elif event.value != self.draft.tag(path):
             self.draft.choose(path, event.value)
             await self._reshape(path)
-        self._answered(path)
+        self._report_answer(path)
 
     def _is_outdated(self, control: Choice | Input, value: str) -> bool:
         """Whether a message came too late: its control has another value by now, or was removed with its block."""
@@ -146,9 +146,9 @@ class Form(VerticalScroll, can_focus=False):
         value = read_text(field, event.value)
         if value != before:
             self.draft.give(path, value)
-            self._answered(path)
+            self._report_answer(path)
 
-    def _answered(self, path: QuestionPath) -> None:
+    def _report_answer(self, path: QuestionPath) -> None:
         self.show_problems()
         self.post_message(self.Answered(path))
 
@@ -235,7 +235,7 @@ class Form(VerticalScroll, can_focus=False):
         if (row := self._focused_row) is not None:
             self.draft.forget(row.path)
             self.show_answer(row.path)
-            self._answered(row.path)
+            self._report_answer(row.path)
 
 
 def _path_of(control: Widget) -> QuestionPath:

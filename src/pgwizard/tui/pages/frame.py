@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 
@@ -29,12 +27,6 @@ from pgwizard.tui.widgets.review_parts import Jump
 
 class Frame(ReportsDefects, Horizontal):
     """Every way to another page ends here. Its header is placed by the screen."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+n", "page(1)", "next", tooltip="next page"),
-        Binding("f7,ctrl+b", "page(-1)", "back", tooltip="previous page; every answer is kept"),
-        Binding("f2", "panel", "panel", tooltip="show the panel, or go into it"),
-    ]
 
     def __init__(self, pages: Pages) -> None:
         super().__init__(id="body")
@@ -68,7 +60,8 @@ class Frame(ReportsDefects, Horizontal):
         await self.dock.fill()
         await self.pages.prepare()
 
-    async def action_page(self, step: int) -> None:
+    async def walk(self, step: int) -> None:
+        """Go so many pages on (1) or back (-1); not beyond the ends."""
         page = self.pages.order.beside(step)
         if page is not None:
             await self.go(page)
@@ -76,7 +69,7 @@ class Frame(ReportsDefects, Horizontal):
     @on(Form.Finished)
     @on(ReleaseColumn.NewWanted)
     async def _next_page(self) -> None:
-        await self.action_page(1)
+        await self.walk(1)
 
     async def on_rail_chosen(self, event: Rail.Chosen) -> None:
         await self.go(event.page)
@@ -122,11 +115,7 @@ class Frame(ReportsDefects, Horizontal):
         event.stop()
         self._about.turn_to(event.row)
 
-    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """The key of the panel is shown where it does something."""
-        return action != "panel" or self.dock.has_key
-
-    async def action_panel(self) -> None:
+    async def turn_panel(self) -> None:
         """Unfold the panel, or fold it; where it is beside the page, focus it, or the page again."""
         await self.dock.turn()
         self._lay_out()

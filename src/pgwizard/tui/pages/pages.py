@@ -14,6 +14,7 @@ from pgwizard.answers.schema import QuestionPath
 from pgwizard.errors import Finding
 from pgwizard.plan.plan import Facts
 from pgwizard.tui.base import HostAccess
+from pgwizard.tui.defects import ReportsDefects
 from pgwizard.tui.destination import NAMESPACE, Destination
 from pgwizard.tui.pages.connect import Connect
 from pgwizard.tui.pages.form import Form
@@ -26,7 +27,7 @@ PAUSE_SECONDS = 0.25
 """Before each page that is made ahead, which takes some 50 ms."""
 
 
-class Pages(HostAccess, ContentSwitcher):
+class Pages(HostAccess, ReportsDefects, ContentSwitcher):
     """One page is shown at a time. It is made when it is shown first, or ahead while a person answers."""
 
     class Answered(Message):
@@ -180,10 +181,10 @@ class Pages(HostAccess, ContentSwitcher):
         self.destination.choose(event.target, self.draft.answers.release.namespace, exists=event.exists)
 
     def on_namespace_column_loaded(self, event: NamespaceColumn.Loaded) -> None:
-        self.destination.listed(event.names, self.draft.answers.release.namespace)
+        self.destination.follow_list(event.names, self.draft.answers.release.namespace)
 
     def _follow_link(self) -> None:
         cluster = self.connection.cluster
-        if cluster is not None and self.destination.connected(cluster.namespace):
+        if cluster is not None and self.destination.follow_context(cluster.namespace):
             for page in self.query(Connect):
                 page.aim(cluster.namespace)

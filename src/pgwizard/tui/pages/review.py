@@ -73,7 +73,6 @@ class Review(Copies, Vertical):
         self._is_shown = False
 
     def compose(self) -> ComposeResult:
-        """Headings, the section, the prompt, a hint."""
         yield self.headings
         yield self.sections
         yield self.prompt
@@ -104,7 +103,6 @@ class Review(Copies, Vertical):
         return self
 
     def excerpt(self) -> Excerpt | None:
-        """See Copies."""
         return self.sections.excerpt(self.draft)
 
     def _show_section(self) -> None:
@@ -122,35 +120,28 @@ class Review(Copies, Vertical):
         return self.sections.section in wanted.get(action, SECTIONS)
 
     def action_section(self, section: ReviewSection) -> None:
-        """Show a section."""
         self.sections.section = section
         self._show_section()
         self.focus()
 
     def on_headings_chosen(self, event: Headings.Chosen) -> None:
-        """As its key does."""
         self.action_section(SECTIONS[event.number])
 
     def action_only_changed(self) -> None:
-        """Leave out answers that are their defaults, or show them again."""
         self.sections.answers.switch(self.draft)
         self.hint.show(self.sections.hint())
 
     def action_compare(self) -> None:
-        """Compare with the cluster. Nothing is written."""
         self.action_section("live")
         self.sections.comparison.compare(self.draft)
 
     def action_search(self) -> None:
-        """Ask what to search for."""
         self._search.ask()
 
     def action_step(self, by: int) -> None:
-        """Go to the next match, or to the previous one."""
         self._search.step(by)
 
     def action_export(self) -> None:
-        """Ask for the folder."""
         if self.draft.problems:
             self.notify("There are problems: 1 lists them", severity="warning", markup=False)
             return
@@ -163,7 +154,6 @@ class Review(Copies, Vertical):
             self.post_message(self.ExportRequested(folder.strip()))
 
     def on_prompt_closed(self, event: Prompt.Closed) -> None:
-        """Back to the section."""
         self.focus()
         if event.is_cancelled:
             self.hint.show(self.sections.hint())

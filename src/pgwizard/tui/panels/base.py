@@ -83,10 +83,10 @@ class Panel(HostAccess, ReportsDefects, Vertical):
 
 def hanging(text: Text) -> Group:
     """The text with wrapped lines below where they began: after their indent, or a label set off by blanks."""
-    return Group(*map(_hung, text.split(allow_blank=True)))
+    return Group(*map(_hang, text.split(allow_blank=True)))
 
 
-def _hung(line: Text) -> RenderableType:
+def _hang(line: Text) -> RenderableType:
     begin = re.match(r" *(?:[^ ]+(?: [^ ]+)* {3,})?", line.plain)
     width = begin.end() if begin else 0
     if not width:

@@ -16,7 +16,6 @@ class RepositoryPanel(Panel):
     """See the module. What may be a secret is never shown."""
 
     def text(self) -> Text:
-        """See Panel."""
         text, answers = Text(), self.draft.answers
         repository = answers.repository
         if not repository.enabled:

@@ -19,7 +19,6 @@ class SchedulePanel(Panel):
     """The schedules in words, their next runs, and what retention keeps."""
 
     def text(self) -> Text:
-        """See Panel."""
         text, answers = Text(), self.draft.answers
         try:
             full = cron.CronSchedule(answers.schedule.full)

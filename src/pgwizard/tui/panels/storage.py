@@ -33,7 +33,6 @@ class StoragePanel(Panel):
         self.refresh_from(self.draft)
 
     def text(self) -> Text:
-        """See Panel."""
         text, answers = Text(), self.draft.answers
         text.append("How long the volume lasts without S3\n", "bold")
         _append_endurance(text, quantities.size_bytes(answers.storage.size), answers.tuning.archive_timeout_seconds)

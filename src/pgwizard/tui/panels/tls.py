@@ -53,7 +53,7 @@ class TlsPanel(Panel):
         self._search()
 
     def refresh_from(self, draft: Draft) -> None:
-        """See Panel. Another certificate or endpoint is tried."""
+        """Another certificate or endpoint is tried."""
         super().refresh_from(draft)
         answers, bundle = draft.answers, draft.facts.ca
         rules = name_rules(answers)
@@ -99,7 +99,6 @@ class TlsPanel(Panel):
         super().refresh_from(self.draft)
 
     def text(self) -> Text:
-        """See Panel."""
         text, answers = Text(), self.draft.answers
         if not answers.repository.enabled:
             return text.append("There is no repository to connect to.")

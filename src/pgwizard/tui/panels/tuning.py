@@ -29,7 +29,7 @@ class TuningPanel(Panel):
         self.refresh_from(self.draft)
 
     def show(self) -> None:
-        """See Panel. The same line stays highlighted."""
+        """The same line stays highlighted."""
         super().show()
         listed, found = self.query_one(OptionList), parameters(self.draft.answers)
         width = max((len(parameter.name) for parameter in found), default=0)
@@ -56,7 +56,7 @@ class TuningPanel(Panel):
         self.query_one("#reason", Static).update(text)
 
     def text(self) -> Text:
-        """See Panel: the sum."""
+        """The sum."""
         answers = self.draft.answers
         found = parameters(answers)
         limit = quantities.size_bytes(answers.tuning.memory)

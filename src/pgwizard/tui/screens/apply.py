@@ -72,7 +72,6 @@ class ApplyScreen(Copies, ReportsDefects, BaseScreen[str]):
 
     @property
     def is_writing(self) -> bool:
-        """See ScreenPart."""
         return self.run.is_writing
 
     def compose(self) -> ComposeResult:
@@ -149,7 +148,6 @@ class ApplyScreen(Copies, ReportsDefects, BaseScreen[str]):
             self.dismiss("")
 
     def stop(self) -> bool:
-        """See ScreenPart."""
         self.action_leave()
         return True
 

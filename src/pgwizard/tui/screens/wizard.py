@@ -46,6 +46,9 @@ class Wizard(ReportsDefects, BaseScreen[None]):
     """See the module. raw: the answers of a release to change, as nested keys of the file."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+n", "page(1)", "next", tooltip="next page"),
+        Binding("f7,ctrl+b", "page(-1)", "back", tooltip="previous page; every answer is kept"),
+        Binding("f2", "panel", "panel", tooltip="show the panel, or go into it"),
         Binding("f3", "take", "best CA", tooltip="select the proposed certificate"),
         Binding("ctrl+z", "undo", "undo", show=False, tooltip="undo the last answer, and go to its question"),
         Binding("escape", "leave", "leave", tooltip="back to the previous screen"),
@@ -147,12 +150,10 @@ class Wizard(ReportsDefects, BaseScreen[None]):
     # ---- keys ------------------------------------------------------------------------------------------------------
 
     def help_text(self) -> str:
-        """See ScreenPart."""
         page = self.page
         return f"{page}\n{_HELP.get(page, 'Enter accepts an answer. Every default is a good first answer.')}"
 
     def commands(self) -> Iterator[Command]:
-        """See ScreenPart."""
         for page in self.pages.order.names:
             yield Command(f"page {page}", "go to this page; every answer is kept", f"go({page!r})")
 
@@ -160,7 +161,15 @@ class Wizard(ReportsDefects, BaseScreen[None]):
         """Keys are shown where they do something."""
         if action == "leave":
             return self.frame.dock.is_unfolded or self.has_way_back
-        return action != "take" or (self.page == "TLS" and self.chooser.proposed is not None)
+        if action == "take":
+            return self.page == "TLS" and self.chooser.proposed is not None
+        return action != "panel" or self.frame.dock.has_key
+
+    async def action_page(self, step: int) -> None:
+        await self.frame.walk(step)
+
+    async def action_panel(self) -> None:
+        await self.frame.turn_panel()
 
     def action_take(self) -> None:
         self.chooser.take_proposed()
@@ -190,6 +199,6 @@ class Wizard(ReportsDefects, BaseScreen[None]):
     async def action_leave(self) -> None:
         """Fold the panel; else back to the screen before. The answers are kept as a draft."""
         if self.frame.dock.is_unfolded:
-            await self.frame.action_panel()
+            await self.frame.turn_panel()
         elif self.has_way_back:
             self.dismiss()

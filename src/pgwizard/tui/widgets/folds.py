@@ -167,7 +167,6 @@ class Folds(ScrollView, can_focus=True):
     # ---- lines
 
     def render_line(self, y: int) -> Strip:
-        """See ScrollView."""
         left, top = self.scroll_offset
         width, row = self.size.width, top + y
         if row >= len(self._rows):

@@ -15,6 +15,7 @@ from pgwizard.release import backups
 from pgwizard.status.snapshot import Run
 from pgwizard.text import plain
 from pgwizard.tui.base import HostAccess
+from pgwizard.tui.defects import ReportsDefects
 from pgwizard.tui.widgets.log import Log
 from pgwizard.tui.widgets.panes import Pane
 
@@ -27,7 +28,7 @@ SETTLE_SECONDS = 0.15
 RETRY_SECONDS = 1.0
 
 
-class JobLog(HostAccess, Pane, Log):
+class JobLog(HostAccess, ReportsDefects, Pane, Log):
     """Shows the log of one Job at a time."""
 
     def __init__(self) -> None:

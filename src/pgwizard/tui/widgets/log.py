@@ -129,7 +129,6 @@ class Log(ScrollView, can_focus=True):
             self._follows = new_value >= self.max_scroll_y or (self._follows and new_value > old_value)
 
     def render_line(self, y: int) -> Strip:
-        """See ScrollView."""
         row, width, ground = self.scroll_offset.y + y, self.scrollable_content_region.width, self.rich_style
         if row >= len(self._rows):
             return Strip.blank(width, ground)

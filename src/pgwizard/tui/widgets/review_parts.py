@@ -101,7 +101,6 @@ class ProblemList(OptionList):
             self.highlighted = questions.index(question) if question in questions else 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Go to the question of the problem."""
         event.stop()
         if isinstance(event.option, ProblemOption):
             self.post_message(Jump(event.option.question))
@@ -152,7 +151,6 @@ class AnswersTable(DataTable[Text | str]):
         self.move_cursor(row=max(1, row), animate=False)  # the first row is a page's name
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        """Go to the question of the answer."""
         event.stop()
         if event.row_key.value:
             self.post_message(Jump(event.row_key.value))
@@ -224,7 +222,7 @@ class FoldSearch:
         self._prompt, self._folds, self._show = prompt, folds, show
 
     def ask(self) -> None:
-        """Ask what to search for, and go to the first match as it is typed."""
+        """Open the prompt: the first match is shown as it is typed."""
         self._prompt.ask("search", "", self._stay, self._find)
 
     def step(self, by: int) -> None:

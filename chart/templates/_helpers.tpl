@@ -1,0 +1,145 @@
+{{/* A value in the syntax of postgresql.conf: bare where it is a number or a word, else quoted. */}}
+{{- define "postgresql.value" -}}
+{{- if regexMatch "^(-?[0-9]+(B|kB|MB|GB|TB|us|ms|s|min|h|d)?|-?[0-9]+\\.[0-9]+|[A-Za-z][A-Za-z0-9_]*)$" . -}}
+{{ . }}
+{{- else -}}
+'{{ . | replace "\\" "\\\\" | replace "'" "''" }}'
+{{- end -}}
+{{- end }}
+
+{{/* The level as text; nothing where nothing is compressed. 0 is a level. */}}
+{{- define "postgresql.compress-level" -}}
+{{- if not (kindIs "invalid" .Values.compression.level) -}}
+{{ int64 .Values.compression.level }}
+{{- end -}}
+{{- end }}
+
+{{- define "postgresql.job_labels" -}}
+{{- $labels := include "postgresql.backup_labels" . | fromJsonArray -}}
+{{- range $name, $value := .Values.jobs.labels -}}
+{{- $labels = append $labels (dict "name" $name "value" $value) -}}
+{{- end -}}
+{{ toJson $labels }}
+{{- end }}
+
+{{- define "postgresql.job_annotations" -}}
+{{- $annotations := list -}}
+{{- range $name, $value := .Values.jobs.annotations -}}
+{{- $annotations = append $annotations (dict "name" $name "value" $value) -}}
+{{- end -}}
+{{ toJson $annotations }}
+{{- end }}
+
+{{/* Where the mirrored certificate comes from. */}}
+{{- define "postgresql.ca-source" -}}
+{{- with .Values.tls.source -}}
+{{ printf "%s/%s/%s" .namespace .secret .key }}
+{{- else -}}
+value tls.certificate
+{{- end -}}
+{{- end }}
+
+{{/* The certificate to trust, in base64: the value, or what the source Secret holds now. Anything else is an error. */}}
+{{- define "postgresql.ca-certificate" -}}
+{{- if .Values.tls.certificate -}}
+{{- include "postgresql.check-certificate" (list "tls.certificate" .Values.tls.certificate) -}}
+{{ .Values.tls.certificate | b64enc }}
+{{- else -}}
+{{- $source := required "tls.enabled needs tls.source or tls.certificate: name the Secret with the CA, or give its certificate with --set-file tls.certificate=ca.crt" .Values.tls.source -}}
+{{- $place := printf "%s/%s" $source.namespace $source.secret -}}
+{{- $secret := lookup "v1" "Secret" $source.namespace $source.secret -}}
+{{- if not $secret -}}
+{{- fail (printf "Secret %s does not exist. Name the Secret with the certificate of the S3 server in tls.source, or, where no cluster can be read, give the certificate: --set-file tls.certificate=ca.crt" $place) -}}
+{{- end -}}
+{{- $data := default (dict) $secret.data -}}
+{{- if not (hasKey $data $source.key) -}}
+{{- fail (printf "Secret %s has no key %s. It has %s. Name one of them in tls.source.key" $place $source.key (keys $data | sortAlpha | join ", " | default "none")) -}}
+{{- end -}}
+{{- $certificate := get $data $source.key | b64dec -}}
+{{- include "postgresql.check-certificate" (list (printf "Secret %s, key %s" $place $source.key) $certificate) -}}
+{{ $certificate | b64enc }}
+{{- end -}}
+{{- end }}
+
+{{- define "postgresql.check-certificate" -}}
+{{- $where := index . 0 -}}
+{{- $text := index . 1 -}}
+{{- if contains "PRIVATE KEY-----" $text -}}
+{{- fail (printf "%s holds a private key: give the certificate alone" $where) -}}
+{{- end -}}
+{{- if not (and (contains "-----BEGIN CERTIFICATE-----" $text) (contains "-----END CERTIFICATE-----" $text)) -}}
+{{- fail (printf "%s is not a certificate: expected PEM text that begins with -----BEGIN CERTIFICATE-----" $where) -}}
+{{- end -}}
+{{- end }}
+
+{{- define "postgresql.labels" -}}
+[{"name": "app.kubernetes.io/name", "value": "postgresql"}, {"name": "app.kubernetes.io/instance", "value": {{ toJson $.Release.Name }}}, {"name": "app.kubernetes.io/component", "value": "database"}, {"name": "app.kubernetes.io/managed-by", "value": "pgwizard"}, {"name": "app.kubernetes.io/version", "value": {{ int64 $.Values.images.postgresqlVersion | toString | toJson }}}]
+{{- end }}
+
+{{- define "postgresql.selector" -}}
+[{"name": "app.kubernetes.io/name", "value": "postgresql"}, {"name": "app.kubernetes.io/instance", "value": {{ toJson $.Release.Name }}}, {"name": "app.kubernetes.io/component", "value": "database"}]
+{{- end }}
+
+{{- define "postgresql.backup_labels" -}}
+[{"name": "app.kubernetes.io/name", "value": "postgresql"}, {"name": "app.kubernetes.io/instance", "value": {{ toJson $.Release.Name }}}, {"name": "app.kubernetes.io/component", "value": "backup"}, {"name": "app.kubernetes.io/managed-by", "value": "pgwizard"}, {"name": "app.kubernetes.io/version", "value": {{ int64 $.Values.images.postgresqlVersion | toString | toJson }}}]
+{{- end }}
+
+{{- define "postgresql.postgresql.conf" -}}
+# Written by pgwizard. Change the answers instead: an apply replaces this file.
+{{- range $parameter := $.Values.tuning.parameters }}
+{{ $parameter.name }} = {{ include "postgresql.value" $parameter.value }}  # {{ $parameter.reason }}
+{{- end }}
+{{ end }}
+
+{{- define "postgresql.pgbackrest.conf" -}}
+# Written by pgwizard. Change the answers instead: an apply replaces this file.
+[global]
+repo1-type=s3
+repo1-path={{ $.Values.repository.path }}
+repo1-s3-bucket={{ $.Values.repository.bucket }}
+repo1-s3-endpoint={{ $.Values.repository.endpoint }}
+repo1-s3-region={{ $.Values.repository.region }}
+repo1-s3-uri-style={{ $.Values.repository.uriStyle }}
+repo1-storage-verify-tls={{ (ternary "y" "n" (not (empty $.Values.tls.verify))) }}
+{{- if $.Values.tls.enabled }}
+repo1-storage-ca-file=/etc/ssl/certs/minio-ca.crt
+{{- end }}
+{{- if $.Values.repository.cipher }}
+repo1-cipher-type=aes-256-cbc
+{{- end }}
+{{- if $.Values.advanced.bundle }}
+repo1-bundle=y
+{{- end }}
+{{- if $.Values.advanced.block }}
+repo1-block=y
+{{- end }}
+{{- if int64 $.Values.retention.full }}
+repo1-retention-full-type={{ $.Values.retention.fullType }}
+repo1-retention-full={{ int64 $.Values.retention.full }}
+{{- end }}
+compress-type={{ $.Values.compression.type }}
+{{- if (include "postgresql.compress-level" $) }}
+compress-level={{ (include "postgresql.compress-level" $) }}
+{{- end }}
+process-max={{ int64 $.Values.advanced.processMax }}
+start-fast=y
+log-level-console={{ $.Values.advanced.logLevel }}
+log-level-file=warn
+log-path=/var/log/pgbackrest
+{{- if $.Values.advanced.archiveAsync }}
+archive-async=y
+spool-path=/var/lib/postgresql/data/pgbackrest-spool
+archive-timeout=120
+{{- end }}
+{{- if $.Values.advanced.archivePushQueueMax }}
+archive-push-queue-max={{ $.Values.advanced.archivePushQueueMax }}
+{{- end }}
+{{- range $option := $.Values.advanced.options }}
+{{ $option.name }}={{ $option.value }}
+{{- end }}
+
+[main]
+pg1-path=/var/lib/postgresql/data/pgdata
+pg1-port=5432
+pg1-socket-path=/var/run/postgresql
+{{ end }}

@@ -1,0 +1,65 @@
+"""``verify``: everything in the repository is read once, and the result is kept in the release's record."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, fields
+
+from pgwizard.cli import connect
+from pgwizard.cli.json_lines import JsonLine, NoteLine
+from pgwizard.cli.options import Invocation
+from pgwizard.cli.writer import Writer
+from pgwizard.clock import Clock
+from pgwizard.errors import NotProven
+from pgwizard.kube.api import Cluster
+from pgwizard.release import records, verification
+from pgwizard.release.record import RepositoryVerification
+from pgwizard.text import span
+
+_PROGRESS_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationLine(RepositoryVerification, JsonLine):
+    """The result of a verification. damaged: backups that are not valid; files, segments: the first damaged ones."""
+
+    type_name = "verification"
+
+
+def verify(call: Invocation, writer: Writer) -> None:
+    """Raises NotProven where something is damaged."""
+
+    async def work(cluster: Cluster, now: Clock) -> None:
+        release = await connect.choose_release(call, cluster)
+        await records.get(cluster, release)
+        writer.note(f"· reading the whole repository of {release}", NoteLine(f"reading the repository of {release}"))
+        async with _progress(writer, now):
+            found = await verification.verify(cluster, release, now)
+        parts = {item.name: getattr(found, item.name) for item in fields(found)}
+        writer.line("\n".join(verification.result_lines(found)), VerificationLine(**parts))
+        if not found.is_valid:
+            take = cluster.commands.pgwizard("backup", release.name, "--type", "full", namespace=release.namespace)
+            raise NotProven(f"{release}: the repository is damaged", hint=f"Take a full backup: {take}")
+
+    connect.run(call, writer, work, released=True)
+
+
+@contextlib.asynccontextmanager
+async def _progress(writer: Writer, now: Clock) -> AsyncIterator[None]:
+    """A line every few seconds: pgBackRest itself reports nothing until it ends."""
+    began = now()
+
+    async def report() -> None:
+        while True:
+            await asyncio.sleep(_PROGRESS_SECONDS)
+            text = f"still reading, for {span((now() - began).total_seconds())}"
+            writer.note(f"· {text}", NoteLine(text))
+
+    task = asyncio.create_task(report())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

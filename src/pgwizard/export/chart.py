@@ -1,0 +1,167 @@
+"""A Helm chart from the templates and a plan. Pure: texts by their path in the chart's folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pgwizard import __version__
+from pgwizard.answers.questions import question_of
+from pgwizard.answers.reference import comment, schema, yaml_value
+from pgwizard.answers.schema import field_at
+from pgwizard.export.kustomize import SECRETS_TO_CREATE
+from pgwizard.export.translate import TemplateKind, Terms, translate
+from pgwizard.export.values import CONFIGURATIONS, SCRIPTS, VALUES, ChartValue, label_lists, terms
+from pgwizard.plan.manifests import BARE_VALUE, ORDER, templates_dir
+from pgwizard.plan.plan import Plan
+
+LEFT_OUT: Final = SECRETS_TO_CREATE | {"namespace"}
+"""The roles that the chart has no template of: Secrets whose values it must not hold, and what Helm itself creates."""
+_VALUES_HEAD = """\
+# Values of the chart that pgwizard exported. Secrets are never here: only the names of those that must exist.
+"""
+
+
+def chart(plan: Plan) -> dict[str, str]:
+    """The files of the chart whose default values are the plan's, by their path.
+
+    Raises Untranslatable where a template uses what Helm has no twin for.
+    """
+    folder, meaning = templates_dir(), terms()
+    files = {
+        "Chart.yaml": _chart_yaml(plan),
+        ".helmignore": ".git/\n*.orig\n*.tmp\n",
+        "README.md": _own_file("README.md"),
+        "values.yaml": values_yaml(plan),
+        "values.schema.json": json.dumps(values_schema(), indent=2) + "\n",
+        "templates/_helpers.tpl": _helpers(folder, meaning),
+        "templates/NOTES.txt": _own_file("NOTES.txt"),
+        "templates/tests/connection.yaml": _own_file("connection.yaml"),
+    }
+    for role in ORDER:
+        if role not in LEFT_OUT:
+            name = f"{role}.yaml"
+            files[f"templates/{name}"] = translate((folder / name).read_text(encoding="utf-8"), name, meaning)
+    for name in SCRIPTS:
+        files[f"files/{name}"] = (folder / "files" / name).read_text(encoding="utf-8")
+    return files
+
+
+def _own_file(name: str) -> str:
+    return (Path(__file__).parent / "files" / name).read_text(encoding="utf-8")
+
+
+def _chart_yaml(plan: Plan) -> str:
+    version = next(pair.value for pair in plan.labels if pair.name == "app.kubernetes.io/version")
+    return f"""\
+apiVersion: v2
+name: postgresql
+description: PostgreSQL whose pgBackRest backups go to an S3 bucket
+type: application
+version: {json.dumps(__version__)}
+appVersion: {json.dumps(version)}
+kubeVersion: ">=1.30.0-0"
+"""
+
+
+def _helpers(folder: Path, meaning: Terms) -> str:
+    parts = [
+        _own_file("helpers.tpl").replace("BARE_VALUE", json.dumps(f"^({BARE_VALUE.pattern})$")),
+        *(f'{{{{- define "postgresql.{name}" -}}}}\n{text}\n{{{{- end }}}}\n' for name, text in label_lists()),
+        *(_configuration(folder, name, meaning) for name in CONFIGURATIONS),
+    ]
+    return "\n".join(parts)
+
+
+def _configuration(folder: Path, name: TemplateKind, meaning: Terms) -> str:
+    """A configuration file as a helper. The text ends before the last action, so that its line break remains."""
+    text = translate((folder / "files" / name).read_text(encoding="utf-8"), f"files/{name}", meaning, name)
+    return f'{{{{- define "postgresql.{name}" -}}}}\n{text}{{{{ end }}}}\n'
+
+
+# ---- values --------------------------------------------------------------------------------------------------------
+
+
+def values(plan: Plan) -> dict[str, Any]:
+    """The chart's values for a plan."""
+    found: dict[str, Any] = {}
+    for value in VALUES:
+        *sections, key = value.path.split(".")
+        place = found
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[key] = value.of(plan)
+    return found
+
+
+def values_yaml(plan: Plan) -> str:
+    """The same as a commented file."""
+    return "\n".join([_VALUES_HEAD, *_commented(plan)]) + "\n"
+
+
+def _commented(plan: Plan) -> Iterator[str]:
+    before: list[str] = []
+    for value in VALUES:
+        *sections, key = value.path.split(".")
+        for depth, section in enumerate(sections):
+            if before[: depth + 1] != sections[: depth + 1]:
+                if depth == 0 and before:
+                    yield ""
+                yield f"{'  ' * depth}{section}:"
+                before = sections[: depth + 1]
+        before, indent = sections, "  " * len(sections)
+        yield from comment(value.note or _help(value), indent) if value.note or _help(value) else ()
+        yield from _entry(key, value.of(plan), indent)
+
+
+def _help(value: ChartValue) -> str:
+    found = field_at(tuple(value.path.split(".")), lambda _: "")
+    question = question_of(found.metadata) if found else None
+    return question.help if question else ""
+
+
+def _entry(key: str, value: Any, indent: str) -> Iterator[str]:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        yield f"{indent}{key}:"
+        for item in value:
+            yield from (
+                f"{indent}  {'- ' if not place else '  '}{name}: {json.dumps(item[name], ensure_ascii=False)}"
+                for place, name in enumerate(item)
+            )
+    elif isinstance(value, str) and "\n" in value:
+        yield f"{indent}{key}: |"
+        yield from (f"{indent}  {line}" for line in value.splitlines())
+    elif isinstance(value, (dict, list)):
+        yield f"{indent}{key}: {json.dumps(value, ensure_ascii=False)}"
+    else:
+        yield f"{indent}{key}: {yaml_value(value)}"
+
+
+def values_schema() -> dict[str, Any]:
+    """The JSON schema of the values: what the answers accept, where a value is an answer."""
+    answers = schema()
+    found: dict[str, Any] = _section()
+    for value in VALUES:
+        *sections, key = value.path.split(".")
+        place = found
+        for section in sections:
+            place = place["properties"].setdefault(section, _section())
+        accepted = value.schema or _schema_at(answers, value.path)
+        place["properties"][key] = {**accepted, **({"description": value.note} if value.note else {})}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": answers["$defs"], **found}
+
+
+def _section() -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": {}}
+
+
+def _schema_at(answers: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    place: Mapping[str, Any] = answers
+    for key in path.split("."):
+        while "properties" not in place:
+            reference = place.get("$ref") or next(item["$ref"] for item in place["allOf"])
+            place = answers["$defs"][reference.rsplit("/", 1)[1]]
+        place = place["properties"][key]
+    return {name: item for name, item in place.items() if name != "default"}

@@ -1,0 +1,73 @@
+{{/* A value in the syntax of postgresql.conf: bare where it is a number or a word, else quoted. */}}
+{{- define "postgresql.value" -}}
+{{- if regexMatch BARE_VALUE . -}}
+{{ . }}
+{{- else -}}
+'{{ . | replace "\\" "\\\\" | replace "'" "''" }}'
+{{- end -}}
+{{- end }}
+
+{{/* The level as text; nothing where nothing is compressed. 0 is a level. */}}
+{{- define "postgresql.compress-level" -}}
+{{- if not (kindIs "invalid" .Values.compression.level) -}}
+{{ int64 .Values.compression.level }}
+{{- end -}}
+{{- end }}
+
+{{- define "postgresql.job_labels" -}}
+{{- $labels := include "postgresql.backup_labels" . | fromJsonArray -}}
+{{- range $name, $value := .Values.jobs.labels -}}
+{{- $labels = append $labels (dict "name" $name "value" $value) -}}
+{{- end -}}
+{{ toJson $labels }}
+{{- end }}
+
+{{- define "postgresql.job_annotations" -}}
+{{- $annotations := list -}}
+{{- range $name, $value := .Values.jobs.annotations -}}
+{{- $annotations = append $annotations (dict "name" $name "value" $value) -}}
+{{- end -}}
+{{ toJson $annotations }}
+{{- end }}
+
+{{/* Where the mirrored certificate comes from. */}}
+{{- define "postgresql.ca-source" -}}
+{{- with .Values.tls.source -}}
+{{ printf "%s/%s/%s" .namespace .secret .key }}
+{{- else -}}
+value tls.certificate
+{{- end -}}
+{{- end }}
+
+{{/* The certificate to trust, in base64: the value, or what the source Secret holds now. Anything else is an error. */}}
+{{- define "postgresql.ca-certificate" -}}
+{{- if .Values.tls.certificate -}}
+{{- include "postgresql.check-certificate" (list "tls.certificate" .Values.tls.certificate) -}}
+{{ .Values.tls.certificate | b64enc }}
+{{- else -}}
+{{- $source := required "tls.enabled needs tls.source or tls.certificate: name the Secret with the CA, or give its certificate with --set-file tls.certificate=ca.crt" .Values.tls.source -}}
+{{- $place := printf "%s/%s" $source.namespace $source.secret -}}
+{{- $secret := lookup "v1" "Secret" $source.namespace $source.secret -}}
+{{- if not $secret -}}
+{{- fail (printf "Secret %s does not exist. Name the Secret with the certificate of the S3 server in tls.source, or, where no cluster can be read, give the certificate: --set-file tls.certificate=ca.crt" $place) -}}
+{{- end -}}
+{{- $data := default (dict) $secret.data -}}
+{{- if not (hasKey $data $source.key) -}}
+{{- fail (printf "Secret %s has no key %s. It has %s. Name one of them in tls.source.key" $place $source.key (keys $data | sortAlpha | join ", " | default "none")) -}}
+{{- end -}}
+{{- $certificate := get $data $source.key | b64dec -}}
+{{- include "postgresql.check-certificate" (list (printf "Secret %s, key %s" $place $source.key) $certificate) -}}
+{{ $certificate | b64enc }}
+{{- end -}}
+{{- end }}
+
+{{- define "postgresql.check-certificate" -}}
+{{- $where := index . 0 -}}
+{{- $text := index . 1 -}}
+{{- if contains "PRIVATE KEY-----" $text -}}
+{{- fail (printf "%s holds a private key: give the certificate alone" $where) -}}
+{{- end -}}
+{{- if not (and (contains "-----BEGIN CERTIFICATE-----" $text) (contains "-----END CERTIFICATE-----" $text)) -}}
+{{- fail (printf "%s is not a certificate: expected PEM text that begins with -----BEGIN CERTIFICATE-----" $where) -}}
+{{- end -}}
+{{- end }}

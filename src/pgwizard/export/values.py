@@ -1,0 +1,304 @@
+"""The chart's values: grouped and named as the questions, and where each field of a plan is among them. Pure.
+
+A value that pgwizard computes is among them too, because Helm cannot: ``ChartValue.note`` says what it follows from.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from operator import attrgetter
+from typing import Any
+
+from pydantic.alias_generators import to_camel
+
+from pgwizard.answers.questions import Answers
+from pgwizard.export.translate import TemplateKind, Terms
+from pgwizard.plan.names import Names
+from pgwizard.plan.plan import Facts, Pair, Plan, resolve
+from pgwizard.plan.tuning import Parameter
+
+RELEASE_NAME = "$.Release.Name"
+_PLACEHOLDER = "release-name"
+_TEXT = {"type": "string"}
+_TEXT_OR_NULL = {"type": ["string", "null"]}
+_POSITIVE = {"type": "integer", "minimum": 1}
+_NAMED = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["name", "value"],
+        "additionalProperties": False,
+        "properties": {"name": {**_TEXT, "minLength": 1}, "value": _TEXT, "reason": _TEXT},
+    },
+}
+
+
+def _object(kind: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """A schema: null, or exactly these keys."""
+    return {
+        "type": ["object", "null"],
+        "required": list(keys),
+        "additionalProperties": False,
+        "properties": dict.fromkeys(keys, kind),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ChartValue:
+    """One value of the chart.
+
+    path: dotted, in values.yaml. term: the field of the plan that it is, as templates name it; empty where it is no
+    field. read: from the plan, where it is not the field as it is. note: printed above it, instead of the question's
+    help. schema: where there is no question at the path, or another kind of answer to it. is_number: a whole number.
+    """
+
+    path: str
+    term: str = ""
+    read: Callable[[Plan], Any] | None = None
+    note: str = ""
+    schema: Mapping[str, Any] | None = None
+    is_number: bool = False
+
+    def of(self, plan: Plan) -> Any:
+        """The value, as YAML holds it."""
+        value = self.read(plan) if self.read else attrgetter(self.term)(plan)
+        return int(value) if self.is_number and value is not None else value
+
+
+def _named_values(pairs: Iterable[Pair | Parameter]) -> list[dict[str, str]]:
+    return [asdict(pair) for pair in pairs]
+
+
+def _own_labels(plan: Plan) -> dict[str, str]:
+    common = {pair.name for pair in plan.backup_labels}
+    return {pair.name: pair.value for pair in plan.job_labels if pair.name not in common}
+
+
+def _cipher(plan: Plan) -> dict[str, str] | None:
+    ref = plan.cipher_pass
+    return None if ref is None else {"secret": ref.secret, "passphraseKey": ref.key}
+
+
+def _ca_source(plan: Plan) -> dict[str, str] | None:
+    parts = (plan.ca_source or "").split("/")
+    is_secret = bool(plan.ca_source) and not str(plan.ca_source).startswith("file ")
+    return dict(zip(("namespace", "secret", "key"), parts, strict=True)) if is_secret else None
+
+
+def _version(plan: Plan) -> int:
+    return int(next(pair.value for pair in plan.labels if pair.name == "app.kubernetes.io/version"))
+
+
+VALUES = (
+    ChartValue("release.database", "database"),
+    ChartValue("images.postgresql", "image"),
+    ChartValue("images.postgresqlVersion", read=_version, is_number=True),
+    ChartValue("images.kubectl", "kubectl_image"),
+    ChartValue("images.pullPolicy", "pull_policy"),
+    ChartValue("images.pullSecrets", "pull_secrets", lambda plan: list(plan.pull_secrets)),
+    ChartValue(
+        "credentials.secret",
+        "username.secret",
+        note="The Secret with the superuser's name and password. It must exist before the install.",
+        schema=_TEXT,
+    ),
+    ChartValue("credentials.usernameKey", "username.key", schema=_TEXT),
+    ChartValue("credentials.passwordKey", "password.key", schema=_TEXT),
+    ChartValue(
+        "credentials.username",
+        "probe_user",
+        note="The superuser's name, for the probes. null: they read it from the Secret.",
+        schema=_TEXT_OR_NULL,
+    ),
+    ChartValue("storage.size", "storage_size"),
+    ChartValue("storage.storageClass", "storage_class"),
+    ChartValue("tuning.memory", "memory_limit"),
+    ChartValue(
+        "tuning.sharedMemoryBytes",
+        "shm_size",
+        note="Computed: a quarter of the memory limit, 64 MiB at least, for parallel queries.",
+        schema=_TEXT,
+    ),
+    ChartValue(
+        "tuning.parameters",
+        "parameters",
+        lambda plan: _named_values(plan.parameters),
+        note="Computed: every line of postgresql.conf, with its reason. For another memory limit, CPU or workload, "
+        "compute them again: pgwizard export ANSWERS --values-only.",
+        schema=_NAMED,
+    ),
+    ChartValue("resources.memoryRequest", "memory_request"),
+    ChartValue("resources.cpuRequest", "cpu_request"),
+    ChartValue("resources.cpuLimit", "cpu_limit"),
+    ChartValue("repository.enabled", "backups"),
+    ChartValue("repository.endpoint", "s3_endpoint"),
+    ChartValue(
+        "repository.port",
+        "s3_port",
+        note="The endpoint's port, for the NetworkPolicy.",
+        schema={"type": "integer", "minimum": 1, "maximum": 65535},
+        is_number=True,
+    ),
+    ChartValue(
+        "repository.serverNamespace",
+        "s3_namespace",
+        note="The namespace of the S3 server's pods, for the NetworkPolicy. null: it is outside the cluster.",
+        schema=_TEXT_OR_NULL,
+    ),
+    ChartValue("repository.bucket", "s3_bucket"),
+    ChartValue("repository.region", "s3_region"),
+    ChartValue("repository.path", "repository_path"),
+    ChartValue("repository.uriStyle", "s3_uri_style"),
+    ChartValue(
+        "repository.credentials.secret",
+        "s3_key.secret",
+        note="The Secret with the S3 key pair, in the release's namespace. It must exist before the install.",
+        schema=_TEXT,
+    ),
+    ChartValue("repository.credentials.accessKeyKey", "s3_key.key", schema=_TEXT),
+    ChartValue("repository.credentials.secretKeyKey", "s3_key_secret.key", schema=_TEXT),
+    ChartValue(
+        "repository.cipher",
+        "cipher_pass",
+        _cipher,
+        note="null: no encryption. Else the passphrase's Secret and its key: {secret: ..., passphraseKey: ...}.",
+        schema=_object(_TEXT, "secret", "passphraseKey"),
+    ),
+    ChartValue(
+        "tls.enabled",
+        "tls",
+        note="Whether the certificate below is mirrored and trusted. false: only the image's public authorities are.",
+        schema={"type": "boolean"},
+    ),
+    ChartValue("tls.verify", "verify_tls"),
+    ChartValue(
+        "tls.source",
+        read=_ca_source,
+        note="The Secret whose certificate is mirrored. It is read from the cluster at each install and upgrade.",
+        schema=_object(_TEXT, "namespace", "secret", "key"),
+    ),
+    ChartValue(
+        "tls.certificate",
+        read=lambda plan: "" if _ca_source(plan) else base64.b64decode(plan.ca_certificate or "").decode(),
+        note="PEM text to trust instead. Needed where no cluster can be read (helm template, Argo CD): "
+        "--set-file tls.certificate=ca.crt.",
+        schema=_TEXT,
+    ),
+    ChartValue("schedule.full", "full_schedule"),
+    ChartValue("schedule.incremental", "incremental_schedule"),
+    ChartValue("schedule.timeZone", "time_zone"),
+    ChartValue(
+        "schedule.fullDeadlineSeconds",
+        "full_deadline_seconds",
+        note="Computed: a tenth less than to the next start, a day at most.",
+        schema=_POSITIVE,
+        is_number=True,
+    ),
+    ChartValue(
+        "schedule.incrementalDeadlineSeconds",
+        "incremental_deadline_seconds",
+        note="Computed: a tenth less than to the next start, a day at most.",
+        schema=_POSITIVE,
+        is_number=True,
+    ),
+    ChartValue("retention.full", "retention_full", is_number=True),
+    ChartValue("retention.fullType", "retention_full_type"),
+    ChartValue(
+        "compression.type",
+        "compress_type",
+        note="How backups and WAL are compressed: gz, zst, lz4, bz2 or none.",
+        schema={"enum": ["gz", "zst", "lz4", "bz2", "none"]},
+    ),
+    ChartValue(
+        "compression.level",
+        "compress_level",
+        note="null where nothing is compressed.",
+        schema={"type": ["integer", "null"], "minimum": -7, "maximum": 22},
+        is_number=True,
+    ),
+    ChartValue("advanced.processMax", "process_max", is_number=True),
+    ChartValue("advanced.bundle", "bundle"),
+    ChartValue("advanced.block", "block"),
+    ChartValue("advanced.archiveAsync", "archive_async"),
+    ChartValue(
+        "advanced.archivePushQueueMax",
+        "archive_push_queue_max",
+        note="archive-push-queue-max, in bytes and in quotes: above it WAL is dropped. null: never.",
+        schema={"type": ["string", "null"], "pattern": "^[0-9]+$"},
+    ),
+    ChartValue("advanced.logLevel", "log_level"),
+    ChartValue("advanced.networkPolicy", "network_policy"),
+    ChartValue(
+        "advanced.options",
+        "options",
+        lambda plan: _named_values(plan.options),
+        note="Any other option of pgbackrest.conf: a list of {name: ..., value: ...}.",
+        schema=_NAMED,
+    ),
+    *(
+        ChartValue(f"{section}.{to_camel(name)}", f"{part}.{name}")
+        for section, part in (("initContainer", "init_resources"), ("jobs", "job_resources"))
+        for name in ("cpu_request", "cpu_limit", "memory_request", "memory_limit")
+    ),
+    ChartValue("jobs.labels", read=_own_labels),
+    ChartValue("jobs.annotations", read=lambda plan: {pair.name: pair.value for pair in plan.job_annotations}),
+)
+"""Every value, in the order of the questions."""
+
+LABEL_LISTS = ("labels", "selector", "backup_labels")
+JOB_LISTS = ("job_labels", "job_annotations")
+CONFIGURATIONS: tuple[TemplateKind, ...] = ("postgresql.conf", "pgbackrest.conf")
+SCRIPTS = ("apart.sh", "backup.sh", "init.sh", "minio-ca-init.sh")
+"""Files without an expression in them."""
+
+
+def terms() -> Terms:
+    """What the names of the templates are in the chart."""
+    names = Names.of(_PLACEHOLDER)
+    found = {f"names.{item.name}": _named(getattr(names, item.name)) for item in fields(Names)}
+    found |= {value.term: f"$.Values.{value.path}" for value in VALUES if value.term}
+    found |= {
+        "namespace": "$.Release.Namespace",
+        "password.secret": found["username.secret"],
+        "s3_key_secret.secret": found["s3_key.secret"],
+        "cipher_pass.secret": "$.Values.repository.cipher.secret",
+        "cipher_pass.key": "$.Values.repository.cipher.passphraseKey",
+        "fs_group": "(ternary 1001 999 $.Values.tls.enabled)",
+        "ca_source": '(include "postgresql.ca-source" $)',
+        "compress_level": '(include "postgresql.compress-level" $)',  # 0 is a level, and false for Go
+    }
+    lists = {name: f'(include "postgresql.{name}" $ | fromJsonArray)' for name in (*LABEL_LISTS, *JOB_LISTS)}
+    lists |= {name: found.pop(name) for name in ("pull_secrets", "parameters", "options")}
+    functions = {
+        "ca_certificate()": '(include "postgresql.ca-certificate" $)',
+        **{f'file("{name}")': f'(include "postgresql.{name}" $)' for name in CONFIGURATIONS},
+        **{f'checksum("{name}")': f'(include "postgresql.{name}" $ | sha256sum)' for name in CONFIGURATIONS},
+        **{f'file("{name}")': f'($.Files.Get "files/{name}")' for name in SCRIPTS},
+    }
+    numbers = {value.term for value in VALUES if value.is_number} - {"compress_level"} | {"fs_group"}
+    return Terms(found, lists, functions, frozenset(numbers))
+
+
+def _named(name: str) -> str:
+    if name == _PLACEHOLDER:
+        return RELEASE_NAME
+    return f"(printf {json.dumps(name.replace(_PLACEHOLDER, '%s'))} {RELEASE_NAME})"
+
+
+def label_lists() -> Iterator[tuple[str, str]]:
+    """Each list of labels, and the JSON array that a helper of the chart writes for it."""
+    plan = resolve(Answers.model_validate({"release": {"name": _PLACEHOLDER}}), Facts())
+    for name in LABEL_LISTS:
+        pairs = [f'{{"name": {json.dumps(pair.name)}, "value": {_label_value(pair)}}}' for pair in getattr(plan, name)]
+        yield name, f"[{', '.join(pairs)}]"
+
+
+def _label_value(pair: Pair) -> str:
+    if pair.value == _PLACEHOLDER:
+        return f"{{{{ toJson {RELEASE_NAME} }}}}"
+    if pair.name == "app.kubernetes.io/version":
+        return "{{ int64 $.Values.images.postgresqlVersion | toString | toJson }}"
+    return json.dumps(pair.value)

@@ -1,0 +1,110 @@
+"""Verifies the repository of a release: ``pgbackrest verify`` in the database's pod, and its result in the record.
+
+pgBackRest ends with 0 whatever it finds, so its report counts. It reads every file of every backup and all WAL, but
+does not look for gaps in the WAL: the status does.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import asdict
+from datetime import datetime
+
+from pgwizard.clock import Clock
+from pgwizard.errors import PreflightError
+from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import STANZA, Names, ReleaseRef
+from pgwizard.release import record
+from pgwizard.release.record import DamagedBackup, RepositoryVerification
+from pgwizard.text import fit, plain, span
+
+COMMAND = (
+    "pgbackrest",
+    f"--stanza={STANZA}",
+    "--output=text",
+    "--verbose",
+    "--log-level-console=off",
+    "--log-level-stderr=detail",
+    "verify",
+)
+_LONGEST_SECONDS = 86_400
+_KEPT = 20
+"""Damaged backups, files and segments that a record keeps by name."""
+_WAL = re.compile(r"\s*archiveId: \S+, total WAL checked: (\d+), total valid WAL: (\d+)")
+_BACKUP = re.compile(r"\s*backup: (\S+), status: ([a-z -]+), total files checked: (\d+), total valid files: (\d+)")
+_FAULT = re.compile(r"(missing file|invalid checksum|invalid size|invalid result) '?([^\s':]+)")
+_SEGMENT = re.compile(r"(?:^|/)([0-9A-F]{24})-[0-9a-f]{40}")
+
+
+async def verify(cluster: Cluster, release: ReleaseRef, now: Clock) -> RepositoryVerification:
+    """Read the whole repository and keep the result in the record.
+
+    Raises PreflightError where pgBackRest does not get to the end, and ClusterError.
+    """
+    began = now()
+    pod = Names.of(release.name).pod
+    done = await cluster.exec(release.namespace, pod, "postgresql", COMMAND, timeout_seconds=_LONGEST_SECONDS)
+    log = done.stderr.decode(errors="replace")
+    try:
+        found = read(done.stdout.decode(errors="replace"), log, began, now())
+    except ValueError as error:
+        reason = plain(log.strip() or done.stdout.decode(errors="replace"), 300)
+        text = f"pgbackrest verify of release {release} ended with {done.exit_code}: {reason or error}"
+        raise PreflightError(text, hint="Once the reason is fixed, verify again.") from error
+    await cluster.patch(record.secret_ref(release), {"data": {record.VERIFICATION_KEY: encoded(found)}})
+    return found
+
+
+def read(report: str, log: str, began: datetime, ended: datetime) -> RepositoryVerification:
+    """The result in the report and the log of ``COMMAND``. Raises ValueError where the report is not complete."""
+    if not re.search(r"^status: (ok|error)$", report, re.MULTILINE):
+        raise ValueError("it printed no report")
+    checked = valid = backups = 0
+    damaged = list[DamagedBackup]()
+    for line in report.splitlines():
+        if found := _WAL.match(line):
+            checked, valid = checked + int(found[1]), valid + int(found[2])
+        elif (found := _BACKUP.match(line)) and found[2] != "in-progress":
+            backups += 1
+            if found[2] != "valid":
+                damaged.append(DamagedBackup(fit(found[1]), 0))
+        elif damaged and (counts := dict(re.findall(r"(missing|checksum invalid|size invalid|other): (\d+)", line))):
+            other = int(counts.pop("other", 0))
+            last = damaged[-1]
+            if not last.files and not last.unread:
+                damaged[-1] = DamagedBackup(last.label, sum(map(int, counts.values())), other)
+    faults = [fit(found[2]) for found in _FAULT.finditer(f"{log}\n{report}")]
+    segments = [found[1] for name in faults if (found := _SEGMENT.search(name))]
+    files = [name for name in faults if not _SEGMENT.search(name)]
+    return RepositoryVerification(
+        at=ended.isoformat(),
+        seconds=round((ended - began).total_seconds(), 1),
+        backups=backups,
+        damaged=tuple(damaged[:_KEPT]),
+        files=tuple(dict.fromkeys(files))[:_KEPT],
+        segments_checked=checked,
+        segments_valid=valid,
+        segments=tuple(dict.fromkeys(segments))[:_KEPT],
+    )
+
+
+def result_lines(found: RepositoryVerification) -> list[str]:
+    """A verification as text, the result first."""
+    count = "1 backup" if found.backups == 1 else f"{found.backups:,} backups"
+    read = f"{count} and {found.segments_checked:,} WAL segments were read in {span(found.seconds)}"
+    if found.is_valid:
+        return [f"✓ valid: {read}"]
+    lines = [f"✗ damaged: {read}"]
+    for each in found.damaged:
+        unread = f", {each.unread:,} not readable" if each.unread else ""
+        lines.append(f"! backup {each.label}: {each.files:,} damaged files{unread}")
+    if bad := found.segments_checked - found.segments_valid:
+        lines.append(f"! {bad:,} WAL segment{'s are' if bad > 1 else ' is'} damaged")
+    return [*lines, *(f"  {name}" for name in (*found.files, *found.segments))]
+
+
+def encoded(verification: RepositoryVerification) -> str:
+    """As a value of the record's Secret."""
+    return base64.b64encode(json.dumps(asdict(verification), sort_keys=True).encode()).decode()

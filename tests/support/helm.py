@@ -1,0 +1,73 @@
+"""The real helm and kubectl, where they are at hand, and what they make of an export."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pgwizard.plan.plan import Plan
+from support.waiting import DEADLINE_SECONDS
+
+Objects = dict[tuple[str, str], dict[str, Any]]
+
+
+def tool(name: str, variable: str) -> str | None:
+    """The path of a program: of its variable, or on PATH, where the rig's tools are once its environment is set."""
+    folders = [os.environ.get("KUBEBUILDER_ASSETS", ""), "/var/cache/pgrig/bin", os.environ.get("PATH", "")]
+    return os.environ.get(variable) or shutil.which(name, path=os.pathsep.join(folders))
+
+
+HELM = tool("helm", "RIG_HELM")
+KUBECTL = tool("kubectl", "RIG_KUBECTL")
+
+
+def write(folder: Path, texts: dict[str, str]) -> Path:
+    """The files of an export."""
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """One run of helm, without a cluster."""
+    assert HELM is not None
+    command = [HELM, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
+
+
+def templated(chart: Path, plan: Plan, values: dict[str, Any], folder: Path) -> Objects:
+    """The objects of a chart for a plan's release; the test hook is left out."""
+    given = folder / "values.json"
+    ca = base64.b64decode(plan.ca_certificate or "").decode()
+    given.write_text(json.dumps({**values, "tls": {**values["tls"], "certificate": ca}}), encoding="utf-8")
+    done = helm("template", plan.names.release, chart, "-n", plan.namespace, "-f", given)
+    assert done.returncode == 0, done.stderr
+    return without_test(objects(yaml.safe_load_all(done.stdout)))
+
+
+def kustomized(folder: Path) -> Objects:
+    """What ``kubectl kustomize`` makes of an overlay."""
+    assert KUBECTL is not None
+    command = [KUBECTL, "kustomize", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    return objects(yaml.safe_load_all(done.stdout))
+
+
+def objects(found: Iterable[Any]) -> Objects:
+    """By kind and name."""
+    return {(item["kind"], item["metadata"]["name"]): item for item in found if item}
+
+
+def without_test(found: Objects) -> Objects:
+    """The release's own objects: all but the Pod of ``helm test``."""
+    return {place: item for place, item in found.items() if place[0] != "Pod"}
