@@ -78,7 +78,7 @@ class Site:
         file.write_text(json.dumps(merged(merged(SMALL, where), answers)))
         return [sys.executable, "-m", "pgwizard", "--headless", str(file), "--apply", *arguments, *place]
 
-    def start(self, answers: Mapping[str, Any], *arguments: str) -> subprocess.Popen[str]:
+    def start(self, answers: Mapping[str, Any] | None, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self.command(answers, *arguments),
             stdout=subprocess.PIPE,

@@ -178,8 +178,34 @@ POSTGRESQL = (
     row(
         "target-not-reached",
         r"recovery ended before configured recovery target was reached",
-        "The target of the restore lies after the last archived WAL.",
+        "The target of the restore lies after the last archived commit, behind a missing WAL segment, or on another "
+        "timeline.",
         "Choose an earlier target, or restore to the end of the archive.",
+    ),
+    row(
+        "timeline-not-child",
+        r"requested timeline \d{1,10} is not a child of this server's history",
+        "The backup does not lead to the timeline of the restore: the server left it in an earlier restore.",
+        "Choose another backup or target; pgwizard restore chooses both.",
+    ),
+    row(
+        "target-inside-backup",
+        r"requested recovery stop point is before consistent recovery point",
+        "The target of the restore lies before the end of the backup that was chosen.",
+        "Choose an earlier backup, or a later target.",
+    ),
+    row(
+        "recovery-parameters",
+        r"recovery aborted because of insufficient parameter settings",
+        "The server's limits, such as max_connections, are lower than they were when the WAL was written.",
+        "Raise them to the values in the log, and restore again.",
+        "tuning.parameters",
+    ),
+    row(
+        "restore-incomplete",
+        r"could not find the database system|expected to find it in the directory",
+        "The data directory is only half restored: a restore was interrupted.",
+        "Run the restore again: it continues where it stopped.",
     ),
     row(
         "server-as-root",

@@ -330,6 +330,24 @@ REPOSITORY = (
         rank=Rank.BROAD,
     ),
     row(
+        "restore-while-running",
+        r"unable to restore while PostgreSQL is running",
+        "A server runs on the volume, or one was killed and left postmaster.pid behind.",
+        "Find out whether another pod mounts the volume; pgwizard restore deletes the file once there is none.",
+    ),
+    row(
+        "backup-expired",
+        r"backup set [-0-9A-Z_]{1,64} is not valid",
+        "The backup of the restore is no longer in the repository: it has expired.",
+        "Choose another backup or target.",
+    ),
+    row(
+        "backup-of-another-timeline",
+        r"backup timeline \d{1,10}, lsn [0-9A-F/]{1,20} is not in the history|forked from backup timeline",
+        "The backup does not lead to the timeline of the restore: the server left it in an earlier restore.",
+        "Choose another backup or target; pgwizard restore chooses both.",
+    ),
+    row(
         "wal-duplicate",
         r"already exists in the repo\d{1,3} archive with a different checksum",
         "Two databases write WAL to one repository, or the volume was set back to an older snapshot.",

@@ -27,6 +27,7 @@ from pgwizard.release.stages import Event, Report, Stage
 from pgwizard.restore import job as restore_job
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.journal import Journal, read_journal
+from pgwizard.restore.locate import locate
 from pgwizard.restore.report import receipt_text
 from pgwizard.restore.server import DatabaseServer
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, choose
@@ -58,6 +59,18 @@ async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
     await _require_server(cluster, release)
     return Preparation(release, None, await read_view(cluster, release, summary))
+
+
+async def plan_to(
+    cluster: Cluster, found: Preparation, target: RecoveryTarget | TargetRefusal, now: Clock
+) -> RestorePlan | TargetRefusal:
+    """The restore that reaches a target, or why none does."""
+    if isinstance(target, TargetRefusal):
+        return target
+    if found.view is None:
+        raise PreflightError(f"a restore of release {found.release} has not ended")
+    place = await locate(cluster, found.release, found.view, target)
+    return place if isinstance(place, TargetRefusal) else choose(found.view, place, now())
 
 
 async def undo_plan(cluster: Cluster, found: Preparation, now: Clock) -> RestorePlan | TargetRefusal:
@@ -296,14 +309,15 @@ class _Run:
             raise self._failure(f"{ref}: {error}") from error
 
     def _failure(self, message: str, log: Sequence[str] = (), evidence: str = "") -> RestoreFailed:
-        undo = self.cluster.commands.pgwizard("restore", self.release.name, "--undo", namespace=self.release.namespace)
-        again = self.cluster.commands.pgwizard("restore", self.release.name, namespace=self.release.namespace)
-        return RestoreFailed(
-            message,
-            fault=diagnose(evidence) if evidence else None,
-            hint=f"The database is down. Try it again: {again}\nBack to the state before the restore: {undo}",
-            log=log,
-        )
+        """With what to do next, whether or not the cause is known."""
+        name, namespace = self.release.name, self.release.namespace
+        again = self.cluster.commands.pgwizard("restore", name, namespace=namespace)
+        undo = self.cluster.commands.pgwizard("restore", name, "--undo", namespace=namespace)
+        hint = f"The database is down. Try it again: {again}\nBack to the state before the restore: {undo}"
+        fault = diagnose(evidence) if evidence else None
+        if fault is not None:
+            fault = replace(fault, fix=f"{fault.fix}\n{hint}")
+        return RestoreFailed(message, fault=fault, hint=hint, log=log)
 
     async def _start(self) -> None:
         async with stages.enter("start", self.report) as stage:

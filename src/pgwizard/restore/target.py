@@ -36,6 +36,7 @@ RefusalReason = Literal[
     "unknown-backup",
     "damaged-backup",
     "unknown-point",
+    "ambiguous-point",
 ]
 
 RESTORE_BYTES_PER_SECOND = 70e6
@@ -298,7 +299,7 @@ def _spans(view: RepositoryView, now: datetime) -> Iterator[_Span]:
             elif timeline != view.timeline:
                 until = (death or now) - _SECOND
             else:
-                until = now if is_open else reach.until
+                until = max(now, since) if is_open else reach.until  # a backup may have ended within this second
             since = max(since, birth) if birth else since
             if since <= until:
                 yield _Span(timeline, reach, since, until, is_open, ends_at)

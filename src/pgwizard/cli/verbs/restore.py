@@ -22,7 +22,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal
 from pgwizard.restore.report import loss_text, plan_lines, receipt_text
-from pgwizard.restore.target import RestorePlan, TargetRefusal, choose, read_target
+from pgwizard.restore.target import RestorePlan, TargetRefusal, read_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def restore(call: Invocation, writer: Writer) -> None:
             plan = await restore_run.undo_plan(cluster, found, now)
         else:
             target = read_target(typed or "", _local_zone(), is_exclusive=call[BEFORE])
-            plan = target if isinstance(target, TargetRefusal) else choose(found.view, target, now())
+            plan = await restore_run.plan_to(cluster, found, target, now)
         if isinstance(plan, TargetRefusal):
             writer.line(None, UnreachableLine(plan.reason, plan.text, plan.before, plan.after))
             raise UsageError(f"the target cannot be reached: {plan.text}", hint=plan.fix)

@@ -1,0 +1,112 @@
+"""Where a named restore point or a transaction is in the archived WAL, which neither its name nor its number tells.
+
+pgBackRest does not choose a backup for either: it takes the newest, which may lie behind the target.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pgwizard.errors import ClusterError, PreflightError
+from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import STANZA, Names, ReleaseRef
+from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal, lsn_text
+from pgwizard.status.walk import whole_backups
+from pgwizard.text import plain
+
+_MOST_SEGMENTS = 1_000
+"""So many of the newest segments are searched, at five a second or so."""
+_SECONDS = 600.0
+SCRIPT = rf"""set -uo pipefail
+export LC_ALL=C TZ=UTC
+kind=$1 value=$2 folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+while read -r name; do
+  pgbackrest --stanza={STANZA} --log-level-console=off archive-get "$name" "$folder/$name" </dev/null || continue
+  pg_waldump --rmgr="$([ "$kind" = xid ] && echo Transaction || echo XLOG)" "$folder/$name" 2>/dev/null |
+    grep -E 'desc: (COMMIT|RESTORE_POINT) ' | sed "s/^/$name /" | if [ "$kind" = xid ]; then
+      grep -E "tx: +$value, " || true
+    else
+      value="$value" awk 'substr($0, index($0, "desc: RESTORE_POINT ") + 20) == ENVIRON["value"]'
+    fi
+  rm -f "$folder/$name"
+done
+"""
+_FOUND = re.compile(
+    r"(?P<name>[0-9A-F]{24}) .*lsn: (?P<high>[0-9A-F]+)/(?P<low>[0-9A-F]+), .*desc: "
+    r"(?:COMMIT (?P<at>[0-9-]+ [0-9:.]+) UTC|RESTORE_POINT)"
+)
+
+
+def segments(view: RepositoryView) -> list[str]:
+    """The names of the segments in which a target can be, newest first: from the first backup to the server's own end.
+
+    A timeline that was left is searched too, as far as it goes.
+    """
+    archive = view.archive
+    firsts = [backup.wal_start for backup in whole_backups(view.backups)]
+    begin = min((archive.number(first) for first in firsts), default=0)
+    names = [
+        archive.name(timeline, number)
+        for timeline in reversed(archive.timelines)
+        for run in reversed(archive.runs.get(timeline, ()))
+        for number in range(run.last, max(run.first, begin) - 1, -1)
+    ]
+    return names[:_MOST_SEGMENTS]
+
+
+async def locate(
+    cluster: Cluster, release: ReleaseRef, view: RepositoryView, target: RecoveryTarget
+) -> RecoveryTarget | TargetRefusal:
+    """The target with its place; as it is where it was not found. A name that is there twice is refused.
+
+    Raises PreflightError where the WAL cannot be read.
+    """
+    if target.kind not in ("name", "xid"):
+        return target
+    command = ("bash", "-c", SCRIPT, "locate", target.kind, target.value)
+    names = "".join(f"{name}\n" for name in segments(view))
+    try:
+        result = await cluster.exec(
+            release.namespace,
+            Names.of(release.name).pod,
+            "postgresql",
+            command,
+            stdin=names.encode(),
+            timeout_seconds=_SECONDS,
+        )
+    except ClusterError as error:
+        raise PreflightError(f"release {release}: the WAL cannot be searched: {error.message}") from error
+    if result.exit_code != 0:
+        text = plain(result.stderr.decode(errors="replace"))
+        raise PreflightError(f"release {release}: the WAL cannot be searched: {text}")
+    return placed(target, result.stdout.decode(errors="replace").splitlines())
+
+
+def placed(target: RecoveryTarget, lines: Sequence[str]) -> RecoveryTarget | TargetRefusal:
+    """The target where the lines of pg_waldump say that it is."""
+    found = list(dict.fromkeys(_places(lines)))
+    if not found:
+        return target
+    if len({(timeline, lsn) for timeline, lsn, _ in found}) > 1:
+        shown = " and ".join(f"{lsn_text(lsn)} on timeline {timeline}" for timeline, lsn, _ in found[:5])
+        return TargetRefusal(
+            "ambiguous-point", f"{target} is in the WAL more than once: {shown}", "Give the one that you mean: lsn:X."
+        )
+    timeline, lsn, at = found[0]
+    return replace(target, timeline=timeline, lsn=lsn, at=at)
+
+
+def _places(lines: Sequence[str]) -> Iterator[tuple[int, int, datetime | None]]:
+    """Timeline, position and time of each. The segment in which a timeline begins repeats what came before it."""
+    seen = set[int]()
+    for match in filter(None, map(_FOUND.match, lines)):
+        lsn = int(match["high"], 16) * 2**32 + int(match["low"], 16)
+        at = datetime.fromisoformat(match["at"]).replace(tzinfo=UTC) if match["at"] else None
+        timeline = int(match["name"][:8], 16)
+        if lsn not in seen:
+            seen.add(lsn)
+            yield timeline, lsn, at

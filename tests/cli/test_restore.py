@@ -1,0 +1,145 @@
+"""``restore``: the plan, the confirmation, and what a target that cannot be reached prints."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from pgwizard.cli import prompt
+from pgwizard.kube.api import STATEFULSET, Ref
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import ScriptedOutcome
+from support import faulting, headless
+
+
+@pytest.fixture
+def released(sim: SimCluster, answers: str) -> SimCluster:
+    assert headless.run("apply", answers, "--demo").code == 0
+    return sim
+
+
+def restore(*options: str) -> headless.Run:
+    return headless.run("restore", "postgresql", *options, "--demo")
+
+
+def steady(text: str) -> str:
+    """Without progress, logs and times."""
+    kept = [line for line in text.splitlines() if not line.startswith(("    ", "·"))]
+    joined = re.sub(r"\d{8}-\d{6}", "ID", "\n".join(kept))
+    joined = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?", "TIME", joined)
+    return re.sub(r" +\d+\.\d s$", "", joined, flags=re.MULTILINE)
+
+
+def writes(sim: SimCluster) -> list[str]:
+    return [request.resource for request in sim.requests if request.is_write]
+
+
+def test_a_restore_shows_its_plan_its_stages_and_what_it_reached(released: SimCluster) -> None:
+    done = restore("--to", "latest", "--yes")
+    assert (done.code, done.err) == (0, "")
+    assert steady(done.out).splitlines() == [
+        "Target   the newest state",
+        "Backup   IDF, on timeline 1",
+        "Replay   about 1 WAL segment; fetches at most 29.32Mi",
+        "Loses    nothing that is archived",
+        "Takes    about 20 s, and a full backup after it; the database is down meanwhile",
+        "✓ restore point pgwizard-ID is archived",
+        "✓ suspend       no backup starts",
+        "✓ stop          postgresql-0 is gone",
+        "✓ restore       timeline 2, no recovery target specified",
+        "✓ start         postgresql-0 is ready",
+        "✓ archive       timeline 2 is archived",
+        "✓ backup        a full backup of the new timeline is in the repository",
+        "✓ resume        2 schedules",
+        "Release is restored to the newest state: timeline 2, no recovery target specified.",
+        "Undo it: pgwizard restore postgresql --undo -n default",
+    ]
+
+
+def test_a_dry_run_and_a_refusal_write_nothing(released: SimCluster) -> None:
+    released.requests.clear()
+    planned = restore("--to", "latest", "--dry-run", "--json")
+    assert (planned.code, planned.err) == (0, "")
+    plan = json.loads(planned.out)
+    assert (plan["type"], plan["timeline"], plan["lostSince"]) == ("restorePlan", 1, None)
+    refused = restore("--to", "2001-01-01T00:00:00Z", "--json")
+    line, error = json.loads(refused.out), json.loads(refused.err)
+    assert (refused.code, line["type"], line["reason"], line["before"]) == (
+        2,
+        "unreachable",
+        "before-first-backup",
+        None,
+    )
+    assert line["after"] is not None
+    assert error["error"] == (
+        "the target cannot be reached: 2001-01-01 00:00:00 UTC lies before the first backup that leads to it"
+    )
+    assert set(writes(released)) <= {"pods/exec"}
+
+
+def test_a_restore_without_a_target_names_the_options(released: SimCluster) -> None:
+    refused = restore("--yes")
+    assert (refused.code, refused.err) == (
+        2,
+        "pgwizard: restore needs --to TARGET or --undo\nSuch as: --to 2026-11-27T21:00:04Z.\n",
+    )
+    assert restore("--undo", "--yes").err == (
+        "pgwizard: release default/postgresql was not restored: there is nothing to undo\n"
+    )
+
+
+def test_a_script_must_confirm_and_a_person_types_the_name(
+    released: SimCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released.requests.clear()
+    silent = restore("--to", "latest")
+    assert (silent.code, silent.err) == (
+        2,
+        "pgwizard: standard input is no terminal: nothing was written\n--yes confirms the restore.\n",
+    )
+    questions, answers = list[str](), ["y", "postgresql"]
+
+    async def ask(question: str) -> str:
+        questions.append(question)
+        return answers.pop(0)
+
+    monkeypatch.setattr(prompt, "is_interactive", lambda *, yes: not yes)
+    monkeypatch.setattr(prompt, "ask", ask)
+    refused = restore("--to", "latest")
+    assert (refused.code, refused.err) == (130, "pgwizard: not approved: nothing was written\n")
+    assert set(writes(released)) <= {"pods/exec"}
+    assert restore("--to", "latest").code == 0
+    assert questions == ["Type the release's name to restore it in default: "] * 2
+
+
+def test_a_restore_that_failed_exits_with_12_and_the_next_run_ends_it(released: SimCluster) -> None:
+    fault = "FATAL:  recovery ended before configured recovery target was reached"
+    released.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-restore-*", lines=(fault,)))
+    failed = restore("--to", "latest", "--yes")
+    assert failed.code == 12
+    assert "Cause: The target of the restore lies after the last archived commit" in failed.err
+    assert "The database is down. Try it again: pgwizard restore postgresql -n default" in failed.err
+    assert faulting.live(released, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
+    other = restore("--to", "latest", "--yes")
+    assert (other.code, other.err.splitlines()) == (
+        5,
+        [
+            "pgwizard: a restore to the newest state has not ended",
+            "Run restore without --to and --undo first: it resumes.",
+        ],
+    )
+    assert headless.run("apply", "answers.yaml", "--demo").code == 5
+    released.outcomes.clear()
+    assert restore("--yes").code == 0
+    assert released.store.peek(Ref(STATEFULSET, "postgresql", "default")) is not None
+
+
+def test_an_undo_brings_back_the_timeline_that_was_left(released: SimCluster) -> None:
+    assert restore("--to", "latest", "--yes").code == 0
+    undone = restore("--undo", "--yes", "--json")
+    lines = [json.loads(line) for line in undone.out.splitlines()]
+    plan, receipt = lines[0], lines[-1]
+    assert (undone.code, plan["timeline"], plan["target"]) == (0, 1, "the newest state of timeline 1")
+    assert (receipt["type"], receipt["timeline"]) == ("receipt", 3)
