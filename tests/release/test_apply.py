@@ -160,6 +160,51 @@ def test_a_closed_output_during_the_first_backup_leaves_no_revision_in_state_app
     on(scenario)
 
 
+async def _stopped_while_it_waits(sim: SimCluster, meanwhile: Callable[[], Awaitable[Any]] | None = None) -> None:
+    waiting = asyncio.Event()
+
+    def report(event: Event) -> None:
+        if event.stage == "wait":
+            waiting.set()
+
+    async def approve(_: Sequence[Change]) -> bool:
+        return True
+
+    release = apply.ReleaseRequest(answers_of())
+    task = asyncio.create_task(apply.run(release, sim, report, approve, apply.Options(), now=clock(sim)))
+    await waiting.wait()
+    if meanwhile is not None:
+        await meanwhile()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_a_revision_that_was_stopped_is_interrupted_and_the_next_apply_continues_it() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await _stopped_while_it_waits(sim)
+        kept = record.read(live(sim, SECRET, "postgresql-pgwizard"))
+        assert [(each.number, each.outcome) for each in kept.revisions] == [(1, "interrupted")]
+        assert (await applied(sim)).error is None
+        kept = record.read(live(sim, SECRET, "postgresql-pgwizard"))
+        assert [(each.number, each.outcome) for each in kept.revisions] == [(1, "deployed")]
+
+    on(scenario)
+
+
+def test_an_apply_that_is_stopped_leaves_the_record_of_another_run_alone() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        others = record.Record(ReleaseRef("default", "postgresql"), salt="another run's")
+
+        async def write() -> None:
+            await sim.apply(others.secret(), force=True)
+
+        await _stopped_while_it_waits(sim, write)
+        assert record.read(live(sim, SECRET, "postgresql-pgwizard")) == others
+
+    on(scenario)
+
+
 def test_the_stages_are_reported_in_order() -> None:
     async def scenario(sim: SimCluster) -> None:
         result = await deployed(sim)

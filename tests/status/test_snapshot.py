@@ -205,10 +205,11 @@ def test_a_record_counts_as_missing_until_it_exists_again() -> None:
     [(at(minutes=1), True), (at(minutes=-1), True), (at(minutes=31), False), (at(3), False), (None, False)],
 )
 def test_an_apply_that_is_long_ago_is_not_waited_for(applied: datetime | None, unsettled: bool) -> None:
-    """With --no-wait, or stopped, it stays one that is being applied."""
-    applying = ReleaseSummary(2, "applying", applied, backups=True, superuser=None)
+    """With --no-wait it stays one that is being applied; one that was stopped continues in the cluster."""
     there = replace(FINE, objects={STATEFUL: Health("ready", "1 of 1 pods ready")})
-    assert replace(there, release=applying).is_changing is unsettled
+    for outcome in ("applying", "interrupted"):
+        release = ReleaseSummary(2, outcome, applied, backups=True, superuser=None)
+        assert replace(there, release=release).is_changing is unsettled
     assert not there.is_changing
 
 

@@ -14,6 +14,25 @@ def lines(widget: Folds) -> list[str]:
     return painted(widget).rstrip("\n").splitlines()
 
 
+def test_a_line_that_is_cut_off_says_so_until_it_is_scrolled_to_its_end() -> None:
+    class Small(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Folds()
+
+    async def main() -> None:
+        app = Small()
+        async with opened(app, size=(16, 6)) as pilot:
+            shown = app.query_one(Folds)
+            shown.show([Fold("abcdefghijklmnopqr")])
+            shown.focus()
+            await press(pilot)
+            assert lines(shown) == ["›   abcdefghijk…"]
+            await press(pilot, "shift+right")
+            assert lines(shown) == ["efghijklmnopqr"]
+
+    simtime.run(main())
+
+
 def test_foreign_text_cannot_reach_the_terminal() -> None:
     class Small(App[None]):
         def compose(self) -> ComposeResult:

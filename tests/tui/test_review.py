@@ -34,7 +34,7 @@ from support import simtime
 from support.faulting import answers_of, deployed
 from support.faulting import cluster as simulated
 from support.headless import NOW, planned, trusted
-from support.screens import click, opened, press, settled, until
+from support.screens import click, opened, painted, press, settled, until
 from tui.test_folds import lines
 
 
@@ -184,6 +184,27 @@ def test_an_answer_of_null_is_shown_as_what_the_container_gets() -> None:
         assert (rows["Memory request"], rows["CPU limit"]) == ("4Gi", "3")
 
     reviewed(scenario, {"tuning": {"memory": "4Gi", "cpu": "3"}})
+
+
+def test_an_empty_storage_class_is_shown_as_the_default_one() -> None:
+    async def scenario(_: Pilot[int], host: Host, __: SimCluster) -> None:
+        assert ["", " StorageClass", "the cluster's default", ""] in table(host)
+
+    reviewed(scenario)
+
+
+def test_each_entry_of_an_answer_with_several_has_a_line() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await press(pilot, "o")
+        await settled(pilot)
+        assert [line.split() for line in painted(host).splitlines()[2:6]] == [
+            ["Tuning"],
+            ["≠", "Overrides", "work_mem=8MB", "none"],
+            ["max_wal_size=4GB"],
+            ["jit=off"],
+        ]
+
+    reviewed(scenario, {"tuning": {"parameters": {"work_mem": "8MB", "max_wal_size": "4GB", "jit": False}}})
 
 
 def test_all_columns_of_the_answers_fit_a_small_terminal() -> None:

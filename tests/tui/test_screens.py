@@ -29,7 +29,7 @@ from pgwizard.release import apply
 from pgwizard.release.changes import Change
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
-from pgwizard.simulator.repository import DamagedFile
+from pgwizard.simulator.repository import DamagedFile, segment_name
 from pgwizard.tui.pages.panel_dock import MIDDLE
 from pgwizard.tui.panels.by_page import PANELS as WITH_PANEL
 from pgwizard.tui.screens.apply import ApplyScreen
@@ -400,6 +400,68 @@ async def of_damaged(camera: Camera) -> None:
     await camera.take("status-damaged")
 
 
+async def archived(change: Callable[[Remote], None], days_before: float, days_after: float) -> Start:
+    """A release whose archive was changed. days_before, days_after: how long it ran before and after that."""
+    cluster = Remote()
+    cluster.runtime.programs.answers.append(df)
+    await install(cluster)
+    await asyncio.sleep(timedelta(days=days_before).total_seconds())
+    change(cluster)
+    await asyncio.sleep(timedelta(days=days_after).total_seconds())
+    return start_with(connection_to(cluster), **DASHBOARD)
+
+
+def remove_segments(cluster: Remote) -> None:
+    repository = cluster.runtime.programs.repository("shop")
+    newest = repository.number(cluster.clock.now())
+    repository.holes |= {newest - 601, newest - 600}
+
+
+def restore_two_days_back(cluster: Remote) -> None:
+    repository, now = cluster.runtime.programs.repository("shop"), cluster.clock.now()
+    repository.go_back(repository.number(now - timedelta(days=2).total_seconds()), now)
+
+
+def archive_from_elsewhere(cluster: Remote) -> None:
+    """Segments on a timeline without a history, as a copy of the database archives them that was promoted."""
+    repository = cluster.runtime.programs.repository("shop")
+    newest, begun = repository.number(cluster.clock.now()), cluster.clock.now()
+
+    def listing(command: list[str], _: bytes) -> ExecResult | None:
+        if command[3:4] != ["archive-listing"]:
+            return None
+        folder = segment_name(newest, 2)[:16]
+        lines = repository.archive_listing(cluster.clock.now(), command[5])
+        lines += [f"folder {folder}", *([f"read {folder}"] if command[5] == "newest" else [])]
+        lines.append(f"run {segment_name(newest, 2)} {segment_name(newest, 2)} 16000 {begun:.0f}")
+        return ExecResult("\n".join(lines).encode(), b"", 0)
+
+    cluster.runtime.programs.answers.append(listing)
+
+
+async def with_gap() -> Start:
+    return await archived(remove_segments, 8.5, 0.2)
+
+
+async def with_branches() -> Start:
+    return await archived(restore_two_days_back, 7, 1.9)
+
+
+async def with_foreign_writer() -> Start:
+    return await archived(archive_from_elsewhere, 8.5, 0.2)
+
+
+def of_archive(name: str, words: str) -> Scene:
+    """words: what is seen once the archive has been walked through."""
+
+    async def scene(camera: Camera) -> None:
+        await camera.reach(StatusScreen)
+        await camera.see(words)
+        await camera.take(name)
+
+    return scene
+
+
 async def no_release() -> Start:
     return start_with(connection_to(Remote(example=False)), screen=DASHBOARD["screen"])
 
@@ -470,6 +532,9 @@ PLAYS = {
     "observed": Play("filled", observed, of_observed, ("status", "status-help", "status-ask")),
     "failing": Play("errors", failing, of_failing, ("status", "status-details")),
     "damaged": Play("errors", damaged, of_damaged, ("status-damaged",)),
+    "gap": Play("errors", with_gap, of_archive("status-gap", "missing"), ("status-gap",)),
+    "branches": Play("filled", with_branches, of_archive("status-branches", "timeline 1"), ("status-branches",)),
+    "foreign": Play("errors", with_foreign_writer, of_archive("status-foreign", "another"), ("status-foreign",)),
     "no-release": Play("empty", no_release, of_status, ("status",)),
     "no-cluster": Play("errors", no_cluster, of_unreachable, ("status-unreachable",)),
     "no-answer": Play("loading", no_answer, of_status, ("status",)),

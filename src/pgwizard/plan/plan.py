@@ -162,7 +162,11 @@ class Plan:
 
 def stand_ins(answers: Answers) -> dict[str, str]:
     """The effective value of an answer that is null, by its question."""
-    return {"resources.memoryRequest": answers.tuning.memory, "resources.cpuLimit": answers.tuning.cpu}
+    return {
+        "storage.storageClass": "the cluster's default",
+        "resources.memoryRequest": answers.tuning.memory,
+        "resources.cpuLimit": answers.tuning.cpu,
+    }
 
 
 def resolve(answers: Answers, facts: Facts) -> Plan:

@@ -54,6 +54,8 @@ from pgwizard.release.stages import Report, Stage
 from pgwizard.tls.certificates import Bundle
 
 STAGES = ("survey", "checks", "dry run", "lock", "apply", "wait", "first backup", "prune", "record")
+INTERRUPTION_SECONDS = 5.0
+"""Whoever stops a run waits no longer than this for its record to say so."""
 AGES_SECONDS = 2.0
 """After a longer review of the changes, referenced objects are read again."""
 HASH = "pgwizard/spec"
@@ -186,6 +188,11 @@ async def run(
                 stage.done(ready)
             findings = await _first_backup(prepared, cluster, report, now)
             await _prune(prepared, cluster, report)
+        except asyncio.CancelledError:
+            with contextlib.suppress(PgwizardError, TimeoutError):
+                async with asyncio.timeout(INTERRUPTION_SECONDS):
+                    await _record_interruption(prepared, written, cluster)
+            raise
         except Exception:  # a closed pipe of the output too: the run has ended, so no revision may stay "applying"
             with contextlib.suppress(PgwizardError):  # the first failure is the one to report
                 failed: Literal["failed", "damaged"] = "damaged" if prepared.damage else "failed"
@@ -197,6 +204,16 @@ async def run(
             stage.done(f"revision {written.revisions[-1].number}")
     headline = _headline(prepared.plan, findings, written.revisions[-1].number)
     return prepared.outcome("deployed", headline, findings)
+
+
+async def _record_interruption(prepared: _Preparation, written: record.Record, cluster: Cluster) -> None:
+    """Nothing where the record is no longer the one of this run: a lost lock cancels it too."""
+    live = await kube_api.find_object(cluster, record.secret_ref(written.ref))
+    if live is None or live.get("data") != written.secret()["data"]:
+        return
+    interrupted = written.finish(written.inventory, "damaged" if prepared.damage else "interrupted").secret()
+    interrupted["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+    await cluster.apply(interrupted, force=True)
 
 
 async def _other_version(prepared: _Preparation, answers: Answers, cluster: Cluster) -> Finding | None:

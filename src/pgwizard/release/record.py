@@ -27,8 +27,10 @@ _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _KIND = re.compile(r"[A-Z][A-Za-z]*")
 _VERSION = re.compile(r"([-.a-z0-9]+/)?v[a-z0-9]+")
 
-RevisionOutcome = Literal["applying", "deployed", "damaged", "failed"]
-"""damaged: deployed, but its first full backup has page checksum errors."""
+RevisionOutcome = Literal["applying", "interrupted", "deployed", "damaged", "failed"]
+"""interrupted: stopped before its end, while the cluster continues. damaged: deployed, but its first full backup has
+page checksum errors.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class Record:
         revision = Revision(number, at, "applying", spec, answers)
         return replace(self, inventory=union, revisions=(*kept, revision)[-_REVISIONS:])
 
-    def finish(self, inventory: Iterable[Ref], outcome: Literal["deployed", "damaged", "failed"]) -> Record:
+    def finish(self, inventory: Iterable[Ref], outcome: RevisionOutcome) -> Record:
         """With the last revision's outcome, and the inventory that is left."""
         *earlier, last = self.revisions
         return replace(self, inventory=tuple(inventory), revisions=(*earlier, replace(last, outcome=outcome)))

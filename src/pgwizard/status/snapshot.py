@@ -301,7 +301,8 @@ class Snapshot:
         """Whether the record will change soon: a recent apply or removal is still in progress."""
         if self.missing is not None:
             return self.missing.namespace == "ending" and self._lately(self.missing.since)
-        applied = self.release.applied if self.release is not None and self.release.outcome == "applying" else None
+        release = self.release
+        applied = release.applied if release is not None and release.outcome in ("applying", "interrupted") else None
         return self._lately(self.no_statefulset_since) or self._lately(applied)
 
     def _lately(self, begun: datetime | None) -> bool:

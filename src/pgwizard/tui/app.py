@@ -84,7 +84,14 @@ class WizardApp(ReportsDefects, BaseApp):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "quit", priority=True),
-        Binding("ctrl+c", "stop", "stop", show=False, priority=True),
+        Binding(
+            "ctrl+c",
+            "stop",
+            "stop",
+            show=False,
+            priority=True,
+            tooltip="copy what the mouse selected, or stop an apply; twice: leave",
+        ),
         Binding("f1,question_mark", "explain", "help", key_display="F1"),
         Binding("ctrl+t", "next_theme", "theme", show=False),
     ]
@@ -256,9 +263,9 @@ class WizardApp(ReportsDefects, BaseApp):
             return
         if any(isinstance(screen, ScreenPart) and screen.stop() for screen in reversed(self.screen_stack)):
             return
-        if self._is_second_press(
-            "Press Ctrl+C again to leave. Unsaved answers are kept, and offered at the next start."
-        ):
+        keeps_answers = any(isinstance(screen, ScreenPart) and screen.keeps_answers for screen in self.screen_stack)
+        kept = " Unsaved answers are kept, and offered at the next start." if keeps_answers else ""
+        if self._is_second_press(f"Press Ctrl+C again to leave.{kept}"):
             self.exit(130)
 
     async def action_quit(self) -> None:

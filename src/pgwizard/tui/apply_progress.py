@@ -24,6 +24,8 @@ class ApplyProgress:
     def __init__(self) -> None:
         self.outcome: ApplyOutcome | None = None
         self.failure: Finding | None = None
+        self.commands: tuple[str, ...] = ()
+        """For a shell: how to connect to the database, once it is there."""
         self.log: deque[str] = deque(maxlen=_LOG_KEPT)
         self._count = WriteCount()
 
@@ -56,7 +58,8 @@ class ApplyProgress:
         self.outcome = outcome
         rows = success_rows(outcome)
         if outcome.plan is not None:
-            rows.append((CONNECT, "\n".join(connect_commands(outcome.plan, commands))))
+            self.commands = tuple(connect_commands(outcome.plan, commands))
+            rows.append((CONNECT, "\n".join(self.commands)))
         return rows
 
     def fail(self, error: BaseException) -> list[OutcomeRow]:

@@ -103,6 +103,11 @@ class ScreenPart(HostAccess):
         return False
 
     @property
+    def keeps_answers(self) -> bool:
+        """Whether its unsaved answers are offered at the next start."""
+        return False
+
+    @property
     def ending(self) -> list[str]:
         """The result of its writes, in printable text."""
         return []

@@ -49,11 +49,12 @@ class Review(Copies, Vertical):
         WRITE,
     ]
     HELP: ClassVar[str] = (
-        "1 problems · 2 answers · 3 manifests · 4 what an apply would change in the cluster\n"
-        "Enter on a problem or an answer goes to its question; on an object it unfolds\n"
-        "(Left and Right fold and unfold, a unfolds all, Shift+Left and Shift+Right scroll long lines).\n"
-        "o shows only the answers that differ from their defaults (≠). / searches, n and N go to the\n"
-        "next and the previous match. d compares with the cluster; nothing is written.\n"
+        "1 problems · 2 answers · 3 manifests · 4 diff against the cluster\n"
+        "Enter on a problem or an answer goes to its question; on an object it unfolds. Left and Right fold and "
+        "unfold, a unfolds all, Shift+Left and Shift+Right scroll long lines.\n"
+        "o shows only the answers that differ from their defaults (≠).\n"
+        "/ searches; n and N go to the next and the previous match.\n"
+        "d shows what an apply would change in the cluster; nothing is written.\n"
         "e writes the manifests into a folder. Ctrl+S saves the answers. F9 applies."
     )
 

@@ -45,12 +45,13 @@ class ApplyScreen(Copies, ReportsDefects, BaseScreen[str]):
         Binding("escape", "leave", "back"),
     ]
     HELP: ClassVar[str] = (
-        "Stages: · to come  ● running  ✓ done  ✗ failed  - not needed  ! warning\n\n"
-        "Nothing is written before you press y. Enter or a click unfolds a change,\n"
-        "a unfolds all.\n"
-        "Esc or Ctrl+C goes back before that; afterwards it stops watching, and the\n"
-        "cluster continues. r applies again: what is there already is kept.\n"
-        "At the end Enter opens the status; after a failure, the question to change."
+        "· to come  ● running  ✓ done  ✗ failed  - not needed  ! warning\n\n"
+        "Nothing is written before you press y. Enter or a click unfolds a change, a unfolds all. Shift+Left and "
+        "Shift+Right scroll long lines.\n"
+        "Esc or Ctrl+C goes back before that; afterwards it stops watching, and the cluster continues.\n"
+        "r applies again: what is there already is kept.\n"
+        "At the end Enter opens the status; after a failure, the question to change. c copies the commands that "
+        "connect to the database; after a failure, the result with its log."
     )
 
     def __init__(self, answers: Answers, opened: ReleaseRef | None = None) -> None:
@@ -133,9 +134,12 @@ class ApplyScreen(Copies, ReportsDefects, BaseScreen[str]):
         self.run.begin()
 
     def excerpt(self) -> Excerpt:
-        """How it ended, with the log."""
+        """The commands that connect to the database; after a failure how it ended, with the log."""
+        name, commands = self.answers.release.name, self.run.progress.commands
+        if commands:
+            return Excerpt("the commands", "\n".join(commands) + "\n", f"{name}-connect.sh")
         text = "\n".join([*self.ending, *map(visible, self.run.progress.log)]) + "\n"
-        return Excerpt("the result", text, f"{self.answers.release.name}-apply.txt")
+        return Excerpt("the result", text, f"{name}-apply.txt")
 
     def action_leave(self) -> None:
         """Before anything is written, go back. While it is, stop watching and show what is there. Then go back."""

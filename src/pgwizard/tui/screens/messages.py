@@ -35,8 +35,8 @@ class Messages(Window):
     Messages VerticalScroll { height: 1fr; max-height: 100%; }
     """
     HELP: ClassVar[str] = (
-        "Every message of pgwizard, and what a log means: its cause and its fix.\n"
-        "What you type are words of it, in any order. It is the page docs/errors.md."
+        "Every message of pgwizard and of its logs, with its cause and its fix, as in docs/errors.md.\n"
+        "Type words of a message, in any order."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "scroll(-1)", "up", show=False),

@@ -133,7 +133,11 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen[SecretChoice | None]):
             counts = progress(secrets, in_view, self.host.link, is_filtered=is_filtered)
             if self.start.demo and secrets.state != "connecting":
                 counts += " · DEMO: simulated"
-        detail = row_text(row, self.search, secrets.served, self.listing.today) if row else Text(nothing(secrets))
+        if row is not None:
+            width = self.size.width - 2
+            detail = row_text(row, self.search, secrets.served, self.listing.today, width)
+        else:
+            detail = Text(nothing(secrets))
         self.query_one("#counts", Static).update(Text(counts, no_wrap=True), layout=False)
         self.query_one("#detail", Static).update(detail, layout=False)
 

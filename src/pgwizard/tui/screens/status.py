@@ -43,14 +43,14 @@ Shows whether the database can be recovered, and to which moments.
 ? unknown          not read, or read more than three minutes ago
 ✗ gone             the release no longer exists; its backups may
 
-Facts: ✓ fine, ! needs attention, · loading, or nothing to judge yet,
-? unknown. e explains the worst reason that has a message.
+Facts: ✓ fine, ! needs attention, · loading, ? unknown.
 Jobs: ● running, ✓ succeeded, ✗ failed. Enter shows cause and fix.
 Backups: an incremental is indented above its full backup.
 Schedules: ✓ active, ‖ suspended.
 The log is that of the highlighted Job. All times are UTC.
 ▸ marks the pane in focus. Esc leaves the pane, then the status.
-Every change to the cluster asks for confirmation first."""
+Every change to the cluster asks for confirmation first.
+Press Ctrl+C twice to leave; backups continue in the cluster."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "backup", "backup", tooltip="take a full or an incremental backup now"),
         Binding("s", "suspend", "suspend", tooltip="suspend or resume a schedule"),

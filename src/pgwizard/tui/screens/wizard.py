@@ -32,7 +32,7 @@ from pgwizard.tui.pages.review import Review
 from pgwizard.tui.panels.tls import TlsPanel
 from pgwizard.tui.saving import Saving
 from pgwizard.tui.widgets.keyline import KeyLine
-from pgwizard.wizard.draft import Draft, without_defaults
+from pgwizard.wizard.draft import Draft, without_defaults, worth_keeping
 
 CHECKED_SECONDS = 5.0
 """How long an apply waits for the live checks of the last answers."""
@@ -70,6 +70,11 @@ class Wizard(ReportsDefects, BaseScreen[None]):
     @property
     def draft(self) -> Draft:
         return self.pages.draft
+
+    @property
+    def keeps_answers(self) -> bool:
+        """See ScreenPart."""
+        return self.is_mounted and self.autosave.is_open and worth_keeping(self.draft.raw)
 
     @property
     def page(self) -> str:

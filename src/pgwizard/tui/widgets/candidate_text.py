@@ -16,7 +16,7 @@ from pgwizard.wizard.candidates import Candidate, Search
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pgwizard.tls.certificates import Bundle
+    from pgwizard.tls.certificates import Bundle, Certificate
     from pgwizard.tls.handshake import Handshake
 
 
@@ -53,11 +53,16 @@ def days_text(days: int) -> str:
     return f"in {days} d"
 
 
-def row_text(row: Candidate, search: Search, served: Handshake | Finding | None, today: datetime | None) -> Text:
-    """All that there is room for below the list. served: what the server sends, or why that is not known."""
+def row_text(
+    row: Candidate, search: Search, served: Handshake | Finding | None, today: datetime | None, width: int
+) -> Text:
+    """All that there is room for below the list. served: what the server sends, or why that is not known.
+
+    width: columns of a line.
+    """
     if search.purpose != "ca" or row.bundle is None:
         return _outline_text(row, search)
-    return _certificate_text(row, row.bundle, search, served, today)
+    return _certificate_text(row, row.bundle, search, served, today, width=width)
 
 
 def _outline_text(row: Candidate, search: Search) -> Text:
@@ -84,28 +89,45 @@ def _lines(head: str, lines: Iterable[str]) -> Text:
 
 
 def _certificate_text(
-    row: Candidate, bundle: Bundle, search: Search, served: Handshake | Finding | None, today: datetime | None
+    row: Candidate,
+    bundle: Bundle,
+    search: Search,
+    served: Handshake | Finding | None,
+    today: datetime | None,
+    *,
+    width: int,
 ) -> Text:
     """A certificate, with the server's answer to it."""
     first = bundle.certificates[0]
     subject = plain(first.subject, 120) or "no subject"
     signed = "" if first.self_signed else f", signed by {plain(first.issuer, 120)}"
     more = [plain(other.subject, 60) for other in bundle.certificates[1:4]]
-    names = [*first.dns_names[:4], *first.ip_addresses[:2]]
-    count = len(first.dns_names) + len(first.ip_addresses) + first.other_names
-    left = f", … {count:,} in all" if count > len(names) else ""
     ends = f" ({days_text(first.days_left(today))})" if today else ""
     times = f"{first.not_before:%Y-%m-%d} to {first.not_after:%Y-%m-%d}{ends}"
+    about = f"{first.key_type} · {'CA' if first.is_ca else 'not a CA'} · {times}"
+    fingerprint = f"sha256 {first.sha256[:17]}…"
     lines = [
         f"{subject}{signed}" + (f", with {', '.join(more)}" if more else ""),
-        f"SANs {plain(', '.join(names), 160) or 'none'}{left}",
-        f"{first.key_type} · {'CA' if first.is_ca else 'not a CA'} · {times} · sha256 {first.sha256[:17]}…",
+        _names_line(first, width),
+        f"{about} · {fingerprint}" if len(f"{about} · {fingerprint}") <= width else about,
         verdict(row),
         _server_line(row, search, served),
     ]
     if row.ok:
         lines.append(f"It will be mirrored into namespace {search.namespace}, and compared at each upgrade.")
     return _lines(f"{plain(row.place)} · {plain(row.keys[0])}", lines)
+
+
+def _names_line(certificate: Certificate, width: int) -> str:
+    """As many names as fit on a line, each of them whole; the first one in any case."""
+    every = (*certificate.dns_names, *certificate.ip_addresses)
+    names, count = [plain(name, 160) for name in every[:12]], len(every) + certificate.other_names
+    for shown in range(len(names), 0, -1):
+        left = f", … {count:,} in all" if count > shown else ""
+        line = f"SANs {', '.join(names[:shown])}{left}"
+        if len(line) <= width or shown == 1:
+            return line
+    return f"SANs {'none' if not count else f'… {count:,} in all'}"
 
 
 def all_lines(row: Candidate) -> Iterator[str]:

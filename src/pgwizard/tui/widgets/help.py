@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from rich.console import Group
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,6 +18,10 @@ from textual.widgets import Static
 from pgwizard.tui.widgets.dialogs import Window
 from pgwizard.tui.widgets.keyline import KeyLine
 
+EVERYWHERE = (
+    ("Tab", "next question or list; Shift+Tab goes back"),
+    ("Ctrl+P", "every command by its name, and the themes"),
+)
 MARKS = "✓ answered   ● here   ! needs a look   · to come   ✗ failed   - left out"
 DOCS = "Ctrl+P, messages: every message with its cause and what to do. docs/answers.md explains every question."
 
@@ -28,14 +34,12 @@ class Help(Window):
     def __init__(self, text: str, keys: Sequence[tuple[str, str]]) -> None:
         """keys: each with what it does."""
         super().__init__()
-        self._text = Text(f"{text.strip()}\n\n")
-        for key, does in keys:
-            self._text.append(f"{key:>12}  ", "bold").append(f"{does}\n")
-        self._text.append(f"{'Tab':>12}  ", "bold")
-        self._text.append("next question or list; Shift+Tab goes back\n")
-        self._text.append(f"{'Ctrl+P':>12}  ", "bold")
-        self._text.append("every command by its name, and the themes\n")
-        self._text.append(f"\n{MARKS}\n{DOCS}")
+        table = Table.grid(padding=(0, 2))
+        table.add_column(width=12, justify="right", no_wrap=True)
+        table.add_column()
+        for key, does in (*keys, *EVERYWHERE):
+            table.add_row(Text(key, "bold"), does)
+        self._text = Group(Text(f"{text.strip()}\n"), table, Text(f"\n{MARKS}\n{DOCS}"))
 
     def compose(self) -> ComposeResult:
         with Vertical():

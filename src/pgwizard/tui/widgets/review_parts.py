@@ -134,6 +134,7 @@ class AnswersTable(DataTable[Text | str]):
             label, place = label_at(path, draft.tag)
             question = ".".join(place)
             shown = answer_text(value) if value is not None else others.get(question, "none")
+            usual = answer_text(default) if default is not None else others.get(question, "none")
             if page != page_of(question):
                 page = page_of(question)
                 self.add_row("", Text(page, "bold underline"), "", "")
@@ -141,7 +142,8 @@ class AnswersTable(DataTable[Text | str]):
                 Text("≠" if differs else "", "bold"),
                 Text(f" {label}"),
                 Text(shown, "bold" if differs else "", no_wrap=True, overflow="ellipsis"),
-                Text(answer_text(default) if differs else "", "dim", no_wrap=True, overflow="ellipsis"),
+                Text(usual if differs else "", "dim", no_wrap=True, overflow="ellipsis"),
+                height=1 + shown.count("\n"),
                 key=question,
             )
         if not self.row_count:
@@ -155,10 +157,14 @@ class AnswersTable(DataTable[Text | str]):
 
 
 def answer_text(value: object) -> str:
-    """An answer in a cell."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return plain(write_text(value), 60) or "none"
+    """An answer in a cell: each entry of several on a line of its own."""
+    if isinstance(value, dict):
+        entries = [write_text({name: entry}) for name, entry in value.items()]
+    elif isinstance(value, list):
+        entries = [write_text([entry]) for entry in value]
+    else:
+        entries = [write_text(value)]
+    return "\n".join(plain(entry, 60) for entry in entries) or "none"
 
 
 class Prompt(TextLine):

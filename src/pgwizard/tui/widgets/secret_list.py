@@ -137,12 +137,12 @@ class SecretList(ScrollView, can_focus=False):
     def _widths(self) -> tuple[int, int, int, int, int]:
         """Columns: place, kind, subject or keys, end, verdict."""
         width = max(40, self.scrollable_content_region.width)
-        ends = 10 if self.search.purpose == "ca" else 0
-        kind = 18 if width >= WIDE - 2 else 15
+        if width < WIDE - 2:  # subject and end are below the list
+            kind = 15 if self.search.purpose == "ca" else 0  # of a key pair the verdict says as much
+            place = min(40, (width - kind) * 11 // 20)
+            return place, kind, 0, 0, width - kind - place
+        ends, kind = 11 if self.search.purpose == "ca" else 0, 18
         rest = width - kind - ends
-        if width < WIDE - 2:
-            place = min(40, rest * 3 // 5)
-            return place, kind, 0, ends, rest - place
         place, subject = min(60, rest * 36 // 100), min(60, rest * 26 // 100)
         return place, kind, subject, ends, rest - place - subject
 
