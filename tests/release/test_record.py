@@ -12,7 +12,7 @@ import pytest
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
-from pgwizard.release.record import Record, Revision
+from pgwizard.release.record import Record, Restoration, Revision
 
 SERVICE = Ref(Resource("v1", "Service"), "db", "shop")
 STATEFULSET = Ref(Resource("apps/v1", "StatefulSet"), "db", "shop")
@@ -61,6 +61,39 @@ def test_a_record_reads_back_the_same() -> None:
         ReleaseRef("shop", "db"), (SERVICE, NAMESPACE), (Revision(1, AT, "deployed", "a", ANSWERS),), "salt"
     )
     assert record.read(before.secret()) == before
+
+
+def test_restores_read_back_the_same_and_only_the_last_can_be_unfinished() -> None:
+    first, second = (Restoration(AT, is_finished, {"stage": "stop"}) for is_finished in (True, False))
+    kept = begun().with_restore(first).with_restore(second)
+    assert kept.restorations == (first, second)
+    assert kept.unfinished_restore == second
+    assert record.read(kept.secret()) == kept
+    ended = kept.with_restore(first)
+    assert (ended.restorations, ended.unfinished_restore) == ((first, first), None)
+    many = Record(ReleaseRef("shop", "db"))
+    for _ in range(12):
+        many = many.with_restore(first)
+    assert len(many.restorations) == 10
+    assert begun(before=kept).restorations == kept.restorations, "an apply keeps them"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        5,
+        {},
+        {"at": "now"},
+        {"at": AT, "is_finished": 1, "details": {}},
+        {"at": AT, "is_finished": True, "details": []},
+    ],
+)
+def test_a_record_with_an_invalid_restore_is_refused(wrong: Any) -> None:
+    secret = begun().secret()
+    content = {**json.loads(base64.b64decode(secret["data"]["record"])), "restorations": [wrong]}
+    secret["data"]["record"] = base64.b64encode(json.dumps(content).encode()).decode()
+    with pytest.raises(ValueError, match="holds no record of a release"):
+        record.read(secret)
 
 
 def test_a_record_without_a_salt_is_read() -> None:

@@ -177,6 +177,7 @@ def test_a_restore_that_failed_is_undone_without_a_look_at_the_server() -> None:
         assert undone.error is None
         assert undone.journal is not None
         assert (undone.journal.plan.type, undone.journal.plan.timeline) == ("default", 1)
+        assert [job for job in sim.store.find(JOB, "default") if "-restore-" in job["metadata"]["name"]] == []
 
     on(scenario)
 

@@ -55,6 +55,15 @@ def job_name(release: ReleaseRef, id_: str) -> str:
     return f"{release.name[:40]}-restore-{id_}"
 
 
+def _labels(release: ReleaseRef) -> dict[str, str]:
+    return {"app.kubernetes.io/instance": release.name, "app.kubernetes.io/component": "restore"}
+
+
+def selector(release: ReleaseRef) -> str:
+    """The labels of the Jobs of all restores of a release."""
+    return ",".join(f"{name}={value}" for name, value in _labels(release).items())
+
+
 def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan) -> Object:
     """The Job. stateful: the live StatefulSet, so that image, user, mounts, certificate and keys are the database's."""
     spec = copy.deepcopy(stateful["spec"]["template"]["spec"])
@@ -77,11 +86,7 @@ def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan
         ],
     }
     spec.pop("shareProcessNamespace", None)
-    labels = {
-        "app.kubernetes.io/instance": release.name,
-        "app.kubernetes.io/component": "restore",
-        "app.kubernetes.io/managed-by": "pgwizard",
-    }
+    labels = {**_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
     return {
         "apiVersion": JOB.api_version,
         "kind": JOB.kind,

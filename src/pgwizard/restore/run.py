@@ -265,6 +265,7 @@ class _Run:
             name = restore_job.job_name(self.release, self.journal.id)
             ref = Ref(JOB, name, self.release.namespace)
             await _scale(self.cluster, self.release, 0)
+            await self._delete_jobs(but=name)
             await _require_alone(self.cluster, self.release, (name,))
             await self._start_job(ref)
             plan = self.journal.plan
@@ -287,6 +288,18 @@ class _Run:
             stateful = await self.cluster.get(Ref(STATEFULSET, self.release.name, self.release.namespace))
             with contextlib.suppress(AlreadyExists):
                 await self.cluster.create(restore_job.manifest(stateful, self.release, ref.name, self.journal.plan))
+
+    async def _delete_jobs(self, but: str = "") -> None:
+        """Delete the Jobs of restores of this release, one that still runs as well, and wait until they are gone."""
+        found: list[Object] = []
+        labels = restore_job.selector(self.release)
+        async with contextlib.aclosing(self.cluster.pages(JOB, self.release.namespace, labels=labels)) as pages:
+            async for page in pages:
+                found += [job for job in page.items if job["metadata"]["name"] != but]
+        for job in found:
+            ref, uid = Ref(JOB, job["metadata"]["name"], self.release.namespace), job["metadata"]["uid"]
+            await self.cluster.delete(ref, uid=uid, propagation="Foreground")
+            await deletion.wait_until_gone(self.cluster, ref, uid, STOP_SECONDS)
 
     async def _wait(self, ref: Ref, stage: Stage) -> Receipt:
         def read(line: str) -> None:
@@ -360,8 +373,7 @@ class _Run:
             for name, was_suspended in self.journal.suspended.items():
                 if not was_suspended:
                     await backups.set_suspend(self.cluster, name, self.release.namespace, suspend=False)
-            ref = Ref(JOB, restore_job.job_name(self.release, self.journal.id), self.release.namespace)
-            await self.cluster.delete(ref)
+            await self._delete_jobs()
             await self._write(self.journal.at_stage("end"))
             count = sum(not was for was in self.journal.suspended.values())
             stage.done(f"{count} schedules")
