@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -190,6 +191,26 @@ def test_a_receipt_short_of_the_plan_keeps_the_server_down(monkeypatch: pytest.M
         assert isinstance(failed.error, RestoreFailed)
         assert "recovery ended at WAL position 0/1000000, and the archive goes to" in failed.error.message
         assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
+
+    on(scenario)
+
+
+def test_a_release_that_is_scaled_up_while_it_is_restored_is_not_relied_on() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        def scale_up(change: Any) -> None:
+            if change[1] == "ADDED" and change[2]["kind"] == "Job" and "-restore-" in change[2]["metadata"]["name"]:
+                sim.store.listeners.remove(scale_up)
+                ref = Ref(STATEFULSET, "postgresql", "default")
+                asyncio.get_running_loop().call_soon(
+                    sim.runtime.change, ref, lambda obj: obj["spec"].update(replicas=1)
+                )
+
+        sim.store.listeners.append(scale_up)
+        failed = await restored(sim)
+        assert isinstance(failed.error, RestoreFailed)
+        assert "was scaled up while it was restored" in failed.error.message
+        again = await restored(sim)
+        assert (again.error, again.stages[0], timelines(sim)) == (None, "restore", 3), "it is restored once more"
 
     on(scenario)
 

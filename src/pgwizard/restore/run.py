@@ -251,28 +251,33 @@ class _Run:
 
     async def _stop(self) -> None:
         async with stages.enter("stop", self.report) as stage:
-            names = Names.of(self.release.name)
-            await _scale(self.cluster, self.release, 0)
-            ref = Ref(POD, names.pod, self.release.namespace)
-            if (pod := await find_object(self.cluster, ref)) is not None:
-                stage.progress(f"{names.pod} is stopping: it archives its last WAL")
-                await deletion.wait_until_gone(self.cluster, ref, pod["metadata"]["uid"], STOP_SECONDS)
+            await self._take_down(stage)
             await self._write(self.journal.at_stage("restore"))
-            stage.done(f"{names.pod} is gone")
+            stage.done(f"{Names.of(self.release.name).pod} is gone")
+
+    async def _take_down(self, stage: Stage) -> None:
+        """Scale to 0, and wait until the pod is gone."""
+        pod_name = Names.of(self.release.name).pod
+        await _scale(self.cluster, self.release, 0)
+        ref = Ref(POD, pod_name, self.release.namespace)
+        if (pod := await find_object(self.cluster, ref)) is not None:
+            stage.progress(f"{pod_name} is stopping: it archives its last WAL")
+            await deletion.wait_until_gone(self.cluster, ref, pod["metadata"]["uid"], STOP_SECONDS)
 
     async def _restore(self) -> None:
         async with stages.enter("restore", self.report) as stage:
             name = restore_job.job_name(self.release, self.journal.id)
             ref = Ref(JOB, name, self.release.namespace)
-            await _scale(self.cluster, self.release, 0)
+            await self._take_down(stage)
             await self._delete_jobs(but=name)
             await _require_alone(self.cluster, self.release, (name,))
             await self._start_job(ref)
             plan = self.journal.plan
             stage.progress(f"backup {plan.backup}, timeline {plan.timeline}: {plan.target}")
             receipt = await self._wait(ref, stage)
-            if why := restore_job.shortfall(plan, receipt):
-                raise self._failure(f"the restore of release {self.release} lost data: {why}")
+            if why := await self._doubt(plan, receipt):
+                await self._delete_jobs()  # the next run restores once more, and does not follow this Job
+                raise self._failure(f"release {self.release}: {why}")
             await self._write(replace(self.journal, receipt=receipt, stage="start"))
             stage.done(receipt_text(receipt))
 
@@ -288,6 +293,13 @@ class _Run:
             stateful = await self.cluster.get(Ref(STATEFULSET, self.release.name, self.release.namespace))
             with contextlib.suppress(AlreadyExists):
                 await self.cluster.create(restore_job.manifest(stateful, self.release, ref.name, self.journal.plan))
+
+    async def _doubt(self, plan: RestorePlan, receipt: Receipt) -> str:
+        """Why what was restored cannot be relied on; empty where it can."""
+        stateful = await self.cluster.get(Ref(STATEFULSET, self.release.name, self.release.namespace))
+        if stateful["spec"].get("replicas", 1):  # two servers, and neither sees the other's process id
+            return "it was scaled up while it was restored, so its data directory cannot be relied on"
+        return restore_job.shortfall(plan, receipt)
 
     async def _delete_jobs(self, but: str = "") -> None:
         """Delete the Jobs of restores of this release, one that still runs as well, and wait until they are gone."""
