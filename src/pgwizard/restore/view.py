@@ -10,7 +10,6 @@ from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore.target import RepositoryView
 from pgwizard.status import probes
-from pgwizard.status.backup_files import BackupFiles
 from pgwizard.status.repository import Backup
 from pgwizard.status.snapshot import ReleaseSummary
 from pgwizard.status.wal import continuity
@@ -66,7 +65,5 @@ async def _damaged(
     verification = summary.verification
     found = {each.label for each in (verification.damaged if verification else ()) if each.files}
     with contextlib.suppress(ValueError, ClusterError):
-        found |= set(
-            (await probes.compared_files(cluster, release, _IO_TIMEOUT_SECONDS, BackupFiles())).damaged(backups)
-        )
+        found |= set((await probes.compared_files(cluster, release, _IO_TIMEOUT_SECONDS)).damaged(backups))
     return frozenset(found)
