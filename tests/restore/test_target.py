@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -191,6 +192,11 @@ def test_every_other_target_has_its_backup_and_its_timeline(
     found: RepositoryView, target: RecoveryTarget, expected: str
 ) -> None:
     assert chosen(found, target) == expected
+
+
+def test_a_backup_that_lacks_files_is_not_restored_from() -> None:
+    lacking = dataclasses.replace(WHOLE, damaged=frozenset({"1-10F"}))
+    assert (chosen(WHOLE, at(20)), chosen(lacking, at(20))) == ("1-10F 1 time", "1-3F 1 time")
 
 
 def test_without_a_backup_that_is_whole_nothing_can_be_reached() -> None:

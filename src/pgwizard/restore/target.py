@@ -134,6 +134,7 @@ class RestorePlan:
 class RepositoryView:
     """What a restore is chosen from. backups: oldest first; timeline: the server's own.
 
+    damaged: the labels of backups that lack files, or hold files whose contents are damaged.
     is_answering: whether the server can still commit and archive, so that what it has written until now is reachable.
     """
 
@@ -141,6 +142,12 @@ class RepositoryView:
     backups: tuple[Backup, ...]
     timeline: int
     is_answering: bool
+    damaged: frozenset[str] = frozenset()
+
+    @property
+    def whole_backups(self) -> tuple[Backup, ...]:
+        """The backups that a restore can begin with, oldest first."""
+        return whole_backups(self.backups, self.damaged)
 
 
 # ---- what is typed ---------------------------------------------------------------------------------------------------
@@ -286,7 +293,7 @@ def _lives(view: RepositoryView) -> list[tuple[int, datetime | None, datetime | 
 
 def _spans(view: RepositoryView, now: datetime) -> Iterator[_Span]:
     """All that can be reached, by timeline and from the oldest backup to the newest."""
-    backups = whole_backups(view.backups)
+    backups = view.whole_backups
     for timeline, birth, death in _lives(view):
         for reach in continuity(view.archive, backups, timeline).reaches:
             if not reach.is_usable:
@@ -338,7 +345,7 @@ def _alive_at(view: RepositoryView, at: datetime) -> int:
 
 
 def _why_not(view: RepositoryView, spans: Sequence[_Span], at: datetime, timeline: int, now: datetime) -> TargetRefusal:
-    backups = whole_backups(view.backups)
+    backups = view.whole_backups
     during = next((each for each in backups if each.start <= at < each.stop + _SECOND), None)
     before = [span for span in spans if span.timeline == timeline and span.since <= at]
     if before:
@@ -398,9 +405,7 @@ def _ceiling(at: datetime) -> datetime:
 def _newest(view: RepositoryView, target: RecoveryTarget, now: datetime) -> RestorePlan | TargetRefusal:
     timeline = target.timeline or view.timeline
     spans = [span for span in _spans(view, now) if span.timeline == timeline]
-    reaches = [
-        reach for reach in continuity(view.archive, whole_backups(view.backups), timeline).reaches if reach.is_usable
-    ]
+    reaches = [reach for reach in continuity(view.archive, view.whole_backups, timeline).reaches if reach.is_usable]
     if not reaches:
         return _refusal("no-backup", f"no backup leads to timeline {timeline}", list(_spans(view, now)), now)
     whole = [reach for reach in reaches if reach.hole is None]
@@ -430,14 +435,14 @@ def _at_backup(
         return TargetRefusal(
             "unknown-backup", f"there is no backup {fit(target.value)}", f"The newest backups are {there}."
         )
-    if backup not in whole_backups(view.backups):
+    if backup not in view.whole_backups:
         why = "has page checksum errors" if backup.error else "lacks a backup that it builds on"
         return _refusal("damaged-backup", f"backup {fit(backup.label)} {why}", spans, now, backup.stop)
     timeline = int(backup.wal_start[:8], 16)
     reach = next(
         (
             each
-            for each in continuity(view.archive, whole_backups(view.backups), timeline).reaches
+            for each in continuity(view.archive, view.whole_backups, timeline).reaches
             if each.backup == backup and each.is_usable
         ),
         None,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
+
 from pgwizard.errors import ClusterError, PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore.target import RepositoryView
 from pgwizard.status import probes
+from pgwizard.status.repository import Backup
 from pgwizard.status.snapshot import ReleaseSummary
 from pgwizard.status.wal import continuity
 from pgwizard.status.walk import whole_backups
@@ -24,8 +28,9 @@ async def read_view(cluster: Cluster, release: ReleaseRef, summary: ReleaseSumma
         archiver = await probes.archiver(cluster, release, summary.superuser)
         listing = await probes.archive(cluster, release, _IO_TIMEOUT_SECONDS)
         repository = await probes.repository(cluster, release, _IO_TIMEOUT_SECONDS)
+        damaged = await _damaged(cluster, release, summary, repository.backups)
         archive = listing.archive(archiver.segment_bytes)
-        if continuity(archive, whole_backups(repository.backups), archiver.timeline).has_hole:
+        if continuity(archive, whole_backups(repository.backups, damaged), archiver.timeline).has_hole:
             again = await probes.archive(cluster, release, _IO_TIMEOUT_SECONDS)
             archive = again.archive(archiver.segment_bytes, listing)
     except (ValueError, ClusterError) as error:
@@ -43,4 +48,22 @@ async def read_view(cluster: Cluster, release: ReleaseRef, summary: ReleaseSumma
             f"{repository.system_id}, and the server has {archiver.system_id}",
             hint="Look at repository.path in the answers.",
         )
-    return RepositoryView(archive, repository.backups, archiver.timeline, is_answering=True)
+    segments = summary.verification.segments if summary.verification else ()
+    return RepositoryView(
+        archive.without(segments), repository.backups, archiver.timeline, is_answering=True, damaged=damaged
+    )
+
+
+async def _damaged(
+    cluster: Cluster, release: ReleaseRef, summary: ReleaseSummary, backups: Sequence[Backup]
+) -> frozenset[str]:
+    """The backups that a restore would fail on, as far as is known.
+
+    Where the files cannot be compared, the restore goes ahead: pgBackRest itself fails at a missing file, before the
+    server is started.
+    """
+    verification = summary.verification
+    found = {each.label for each in (verification.damaged if verification else ()) if each.files}
+    with contextlib.suppress(ValueError, ClusterError):
+        found |= set((await probes.compared_files(cluster, release, _IO_TIMEOUT_SECONDS)).damaged(backups))
+    return frozenset(found)

@@ -242,7 +242,7 @@ async def archive(
 
 
 async def compared_files(
-    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, known: BackupFiles
+    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, known: BackupFiles | None = None
 ) -> BackupFiles:
     """The files of the backups beside their manifests; only what is new or has changed since ``known`` is compared.
 
@@ -253,6 +253,7 @@ async def compared_files(
         return await _run_in_pod(cluster, release, command, _EXEC_SECONDS["backups"])
 
     fingerprints = backup_files.read_listing(await run(backup_files.listing_command(io_timeout_seconds)))
+    known = known or BackupFiles()
     requested = backup_files.due(fingerprints, known)
     if not requested:
         return backup_files.kept(fingerprints, known)
