@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 
 import pytest
 
 from pgwizard.cli import prompt
 from pgwizard.kube.api import STATEFULSET, Ref
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import ScriptedOutcome
+from pgwizard.simulator.faults import Request, ScriptedOutcome
 from support import faulting, headless
 
 
@@ -143,3 +145,26 @@ def test_an_undo_brings_back_the_timeline_that_was_left(released: SimCluster) ->
     plan, receipt = lines[0], lines[-1]
     assert (undone.code, plan["timeline"], plan["target"]) == (0, 1, "the newest state of timeline 1")
     assert (receipt["type"], receipt["timeline"]) == ("receipt", 3)
+
+
+@pytest.mark.parametrize(
+    ("resource", "message"),
+    [
+        ("leases", "stopped: the database was not touched"),
+        (
+            "cronjobs",
+            "stopped\nThe restore has not ended. Resume it: pgwizard restore postgresql -n default",
+        ),
+    ],
+)
+def test_a_stopped_restore_shows_whether_and_how_it_resumes(released: SimCluster, resource: str, message: str) -> None:
+    def struck(request: Request) -> None:
+        if request.is_write and request.resource == resource:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    released.faults.append(struck)
+    stopped = restore("--to", "latest", "--yes")
+    assert (stopped.code, stopped.err) == (130, f"pgwizard: {message}\n")
+    released.faults.clear()
+    again = restore("--yes") if resource == "cronjobs" else restore("--to", "latest", "--yes")
+    assert (again.code, again.err) == (0, "")

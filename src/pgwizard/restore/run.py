@@ -34,6 +34,8 @@ from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan,
 from pgwizard.restore.view import read_view
 from pgwizard.status.snapshot import ReleaseSummary
 
+FIRST_STAGE = "restore point"
+"""Until it has ended, nothing is touched, and there is nothing to resume."""
 STOP_SECONDS = 600.0
 READY_SECONDS = 3_600.0
 
@@ -205,7 +207,7 @@ class _Run:
         """A commit, a restore point and the end of the segment, archived: every moment until now can be reached, and
         this restore can be undone.
         """
-        async with stages.enter("restore point", self.report) as stage:
+        async with stages.enter(FIRST_STAGE, self.report) as stage:
             await _require_alone(self.cluster, self.release, ())
             name = f"pgwizard-{self.journal.id}"
             point = await (await self._server()).mark(name, stage.progress)

@@ -19,6 +19,7 @@ from pgwizard.clock import Clock
 from pgwizard.errors import Interrupted, UsageError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.release.stages import Event
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal
 from pgwizard.restore.report import loss_text, plan_lines, receipt_text
@@ -70,7 +71,6 @@ class ReceiptLine(JsonLine):
 
 def restore(call: Invocation, writer: Writer) -> None:
     """Restore in place. Raises UsageError for a target that cannot be reached."""
-    typed, is_undo = call[RECOVERY_TARGET], call[UNDO]
     release_name = call.word
     interrupted = Interrupted("stopped: nothing was written")
 
@@ -78,45 +78,61 @@ def restore(call: Invocation, writer: Writer) -> None:
         nonlocal interrupted
         release = ReleaseRef(call[NAMESPACE] or cluster.namespace, release_name)
         found = await restore_run.prepare(cluster, release)
-        journal = await _journal(cluster, found, now)
+        journal = await _journal(call, writer, cluster, found, now)
         show_plan(writer, journal.plan)
         if call[RESTORE_PLAN_ONLY]:
             return
-        await _confirm(release)
+        await _confirm(call, release)
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
-        interrupted = Interrupted("stopped", hint=f"The restore has not ended. Resume it: {command}")
-        ended = await restore_run.run(release, journal, cluster, reporter(writer), now=now)
+        resume = Interrupted("stopped", hint=f"The restore has not ended. Resume it: {command}")
+        interrupted = resume if found.journal is not None else Interrupted("stopped: the database was not touched")
+        show = reporter(writer)
+
+        def report(event: Event) -> None:
+            nonlocal interrupted
+            if event.stage != restore_run.FIRST_STAGE and event.kind == "began":
+                interrupted = resume
+            show(event)
+
+        ended = await restore_run.run(release, journal, cluster, report, now=now)
         show_receipt(writer, release, ended, cluster)
-
-    async def _journal(cluster: Cluster, found: restore_run.Preparation, now: Clock) -> Journal:
-        if found.journal is not None:
-            return restore_run.resumed(found.journal, is_undo=is_undo, has_target=typed is not None)
-        if found.view is None or (typed is None and not is_undo):
-            raise UsageError("restore needs --to TARGET or --undo", hint="Such as: --to 2026-11-27T21:00:04Z.")
-        if is_undo:
-            plan = await restore_run.undo_plan(cluster, found, now)
-        else:
-            target = read_target(typed or "", _local_zone(), is_exclusive=call[BEFORE])
-            plan = await restore_run.plan_to(cluster, found, target, now)
-        if isinstance(plan, TargetRefusal):
-            writer.line(None, UnreachableLine(plan.reason, plan.text, plan.before, plan.after))
-            raise UsageError(f"the target cannot be reached: {plan.text}", hint=plan.fix)
-        return restore_run.new_journal(plan, now)
-
-    async def _confirm(release: ReleaseRef) -> None:
-        if call[YES]:
-            return
-        if not prompt.is_interactive(yes=False):
-            raise UsageError("standard input is no terminal: nothing was written", hint="--yes confirms the restore.")
-        if await prompt.ask(f"Type the release's name to restore it in {release.namespace}: ") != release.name:
-            raise Interrupted("not approved: nothing was written")
 
     connect.run(call, writer, work, released=True, interruption=lambda: interrupted)
 
 
+async def _journal(
+    call: Invocation, writer: Writer, cluster: Cluster, found: restore_run.Preparation, now: Clock
+) -> Journal:
+    """The restore that is wanted, or the one that has not ended. Raises UsageError."""
+    typed, is_undo = call[RECOVERY_TARGET], call[UNDO]
+    if found.journal is not None:
+        return restore_run.resumed(found.journal, is_undo=is_undo, has_target=typed is not None)
+    if found.view is None or (typed is None and not is_undo):
+        raise UsageError("restore needs --to TARGET or --undo", hint="Such as: --to 2026-11-27T21:00:04Z.")
+    if is_undo:
+        plan = await restore_run.undo_plan(cluster, found, now)
+    else:
+        target = read_target(typed or "", _local_zone(), is_exclusive=call[BEFORE])
+        plan = await restore_run.plan_to(cluster, found, target, now)
+    if isinstance(plan, TargetRefusal):
+        writer.line(None, UnreachableLine(plan.reason, plan.text, plan.before, plan.after))
+        raise UsageError(f"the target cannot be reached: {plan.text}", hint=plan.fix)
+    return restore_run.new_journal(plan, now)
+
+
+async def _confirm(call: Invocation, release: ReleaseRef) -> None:
+    """Raises UsageError and Interrupted where it is not confirmed."""
+    if call[YES]:
+        return
+    if not prompt.is_interactive(yes=False):
+        raise UsageError("standard input is no terminal: nothing was written", hint="--yes confirms the restore.")
+    if await prompt.ask(f"Type the release's name to restore it in {release.namespace}: ") != release.name:
+        raise Interrupted("not approved: nothing was written")
+
+
 def _local_zone() -> tzinfo:
     """The time zone of this machine, with its changes of the clock; UTC where it has none that can be read."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
         if name := os.environ.get("TZ"):
             return zoneinfo.ZoneInfo(name.removeprefix(":"))
         with Path("/etc/localtime").open("rb") as file:
