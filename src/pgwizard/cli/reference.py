@@ -39,6 +39,7 @@ LINES: tuple[type[JsonLine], ...] = (
     RestorePlanLine,
     UnreachableLine,
     ReceiptLine,
+    VerificationLine,
     ReleaseLine,
     FilesLine,
     MessageLine,
