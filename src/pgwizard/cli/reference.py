@@ -36,6 +36,7 @@ LINES: tuple[type[JsonLine], ...] = (
     JobLine,
     LogLine,
     FaultLine,
+    VerificationLine,
     RestorePlanLine,
     UnreachableLine,
     ReceiptLine,
