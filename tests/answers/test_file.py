@@ -164,7 +164,7 @@ def test_a_wrong_override_is_reported_without_a_line_of_the_file() -> None:
             "repository.endpoint=minio:",
             (
                 "repository.endpoint: 'minio:' is not an S3 endpoint; expected host or host:port, such as "
-                "minio.minio.svc:9000 (from --set)"
+                "minio.minio.svc:9000, without bucket and path (from --set)"
             ),
         ),
         (

@@ -13,7 +13,7 @@ import pytest
 from support.helm import HELM
 from support.live_releases import HOOK, Site, merged, site
 from support.rigtools import KUBECONFIG, LIVE
-from support.waiting import DEADLINE_SECONDS
+from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE
 
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = [*LIVE, pytest.mark.skipif(HELM is None, reason="helm is neither in RIG_HELM nor on PATH")]
@@ -55,19 +55,19 @@ def helm(place: Site, *arguments: str | Path, code: int = 0) -> str:
 
 def test_helm_installs_tests_upgrades_and_removes_a_release_with_a_valid_backup(place: Site) -> None:
     chart = exported(place, {})
-    helm(place, "install", "postgresql", chart, "--wait", "--timeout=9m")
+    helm(place, "install", "postgresql", chart, "--wait", KUBECTL_DEADLINE)
     assert place.backups() == ["full"]
-    assert "Succeeded" in helm(place, "test", "postgresql", "--timeout=5m")
+    assert "Succeeded" in helm(place, "test", "postgresql", KUBECTL_DEADLINE)
     pod = place.pod_uid()
 
     owned = place.apply(SECRETS, expect=6)
     assert "belongs to Helm release postgresql" in owned.output
 
-    helm(place, "upgrade", "postgresql", chart, "--set=jobs.memoryLimit=192Mi", "--wait", "--timeout=9m")
+    helm(place, "upgrade", "postgresql", chart, "--set=jobs.memoryLimit=192Mi", "--wait", KUBECTL_DEADLINE)
     assert (place.pod_uid(), place.backups()) == (pod, ["full"]), "neither restarted nor backed up again"
-    helm(place, "rollback", "postgresql", "1", "--wait", "--timeout=9m")
+    helm(place, "rollback", "postgresql", "1", "--wait", KUBECTL_DEADLINE)
     assert (place.pod_uid(), place.backups()) == (pod, ["full"])
-    helm(place, "uninstall", "postgresql", "--wait", "--timeout=9m")
+    helm(place, "uninstall", "postgresql", "--wait", KUBECTL_DEADLINE)
     kept = {f"{item['kind']}/{item['metadata']['name']}" for item in place.kubectl.json("get", "secret,pvc")["items"]}
     assert {"Secret/postgresql-minio-ca", "PersistentVolumeClaim/postgresql-storage-postgresql-0"} <= kept
 
@@ -78,7 +78,7 @@ def test_helm_takes_over_a_release_of_pgwizard_without_a_restart(place: Site) ->
     chart = exported(place, {})
     helm(
         place, "upgrade", "--install", "postgresql", chart, "--take-ownership", "--force-conflicts", "--wait",
-        "--timeout=9m",
+        KUBECTL_DEADLINE,
     )  # fmt: skip
     assert (place.pod_uid(), place.backups()) == (before, ["full"])
     assert place.get("job", HOOK)["status"]["succeeded"] == 1

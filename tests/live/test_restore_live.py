@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ def commit(place: Site, number: int) -> None:
 def moment(place: Site) -> str:
     """The server's time, a moment after which nothing was committed for a second."""
     now = place.sql("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
-    time.sleep(1)
+    place.sql("SELECT pg_sleep(1)")
     return now
 
 

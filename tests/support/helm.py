@@ -48,7 +48,8 @@ def templated(chart: Path, plan: Plan, values: dict[str, Any], folder: Path) -> 
     """The objects of a chart for a plan's release; the test hook is left out."""
     given = folder / "values.json"
     ca = base64.b64decode(plan.ca_certificate or "").decode()
-    given.write_text(json.dumps({**values, "tls": {**values["tls"], "certificate": ca}}), encoding="utf-8")
+    text = json.dumps({**values, "tls": {**values["tls"], "certificate": ca}}, ensure_ascii=False)
+    given.write_text(text, encoding="utf-8")
     done = helm("template", plan.names.release, chart, "-n", plan.namespace, "-f", given)
     assert done.returncode == 0, done.stderr
     return without_test(objects(yaml.safe_load_all(done.stdout)))

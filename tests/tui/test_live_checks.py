@@ -137,6 +137,7 @@ def test_closed_checks_look_nothing_up() -> None:
     async def scenario(one: Checked) -> None:
         one.checks.start()
         one.checks.close()
+        await asyncio.sleep(0.01)  # what had begun when they were closed
         before: Any = len(one.sim.requests)
         await asyncio.sleep(2 * RETRY_SECONDS)
         assert len(one.sim.requests) == before

@@ -40,6 +40,7 @@ LINES: tuple[type[JsonLine], ...] = (
     RestorePlanLine,
     UnreachableLine,
     ReceiptLine,
+    VerificationLine,
     ReleaseLine,
     FilesLine,
     MessageLine,

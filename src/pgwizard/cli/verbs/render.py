@@ -55,7 +55,7 @@ def export(call: Invocation, writer: Writer) -> None:
         raise UsageError("-o DIR is missing", hint="Name the folder to write: pgwizard export answers.yaml -o chart.")
     plan, warnings = resolve_plan(source_of(call), needs_certificate=form != "helm")
     if folder is None:
-        writer.put(json.dumps(values(plan), indent=2) + "\n" if call[JSON] else values_yaml(plan))
+        writer.put(json.dumps(values(plan), indent=2, ensure_ascii=False) + "\n" if call[JSON] else values_yaml(plan))
     else:
         match form:
             case "helm":
