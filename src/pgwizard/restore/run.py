@@ -211,6 +211,7 @@ class _Run:
         """
         async with stages.enter(FIRST_STAGE, self.report) as stage:
             await _require_alone(self.cluster, self.release, ())
+            await self._wait_for_backups(stage)  # their expire may remove what the plan needs: it is checked below
             name = f"pgwizard-{self.journal.id}"
             point = await (await self._server()).mark(name, stage.progress)
             plan = self.journal.plan
@@ -262,13 +263,16 @@ class _Run:
             await self._write(replace(self.journal, suspended=suspended))
             for name in suspended:
                 await backups.set_suspend(self.cluster, name, self.release.namespace, suspend=True)
-            for each in await backups.newest_first(self.cluster, self.release):
-                if assess(each).status == "progressing":
-                    stage.progress(f"backup Job {each['metadata']['name']} runs: waiting for its end")
-                    with contextlib.suppress(FirstBackupFailed):
-                        await backups.wait(self.cluster, each, stage.progress, stage.log, at=self.now())
+            await self._wait_for_backups(stage)
             await self._write(self.journal.at_stage("stop"))
             stage.done("no backup starts")
+
+    async def _wait_for_backups(self, stage: Stage) -> None:
+        for each in await backups.newest_first(self.cluster, self.release):
+            if assess(each).status == "progressing":
+                stage.progress(f"backup Job {each['metadata']['name']} runs: waiting for its end")
+                with contextlib.suppress(FirstBackupFailed):
+                    await backups.wait(self.cluster, each, stage.progress, stage.log, at=self.now())
 
     async def _stop(self) -> None:
         async with stages.enter("stop", self.report) as stage:
