@@ -9,7 +9,9 @@ import pytest
 
 from pgwizard.cli.writer import Writer
 from pgwizard.kube.api import STATEFULSET, Ref
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, records
+from pgwizard.release.record import Restoration, read, secret_ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
 from support import faulting, headless
@@ -83,6 +85,19 @@ def test_a_backup_of_a_database_that_is_down_starts_with_a_warning(released: Sim
     )
     line = json.loads(run("backup", "--json").err)
     assert (line["type"], line["message"]) == ("warning", "the database is down: its StatefulSet is scaled to 0")
+
+
+def test_a_backup_during_a_restore_starts_with_a_warning_that_does_not_advise_to_start_the_database(
+    released: SimCluster,
+) -> None:
+    released.runtime.change(Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=0))
+    secret = released.store.peek(secret_ref(ReleaseRef("default", "postgresql")))
+    assert secret is not None
+    restoration = Restoration("2026-11-28T10:00:00+00:00", is_finished=False, details={})
+    released.store.put({**secret, "data": read(secret).with_restore(restoration).secret()["data"]})
+    assert run("backup").err == (
+        "warning: the backup would fail: a restore has not ended   pgwizard restore postgresql -n default resumes it.\n"
+    )
 
 
 @pytest.mark.parametrize("resource", ["statefulsets", "pods"])

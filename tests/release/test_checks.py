@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from pgwizard.answers.questions import Answers
-from pgwizard.errors import Finding
+from pgwizard.errors import DeadlineError, Finding
 from pgwizard.kube.api import NODE, ExecResult, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import checks, record, survey
@@ -205,6 +206,15 @@ def test_a_pod_shows_its_version_once_and_its_successor_again() -> None:
         pod = await sim.get(Ref(POD, "postgresql-0", "default"))
         sim.store.put({**pod, "metadata": {**pod["metadata"], "uid": "another"}})
         assert await version.read(image) == (2, 60)
+
+    on(scenario)
+
+
+def test_a_pod_that_does_not_answer_in_time_leaves_the_version_unknown() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        with mock.patch.object(SimCluster, "exec", side_effect=DeadlineError("no answer within 5 s")):
+            assert await ImageVersion(sim, RELEASE).read(answers_of().images.postgresql) is None
 
     on(scenario)
 

@@ -75,6 +75,15 @@ RANGES: list[Any] = [
         id="a ratio",
     ),
     pytest.param(
+        {"maxLimitRequestRatio": {"ephemeral-storage": "2"}, "defaultRequest": {"ephemeral-storage": "1Gi"}},
+        [
+            f"error release.namespace: container {name} has no ephemeral-storage limit, and the LimitRange limits "
+            f"wants a limit of at most 2 times the request   Change release.namespace{CHANGE}"
+            for name in ("minio-ca-init of the database's pod", "wait-for-revision of the pod of a backup")
+        ],
+        id="a ratio without a limit",
+    ),
+    pytest.param(
         {"min": {"ephemeral-storage": "1Gi"}, "defaultRequest": {"ephemeral-storage": "2Gi"}},
         [],
         id="a default that the pods do not state",
@@ -221,6 +230,15 @@ def test_what_the_running_pod_has_is_free_for_the_next_one() -> None:
     ]
     pod["spec"]["containers"][0]["resources"]["limits"]["memory"] = "512Mi"
     assert [line[:5] for line in found(lowered, running=pod, schedule=schedule)] == ["error"]
+
+
+def test_a_quota_that_does_not_count_the_running_pod_gives_nothing_of_it_back() -> None:
+    (statefulset,) = (obj for obj in OBJECTS if obj["kind"] == "StatefulSet")
+    running = copy.deepcopy(statefulset["spec"]["template"])
+    running["spec"]["priorityClassName"] = "low"
+    scope = {"scopeName": "PriorityClass", "operator": "In", "values": ["high"]}
+    of_high = quota({"pods": "0"}, {}, scopeSelector={"matchExpressions": [scope]})
+    assert [line[:5] for line in found(of_high, running=running, default_priority="high")] == ["warni"]
 
 
 def test_objects_beyond_a_count_are_named() -> None:

@@ -10,12 +10,13 @@ import pytest
 from pgwizard.errors import PreflightError
 from pgwizard.kube.api import Ref
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import record, uninstall
+from pgwizard.release import record, records, uninstall
+from pgwizard.release.record import Restoration
 from pgwizard.release.stages import Event, Report
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Killed, Request
 from release.test_apply import DATABASE, VOLUME, on
-from support.faulting import CLAIM, CRONJOB, SECRET, SERVICE, answers_of, clock, deployed, live, taken_over
+from support.faulting import CLAIM, CRONJOB, JOB, SECRET, SERVICE, answers_of, clock, deployed, live, taken_over
 
 
 async def removed(
@@ -65,6 +66,34 @@ def test_purging_deletes_the_data_and_keeps_the_certificate() -> None:
         assert sim.store.peek(VOLUME) is None
         assert sim.store.peek(Ref(SECRET, "postgresql", "default")) is None
         assert sim.store.peek(Ref(SECRET, "postgresql-pgbackrest-s3", "default")) is not None
+
+    on(scenario)
+
+
+def test_while_a_restore_has_not_ended_only_everything_can_be_removed_its_job_first() -> None:
+    release = ReleaseRef("default", "postgresql")
+
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        kept, _ = await records.get(sim, release)
+        restoration = Restoration("2026-11-28T10:00:00+00:00", is_finished=False, details={})
+        await sim.apply(kept.with_restore(restoration).secret(), force=True)
+        labels = {"app.kubernetes.io/instance": "postgresql", "app.kubernetes.io/component": "restore"}
+        first = live(sim, JOB, "postgresql-pgbackrest-init")
+        job = {**first, "metadata": {"name": "postgresql-restore-1", "namespace": "default", "labels": labels}}
+        sim.store.put({**job, "metadata": {**job["metadata"], "uid": "restore"}})
+        with pytest.raises(PreflightError) as caught:
+            await removed(sim)
+        assert (str(caught.value), caught.value.hint) == (
+            "a restore of release postgresql in namespace default has not ended; nothing was deleted",
+            "End it first, it resumes: pgwizard restore postgresql -n default",
+        )
+        assert sim.store.peek(DATABASE) is not None
+
+        found = await removed(sim, purge_data=True)
+        assert str(found.deleted[0]) == "Job default/postgresql-restore-1"
+        assert sim.store.peek(found.deleted[0]) is None
+        assert sim.store.peek(VOLUME) is None
 
     on(scenario)
 

@@ -176,6 +176,13 @@ def test_a_store_that_refuses_is_a_failure_and_no_missing_file(repository: Local
     assert refusal in repository.run(backup_files.comparison_command(5, [FULL]), refusal=refusal, expect=1)
 
 
+@pytest.mark.parametrize("unreadable", ["backup.manifest", "backup.info"])
+def test_a_store_that_fails_for_a_single_file_is_a_failure_too(repository: LocalRepository, unreadable: str) -> None:
+    repository.run(backup_files.comparison_command(5, [FULL]), unreadable=unreadable, expect=49)
+    if unreadable == "backup.info":
+        repository.run(backup_files.listing_command(5), unreadable=unreadable, expect=49)
+
+
 @pytest.mark.parametrize("line", ["backup x", "what", "files", "fault a b c d", "backup 20261128-102540F more"])
 def test_anything_else_than_the_scripts_print_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="has the line"):

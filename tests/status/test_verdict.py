@@ -702,6 +702,17 @@ def test_a_database_scaled_to_0_is_the_first_reason_without_false_ones() -> None
     assert state_and_reasons(bare) == ("not recoverable", [str(reason), "this release makes no backups"])
 
 
+def test_a_database_that_is_down_for_a_restore_is_not_to_be_started() -> None:
+    release = replace(RELEASE, is_restore_unfinished=True)
+    gone = replace(DOWN, objects={})
+    for snapshot in (replace(DOWN, release=release), replace(gone, release=release), replace(FINE, release=release)):
+        verdict = judge(snapshot)
+        assert verdict.state == "at risk"
+        assert [(str(reason), reason.fix, reason.key) for reason in verdict.reasons] == [
+            ("a restore has not ended", "pgwizard restore postgresql -n shop resumes it.", "status-restore")
+        ]
+
+
 CRASHES = "container postgresql: CrashLoopBackOff: ended with exit code 1 (Error)"
 
 
@@ -796,5 +807,5 @@ def test_every_cause_that_a_verdict_may_name_has_its_place_in_the_documentation(
     text = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
     keys = [row.key for row in ROWS]
     keys += ["status-foreign", "status-whose", "status-down", "status-old", "status-damaged", "wal-dropped"]
-    keys += ["wal-missing", "wal-stranger", "wal-history", "wal-branch"]
+    keys += ["status-restore", "wal-missing", "wal-stranger", "wal-history", "wal-branch"]
     assert [key for key in keys if f'<a id="{key}"></a>' not in text] == []

@@ -18,6 +18,8 @@ import json, os, pathlib, sys
 root, place = pathlib.Path(os.environ["ROOT"], "repository"), pathlib.PurePath(sys.argv[-1])
 if "repo-get" in sys.argv:
     file = root / place
+    if os.environ.get("UNREADABLE", "-") in place.parts[-1]:
+        sys.exit(49)
     if not file.is_file():
         sys.exit(1 if "--ignore-missing" in sys.argv else 55)
     with open(pathlib.Path(os.environ["ROOT"], "read"), "a") as lines:
@@ -89,10 +91,10 @@ class LocalRepository:
         for name in ("backup.info", "backup.info.copy"):
             self.write(name, f"[backup:current]\n{listed}{TAIL}")
 
-    def run(self, command: Sequence[str], *, refusal: str = "", expect: int = 0) -> str:
-        """What a command prints that runs in the pod."""
+    def run(self, command: Sequence[str], *, refusal: str = "", unreadable: str = "-", expect: int = 0) -> str:
+        """What a command prints that runs in the pod. unreadable: part of the names that the store fails to read."""
         environment = {**os.environ, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "ROOT": str(self.folder)}
-        environment["REFUSAL"] = refusal
+        environment |= {"REFUSAL": refusal, "UNREADABLE": unreadable}
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
         assert done.returncode == expect, done.stderr
         return done.stdout if expect == 0 else done.stderr

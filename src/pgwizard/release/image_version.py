@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pgwizard.answers.questions import Answers
-from pgwizard.errors import ClusterError, Finding
+from pgwizard.errors import ClusterError, DeadlineError, Finding
 from pgwizard.kube.api import POD, Cluster, Object, Ref, find_object
 from pgwizard.plan import pgbackrest
 from pgwizard.plan.names import Names, ReleaseRef
@@ -41,7 +41,7 @@ class ImageVersion:
                     return None
                 self._known = (uid, pgbackrest.version(found[1]))
             return self._known[1]
-        except ClusterError:  # a right that is missing, or a pod that has just ended
+        except (ClusterError, DeadlineError):  # a right that is missing, a pod that has just ended or is slow
             return None
 
 

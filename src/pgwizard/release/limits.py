@@ -239,6 +239,10 @@ def _out_of_range(
         request, limit, most = (
             read_quantity(value) for value in (resources["requests"].get(what), resources["limits"].get(what), bound)
         )
+        for kind, number in (("requests", request), ("limits", limit)):
+            if not number and most is not None:
+                text = f"{subject} has no {_name(kind, what)}, and {where} wants a limit of at most"
+                yield questions.get(f"{kind}.{what}", _NAMESPACE), f"{text} {plain(str(bound), 40)} times the request"
         if not request or not limit or most is None or limit / request <= most:
             continue
         question = questions.get(f"requests.{what}", _NAMESPACE)
@@ -257,7 +261,13 @@ def _name(kind: str, what: str) -> str:
 def _quota_findings(demand: Demand, quota: Object, limits: NamespaceLimits) -> Iterator[Finding]:
     status, spec = quota.get("status") or {}, quota.get("spec") or {}
     used: Mapping[str, Any] = status.get("used") or {}
-    pods = [pod for pod in demand.pods if _is_counted(spec, pod.spec, limits.default_priority)]
+    pods = [
+        pod
+        if pod.running is None or _is_counted(spec, pod.running, limits.default_priority)
+        else replace(pod, running=None)
+        for pod in demand.pods
+        if _is_counted(spec, pod.spec, limits.default_priority)
+    ]
     has_scopes = bool(spec.get("scopes") or (spec.get("scopeSelector") or {}).get("matchExpressions"))
     for key, bound in _hard(quota).items():
         most, taken = read_quantity(bound), read_quantity(used.get(key, "0")) or Decimal(0)

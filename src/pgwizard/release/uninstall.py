@@ -6,13 +6,14 @@ does not prompt: a face does, between ``removal`` and ``remove``.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from pgwizard.clock import Clock
 from pgwizard.errors import PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube import lease
-from pgwizard.kube.api import CLAIM, NAMESPACE, SECRET, Cluster, Ref
+from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, Cluster, Ref
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import deletion, record, records, rights, stages
 from pgwizard.release.stages import Event, Report
@@ -29,9 +30,21 @@ class Removal:
 
 
 async def removal(cluster: Cluster, release: ReleaseRef, *, purge_data: bool) -> Removal:
-    """Read the record and decide what an uninstall would do. Raises PreflightError where it cannot be read."""
+    """Read the record and decide what an uninstall would do.
+
+    Raises PreflightError where it cannot be read. While a restore has not ended only the whole can be removed, its Jobs
+    first: they write to the volume, and without the record a restore cannot be resumed.
+    """
     found, version = await records.get(cluster, release)
     deleted: list[Ref] = []
+    if found.unfinished_restore is not None and purge_data:
+        deleted += await _restore_jobs(cluster, release)
+    elif found.unfinished_restore is not None:
+        resume = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
+        raise PreflightError(
+            f"a restore of release {release.name} in namespace {release.namespace} has not ended; nothing was deleted",
+            hint=f"End it first, it resumes: {resume}",
+        )
     kept: list[tuple[Ref, str]] = []
     for ref in reversed(found.inventory):
         why = _why_kept(ref, release.name, purge_data=purge_data)
@@ -41,6 +54,12 @@ async def removal(cluster: Cluster, release: ReleaseRef, *, purge_data: bool) ->
             kept.append((ref, why))
     await rights.require_deletion(cluster, [*deleted, record.secret_ref(release), record.lease_ref(release)])
     return Removal(found, version, tuple(deleted), tuple(kept))
+
+
+async def _restore_jobs(cluster: Cluster, release: ReleaseRef) -> list[Ref]:
+    labels = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/component=restore"
+    async with aclosing(cluster.pages(JOB, release.namespace, labels=labels)) as pages:
+        return [Ref(JOB, job["metadata"]["name"], release.namespace) async for page in pages for job in page.items]
 
 
 def _why_kept(ref: Ref, name: str, *, purge_data: bool) -> str | None:

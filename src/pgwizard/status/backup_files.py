@@ -104,6 +104,7 @@ section != "[target:file]" { next }
 END { for (owner in needs) print "needs", label, owner }
 """
 _HEAD = f"""set -euo pipefail
+shopt -s inherit_errexit  # else a failure of the store within $(...) is taken for an empty file
 io_timeout=$1 root=backup/{STANZA}
 shift
 repository() {{ pgbackrest --log-level-console=off --log-level-stderr=error --io-timeout="$io_timeout" "$@"; }}

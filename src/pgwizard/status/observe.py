@@ -60,7 +60,7 @@ from pgwizard.status.observations import (
     failure,
 )
 from pgwizard.status.reduce import reduce
-from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, Snapshot
+from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, ReleaseSummary, Snapshot
 from pgwizard.status.verdict import outage
 from pgwizard.text import plain
 
@@ -229,12 +229,14 @@ async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_sec
     return snapshot
 
 
-async def database_outage(cluster: Cluster, release: ReleaseRef, *, now: Clock) -> Finding | None:
+async def database_outage(
+    cluster: Cluster, release: ReleaseRef, summary: ReleaseSummary, *, now: Clock
+) -> Finding | None:
     """``verdict.outage`` of a release that is not observed: reads only its StatefulSet and its pod.
 
     None, too, where they may not be read.
     """
-    snapshot = Snapshot(release, now(), commands=cluster.commands)
+    snapshot = Snapshot(release, now(), summary, commands=cluster.commands)
     names = Names.of(release.name)
     for resource, name in ((STATEFULSET, names.release), (POD, names.pod)):
         ref = Ref(resource, name, release.namespace)

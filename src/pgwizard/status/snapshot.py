@@ -62,6 +62,7 @@ class ReleaseSummary:
 
     is_namespace_ending: whether the namespace is being deleted; False where that may not be read.
     is_role_empty: whether the Role of the backup Jobs grants nothing, or is not there; False where that is not known.
+    is_restore_unfinished: whether a restore has begun and not ended: the data directory may be half restored.
     """
 
     revision: int
@@ -73,13 +74,23 @@ class ReleaseSummary:
     is_tls_verified: bool = True
     is_role_empty: bool = False
     verification: RepositoryVerification | None = None
+    is_restore_unfinished: bool = False
 
     @classmethod
     def of(cls, record: Record, *, is_namespace_ending: bool = False) -> ReleaseSummary:
         """The summary of a record; an unreadable answer is left out."""
-        last = record.last
+        last, is_unfinished = record.last, record.unfinished_restore is not None
         if last is None:
-            return cls(0, "", None, True, None, is_namespace_ending, verification=record.verification)
+            return cls(
+                0,
+                "",
+                None,
+                True,
+                None,
+                is_namespace_ending,
+                verification=record.verification,
+                is_restore_unfinished=is_unfinished,
+            )
         sections = (last.answers.get(section) for section in ("credentials", "repository"))
         credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
         return cls(
@@ -89,6 +100,7 @@ class ReleaseSummary:
             backups=repository.get("enabled") is not False,
             superuser=credentials.get("username") if credentials.get("from") == "generate" else None,
             is_namespace_ending=is_namespace_ending,
+            is_restore_unfinished=is_unfinished,
             is_tls_verified=not (isinstance(tls := last.answers.get("tls"), Mapping) and tls.get("verify") is False),
             verification=record.verification,
         )

@@ -128,13 +128,9 @@ def outage(snapshot: Snapshot) -> Finding | None:
     kubectl = partial(snapshot.commands.kubectl, namespace=snapshot.ref.namespace)
     if snapshot.is_gone:
         return None
-    if snapshot.has_no_statefulset:
-        fix = "" if snapshot.is_changing else "Apply again: it creates what is missing."
-        return _reason("the database is down: its StatefulSet does not exist", fix, "status-down")
     workload, pod = (snapshot.objects.get(ref) for ref in _server(snapshot))
-    if workload is not None and workload.reason == SCALED_TO_0:
-        fix = f"{kubectl('scale', 'statefulset', names.release, '--replicas=1')}, or apply again."
-        return _reason("the database is down: its StatefulSet is scaled to 0", fix, "status-down")
+    if snapshot.has_no_statefulset or (workload is not None and workload.reason == SCALED_TO_0):
+        return _unfinished_restore(snapshot) or _absence(snapshot)  # a half restored database must not be started
     if pod is None:
         if workload is None or "pods" not in snapshot.answered_at:
             return None
@@ -150,6 +146,23 @@ def outage(snapshot: Snapshot) -> Finding | None:
     if fault is not None and fault != symptom:
         return replace(reason, cause=fault.cause)
     return replace(reason, cause=f"its log ends with: {log[-1]}") if log else reason
+
+
+def _absence(snapshot: Snapshot) -> Finding:
+    """That the database was not asked to run."""
+    if snapshot.has_no_statefulset:
+        fix = "" if snapshot.is_changing else "Apply again: it creates what is missing."
+        return _reason("the database is down: its StatefulSet does not exist", fix, "status-down")
+    ref = snapshot.ref
+    start = snapshot.commands.kubectl("scale", "statefulset", ref.name, "--replicas=1", namespace=ref.namespace)
+    return _reason("the database is down: its StatefulSet is scaled to 0", f"{start}, or apply again.", "status-down")
+
+
+def _unfinished_restore(snapshot: Snapshot) -> Finding | None:
+    if snapshot.is_gone or snapshot.release is None or not snapshot.release.is_restore_unfinished:
+        return None
+    resume = snapshot.commands.pgwizard("restore", snapshot.ref.name, namespace=snapshot.ref.namespace)
+    return _reason("a restore has not ended", f"{resume} resumes it.", "status-restore")
 
 
 def _reason(text: str, fix: str = "", key: str = "") -> Finding:
@@ -209,7 +222,8 @@ def judge(snapshot: Snapshot) -> Verdict:
     """The verdict at ``snapshot.at``. Old observations do not count."""
     if snapshot.missing is not None and snapshot.is_gone:
         return Verdict("gone", (), tuple(_gone_verdict(snapshot, snapshot.missing)))
-    verdict, worst = _judge_backups(snapshot), [*_ending(snapshot), *filter(None, [outage(snapshot)])]
+    verdict, down = _judge_backups(snapshot), (_unfinished_restore(snapshot), outage(snapshot))
+    worst = [*_ending(snapshot), *dict.fromkeys(filter(None, down))]
     if not worst:
         return verdict
     state: RecoveryState = "at risk" if verdict.state == "recoverable" else verdict.state

@@ -69,11 +69,12 @@ def backup(call: Invocation, writer: Writer) -> None:
         nonlocal hint
         release = await connect.choose_release(call, cluster)
         found, _ = await records.get(cluster, release)
-        if not ReleaseSummary.of(found).backups:
+        summary = ReleaseSummary.of(found)
+        if not summary.backups:
             raise PreflightError(
                 f"release {release} takes no backups", hint="Set repository.enabled to true and apply."
             )
-        if (down := await database_outage(cluster, release, now=now)) is not None:
+        if (down := await database_outage(cluster, release, summary, now=now)) is not None:
             writer.note(f"warning: the backup would fail: {down.whole}", WarningLine.of(down))
         command = cluster.commands.pgwizard("logs", release.name, "-f", namespace=release.namespace)
         hint = f"A started backup continues in the cluster: {command}"
