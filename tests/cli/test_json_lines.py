@@ -112,7 +112,6 @@ def test_every_line_of_every_verb_is_as_the_schema_says(sim: SimCluster, answers
         *_lines("status", "--demo"),
         *_lines("backup", "--demo", "-f"),
         *_lines("logs", "--demo"),
-        *_lines("verify", "--demo"),
         *_lines("restore", "postgresql", "--to", "latest", "--yes", "--demo"),
         *_lines("restore", "postgresql", "--to", "2001-01-01T00:00:00Z", "--yes", "--demo", code=2),
         *_lines("verify", "--demo"),

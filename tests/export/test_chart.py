@@ -100,6 +100,19 @@ def test_helm_refuses_what_pgwizard_would_refuse(tmp_path: Path, arguments: list
 # ---- the verb ------------------------------------------------------------------------------------------------------
 
 
+@NEEDS_HELM
+def test_a_name_that_leaves_no_room_for_a_cronjob_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path / "postgresql", chart(planned(Answers())))
+    done = helm("template", "a" * 37, folder, "--set-file", f"tls.certificate={GOLDEN / 'ca.crt'}")
+    assert done.returncode != 0
+    assert "expected at most 36 lower-case letters" in done.stderr
+
+
+def test_export_names_the_secrets_that_must_exist() -> None:
+    done = headless.run("export", GOLDEN / "existing-secrets-only" / "answers.yaml", "--values-only")
+    assert "must exist in namespace" in done.err
+
+
 def test_export_writes_a_chart_and_names_its_files_and_the_secrets_to_create(tmp_path: Path) -> None:
     case = GOLDEN / "encrypted-from-env" / "answers.yaml"
     done = headless.run("export", case, "-o", tmp_path / "chart")
@@ -130,7 +143,7 @@ def test_a_foreign_file_is_kept_and_nothing_is_written(tmp_path: Path) -> None:
     write(folder, {"templates/mine.yaml": "mine"})
     done = headless.run("export", answers, "-o", folder)
     assert (done.code, done.out) == (3, "")
-    assert "holds templates/mine.yaml, which pgwizard did not write: nothing was written" in done.err
+    assert "holds templates/mine.yaml, which this export does not write: nothing was written" in done.err
     assert [path.name for path in folder.rglob("*") if path.is_file()] == ["mine.yaml"]
     forced = headless.run("export", answers, "-o", folder, "--force")
     assert forced.code == 0

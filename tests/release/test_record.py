@@ -68,6 +68,7 @@ def test_restores_read_back_the_same_and_only_the_last_can_be_unfinished() -> No
     kept = begun().with_restore(first).with_restore(second)
     assert kept.restorations == (first, second)
     assert kept.unfinished_restore == second
+    assert (second.has_receipt, Restoration(AT, False, {"receipt": {"timeline": 2}}).has_receipt) == (False, True)
     assert record.read(kept.secret()) == kept
     ended = kept.with_restore(first)
     assert (ended.restorations, ended.unfinished_restore) == ((first, first), None)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgwizard.restore.report import loss_text
 from pgwizard.restore.target import (
     RecoveryTarget,
     RepositoryView,
@@ -159,8 +160,8 @@ def test_a_quiet_stretch_is_refused_only_where_the_server_cannot_commit() -> Non
     assert isinstance(found, TargetRefusal)
     assert found.fix == "Restore to latest."
     assert found.text == (
-        "nothing was archived between 2026-11-01 00:20:00 UTC and 2026-11-01 00:30:00 UTC, so the newest state is the "
-        "same as at that moment, as far as the archive has it"
+        "nothing was archived on timeline 1 between 2026-11-01 00:20:00 UTC and 2026-11-01 00:30:00 UTC: its newest "
+        "state is the same as at that moment, as far as the archive has it"
     )
 
 
@@ -178,7 +179,8 @@ OTHERS: list[tuple[str, RepositoryView, RecoveryTarget, str]] = [
     ("a position before the first backup ends", WHOLE, position(4), "before-first-backup None 4.02"),
     ("a position in a hole", HOLE, position(8), "hole 6.0 11.02"),
     ("a position of the future", WHOLE, position(99), "not-archived None None"),
-    ("a position on both branches is the present one's", RESTORED, position(12), "1-3F 2 lsn"),
+    ("a position on two branches that differ there", RESTORED, position(12), "other-branch 40.0 None"),
+    ("a position before two branches part", RESTORED, position(7), "1-3F 2 lsn"),
     ("a position on the branch that was left", RESTORED, position(19), "other-branch None None"),
     ("a point", WHOLE, position(20, "name", 1), "1-10F 1 name"),
     ("a point on the branch that was left", RESTORED, position(19, "name", 1), "1-14F 1 name"),
@@ -192,6 +194,16 @@ def test_every_other_target_has_its_backup_and_its_timeline(
     found: RepositoryView, target: RecoveryTarget, expected: str
 ) -> None:
     assert chosen(found, target) == expected
+
+
+def test_the_end_before_a_hole_is_not_the_newest_state() -> None:
+    plan = choose(ONLY_HOLE, at(14), moment(NOW))
+    assert isinstance(plan, RestorePlan)
+    assert (plan.type, plan.is_newest) == ("default", False)
+    assert loss_text(plan).startswith("26 min")
+    newest = choose(WHOLE, RecoveryTarget("latest"), moment(NOW))
+    assert isinstance(newest, RestorePlan)
+    assert (newest.is_newest, loss_text(newest)) == (True, "nothing that is archived")
 
 
 def test_a_backup_that_lacks_files_is_not_restored_from() -> None:

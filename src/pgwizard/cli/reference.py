@@ -36,7 +36,6 @@ LINES: tuple[type[JsonLine], ...] = (
     JobLine,
     LogLine,
     FaultLine,
-    VerificationLine,
     RestorePlanLine,
     UnreachableLine,
     ReceiptLine,

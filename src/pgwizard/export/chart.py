@@ -19,6 +19,7 @@ from pgwizard.plan.plan import Plan
 
 LEFT_OUT: Final = SECRETS_TO_CREATE | {"namespace"}
 """The roles that the chart has no template of: Secrets whose values it must not hold, and what Helm itself creates."""
+_CHECK_NAME = '{{- include "postgresql.check-name" $ -}}\n'
 _VALUES_HEAD = """\
 # Values of the chart that pgwizard exported. Secrets are never here: only the names of those that must exist.
 """
@@ -43,7 +44,8 @@ def chart(plan: Plan) -> dict[str, str]:
     for role in ORDER:
         if role not in LEFT_OUT:
             name = f"{role}.yaml"
-            files[f"templates/{name}"] = translate((folder / name).read_text(encoding="utf-8"), name, meaning)
+            text = translate((folder / name).read_text(encoding="utf-8"), name, meaning)
+            files[f"templates/{name}"] = f"{_CHECK_NAME}{text}" if role == "statefulset" else text
     for name in SCRIPTS:
         files[f"files/{name}"] = (folder / "files" / name).read_text(encoding="utf-8")
     return files

@@ -77,7 +77,9 @@ def write_folder(folder: str, texts: Mapping[str, str], replaceable: Collection[
         other = _find_other_entry(target, replaceable)
         if other and not (force and target.is_dir() and not target.is_symlink()):
             raise OutputError(
-                f"{target} holds {other}, which pgwizard did not write: nothing was written",
+                f"{target} is not a folder: nothing was written"
+                if other == _NO_FOLDER
+                else f"{target} holds {other}, which this export does not write: nothing was written",
                 hint="Give a folder of its own with -o.",
             )
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -105,12 +107,15 @@ def write_folder(folder: str, texts: Mapping[str, str], replaceable: Collection[
             shutil.rmtree(old, ignore_errors=True)
 
 
+_NO_FOLDER = "no folder"
+
+
 def _find_other_entry(target: Path, ours: Collection[str]) -> str | None:
     """The first entry of the target that an earlier run did not write; its own name where it is no folder."""
     if not target.exists() and not target.is_symlink():
         return None
     if target.is_symlink() or not target.is_dir():
-        return "no folder"
+        return _NO_FOLDER
     folders = {str(parent) for name in ours for parent in Path(name).parents}
     entries = ((entry, str(entry.relative_to(target))) for entry in sorted(target.rglob("*")))
     return next(

@@ -258,8 +258,12 @@ async def _survey(release: ReleaseRequest, cluster: Cluster, report: Report, now
 
 
 def _require_no_restore(release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey) -> None:
-    """An apply would start the server, on a data directory that may be half restored."""
-    if surveyed.record is not None and surveyed.record.unfinished_restore is not None:
+    """An apply would start the server, on a data directory that may be half restored.
+
+    Once the target is reached an apply is welcome: it may be what makes the pod start, or the backup succeed.
+    """
+    unfinished = surveyed.record.unfinished_restore if surveyed.record else None
+    if unfinished is not None and not unfinished.has_receipt:
         ref = ReleaseRef.of(release.answers)
         command = cluster.commands.pgwizard("restore", ref.name, namespace=ref.namespace)
         raise PreflightError(

@@ -90,6 +90,11 @@ class Restoration:
     is_finished: bool
     details: Mapping[str, Any]
 
+    @property
+    def has_receipt(self) -> bool:
+        """Whether the target was reached: from then on the server may be started."""
+        return bool(self.details.get("receipt"))
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

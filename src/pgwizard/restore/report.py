@@ -24,7 +24,7 @@ def plan_lines(plan: RestorePlan) -> list[str]:
 
 def loss_text(plan: RestorePlan) -> str:
     """What a restore loses."""
-    if plan.type == "default" and plan.timeline == plan.left:
+    if plan.is_newest:
         return "nothing that is archived"
     until = shown_moment(plan.lost_until and plan.lost_until.replace(microsecond=0))
     if plan.lost_since is None or plan.lost_until is None:

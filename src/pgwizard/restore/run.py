@@ -26,13 +26,14 @@ from pgwizard.release import backups, deletion, record, records, rights, rollout
 from pgwizard.release.stages import Event, Report, Stage
 from pgwizard.restore import job as restore_job
 from pgwizard.restore.job import Receipt
-from pgwizard.restore.journal import Journal, read_journal
+from pgwizard.restore.journal import Journal, RestoreStage, read_journal
 from pgwizard.restore.locate import locate
 from pgwizard.restore.report import receipt_text
 from pgwizard.restore.server import DatabaseServer
-from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, choose
+from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, choose, lsn_text
 from pgwizard.restore.view import read_view
 from pgwizard.status.snapshot import ReleaseSummary
+from pgwizard.text import fit
 
 FIRST_STAGE = "restore point"
 """Until it has ended, nothing is touched, and there is nothing to resume."""
@@ -84,7 +85,7 @@ async def undo_plan(cluster: Cluster, found: Preparation, now: Clock) -> Restore
     plan = choose(found.view, RecoveryTarget("latest", timeline=last.plan.left), now())
     if isinstance(plan, TargetRefusal) or last.undo is None:
         return plan
-    return replace(plan, must_reach=last.undo.must_reach)
+    return replace(plan, must_reach=max(plan.must_reach, last.undo.must_reach))
 
 
 def _journal(release: ReleaseRef, restoration: record.Restoration) -> Journal:
@@ -129,7 +130,8 @@ def resumed(journal: Journal, *, is_undo: bool, has_target: bool) -> Journal:
     Raises PreflightError where something else is wanted first.
     """
     if is_undo and journal.undo is not None and journal.is_before("start"):
-        return replace(journal, plan=journal.undo, id=f"{journal.id}u", stage="stop")
+        stage: RestoreStage = "suspend" if journal.is_before("stop") else "stop"
+        return replace(journal, plan=journal.undo, id=f"{journal.id.removesuffix('u')}u", stage=stage)
     if is_undo or has_target:
         raise PreflightError(
             f"a restore to {journal.plan.target} has not ended",
@@ -209,25 +211,43 @@ class _Run:
         """
         async with stages.enter(FIRST_STAGE, self.report) as stage:
             await _require_alone(self.cluster, self.release, ())
+            await self._wait_for_backups(stage)  # their expire may remove what the plan needs: it is checked below
             name = f"pgwizard-{self.journal.id}"
             point = await (await self._server()).mark(name, stage.progress)
             plan = self.journal.plan
-            if plan.type == "default" and plan.timeline == plan.left:
+            if plan.is_newest:
                 plan = replace(plan, must_reach=point)
-            undo = await self._undo_plan(point)
+            undo = await self._undo_plan(point, plan)
             await self._write(replace(self.journal, plan=plan, undo=undo, stage="suspend"))
             stage.done(f"{name} is archived")
 
-    async def _undo_plan(self, point: int) -> RestorePlan:
-        """The way back to the state of this moment."""
+    async def _view(self) -> RepositoryView:
         kept, _ = await records.get(self.cluster, self.release)
-        view = await read_view(self.cluster, self.release, ReleaseSummary.of(kept))
+        return await read_view(self.cluster, self.release, ReleaseSummary.of(kept))
+
+    async def _undo_plan(self, point: int, plan: RestorePlan) -> RestorePlan:
+        """The way back to the state of this moment. Raises PreflightError where the repository does not hold it."""
+        view = await self._view()
+        if view.timeline != plan.left:
+            raise PreflightError(
+                f"release {self.release} is on timeline {view.timeline} now, and was on {plan.left} when the restore "
+                "was planned; nothing was touched",
+                hint="Run it again with the same target.",
+            )
+        _require_backup(view, plan)
         undo = choose(view, RecoveryTarget("latest", timeline=view.timeline), self.now())
         if isinstance(undo, TargetRefusal):
             raise PreflightError(
                 f"release {self.release} could not be brought back to its present state: {undo.text}; nothing was "
                 "touched",
                 hint="Take a full backup first: pgwizard backup --type full.",
+            )
+        size = view.archive.segment_bytes
+        if undo.must_reach // size < point // size:
+            raise PreflightError(
+                f"the archive of release {self.release} ends at {lsn_text(undo.must_reach)} and lacks the restore "
+                f"point at {lsn_text(point)}, although the server has archived it; nothing was touched",
+                hint="See whether WAL is dropped (advanced.archivePushQueueMax) or deleted from the bucket.",
             )
         return replace(undo, must_reach=point)
 
@@ -243,13 +263,16 @@ class _Run:
             await self._write(replace(self.journal, suspended=suspended))
             for name in suspended:
                 await backups.set_suspend(self.cluster, name, self.release.namespace, suspend=True)
-            for each in await backups.newest_first(self.cluster, self.release):
-                if assess(each).status == "progressing":
-                    stage.progress(f"backup Job {each['metadata']['name']} runs: waiting for its end")
-                    with contextlib.suppress(FirstBackupFailed):
-                        await backups.wait(self.cluster, each, stage.progress, stage.log, at=self.now())
+            await self._wait_for_backups(stage)
             await self._write(self.journal.at_stage("stop"))
             stage.done("no backup starts")
+
+    async def _wait_for_backups(self, stage: Stage) -> None:
+        for each in await backups.newest_first(self.cluster, self.release):
+            if assess(each).status == "progressing":
+                stage.progress(f"backup Job {each['metadata']['name']} runs: waiting for its end")
+                with contextlib.suppress(FirstBackupFailed):
+                    await backups.wait(self.cluster, each, stage.progress, stage.log, at=self.now())
 
     async def _stop(self) -> None:
         async with stages.enter("stop", self.report) as stage:
@@ -391,6 +414,14 @@ class _Run:
             await self._write(self.journal.at_stage("end"))
             count = sum(not was for was in self.journal.suspended.values())
             stage.done(f"{count} schedules")
+
+
+def _require_backup(view: RepositoryView, plan: RestorePlan) -> None:
+    if plan.backup not in {backup.label for backup in view.whole_backups}:
+        raise PreflightError(
+            f"backup {fit(plan.backup)}, which the restore needs, is no longer in the repository, or is damaged",
+            hint="Run the restore again with the same target: it chooses another one.",
+        )
 
 
 async def _scale(cluster: Cluster, release: ReleaseRef, replicas: int) -> None:

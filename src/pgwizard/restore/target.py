@@ -118,6 +118,11 @@ class RestorePlan:
     at: datetime | None = None
 
     @property
+    def is_newest(self) -> bool:
+        """Whether it ends where the server is now. To the end before a hole is another thing."""
+        return self.type == "default" and self.timeline == self.left and self.lost_since is None
+
+    @property
     def options(self) -> tuple[str, ...]:
         """Of ``pgbackrest restore``."""
         options = [f"--set={self.backup}", f"--target-timeline={self.timeline}", f"--type={self.type}"]
@@ -357,12 +362,12 @@ def _why_not(view: RepositoryView, spans: Sequence[_Span], at: datetime, timelin
             )
         return _refusal(
             "quiet",
-            f"nothing was archived between {shown_moment(furthest.until)} and {shown_moment(at)}, so the newest state "
-            "is the same as at that moment, as far as the archive has it",
+            f"nothing was archived on timeline {timeline} between {shown_moment(furthest.until)} and "
+            f"{shown_moment(at)}: its newest state is the same as at that moment, as far as the archive has it",
             spans,
             now,
             at,
-            fix="Restore to latest.",
+            fix="Restore to latest." if timeline == view.timeline else "",
         )
     if during is not None:
         return _refusal(
@@ -462,6 +467,32 @@ def _at_backup(
     return _with_estimate(plan)
 
 
+def _also_on(view: RepositoryView, spans: Sequence[_Span], lsn: int) -> set[int]:
+    """Other timelines that have this position in WAL of their own."""
+    size = view.archive.segment_bytes
+    return {
+        span.timeline
+        for span in spans
+        if span.timeline != view.timeline
+        and span.reach.last is not None
+        and lsn < (view.archive.number(span.reach.last) + 1) * size
+        and lsn >= _fork_between(view, span.timeline, view.timeline)
+    }
+
+
+def _fork_between(view: RepositoryView, one: int, other: int) -> int:
+    """Where the WAL of two timelines begins to differ."""
+    paths = []
+    for timeline in (one, other):
+        history = view.archive.histories.get(timeline)
+        ends = [(fork.timeline, fork.lsn) for fork in history.forks] if history else []
+        paths.append([*ends, (timeline, 2**64)])
+    for first, second in zip(*paths, strict=False):
+        if first != second:
+            return min(int(first[1]), int(second[1]))
+    return 2**64
+
+
 def _at_position(
     view: RepositoryView, spans: Sequence[_Span], target: RecoveryTarget, now: datetime
 ) -> RestorePlan | TargetRefusal:
@@ -483,6 +514,10 @@ def _at_position(
     ]
     if not there:
         return _no_position(view, spans, target, timeline, now)
+    if target.kind == "lsn" and not target.timeline and (others := _also_on(view, spans, target.lsn)):
+        branches = " and ".join(map(str, sorted({timeline, *others})))
+        text = f"{target} is a position on timelines {branches}, which differ there"
+        return _refusal("other-branch", text, spans, now, fix="Give the time instead.")
     reach = there[-1]
     plan = _plan(view, reach, timeline, target, now)
     count = target.lsn // size - view.archive.number(reach.backup.wal_start) + 1

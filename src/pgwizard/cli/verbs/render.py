@@ -68,6 +68,24 @@ def export(call: Invocation, writer: Writer) -> None:
         write_folder(folder, texts, replaceable, force=call[FORCE])
         _list_files(call, writer, folder, tuple(texts))
     _advise(plan, warnings, writer)
+    for note in _existing_secrets(plan):
+        writer.note(f"note: {note}", NoteLine(note))
+
+
+def _existing_secrets(plan: Plan) -> list[str]:
+    """The Secrets that the answers name, with their keys: they must be there before the install."""
+    keys: dict[str, list[str]] = {}
+    for source, refs in (
+        (plan.credentials_source, (plan.username, plan.password)),
+        (plan.s3_source, (plan.s3_key, plan.s3_key_secret) if plan.backups else ()),
+        (plan.cipher_source, (plan.cipher_pass,) if plan.cipher_pass else ()),
+    ):
+        for ref in refs if source is None else ():
+            keys.setdefault(ref.secret, []).append(ref.key)
+    return [
+        f"Secret {name} with the keys {' and '.join(dict.fromkeys(found))} must exist in namespace {plan.namespace}"
+        for name, found in keys.items()
+    ]
 
 
 def _list_files(call: Invocation, writer: Writer, folder: str, names: tuple[str, ...]) -> None:

@@ -30,6 +30,12 @@
 {{ toJson $annotations }}
 {{- end }}
 
+{{- define "postgresql.check-name" -}}
+{{- if or (gt (len .Release.Name) 36) (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" .Release.Name)) -}}
+{{- fail (printf "the release's name is %s: expected at most 36 lower-case letters, digits and hyphens, beginning with a letter, so that the names of its CronJobs fit" .Release.Name) -}}
+{{- end -}}
+{{- end }}
+
 {{/* Where the mirrored certificate comes from. */}}
 {{- define "postgresql.ca-source" -}}
 {{- with .Values.tls.source -}}
