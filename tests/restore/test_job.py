@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sysconfig
 from dataclasses import replace
@@ -56,6 +58,90 @@ def test_the_script_gives_no_secret_to_a_command_line_and_keeps_archiving_on() -
         "ALTER ROLE :\"name\" PASSWORD :'password';",
     ]
     assert not [line for line in lines if "archive_mode" in line or "archive-mode" in line]
+
+
+def test_an_end_of_the_script_is_none_of_pgbackrest() -> None:
+    [codes] = [line for line in SCRIPT.read_text(encoding="utf-8").splitlines() if "unarchived=" in line]
+    assert [int(code) for code in re.findall(r"=(\d+)", codes)] == [201, 202, 203, 204, 205, 206]
+
+
+def script_on(folder: Path, **programs: str) -> tuple[int, str]:
+    """Exit code and output of the script, where pgBackRest and PostgreSQL are what is given: their answers in bash."""
+    tools = folder / "tools"
+    tools.mkdir()
+    ours = {"psql": "echo 'psql (PostgreSQL) 15.14 (Debian)'", "pg_controldata": "", "pgbackrest": "exit 38"}
+    for name, body in (ours | programs).items():
+        (tools / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
+        (tools / name).chmod(0o755)
+    environment = {
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "PGDATA": str(folder / "volume" / "pgdata"),
+        "POSTGRES_USER": "postgres",
+    }
+    command = ["bash", str(SCRIPT), "1", "--type=default"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    """A data directory with a segment that was not ready to be archived, and one that was."""
+    wal = tmp_path / "volume" / "pgdata" / "pg_wal"
+    (wal / "archive_status").mkdir(parents=True)
+    (wal / "000000010000000000000007").write_text("the last commits", encoding="utf-8")
+    control = tmp_path / "volume" / "pgdata" / "global" / "pg_control"
+    control.parent.mkdir()
+    control.touch()
+    os.utime(control, (AT.timestamp(), AT.timestamp()))
+    return tmp_path / "volume"
+
+
+@pytest.mark.parametrize("state", ["in production", "in crash recovery", "shutting down"])
+def test_the_wal_of_a_server_that_was_killed_is_kept_once(tmp_path: Path, volume: Path, state: str) -> None:
+    answer = f"echo 'Database cluster state:               {state}'"
+    code, text = script_on(tmp_path, pg_controldata=answer)
+    kept = volume / "pg_wal.before-restore-20261127-210004"
+    assert (code, text) == (
+        38,
+        f"the server was killed: its last WAL, which is not archived, is kept in {kept}\n",
+    )
+    assert (kept / "000000010000000000000007").read_text(encoding="utf-8") == "the last commits"
+    (tmp_path / "tools").rename(tmp_path / "first")
+    assert script_on(tmp_path, pg_controldata=answer) == (code, text)
+    assert sorted(path.name for path in volume.iterdir()) == [kept.name, "pgdata"]
+
+
+def test_wal_that_cannot_be_kept_ends_the_script_before_the_restore(tmp_path: Path, volume: Path) -> None:
+    code, text = script_on(
+        tmp_path,
+        pg_controldata="echo 'Database cluster state:               in production'",
+        pgbackrest="echo restored",
+        cp="exit 1",
+    )
+    kept = volume / "pg_wal.before-restore-20261127-210004"
+    assert text == f"the server was killed, and its last WAL could not be copied to {kept}: nothing was restored\n"
+    assert code == 206
+
+
+@pytest.mark.parametrize(
+    ("state", "remains"),
+    [("shut down", ""), ("in production", "recovery.signal"), ("in production", "backup.manifest.copy")],
+)
+def test_wal_is_not_kept_of_a_server_that_ended_in_order_or_of_a_restore(
+    tmp_path: Path, volume: Path, state: str, remains: str
+) -> None:
+    if remains:
+        (volume / "pgdata" / remains).touch()
+    answer = f"echo 'Database cluster state:               {state}'"
+    assert script_on(tmp_path, pg_controldata=answer) == (38, "")
+    assert [path.name for path in volume.iterdir()] == ["pgdata"]
+
+
+def test_an_older_psql_ends_the_script_before_anything_is_touched(tmp_path: Path, volume: Path) -> None:
+    assert script_on(tmp_path, psql="echo 'psql (PostgreSQL) 14.19'", pgbackrest="echo touched") == (
+        203,
+        "psql 15 or newer is needed to set the password, and the image has another: nothing was touched\n",
+    )
 
 
 def test_a_receipt_is_the_last_such_line_of_the_log() -> None:

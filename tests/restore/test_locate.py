@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
 
-from pgwizard.restore.locate import placed, segments
+import pytest
+
+from pgwizard.errors import DeadlineError, PreflightError
+from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.restore.locate import SCRIPT, doubt, locate, placed, segments
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal
 from pgwizard.status.repository import Backup
 from pgwizard.status.wal import Archive, Fork, History, SegmentRun
@@ -56,3 +66,52 @@ def test_a_point_that_is_there_twice_is_refused_with_both_places() -> None:
     assert isinstance(found, TargetRefusal)
     assert found.reason == "ambiguous-point"
     assert found.text.endswith(" is in the WAL more than once: 0/4000060 on timeline 1 and 0/5000060 on timeline 1")
+
+
+def search(folder: Path, names: str, pgbackrest: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of the script, where pg_waldump finds the point in each segment."""
+    for name, body in {"pgbackrest": pgbackrest, "pg_waldump": f"echo '{POINT}'"}.items():
+        (folder / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
+    command = ["bash", "-c", SCRIPT, "locate", "name", "before migration"]
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    done = subprocess.run(command, input=names, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_segments_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
+    only_b = '[[ "$*" == *" --no-archive-async archive-get B "* ]] || { echo "ERROR: [041]: no permission"; exit 41; }'
+    assert search(tmp_path, "A\nB\nC\n", only_b) == (0, f"B {POINT}\nunreadable 2\n", "")
+
+
+def test_an_archive_that_cannot_be_read_is_not_one_without_the_point(tmp_path: Path) -> None:
+    nothing = "echo 'ERROR: [041]: no permission'; exit 41"
+    expected = (1, "", "none of 2 segments could be read: ERROR: [041]: no permission\n")
+    assert search(tmp_path, "A\nB\n", nothing) == expected
+    assert search(tmp_path, "", nothing) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("lines", "searched", "there", "text"),
+    [
+        ([], 1_000, 2_400, "the newest 1,000 of 2,400 segments"),
+        (["unreadable 3"], 6, 6, "the 6 segments, of which 3 could not be read"),
+        (["unreadable 3"], 1_000, 2_400, "the newest 1,000 of 2,400 segments, of which 3 could not be read"),
+    ],
+)
+def test_a_target_that_was_not_found_says_what_was_searched(
+    lines: list[str], searched: int, there: int, text: str
+) -> None:
+    found = doubt(XID, lines, searched, there)
+    assert found is not None
+    assert (found.reason, found.text) == ("unknown-point", f"{XID} was not found in the archived WAL; searched: {text}")
+    assert doubt(XID, [], 6, 6) is None
+
+
+def test_a_search_that_does_not_end_is_refused() -> None:
+    class Slow:
+        async def exec(self, *_: object, **__: object) -> None:
+            raise DeadlineError("cannot run it: it did not end within 600 s")
+
+    with pytest.raises(PreflightError, match="the WAL cannot be searched: cannot run it: it did not end within 600 s"):
+        asyncio.run(locate(cast("Cluster", Slow()), ReleaseRef("postgresql", "db"), VIEW, NAME))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pgwizard.errors import ClusterError, PreflightError
+from pgwizard.errors import ClusterError, DeadlineError, PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import STANZA, Names, ReleaseRef
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal, lsn_text
@@ -24,8 +24,16 @@ SCRIPT = rf"""set -uo pipefail
 export LC_ALL=C TZ=UTC
 kind=$1 value=$2 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+get() {{
+  pgbackrest --stanza={STANZA} --log-level-console=off --no-archive-async archive-get "$1" "$folder/$1" </dev/null 2>&1
+}}
+readable=0 unreadable=0 last=
 while read -r name; do
-  pgbackrest --stanza={STANZA} --log-level-console=off archive-get "$name" "$folder/$name" </dev/null || continue
+  if ! error=$(get "$name"); then
+    unreadable=$((unreadable + 1)) last=$error
+    continue
+  fi
+  readable=$((readable + 1))
   pg_waldump --rmgr="$([ "$kind" = xid ] && echo Transaction || echo XLOG)" "$folder/$name" 2>/dev/null |
     grep -E 'desc: (COMMIT|RESTORE_POINT) ' | sed "s/^/$name /" | if [ "$kind" = xid ]; then
       grep -E "tx: +$value, " || true
@@ -34,7 +42,12 @@ while read -r name; do
     fi
   rm -f "$folder/$name"
 done
+if [ "$unreadable" -gt 0 ]; then
+  [ "$readable" -gt 0 ] || {{ echo "none of $unreadable segments could be read: $last" >&2; exit 1; }}
+  echo "unreadable $unreadable"
+fi
 """
+_UNREADABLE = re.compile(r"unreadable (\d+)")
 _FOUND = re.compile(
     r"(?P<name>[0-9A-F]{24}) .*lsn: (?P<high>[0-9A-F]+)/(?P<low>[0-9A-F]+), .*desc: "
     r"(?:COMMIT (?P<at>[0-9-]+ [0-9:.]+) UTC|RESTORE_POINT)"
@@ -49,13 +62,12 @@ def segments(view: RepositoryView) -> list[str]:
     archive = view.archive
     firsts = [backup.wal_start for backup in whole_backups(view.backups)]
     begin = min((archive.number(first) for first in firsts), default=0)
-    names = [
+    return [
         archive.name(timeline, number)
         for timeline in reversed(archive.timelines)
         for run in reversed(archive.runs.get(timeline, ()))
         for number in range(run.last, max(run.first, begin) - 1, -1)
     ]
-    return names[:_MOST_SEGMENTS]
 
 
 async def locate(
@@ -68,22 +80,27 @@ async def locate(
     if target.kind not in ("name", "xid"):
         return target
     command = ("bash", "-c", SCRIPT, "locate", target.kind, target.value)
-    names = "".join(f"{name}\n" for name in segments(view))
+    names = segments(view)
+    searched = names[:_MOST_SEGMENTS]
     try:
         result = await cluster.exec(
             release.namespace,
             Names.of(release.name).pod,
             "postgresql",
             command,
-            stdin=names.encode(),
+            stdin="".join(f"{name}\n" for name in searched).encode(),
             timeout_seconds=_SECONDS,
         )
-    except ClusterError as error:
+    except (ClusterError, DeadlineError) as error:
         raise PreflightError(f"release {release}: the WAL cannot be searched: {error.message}") from error
     if result.exit_code != 0:
         text = plain(result.stderr.decode(errors="replace"))
         raise PreflightError(f"release {release}: the WAL cannot be searched: {text}")
-    return placed(target, result.stdout.decode(errors="replace").splitlines())
+    lines = result.stdout.decode(errors="replace").splitlines()
+    place = placed(target, lines)
+    if place == target:
+        return doubt(target, lines, len(searched), len(names)) or target
+    return place
 
 
 def placed(target: RecoveryTarget, lines: Sequence[str]) -> RecoveryTarget | TargetRefusal:
@@ -98,6 +115,20 @@ def placed(target: RecoveryTarget, lines: Sequence[str]) -> RecoveryTarget | Tar
         )
     timeline, lsn, at = found[0]
     return replace(target, timeline=timeline, lsn=lsn, at=at)
+
+
+def doubt(target: RecoveryTarget, lines: Sequence[str], searched: int, there: int) -> TargetRefusal | None:
+    """Why a target that was not found may be in the WAL all the same; None where all of it was searched."""
+    unreadable = sum(int(match[1]) for match in map(_UNREADABLE.fullmatch, lines) if match)
+    if not unreadable and searched == there:
+        return None
+    newest = f"the newest {searched:,} of {there:,} segments" if searched < there else f"the {searched:,} segments"
+    but = f", of which {unreadable:,} could not be read" if unreadable else ""
+    return TargetRefusal(
+        "unknown-point",
+        f"{target} was not found in the archived WAL; searched: {newest}{but}",
+        "Check its name or number, or give the time.",
+    )
 
 
 def _places(lines: Sequence[str]) -> Iterator[tuple[int, int, datetime | None]]:

@@ -6,9 +6,12 @@ export LC_ALL=C
 export PGBACKREST_ARCHIVE_ASYNC=n # before 2.59 an asynchronous archive-get may end recovery at a change of timeline
 export PGBACKREST_LOG_LEVEL_CONSOLE=warn # of what PostgreSQL runs, a line a segment of its own is enough
 
-readonly unarchived=61 recovery=62 settings=63 archive=64 stop=65 # exit codes, beside pgBackRest's own
+readonly unarchived=201 recovery=202 settings=203 archive=204 stop=205 unkept=206 # pgBackRest's own end at 122
 readonly data="$PGDATA" wal="$PGDATA/pg_wal"
 readonly archive_seconds=300
+readonly most_refusals=100 # of the server, one after the other: 30 s at least
+readonly silent="-c log_statement=none -c log_min_duration_statement=-1 -c log_min_duration_sample=-1
+  -c log_transaction_sample_rate=0 -c log_min_error_statement=panic"
 readonly limits="max_connections max_worker_processes max_wal_senders max_prepared_xacts max_locks_per_xact"
 
 readonly count="$1"
@@ -18,8 +21,10 @@ backrest() {
   pgbackrest --stanza=main --log-level-console="$1" "${@:2}"
 }
 
+# Neither a setting of the role nor one of the database may log the password, or stop what is set here.
 sql() {
-  psql -XAtq -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d postgres "$@"
+  PGOPTIONS="$silent -c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0" \
+    psql -XAtq -v ON_ERROR_STOP=1 -v VERBOSITY=terse -U "$POSTGRES_USER" -d postgres "$@"
 }
 
 give_up() {
@@ -49,9 +54,38 @@ archive_rest() {
   done
 }
 
+# The segment that it wrote last was not even due to be archived: no backup and no archive has its commits. The name is
+# of the time of pg_control, so that a restore that is tried again keeps it once.
+keep_rest() {
+  local state kept
+  state="$(pg_controldata -D "$data" 2>/dev/null | sed -n 's/^Database cluster state: *//p')"
+  case "$state" in
+    "in production" | "in crash recovery" | "shutting down") ;;
+    *) return ;;
+  esac
+  if compgen -G "$data/backup.manifest*" >/dev/null || [[ -e "$data/recovery.signal" || -e "$data/standby.signal" ]]; then
+    return # not the server's own, but what a restore has left
+  fi
+  kept="${data%/*}/pg_wal.before-restore-$(date -u -r "$data/global/pg_control" +%Y%m%d-%H%M%S)"
+  if [[ ! -d "$kept" ]]; then
+    # Beside a volume that is mounted at the data directory itself, a copy would end with this container.
+    if [[ "$(stat -c %d "$data")" != "$(stat -c %d "${data%/*}")" ]] ||
+      ! { rm -rf "$kept.part" && cp -a "$wal/." "$kept.part" && sync -f "$kept.part" && mv "$kept.part" "$kept"; }; then
+      rm -rf "$kept.part"
+      give_up "$unkept" "the server was killed, and its last WAL could not be copied to $kept: nothing was restored"
+    fi
+  fi
+  echo "the server was killed: its last WAL, which is not archived, is kept in $kept"
+}
+
+# \getenv, by which the password comes on no command line, is new in psql 15.
+if [[ ! "$(psql --version)" =~ \)\ ([0-9]+) ]] || ((BASH_REMATCH[1] < 15)); then
+  give_up "$settings" "psql 15 or newer is needed to set the password, and the image has another: nothing was touched"
+fi
 before="$(control)"
 if [[ -f "$data/global/pg_control" ]]; then
   archive_rest
+  keep_rest
 fi
 rm -f "$data/postmaster.pid"
 mkdir -p "$data" && chmod 700 "$data"
@@ -87,13 +121,27 @@ postgres -D "$data" "${arguments[@]}" "${maxima[@]}" -c listen_addresses= -c hot
   -c logging_collector=off -c log_destination=stderr -c log_statement=none -c log_duration=off \
   -c log_min_duration_statement=-1 -c log_min_error_statement=panic > >(without_refusals) 2>&1 &
 server=$!
-answer="" ticks=0
+answer="" ticks=0 refusals=0
 while kill -0 "$server" 2>/dev/null; do
-  answer="$(sql -c "SELECT pg_is_in_recovery()" 2>/dev/null)" || answer=""
+  if answer="$(sql -c "SELECT pg_is_in_recovery()" 2>&1)"; then
+    answer="${answer##*$'\n'}" # a warning may precede it
+    refusals=0
+  else
+    case "$answer" in
+      *"is starting up"* | *"not yet accepting connections"* | *"No such file or directory"*) refusals=0 ;;
+      *) ((++refusals)) ;;
+    esac
+    if ((refusals == most_refusals)); then
+      give_up "$recovery" "the server cannot be asked how far recovery is: $answer"
+    fi
+  fi
   if [[ "$answer" == f ]]; then
     break
   fi
   if [[ "$answer" == t ]] && ((ticks++ % 10 == 0)); then
+    if [[ "$(sql -c "SELECT pg_get_wal_replay_pause_state()" 2>/dev/null)" == paused ]]; then
+      give_up "$recovery" "recovery is paused, and nobody would let it go on; what PostgreSQL printed above says why"
+    fi
     sql 2>/dev/null <<'SQL'
 SELECT 'replayed to ' || pg_last_wal_replay_lsn() || coalesce(', ' ||
   to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', '')
@@ -107,7 +155,8 @@ if [[ "$answer" != f ]]; then
 fi
 recovered=$EPOCHSECONDS
 
-sql >/dev/null 2>&1 <<'SQL' || give_up "$settings" "the password or a setting could not be set"
+refusal="$(
+  sql 2>&1 >/dev/null <<'SQL'
 \getenv name POSTGRES_USER
 \getenv password POSTGRES_PASSWORD
 ALTER ROLE :"name" PASSWORD :'password';
@@ -121,6 +170,7 @@ ALTER SYSTEM RESET recovery_target_inclusive;
 ALTER SYSTEM RESET recovery_target_action;
 ALTER SYSTEM RESET recovery_target_timeline;
 SQL
+)" || give_up "$settings" "the password or a setting could not be set: $refusal"
 receipt="$(
   sql -v restore="$((restored - began))" -v recovery="$((recovered - restored))" <<'SQL'
 SELECT json_build_object('timeline', ('x' || substr(name, 1, 8))::bit(32)::int, 'lsn', fork[1],
