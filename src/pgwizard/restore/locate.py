@@ -118,7 +118,7 @@ def placed(target: RecoveryTarget, lines: Sequence[str]) -> RecoveryTarget | Tar
 
 
 def doubt(target: RecoveryTarget, lines: Sequence[str], searched: int, there: int) -> TargetRefusal | None:
-    """Why a target that was not found may be in the WAL all the same; None where all of it was searched."""
+    """Why a target that was not found may still be in the WAL; None where all of it was searched."""
     unreadable = sum(int(match[1]) for match in map(_UNREADABLE.fullmatch, lines) if match)
     if not unreadable and searched == there:
         return None
