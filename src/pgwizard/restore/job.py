@@ -17,6 +17,7 @@ from importlib import resources
 from pgwizard.kube.api import JOB, Object
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.restore.target import RestorePlan, lsn_text
+from pgwizard.status.repository import read_lsn
 from pgwizard.status.wal import Fork
 from pgwizard.text import fit, plain
 
@@ -106,10 +107,9 @@ def receipt_of(log: Sequence[str]) -> Receipt:
         raise ValueError("the log of the Job holds no receipt")
     try:
         found = json.loads(line.removeprefix(_RECEIPT))
-        high, low = str(found["lsn"]).split("/")
         return Receipt(
             int(found["timeline"]),
-            int(high, 16) * 2**32 + int(low, 16),
+            read_lsn(str(found["lsn"])),
             fit(str(found["reason"])),
             int(found["restoreSeconds"]),
             int(found["recoverySeconds"]),

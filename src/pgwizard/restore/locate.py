@@ -14,6 +14,7 @@ from pgwizard.errors import ClusterError, DeadlineError, PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import STANZA, Names, ReleaseRef
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal, lsn_text
+from pgwizard.status.repository import read_lsn
 from pgwizard.status.walk import whole_backups
 from pgwizard.text import plain
 
@@ -49,7 +50,7 @@ fi
 """
 _UNREADABLE = re.compile(r"unreadable (\d+)")
 _FOUND = re.compile(
-    r"(?P<name>[0-9A-F]{24}) .*lsn: (?P<high>[0-9A-F]+)/(?P<low>[0-9A-F]+), .*desc: "
+    r"(?P<name>[0-9A-F]{24}) .*lsn: (?P<lsn>[0-9A-F]+/[0-9A-F]+), .*desc: "
     r"(?:COMMIT (?P<at>[0-9-]+ [0-9:.]+) UTC|RESTORE_POINT)"
 )
 
@@ -135,7 +136,7 @@ def _places(lines: Sequence[str]) -> Iterator[tuple[int, int, datetime | None]]:
     """Timeline, position and time of each. The segment in which a timeline begins repeats what came before it."""
     seen = set[int]()
     for match in filter(None, map(_FOUND.match, lines)):
-        lsn = int(match["high"], 16) * 2**32 + int(match["low"], 16)
+        lsn = read_lsn(match["lsn"])
         at = datetime.fromisoformat(match["at"]).replace(tzinfo=UTC) if match["at"] else None
         timeline = int(match["name"][:8], 16)
         if lsn not in seen:

@@ -10,6 +10,7 @@ from pgwizard.kube.api import Cluster
 from pgwizard.kube.jobs import ReportLine
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.status import probes
+from pgwizard.status.repository import read_lsn
 from pgwizard.status.snapshot import Archiver
 from pgwizard.text import plain
 
@@ -39,8 +40,7 @@ class DatabaseServer:
         )
         try:
             _, point, segment = found
-            high, low = point.split("/")
-            position = int(high, 16) * 2**32 + int(low, 16)
+            position = read_lsn(point)
         except ValueError:
             raise PreflightError(f"release {self.release}: psql answered with something else") from None
         report(f"waiting until WAL segment {plain(segment)} is archived")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
-from pgwizard.status.repository import Backup
+from pgwizard.status.repository import Backup, read_lsn
 from pgwizard.status.wal import Archive, Reach, continuity
 from pgwizard.status.walk import whole_backups
 from pgwizard.text import fit
@@ -45,7 +45,7 @@ FIXED_SECONDS = 20.0
 """Stop, start of the Job's pod, and start of the server. All three were measured on two busy cores."""
 _OTHERWISE = "Give a time, a backup, or latest."
 _SECOND = timedelta(seconds=1)
-_LSN = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
+_LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
 _POINT = re.compile(r"[ -~]{1,63}")
 
 
@@ -169,8 +169,8 @@ def read_target(typed: str, local: tzinfo, *, is_exclusive: bool = False) -> Rec
         target = RecoveryTarget("name", value, is_exclusive=is_exclusive)
     elif kind == "xid" and re.fullmatch(r"[0-9]{1,10}", value, re.ASCII):
         target = RecoveryTarget("xid", str(int(value)), is_exclusive=is_exclusive)
-    elif kind == "lsn" and (found := _LSN.fullmatch(value)):
-        lsn = int(found[1], 16) * 2**32 + int(found[2], 16)
+    elif kind == "lsn" and _LSN.fullmatch(value):
+        lsn = read_lsn(value)
         target = RecoveryTarget("lsn", lsn_text(lsn), lsn=lsn, is_exclusive=is_exclusive)
     else:
         target = _read_time(typed, local, is_exclusive=is_exclusive)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pgwizard.plan.names import STANZA
+from pgwizard.status.repository import read_lsn
 from pgwizard.status.wal import Archive, Fork, History, SegmentRun
 from pgwizard.text import fit, plain
 
@@ -203,5 +204,4 @@ def _forks(content: str) -> Iterable[Fork]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         timeline, position, *reason = line.split("\t")
-        high, low = position.split("/")
-        yield Fork(int(timeline), int(high, 16) * 2**32 + int(low, 16), fit(" ".join(reason)))
+        yield Fork(int(timeline), read_lsn(position), fit(" ".join(reason)))

@@ -29,7 +29,7 @@ from pgwizard.release.survey import read_sections
 from pgwizard.status import backup_files, listing
 from pgwizard.status.backup_files import BackupFiles
 from pgwizard.status.listing import Listing
-from pgwizard.status.repository import Backup, RepositoryInfo, Wal
+from pgwizard.status.repository import Backup, RepositoryInfo, Wal, read_lsn
 from pgwizard.status.snapshot import (
     Archiver,
     MirroredCertificate,
@@ -147,8 +147,7 @@ def _backup(item: Any) -> Backup:
 
 def _lsn(positions: Any) -> int:
     """The position at which a backup is consistent, in bytes; 0 where it is unknown."""
-    high, _, low = str((positions or {}).get("stop") or "0/0").partition("/")
-    return int(high, 16) * 2**32 + int(low, 16)
+    return read_lsn(str((positions or {}).get("stop") or "0/0"))
 
 
 def archiver_of(text: str) -> Archiver:

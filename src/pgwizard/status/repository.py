@@ -91,6 +91,12 @@ class RepositoryInfo:
     system_id: str = ""
 
 
+def read_lsn(text: str) -> int:
+    """A WAL position as PostgreSQL writes it, such as ``0/3000050``, in bytes. Raises ValueError."""
+    high, low = text.split("/")
+    return int(high, 16) * 2**32 + int(low, 16)
+
+
 def segment_number(name: str, segment_bytes: int) -> int:
     """The first WAL position of a segment, divided by its size. Raises ValueError for what is no name of one."""
     if len(name) != 24:

@@ -59,7 +59,8 @@ def export(call: Invocation, writer: Writer) -> None:
     else:
         match form:
             case "helm":
-                texts, replaceable = chart(plan), frozenset(chart(plan))
+                texts = chart(plan)
+                replaceable = frozenset(texts)
             case "kustomize":
                 texts, replaceable = kustomize(plan), file_names()
             case _:
