@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support import simtime
+pytest.register_assert_rewrite("support")  # before its first import: an assert there says what it compared
+
+from support import simtime  # noqa: E402
 
 simtime.install()  # before a module of Textual or of the application takes the machine's clock
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

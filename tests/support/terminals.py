@@ -46,9 +46,12 @@ class Terminal:
 
         wait_until(f"{text!r} is printed", is_printed, lambda: repr(self.output[-2000:]))
 
-    def read(self) -> None:
-        if select.select([self.ours], [], [], 0.1)[0]:
+    def read(self) -> bool:
+        """Takes one portion of what is printed, at most 4 KiB of what the kernel holds; False where nothing is."""
+        is_printed = bool(select.select([self.ours], [], [], 0.1)[0])
+        if is_printed:
             self.output += os.read(self.ours, 65536)
+        return is_printed
 
     def end(self) -> int:
         """Its exit code, once it has ended."""
@@ -58,8 +61,8 @@ class Terminal:
             return self.process.poll() is not None
 
         wait_until("the program has ended", has_ended, lambda: repr(self.output[-2000:]))
-        for _ in range(3):
-            self.read()
+        while self.read():  # the kernel holds many portions of what it printed last
+            pass
         return self.process.returncode
 
     def on(self) -> list[str]:
