@@ -65,7 +65,7 @@ def test_an_end_of_the_script_is_none_of_pgbackrest() -> None:
     assert [int(code) for code in re.findall(r"=(\d+)", codes)] == [201, 202, 203, 204, 205, 206]
 
 
-def script_on(folder: Path, **programs: str) -> tuple[int, str]:
+def script_on(folder: Path, *, state: str = "archived", **programs: str) -> tuple[int, str]:
     """Exit code and output of the script, where pgBackRest and PostgreSQL are what is given: their answers in bash."""
     tools = folder / "tools"
     tools.mkdir()
@@ -78,7 +78,7 @@ def script_on(folder: Path, **programs: str) -> tuple[int, str]:
         "PGDATA": str(folder / "volume" / "pgdata"),
         "POSTGRES_USER": "postgres",
     }
-    command = ["bash", str(SCRIPT), "1", "--type=default"]
+    command = ["bash", str(SCRIPT), state, "1", "--type=default"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 

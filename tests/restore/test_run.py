@@ -122,6 +122,7 @@ def test_the_job_is_the_database_s_pod_without_probes_and_outside_of_its_service
         assert spec["initContainers"] == origin["initContainers"]
         assert {"startupProbe", "livenessProbe", "readinessProbe", "ports", "args"}.isdisjoint(container)
         assert container["command"][4:] == [
+            "archived",
             "3",
             f"--set={sim.runtime.programs.repository('default').backups[0]['label']}",
             "--target-timeline=1",

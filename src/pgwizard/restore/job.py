@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 
-from pgwizard.kube.api import JOB, Object
+from pgwizard.kube.api import CLAIM, JOB, Object, Ref
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.restore.target import RestorePlan, lsn_text
 from pgwizard.status.repository import read_lsn
@@ -22,6 +22,8 @@ from pgwizard.status.wal import Fork
 from pgwizard.text import fit, plain
 
 CONTAINER = "restore"
+READER = "repository-reader"
+"""How the command of a pod that reads the repository calls itself."""
 _RECEIPT = "pgwizard-receipt "
 _SHORTEST_SECONDS = 3_600
 _SLOWEST = 20
@@ -67,26 +69,75 @@ def selector(release: ReleaseRef) -> str:
 
 def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan) -> Object:
     """The Job. stateful: the live StatefulSet, so that image, user, mounts, certificate and keys are the database's."""
-    spec = copy.deepcopy(stateful["spec"]["template"]["spec"])
-    names = Names.of(release.name)
-    server = next(each for each in spec["containers"] if each["name"] == "postgresql")
-    arguments = server.pop("args", None) or []
-    for part in ("startupProbe", "livenessProbe", "readinessProbe", "lifecycle", "ports"):
-        server.pop(part, None)
+    server = database_container(stateful)
     options = plan.options
-    command = ["/bin/bash", "-c", _script(), CONTAINER, str(len(options)), *options, *arguments]
-    server |= {"name": CONTAINER, "command": command}
+    state = "unknown" if plan.silence else "archived"
+    command = ["/bin/bash", "-c", _script(), CONTAINER, state, str(len(options)), *options, *(server.get("args") or ())]
+    claim = {"persistentVolumeClaim": {"claimName": Names.of(release.name).claim}}
+    spec = pod_spec(stateful, {"name": CONTAINER, "command": command}, claim)
+    return _job(release, name, spec, max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)))
+
+
+def reader_manifest(stateful: Object, release: ReleaseRef, name: str, seconds: int) -> Object:
+    """A Job whose pod waits for commands that read the repository, and then for its end. It does not mount the volume.
+
+    seconds: how long it lives, if nobody deletes it.
+    """
+    command = ["/bin/bash", "-c", "trap 'exit 0' TERM; sleep infinity & wait", READER]
+    return _job(release, name, pod_spec(stateful, {"command": command}, {"emptyDir": {}}), seconds)
+
+
+def database_container(stateful: Object) -> Object:
+    """The container of the server in the pod template; others may have been injected."""
+    found: Object = next(each for each in stateful["spec"]["template"]["spec"]["containers"] if _is_database(each))
+    return found
+
+
+def _is_database(container: Object) -> bool:
+    return bool(container["name"] == "postgresql")
+
+
+def pod_spec(stateful: Object, container: Object, storage: Object) -> Object:
+    """The spec of a pod like the database's that does something else.
+
+    container: what differs in its only container; storage: the source of the volume at the data directory.
+    """
+    spec: Object = copy.deepcopy(stateful["spec"]["template"]["spec"])
+    server: Object = copy.deepcopy(database_container(stateful))
+    for part in ("args", "startupProbe", "livenessProbe", "readinessProbe", "lifecycle", "ports"):
+        server.pop(part, None)
     spec |= {
-        "containers": [server],
+        "containers": [server | container],
         "restartPolicy": "Never",
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,
-        "volumes": [
-            *(spec.get("volumes") or ()),
-            {"name": "postgresql-storage", "persistentVolumeClaim": {"claimName": names.claim}},
-        ],
+        "volumes": [*(spec.get("volumes") or ()), {"name": "postgresql-storage", **storage}],
     }
     spec.pop("shareProcessNamespace", None)
+    return spec
+
+
+def claim_manifest(stateful: Object, claim: Ref) -> Object:
+    """The volume claim as the StatefulSet's controller would make it, which adopts it by its name."""
+    template = next(
+        each for each in stateful["spec"]["volumeClaimTemplates"] if claim.name.startswith(each["metadata"]["name"])
+    )
+    metadata = template["metadata"]
+    labels = {**(metadata.get("labels") or {}), **(stateful["spec"]["selector"].get("matchLabels") or {})}
+    return {
+        "apiVersion": CLAIM.api_version,
+        "kind": CLAIM.kind,
+        "metadata": {
+            "name": claim.name,
+            "namespace": claim.namespace,
+            "labels": labels,
+            "annotations": metadata.get("annotations") or {},
+        },
+        "spec": copy.deepcopy(template["spec"]),
+    }
+
+
+def _job(release: ReleaseRef, name: str, spec: Object, seconds: int) -> Object:
     labels = {**_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
     return {
         "apiVersion": JOB.api_version,
@@ -94,7 +145,7 @@ def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan
         "metadata": {"name": name, "namespace": release.namespace, "labels": labels},
         "spec": {
             "backoffLimit": 0,
-            "activeDeadlineSeconds": max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)),
+            "activeDeadlineSeconds": seconds,
             "template": {"metadata": {"labels": labels}, "spec": spec},
         },
     }
