@@ -27,8 +27,8 @@ def plan_lines(plan: RestorePlan) -> list[str]:
 def _silence_text(plan: RestorePlan) -> str:
     since = f"after {shown_moment(plan.archived_until)}" if plan.archived_until else "after the last backup"
     return (
-        f"does not answer: {fit(plan.silence)}. What it wrote {since} is not in the archive and will be lost, except for "
-        "whole WAL segments that its volume still has"
+        f"does not answer: {fit(plan.silence)}. What it wrote {since} is not in the archive and will be lost, except "
+        "for whole WAL segments that its volume still has"
     )
 
 

@@ -204,7 +204,8 @@ class _Run:
         async with stages.enter(FIRST_STAGE, self.report) as stage:
             await _require_alone(self.cluster, self.release, ())
             if self.journal.plan.silence:
-                return await self._skip_mark(stage)
+                await self._skip_mark(stage)
+                return
             await self._wait_for_backups(stage)  # their expire may remove what the plan needs: it is checked below
             name = f"pgwizard-{self.journal.id}"
             point = await (await self._server()).mark(name, stage.progress)
@@ -228,7 +229,9 @@ class _Run:
         _require_backup(view, plan)
         undo = choose(view, RecoveryTarget("latest", timeline=view.timeline), self.now())
         refused = isinstance(undo, TargetRefusal)
-        await self._write(replace(self.journal, undo=None if isinstance(undo, TargetRefusal) else undo, stage="suspend"))
+        await self._write(
+            replace(self.journal, undo=None if isinstance(undo, TargetRefusal) else undo, stage="suspend")
+        )
         stage.done("none: the server does not answer" + (", and there will be no undo" if refused else ""))
 
     async def _view(self) -> RepositoryView:

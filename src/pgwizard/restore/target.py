@@ -99,8 +99,8 @@ class RestorePlan:
     target: for people. type, value, is_exclusive: pgBackRest's. must_reach: the WAL position that recovery must get to;
     0 where PostgreSQL itself fails unless it reaches the target. left: the timeline that the server is on now.
     lost_since, lost_until: whatever was committed between them is lost; None where the moment is not known.
-    segments, bytes: what is replayed and fetched, at most; seconds: an estimate of all. silence: why the server does not
-    answer, empty where it does; archived_until: then, what it wrote later is not in the archive, so far as is known.
+    segments, bytes: what is replayed and fetched, at most; seconds: an estimate of all. silence: why the server does
+    not answer, empty where it does; archived_until: then, what it wrote later is not in the archive, as far as known.
     """
 
     target: str

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pgwizard.errors import ClusterError, PreflightError
 from pgwizard.kube.api import POD, Cluster, Ref, find_object
@@ -16,6 +17,7 @@ from pgwizard.release.record import Record
 from pgwizard.restore.reader import reader_pod
 from pgwizard.restore.target import RepositoryView
 from pgwizard.status import probes
+from pgwizard.status.listing import Listing
 from pgwizard.status.repository import Backup, RepositoryInfo, segment_number
 from pgwizard.status.snapshot import Archiver, ReleaseSummary
 from pgwizard.status.wal import continuity
@@ -31,12 +33,13 @@ async def read_view(cluster: Cluster, kept: Record) -> RepositoryView:
 
     Raises PreflightError where the repository cannot be read, or is not the release's own.
     """
-    release, summary = kept.ref, ReleaseSummary.of(kept)
+    release = kept.ref
     if not (silence := await silence_of(cluster, release)):
-        archiver = await _archiver(cluster, release, summary)
-        repository = await _repository(cluster, release)
+        reading = _Reading(cluster, kept)
+        archiver = await reading.archiver()
+        repository = await reading.repository()
         if repository.system_id == archiver.system_id:
-            return await _read(cluster, summary, release, repository, archiver)
+            return await reading.view(repository, archiver)
         silence = (
             f"it has another database: system identifier {archiver.system_id}, and the repository has "
             f"{repository.system_id or 'none'}"
@@ -48,8 +51,8 @@ async def read_view(cluster: Cluster, kept: Record) -> RepositoryView:
                 hint="Look at repository.path in the answers.",
             )
     async with reader_pod(cluster, release) as pod:
-        repository = await _repository(cluster, release, pod)
-        return await _read(cluster, summary, release, repository, None, silence, pod)
+        reading = _Reading(cluster, kept, pod, silence)
+        return await reading.view(await reading.repository(), None)
 
 
 async def silence_of(cluster: Cluster, release: ReleaseRef) -> str:
@@ -77,72 +80,90 @@ def _place(section: object) -> tuple[object, ...]:
     return tuple(found.get(key) for key in ("endpoint", "bucket", "path"))
 
 
-async def _archiver(cluster: Cluster, release: ReleaseRef, summary: ReleaseSummary) -> Archiver:
-    try:
-        return await probes.archiver(cluster, release, summary.superuser)
-    except (ValueError, ClusterError) as error:
-        text = error.message if isinstance(error, ClusterError) else str(error)
-        down = cluster.commands.kubectl(
-            "scale", "statefulset", release.name, "--replicas=0", namespace=release.namespace
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """pod: where the repository is read, by default the database's; silence: why the server does not answer."""
+
+    cluster: Cluster
+    kept: Record
+    pod: str = ""
+    silence: str = ""
+
+    @property
+    def _release(self) -> ReleaseRef:
+        return self.kept.ref
+
+    async def archiver(self) -> Archiver:
+        release, commands = self._release, self.cluster.commands
+        try:
+            return await probes.archiver(self.cluster, release, ReleaseSummary.of(self.kept).superuser)
+        except (ValueError, ClusterError) as error:
+            text = error.message if isinstance(error, ClusterError) else str(error)
+            down = commands.kubectl("scale", "statefulset", release.name, "--replicas=0", namespace=release.namespace)
+            raise PreflightError(
+                f"the server of release {release.name} in namespace {release.namespace} cannot be asked: {text}",
+                hint=f"Run it again. If the server cannot be repaired, stop it first: {down}",
+            ) from error
+
+    async def repository(self) -> RepositoryInfo:
+        try:
+            found = await probes.repository(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
+        except (ValueError, ClusterError) as error:
+            raise self._unreadable(error) from error
+        if found.stanza:
+            raise PreflightError(f"the repository of release {self._release.name} cannot be used: {found.stanza}")
+        return found
+
+    async def view(self, repository: RepositoryInfo, archiver: Archiver | None) -> RepositoryView:
+        """The archive is listed after the backups, so that it has their WAL.
+
+        A hole counts only once a second listing has it too: segments may arrive out of order.
+        """
+        backups = repository.backups
+        size = archiver.segment_bytes if archiver else segment_bytes(backups)
+        try:
+            listing = await self._listing()
+            damaged = await self._damaged(backups)
+            archive = listing.archive(size)
+            timeline = archiver.timeline if archiver else max(archive.timelines, default=1)
+            if continuity(archive, whole_backups(backups, damaged), timeline).has_hole:
+                archive = (await self._listing()).archive(size, listing)
+        except (ValueError, ClusterError) as error:
+            raise self._unreadable(error) from error
+        segments = self.kept.verification.segments if self.kept.verification else ()
+        return RepositoryView(
+            archive.without(segments),
+            backups,
+            timeline,
+            is_answering=not self.silence,
+            damaged=damaged,
+            silence=self.silence,
         )
-        raise PreflightError(
-            f"the server of release {release.name} in namespace {release.namespace} cannot be asked: {text}",
-            hint=f"Run it again. If the server cannot be repaired, stop it first: {down}",
-        ) from error
 
+    async def _listing(self) -> Listing:
+        return await probes.archive(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
 
-async def _repository(cluster: Cluster, release: ReleaseRef, pod: str = "") -> RepositoryInfo:
-    try:
-        repository = await probes.repository(cluster, release, _IO_TIMEOUT_SECONDS, pod=pod)
-    except (ValueError, ClusterError) as error:
-        raise _unreadable(cluster, release, error) from error
-    if repository.stanza:
-        raise PreflightError(f"the repository of release {release.name} cannot be used: {repository.stanza}")
-    return repository
+    async def _damaged(self, backups: Sequence[Backup]) -> frozenset[str]:
+        """The backups that a restore would fail on, as far as is known.
 
+        Where the files cannot be compared, the restore goes ahead: pgBackRest itself fails at a missing file, before
+        the server is started.
+        """
+        verification = self.kept.verification
+        found = {each.label for each in (verification.damaged if verification else ()) if each.files}
+        with contextlib.suppress(ValueError, ClusterError):
+            files = await probes.compared_files(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
+            found |= set(files.damaged(backups))
+        return frozenset(found)
 
-def _unreadable(cluster: Cluster, release: ReleaseRef, error: ValueError | ClusterError) -> PreflightError:
-    text = error.message if isinstance(error, ClusterError) else str(error)
-    command = cluster.commands.pgwizard("explain", f"release/{release.name}", namespace=release.namespace)
-    return PreflightError(
-        f"the repository of release {release.name} in namespace {release.namespace} cannot be read: {text}",
-        hint=f"See why: {command}",
-    )
-
-
-async def _read(
-    cluster: Cluster,
-    summary: ReleaseSummary,
-    release: ReleaseRef,
-    repository: RepositoryInfo,
-    archiver: Archiver | None,
-    silence: str = "",
-    pod: str = "",
-) -> RepositoryView:
-    """The archive is listed after the backups, so that it has their WAL.
-
-    A hole counts only once a second listing has it too: segments may arrive out of order.
-    """
-    size = archiver.segment_bytes if archiver else segment_bytes(repository.backups)
-    try:
-        listing = await probes.archive(cluster, release, _IO_TIMEOUT_SECONDS, pod=pod)
-        damaged = await _damaged(cluster, release, summary, repository.backups, pod)
-        archive = listing.archive(size)
-        timeline = archiver.timeline if archiver else max(archive.timelines, default=1)
-        if continuity(archive, whole_backups(repository.backups, damaged), timeline).has_hole:
-            again = await probes.archive(cluster, release, _IO_TIMEOUT_SECONDS, pod=pod)
-            archive = again.archive(size, listing)
-    except (ValueError, ClusterError) as error:
-        raise _unreadable(cluster, release, error) from error
-    segments = summary.verification.segments if summary.verification else ()
-    return RepositoryView(
-        archive.without(segments),
-        repository.backups,
-        timeline,
-        is_answering=not silence,
-        damaged=damaged,
-        silence=silence,
-    )
+    def _unreadable(self, error: ValueError | ClusterError) -> PreflightError:
+        name, namespace = self._release.name, self._release.namespace
+        text = error.message if isinstance(error, ClusterError) else str(error)
+        command = self.cluster.commands.pgwizard("explain", f"release/{name}", namespace=namespace)
+        return PreflightError(
+            f"the repository of release {name} in namespace {namespace} cannot be read: {text}",
+            hint=f"See why: {command}",
+        )
 
 
 def segment_bytes(backups: Sequence[Backup]) -> int:
@@ -153,18 +174,3 @@ def segment_bytes(backups: Sequence[Backup]) -> int:
             if all(position // size == segment_number(name, size) for position, name in ends):
                 return size
     return _SEGMENT_BYTES[0]
-
-
-async def _damaged(
-    cluster: Cluster, release: ReleaseRef, summary: ReleaseSummary, backups: Sequence[Backup], pod: str
-) -> frozenset[str]:
-    """The backups that a restore would fail on, as far as is known.
-
-    Where the files cannot be compared, the restore goes ahead: pgBackRest itself fails at a missing file, before the
-    server is started.
-    """
-    verification = summary.verification
-    found = {each.label for each in (verification.damaged if verification else ()) if each.files}
-    with contextlib.suppress(ValueError, ClusterError):
-        found |= set((await probes.compared_files(cluster, release, _IO_TIMEOUT_SECONDS, pod=pod)).damaged(backups))
-    return frozenset(found)
