@@ -17,7 +17,6 @@ from pgwizard.release.record import Record
 from pgwizard.restore.reader import reader_pod
 from pgwizard.restore.target import RepositoryView
 from pgwizard.status import probes
-from pgwizard.status.listing import Listing
 from pgwizard.status.repository import Backup, RepositoryInfo, segment_number
 from pgwizard.status.snapshot import Archiver, ReleaseSummary
 from pgwizard.status.wal import continuity
@@ -122,12 +121,13 @@ class _Reading:
         backups = repository.backups
         size = archiver.segment_bytes if archiver else segment_bytes(backups)
         try:
-            listing = await self._listing()
+            listing = await probes.archive(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
             damaged = await self._damaged(backups)
             archive = listing.archive(size)
             timeline = archiver.timeline if archiver else max(archive.timelines, default=1)
             if continuity(archive, whole_backups(backups, damaged), timeline).has_hole:
-                archive = (await self._listing()).archive(size, listing)
+                again = await probes.archive(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
+                archive = again.archive(size, listing)
         except (ValueError, ClusterError) as error:
             raise self._unreadable(error) from error
         segments = self.kept.verification.segments if self.kept.verification else ()
@@ -139,9 +139,6 @@ class _Reading:
             damaged=damaged,
             silence=self.silence,
         )
-
-    async def _listing(self) -> Listing:
-        return await probes.archive(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
 
     async def _damaged(self, backups: Sequence[Backup]) -> frozenset[str]:
         """The backups that a restore would fail on, as far as is known.
