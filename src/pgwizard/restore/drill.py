@@ -146,9 +146,11 @@ class _Drill:
     async def _tidied(self, stage: Stage) -> Ref | None:
         """Delete the Jobs that earlier drills have left. Returns one that still runs."""
         running = None
-        for job in await self._jobs():
+        for found in await self._jobs():
+            job = {**found, "kind": JOB.kind}
             ref = Ref(JOB, job["metadata"]["name"], self.release.namespace)
-            if assess({**job, "kind": JOB.kind}).status != "progressing":
+            has_ended = assess(job).status == "failed" or await jobs.has_succeeded(self.cluster, job)
+            if has_ended or job["metadata"].get("deletionTimestamp"):
                 await self._delete(ref)
             elif self.query is not None:
                 raise PreflightError(

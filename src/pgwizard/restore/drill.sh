@@ -141,7 +141,8 @@ server_log() {
   while IFS= read -r line; do
     case "$line" in
       *"FATAL:  the database system is starting up"* | *"FATAL:  the database system is not yet accepting"*) continue ;;
-      *FATAL:* | *PANIC:*) printf '%s\n' "${line#* [0-9]*\] }" >"$fatal" ;;
+      *FATAL:*) printf 'FATAL:%s\n' "${line#*FATAL:}" >"$fatal" ;;
+      *PANIC:*) printf 'PANIC:%s\n' "${line#*PANIC:}" >"$fatal" ;;
     esac
     printf '%s\n' "$line"
   done

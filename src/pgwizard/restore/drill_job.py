@@ -120,7 +120,7 @@ def _variables(plan: DrillPlan, query: DrillQuery | None) -> list[dict[str, str]
 
 def _small(resources_: Object) -> Object:
     """Limits as the database's, requests never above it: the pod is to find a place beside the database."""
-    own = {**(resources_.get("limits") or {}), **(resources_.get("requests") or {})}
+    own: Object = {**(resources_.get("limits") or {}), **(resources_.get("requests") or {})}
     requests = dict(resources_.get("requests") or {})
     for what, most in _SMALL.items():
         size, small = read_quantity(own.get(what)), read_quantity(most)
@@ -132,7 +132,7 @@ def _small(resources_: Object) -> Object:
 def receipt_of(pod: Object, at: datetime, seconds: float) -> DrillResult:
     """The receipt in the status of the Job's pod. Raises ValueError where there is none, or another text."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    own = next((status for status in statuses if status.get("name") == CONTAINER), {})
+    own: Object = next((status for status in statuses if status.get("name") == CONTAINER), {})
     message = str((own.get("state") or {}).get("terminated", {}).get("message") or "")
     if not message:
         raise ValueError("its pod has left no receipt")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from pgwizard.quantities import human_size
-from pgwizard.release.record import DrillResult
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.target import RestorePlan, shown_moment
 from pgwizard.text import fit, span
@@ -38,24 +36,6 @@ def loss_text(plan: RestorePlan) -> str:
 def receipt_text(receipt: Receipt) -> str:
     """``timeline 2, before 2026-11-27 21:00:05.473485+00``."""
     return f"timeline {receipt.timeline}, {receipt.reason}"
-
-
-_MARKS: Mapping[str, str] = {"passed": "✓", "failed": "✗", "skipped": "·"}
-
-
-def drill_lines(drill: DrillResult) -> list[str]:
-    """A drill as text, the result first."""
-    failed = drill.failed_check
-    took = span(drill.seconds)
-    if failed is not None:
-        first = f"✗ drill failed after {took}: {failed.name}: {failed.text}"
-    else:
-        reached = f" to {shown_moment(datetime.fromisoformat(drill.reached_at))}" if drill.reached_at else ""
-        first = f"✓ proven by a restore{reached} in {took}"
-    return [
-        first,
-        *(f"{_MARKS[check.outcome]} {check.name:10} {check.seconds:7.1f} s  {check.text}" for check in drill.checks),
-    ]
 
 
 def _count(count: int, word: str) -> str:

@@ -11,13 +11,12 @@ from pgwizard.cli.run_lines import reporter
 from pgwizard.cli.table import DRILL_QUERY, DRILL_TIMEOUT, EXPECTED_ANSWER
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
-from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import Interrupted, NotProven, UsageError
 from pgwizard.kube.api import Cluster
+from pgwizard.release import drills
 from pgwizard.release.record import DrillResult
 from pgwizard.restore import drill as restore_drill
 from pgwizard.restore.drill_job import DrillQuery
-from pgwizard.restore.report import drill_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +42,10 @@ def drill(call: Invocation, writer: Writer) -> None:
             cluster, release, reporter(writer), now=now, seconds=call[DRILL_TIMEOUT], query=query
         )
         parts = {item.name: getattr(found, item.name) for item in fields(found)}
-        writer.line("\n".join(drill_lines(found)), DrillLine(**parts))
-        failed = found.failed_check
-        if failed is not None:
-            take = cluster.commands.pgwizard("backup", release.name, "--type", "full", namespace=release.namespace)
-            raise NotProven(
-                f"{release}: the drill failed: {failed.name}: {failed.text}",
-                fault=diagnose(failed.text),
-                hint=f"Take a full backup, and drill again: {take}",
-            )
+        writer.line("\n".join(drills.result_lines(found)), DrillLine(**parts))
+        failure = drills.failure(found, release, cluster.commands)
+        if failure is not None:
+            raise NotProven(f"{release}: {failure}", hint=failure.fix)
 
     connect.run(
         call, writer, work, released=True, interruption=lambda: Interrupted("stopped: the drill's Job was deleted")
