@@ -104,7 +104,6 @@ def _claim_uid(place: Site) -> str:
     "damage",
     [
         "rm -r $PGDATA/global",
-        "head -c 8192 /dev/urandom >$PGDATA/global/pg_control",
         "rm -r $PGDATA/PG_VERSION $PGDATA/base $PGDATA/global/pg_control",
     ],
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -67,14 +67,40 @@ def selector(release: ReleaseRef) -> str:
     return ",".join(f"{name}={value}" for name, value in _labels(release).items())
 
 
+def pod_spec(
+    stateful: Object, container: str, storage: Object, command: Callable[[Sequence[str]], Sequence[str]]
+) -> Object:
+    """A pod for a Job with the image, user, mounts, certificate and keys of the live StatefulSet's.
+
+    storage: the volume in the place of the database's. command: called with the server's arguments.
+    """
+    spec: Object = copy.deepcopy(stateful["spec"]["template"]["spec"])
+    server = next(each for each in spec["containers"] if each["name"] == "postgresql")
+    arguments = server.pop("args", None) or []
+    for part in ("startupProbe", "livenessProbe", "readinessProbe", "lifecycle", "ports"):
+        server.pop(part, None)
+    server |= {"name": container, "command": list(command(arguments))}
+    spec |= {
+        "containers": [server],
+        "restartPolicy": "Never",
+        "enableServiceLinks": False,
+        "automountServiceAccountToken": False,
+        "volumes": [*(spec.get("volumes") or ()), {"name": "postgresql-storage", **storage}],
+    }
+    spec.pop("shareProcessNamespace", None)
+    return spec
+
+
 def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan) -> Object:
-    """The Job. stateful: the live StatefulSet, so that image, user, mounts, certificate and keys are the database's."""
-    server = database_container(stateful)
+    """The Job. stateful: the live StatefulSet."""
     options = plan.options
     state = "unknown" if plan.silence else "archived"
-    command = ["/bin/bash", "-c", _script(), CONTAINER, state, str(len(options)), *options, *(server.get("args") or ())]
-    claim = {"persistentVolumeClaim": {"claimName": Names.of(release.name).claim}}
-    spec = pod_spec(stateful, {"name": CONTAINER, "command": command}, claim)
+
+    def command(arguments: Sequence[str]) -> list[str]:
+        return ["/bin/bash", "-c", _script(), CONTAINER, state, str(len(options)), *options, *arguments]
+
+    storage = {"persistentVolumeClaim": {"claimName": Names.of(release.name).claim}}
+    spec = pod_spec(stateful, CONTAINER, storage, command)
     return _job(release, name, spec, max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)))
 
 
@@ -83,38 +109,8 @@ def reader_manifest(stateful: Object, release: ReleaseRef, name: str, seconds: i
 
     seconds: how long it lives, if nobody deletes it.
     """
-    command = ["/bin/bash", "-c", "trap 'exit 0' TERM; sleep infinity & wait", READER]
-    return _job(release, name, pod_spec(stateful, {"command": command}, {"emptyDir": {}}), seconds)
-
-
-def database_container(stateful: Object) -> Object:
-    """The container of the server in the pod template; others may have been injected."""
-    found: Object = next(each for each in stateful["spec"]["template"]["spec"]["containers"] if _is_database(each))
-    return found
-
-
-def _is_database(container: Object) -> bool:
-    return bool(container["name"] == "postgresql")
-
-
-def pod_spec(stateful: Object, container: Object, storage: Object) -> Object:
-    """The spec of a pod like the database's that does something else.
-
-    container: what differs in its only container; storage: the source of the volume at the data directory.
-    """
-    spec: Object = copy.deepcopy(stateful["spec"]["template"]["spec"])
-    server: Object = copy.deepcopy(database_container(stateful))
-    for part in ("args", "startupProbe", "livenessProbe", "readinessProbe", "lifecycle", "ports"):
-        server.pop(part, None)
-    spec |= {
-        "containers": [server | container],
-        "restartPolicy": "Never",
-        "enableServiceLinks": False,
-        "automountServiceAccountToken": False,
-        "volumes": [*(spec.get("volumes") or ()), {"name": "postgresql-storage", **storage}],
-    }
-    spec.pop("shareProcessNamespace", None)
-    return spec
+    command = ("/bin/bash", "-c", "trap 'exit 0' TERM; sleep infinity & wait", READER)
+    return _job(release, name, pod_spec(stateful, "postgresql", {"emptyDir": {}}, lambda _: command), seconds)
 
 
 def claim_manifest(stateful: Object, claim: Ref) -> Object:
