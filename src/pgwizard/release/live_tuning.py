@@ -49,7 +49,9 @@ def tuned_server(live: Iterable[Parameter], machine: Machine, cores: Iterable[in
     if connections is not None and 4 <= connections <= 10_000:
         machine = replace(machine, connections=connections)
     by_hand = {
-        name: each.value for name, each in parameters.items() if each.reason == OVERRIDE_REASON and name != "max_connections"
+        name: each.value
+        for name, each in parameters.items()
+        if each.reason == OVERRIDE_REASON and name != "max_connections"
     }
     best = _closest(parameters, machine, by_hand, list(dict.fromkeys(cores)))
     return TunedServer(best, _overrides(parameters, best, by_hand))
