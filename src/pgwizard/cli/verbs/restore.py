@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import zoneinfo
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from pathlib import Path
+from datetime import datetime
 
 from pgwizard.cli import connect, prompt
 from pgwizard.cli.json_lines import JsonLine
@@ -18,6 +14,7 @@ from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
 from pgwizard.errors import Interrupted, UsageError
 from pgwizard.kube.api import Cluster
+from pgwizard.local.zone import local_zone
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.stages import Event
 from pgwizard.restore import run as restore_run
@@ -115,7 +112,7 @@ async def _journal(
     if is_undo:
         plan = await restore_run.undo_plan(cluster, found, now)
     else:
-        target = read_target(typed or "", _local_zone(), is_exclusive=call[BEFORE])
+        target = read_target(typed or "", local_zone(), is_exclusive=call[BEFORE])
         plan = await restore_run.plan_to(cluster, found, target, now)
     if isinstance(plan, TargetRefusal):
         writer.line(None, UnreachableLine(plan.reason, plan.text, plan.before, plan.after))
@@ -131,16 +128,6 @@ async def _confirm(call: Invocation, release: ReleaseRef) -> None:
         raise UsageError("standard input is no terminal: nothing was written", hint="--yes confirms the restore.")
     if await prompt.ask(f"Type the release's name to restore it in {release.namespace}: ") != release.name:
         raise Interrupted("not approved: nothing was written")
-
-
-def _local_zone() -> tzinfo:
-    """The time zone of this machine, with its changes of the clock; UTC where it has none that can be read."""
-    with contextlib.suppress(OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
-        if name := os.environ.get("TZ"):
-            return zoneinfo.ZoneInfo(name.removeprefix(":"))
-        with Path("/etc/localtime").open("rb") as file:
-            return zoneinfo.ZoneInfo.from_file(file)
-    return UTC
 
 
 def show_plan(writer: Writer, plan: RestorePlan) -> None:
