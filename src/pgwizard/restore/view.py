@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pgwizard.errors import ClusterError, PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.release.layout import Layout
 from pgwizard.restore.target import RepositoryView
 from pgwizard.status import probes
 from pgwizard.status.repository import Backup
@@ -25,13 +26,13 @@ async def read_view(cluster: Cluster, release: ReleaseRef, summary: ReleaseSumma
     a second listing has it too: segments may arrive out of order.
     """
     try:
-        archiver = await probes.archiver(cluster, release, summary.superuser)
-        listing = await probes.archive(cluster, release, _IO_TIMEOUT_SECONDS)
-        repository = await probes.repository(cluster, release, _IO_TIMEOUT_SECONDS)
+        archiver = await probes.archiver(cluster, Layout.of(release), summary.superuser)
+        listing = await probes.archive(cluster, Layout.of(release), _IO_TIMEOUT_SECONDS)
+        repository = await probes.repository(cluster, Layout.of(release), _IO_TIMEOUT_SECONDS)
         damaged = await _damaged(cluster, release, summary, repository.backups)
         archive = listing.archive(archiver.segment_bytes)
         if continuity(archive, whole_backups(repository.backups, damaged), archiver.timeline).has_hole:
-            again = await probes.archive(cluster, release, _IO_TIMEOUT_SECONDS)
+            again = await probes.archive(cluster, Layout.of(release), _IO_TIMEOUT_SECONDS)
             archive = again.archive(archiver.segment_bytes, listing)
     except (ValueError, ClusterError) as error:
         text = error.message if isinstance(error, ClusterError) else str(error)
@@ -65,5 +66,5 @@ async def _damaged(
     verification = summary.verification
     found = {each.label for each in (verification.damaged if verification else ()) if each.files}
     with contextlib.suppress(ValueError, ClusterError):
-        found |= set((await probes.compared_files(cluster, release, _IO_TIMEOUT_SECONDS)).damaged(backups))
+        found |= set((await probes.compared_files(cluster, Layout.of(release), _IO_TIMEOUT_SECONDS)).damaged(backups))
     return frozenset(found)
