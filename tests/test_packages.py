@@ -51,7 +51,7 @@ PUBLIC: dict[str, str] = {
     "tls": "certificates chain handshake names public_authorities",
     "plan": "checks cron manifests names pgbackrest plan retention server tuning",
     "release": (
-        "apply backups changes checks deletion image_version record records report rights rollout stages survey "
+        "apply backups changes checks deletion image_version layout live record records report rights rollout stages survey "
         "uninstall verification"
     ),
     "status": "observe probes report repository snapshot verdict wal walk",
@@ -78,6 +78,7 @@ PURE = (
     "plan.server",
     "release.changes",
     "release.immutable",
+    "release.layout",
     "release.record",
     "release.report",
     "restore.journal",

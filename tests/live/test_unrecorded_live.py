@@ -121,7 +121,7 @@ def test_a_release_written_by_hand_is_found_by_what_its_objects_do(place: Site, 
         ("postgresql-pgbackrest-incr", "nightly"),
         ("postgresql-storage", "disk"),
         ("--container=postgresql", "--container=db"),
-        ('- name: "postgresql"\n          image', '- name: "db"\n          image'),
+        ("- name: postgresql\n          image", "- name: db\n          image"),
         ("[main]", "[orders]"),
         ("--stanza=main", "--stanza=orders"),
     ):

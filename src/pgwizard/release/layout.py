@@ -93,7 +93,9 @@ def backup_type(workload: Object, release: str) -> BackupType:
         if name in (names.full, names.incremental):
             return "full" if name == names.full else "incr"
     words = _words(_pod_spec(workload))
-    found = _TYPE_OPTION.findall(words) or _TYPE_WORD.findall(words) or _TYPE_WORD.findall(workload["metadata"]["name"])
+    found = _TYPE_OPTION.findall(words) or _TYPE_WORD.findall(words)
+    if not found and words:
+        found = _TYPE_WORD.findall(workload["metadata"]["name"])
     return "full" if found and found[-1] == "full" else "incr"
 
 

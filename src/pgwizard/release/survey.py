@@ -488,7 +488,7 @@ def other_owner(live: Object, *, is_ours: bool = False) -> str | None:
     is_ours: the release's record lists it. Then a label that another tool rewrote does not make it another tool's.
     """
     deployer = deployer_of(live)
-    return None if is_ours and not deployer.startswith("Helm") else deployer or None
+    return None if is_ours and not deployer.startswith("Helm release ") else deployer or None
 
 
 def claim_ref(plan: Plan) -> Ref:

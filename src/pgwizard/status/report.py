@@ -61,7 +61,12 @@ def when(moment: datetime, now: datetime) -> str:
 
 def headline(verdict: Verdict) -> str:
     """``● RECOVERABLE``."""
-    return f"{_STATES[verdict.state]} {verdict.state.upper()}"
+    return state_text(verdict.state)
+
+
+def state_text(state: RecoveryState) -> str:
+    """As ``headline``, of a state."""
+    return f"{_STATES[state]} {state.upper()}"
 
 
 def window(verdict: Verdict, now: datetime) -> str:
