@@ -51,8 +51,8 @@ PUBLIC: dict[str, str] = {
     "tls": "certificates chain handshake names public_authorities",
     "plan": "checks cron manifests names pgbackrest plan retention server tuning",
     "release": (
-        "apply backups changes checks deletion image_version layout live record records report rights rollout stages survey "
-        "uninstall verification"
+        "apply backups changes checks deletion image_version layout live record records report rights rollout stages "
+        "survey uninstall verification"
     ),
     "status": "observe probes report repository snapshot verdict wal walk",
     "restore": "journal report run target",

@@ -492,8 +492,8 @@ def test_a_release_without_a_record_is_listed_with_its_manager_and_has_a_status(
     assert "· release     managed by Helm release postgresql; revisions are not known without a record" in shown.out
     refused = headless.run("uninstall", "postgresql", "-n", "default", "--demo", "--yes")
     assert (refused.code, refused.err.splitlines()[0]) == (
-        6,
-        "error: pgwizard has no record of release default/postgresql: Helm release postgresql manages it",
+        5,
+        "pgwizard: release default/postgresql has no record: Helm release postgresql manages it",
     )
 
 

@@ -1,4 +1,4 @@
-"""Where the parts of a release are that somebody wrote by hand: names, stanza, volume, and what its CronJobs run."""
+"""Where the parts of a release are written by hand: names, stanza, volume, and what its CronJobs run."""
 
 from __future__ import annotations
 

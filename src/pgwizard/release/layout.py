@@ -100,7 +100,7 @@ def backup_type(workload: Object, release: str) -> BackupType:
 
 
 def layout_of(release: ReleaseRef, statefulset: Object, configuration: Configuration) -> Layout:
-    """The layout of a release that somebody else installed; what its objects do not tell is as in pgwizard's own."""
+    """The layout of a release that pgwizard did not install; what its objects do not tell is as in pgwizard's own."""
     usual, pod = Layout.of(release), statefulset["spec"]["template"]["spec"]
     container = database_container(statefulset)
     data, claim = _data(usual, statefulset, container)

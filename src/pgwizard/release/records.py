@@ -72,7 +72,7 @@ async def _absence(cluster: Cluster, release: ReleaseRef) -> PreflightError:
         return PreflightError(record.absence(release), hint=other_releases_text(await _everywhere(cluster)))
     owner = f"{unrecorded.manager} manages it" if unrecorded.manager else "it was installed without pgwizard"
     return PreflightError(
-        f"pgwizard has no record of release {release}: {owner}",
+        f"release {release} has no record: {owner}",
         hint="status, explain, backup, logs and verify work without a record; the others need it.",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, cast
+from typing import cast
 
 from pgwizard.cli import connect
 from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine, explain_command
@@ -21,6 +21,7 @@ from pgwizard.kube.health import assess
 from pgwizard.kube.jobs import has_succeeded
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, records
+from pgwizard.release.layout import BackupType
 from pgwizard.release.record import absence
 from pgwizard.status import probes
 from pgwizard.status.observe import database_outage
@@ -29,8 +30,6 @@ from pgwizard.text import fit
 
 _NAMED = 5
 """How many Jobs a message names."""
-
-BackupType = Literal["full", "incr"]
 
 
 @dataclass(frozen=True, slots=True)
