@@ -51,11 +51,11 @@ PUBLIC: dict[str, str] = {
     "tls": "certificates chain handshake names public_authorities",
     "plan": "checks cron manifests names pgbackrest plan retention server tuning",
     "release": (
-        "apply backups changes checks deletion image_version layout live record records report rights rollout stages "
-        "survey uninstall verification"
+        "apply backups changes checks deletion drills image_version layout live record records report rights rollout "
+        "stages survey uninstall verification"
     ),
     "status": "observe probes report repository snapshot verdict wal walk",
-    "restore": "journal report run target",
+    "restore": "drill drill_job journal report run target",
     "export": "chart kustomize",
     "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",
     "local": "autosave files inputs",
@@ -77,10 +77,12 @@ PURE = (
     "plan.retention",
     "plan.server",
     "release.changes",
+    "release.drills",
     "release.immutable",
     "release.layout",
     "release.record",
     "release.report",
+    "restore.drill_job",
     "restore.journal",
     "restore.report",
     "restore.target",

@@ -78,6 +78,9 @@ RECOVERY_TARGET = text(
 BEFORE = switch("--before", about="stop just before the time, transaction or WAL position")
 RESTORE_PLAN_ONLY = switch("--dry-run", about="show what would be restored and what is lost; write nothing")
 UNDO = switch("--undo", about="bring back the state before the last restore")
+DRILL_TIMEOUT = duration("--timeout", default="6h", about="how long the drill may take, such as 45m or 12h")
+DRILL_QUERY = text("--query", value="SQL", about="a query that must succeed on what was restored")
+EXPECTED_ANSWER = text("--expect", value="TEXT", about="what the query must answer")
 BACKUP_TYPE = choice("--type", choices=("incr", "full"), default="incr", about="incremental or full")
 JOB_NAME = text("--job", value="JOB", about="the log of this Job; by default the newest backup Job's")
 FOLLOW = switch("-f", "--follow", about="print the log until the Job ends; exits with 9 if it fails")
@@ -254,6 +257,19 @@ VERBS: dict[str, Verb] = {
             (Argument("NAME", "the release"),),
             (RECOVERY_TARGET, BEFORE, UNDO, RESTORE_PLAN_ONLY, YES, *_RELEASE),
             synonyms=("recover",),
+        ),
+        Verb(
+            "drill",
+            "Prove that a release can be restored",
+            "Restores the newest state into a throw-away volume beside the running database, and checks it: whether "
+            "all WAL was replayed, whether every row can be read, indexes, checksums, and a query of your own. Then "
+            "the volume is deleted. Exits with 0 only if nothing failed. The result is kept in the record, and the "
+            "status shows it. The database keeps running, and nothing is written to the repository.",
+            "pgwizard drill postgresql -n shop\n"
+            "pgwizard drill -n shop --query SQL --expect TEXT",
+            "drill:drill",
+            (_NAME,),
+            (DRILL_QUERY, EXPECTED_ANSWER, DRILL_TIMEOUT, *_RELEASE),
         ),
         Verb(
             "logs",

@@ -22,7 +22,7 @@ from pgwizard.answers.secrets import SecretInputs, Sensitive
 from pgwizard.clock import Clock
 from pgwizard.errors import AlreadyExists, AnswersError, Finding, Interrupted, Locked, PgwizardError, PreflightError
 from pgwizard.kube import api as kube_api
-from pgwizard.kube import jobs, lease
+from pgwizard.kube import lease
 from pgwizard.kube.api import CLAIM, CRONJOB, JOB, NAMESPACE, SECRET, STATEFULSET, Cluster, Object, Ref
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan import checks, manifests
@@ -379,7 +379,7 @@ async def _has_damage(before: record.Record | None, spec: str, trials: Sequence[
         return False
     live = next((trial.live for trial in trials if Ref.of(trial.wanted).resource == JOB), None)
     is_same = live is not None and (live["metadata"].get("annotations") or {}).get(HASH) == spec
-    return live is not None and is_same and await jobs.has_succeeded(cluster, live)
+    return live is not None and is_same and await backups.has_succeeded(cluster, live)
 
 
 def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]], *, is_due: bool) -> Change:
@@ -431,7 +431,7 @@ async def _is_up_to_date(prepared: _Preparation, release: ReleaseRequest, cluste
         if Ref.of(trial.wanted).resource == STATEFULSET and assess(trial.live or {}).status != "ready":
             return False
     job = prepared.job
-    return job is None or (job.live is not None and await jobs.has_succeeded(cluster, job.live))
+    return job is None or (job.live is not None and await backups.has_succeeded(cluster, job.live))
 
 
 def _dump(answers: Answers) -> dict[str, object]:
@@ -534,7 +534,8 @@ async def _first_backup(prepared: _Preparation, cluster: Cluster, report: Report
         findings = prepared.damage
         if not findings:
             await _start_job(prepared, cluster)
-            findings = await backups.wait(cluster, prepared.job.wanted, stage.progress, stage.log, at=now())
+            job = prepared.job.wanted
+            findings = await backups.wait(cluster, job, stage.progress, stage.log, at=now(), awaits_exit=False)
         for finding in findings:
             stage.warning(finding)
         stage.done("a full backup is in the repository" if findings else "a valid full backup is in the repository")
@@ -553,7 +554,7 @@ async def _retire_unfinished(prepared: _Preparation, cluster: Cluster) -> None:
     live = prepared.job.live if prepared.job is not None else None
     if live is None or assess(live).status != "progressing":
         return
-    if (live["metadata"].get("annotations") or {}).get(HASH) != prepared.spec and not await jobs.has_succeeded(
+    if (live["metadata"].get("annotations") or {}).get(HASH) != prepared.spec and not await backups.has_succeeded(
         cluster, live
     ):
         await cluster.delete(

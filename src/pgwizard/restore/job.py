@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -65,28 +65,38 @@ def selector(release: ReleaseRef) -> str:
     return ",".join(f"{name}={value}" for name, value in _labels(release).items())
 
 
-def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan) -> Object:
-    """The Job. stateful: the live StatefulSet, so that image, user, mounts, certificate and keys are the database's."""
-    spec = copy.deepcopy(stateful["spec"]["template"]["spec"])
-    names = Names.of(release.name)
+def pod_spec(
+    stateful: Object, container: str, storage: Object, command: Callable[[Sequence[str]], Sequence[str]]
+) -> Object:
+    """A pod for a Job with the image, user, mounts, certificate and keys of the live StatefulSet's.
+
+    storage: the volume in the place of the database's. command: called with the server's arguments.
+    """
+    spec: Object = copy.deepcopy(stateful["spec"]["template"]["spec"])
     server = next(each for each in spec["containers"] if each["name"] == "postgresql")
     arguments = server.pop("args", None) or []
     for part in ("startupProbe", "livenessProbe", "readinessProbe", "lifecycle", "ports"):
         server.pop(part, None)
-    options = plan.options
-    command = ["/bin/bash", "-c", _script(), CONTAINER, str(len(options)), *options, *arguments]
-    server |= {"name": CONTAINER, "command": command}
+    server |= {"name": container, "command": list(command(arguments))}
     spec |= {
         "containers": [server],
         "restartPolicy": "Never",
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,
-        "volumes": [
-            *(spec.get("volumes") or ()),
-            {"name": "postgresql-storage", "persistentVolumeClaim": {"claimName": names.claim}},
-        ],
+        "volumes": [*(spec.get("volumes") or ()), {"name": "postgresql-storage", **storage}],
     }
     spec.pop("shareProcessNamespace", None)
+    return spec
+
+
+def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan) -> Object:
+    """The Job. stateful: the live StatefulSet."""
+    options = plan.options
+
+    def command(arguments: Sequence[str]) -> list[str]:
+        return ["/bin/bash", "-c", _script(), CONTAINER, str(len(options)), *options, *arguments]
+
+    storage = {"persistentVolumeClaim": {"claimName": Names.of(release.name).claim}}
     labels = {**_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
     return {
         "apiVersion": JOB.api_version,
@@ -95,7 +105,7 @@ def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)),
-            "template": {"metadata": {"labels": labels}, "spec": spec},
+            "template": {"metadata": {"labels": labels}, "spec": pod_spec(stateful, CONTAINER, storage, command)},
         },
     }
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import configparser
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.kube.api import ExecResult, Object, Ref, Resource
-from pgwizard.simulator import recovery
+from pgwizard.simulator import drills, recovery
 from pgwizard.simulator.clock import SimulatedClock
 from pgwizard.simulator.repository import SEGMENT_SECONDS, VERSION, SimulatedRepository, add_backup, lsn
 from pgwizard.simulator.store import Store
@@ -149,10 +149,20 @@ class Programs:
             await self._clock.sleep(3)
             log.write(*recovery.restore(self.repository(namespace), words, self._clock.now()))
             return 0
+        if containers[0]["name"] == drills.CONTAINER:
+            return await self._drill(namespace, words, containers[0].get("env") or (), log)
         if "backup.sh" in text or re.search(r"-pgbackrest-(full|diff|incr)", text):
             return await self._backup(namespace, _type(text), log)
         self._say(log, "repo-ls command end: completed successfully (38ms)")
         return 0
+
+    async def _drill(self, namespace: str, words: list[str], env: Sequence[Object], log: ContainerLog) -> int:
+        log.write("drill: restoring")
+        await self._clock.sleep(3)
+        variables = {each["name"]: str(each.get("value") or "") for each in env}
+        lines, log.message = drills.drill(self.repository(namespace), words, variables, self._clock.now())
+        log.write(*lines)
+        return int('"failed"' in log.message)
 
     def _owners(self, obj: Object) -> list[str]:
         """The names of what owns an object, nearest first."""
