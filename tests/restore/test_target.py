@@ -20,6 +20,7 @@ from pgwizard.restore.target import (
     TargetKind,
     TargetRefusal,
     choose,
+    reachable_spans,
     read_target,
 )
 from pgwizard.status.repository import Backup
@@ -410,3 +411,14 @@ def test_a_moment_is_chosen_exactly_where_each_segment_until_then_is_there(
 
 def minute_of(moment_: datetime) -> float:
     return (moment_ - BEGIN) / timedelta(minutes=1)
+
+
+def test_reachable_moments_are_told_by_timeline_and_spans_that_overlap_are_one() -> None:
+    def spans(found: RepositoryView) -> list[tuple[int, float | None, float | None, bool]]:
+        return [
+            (each.timeline, minute(each.since), minute(each.until), each.is_open)
+            for each in reachable_spans(found, moment(NOW))
+        ]
+
+    assert spans(WHOLE) == [(1, 4.02, 40.0, True)]
+    assert spans(HOLE) == [(1, 4.02, 6.0, False), (1, 11.02, 40.0, True)]

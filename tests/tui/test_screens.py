@@ -495,8 +495,12 @@ async def of_refused_restore(camera: Camera) -> None:
 
 
 async def lost_repository() -> Start:
-    unreadable = "P00  ERROR: [055]: unable to load info file '/shop/backup/main/backup.info'"
-    outcome = ScriptedOutcome("job-failed", "shop/*-restore-*", lines=(unreadable,), exit_code=55)
+    missing = (
+        "P00  ERROR: [055]: unable to load info file '/shop/backup/main/backup.info':",
+        "       FileMissingError: unable to open missing file '/shop/backup/main/backup.info' for read",
+        "       HINT: has a stanza-create been performed?",
+    )
+    outcome = ScriptedOutcome("job-failed", "shop/*-restore-*", lines=missing, exit_code=55)
     cluster = Remote(outcomes=[outcome])
     cluster.runtime.programs.answers.append(df)
     await install(cluster)

@@ -7,12 +7,17 @@ from datetime import datetime
 
 from pgwizard.quantities import human_size
 from pgwizard.restore.job import Receipt
-from pgwizard.restore.target import RepositoryView, RestorePlan, reachable, shown_moment
+from pgwizard.restore.target import RepositoryView, RestorePlan, reachable_spans, shown_moment
 from pgwizard.text import fit, span
 
 
 def plan_lines(plan: RestorePlan) -> list[str]:
     """What a restore would use, and what is lost."""
+    return [f"{name:8} {text}" for name, text in plan_rows(plan).items()]
+
+
+def plan_rows(plan: RestorePlan) -> Mapping[str, str]:
+    """The same by name."""
     rows: Mapping[str, str] = {
         "Target": plan.target,
         "Backup": f"{fit(plan.backup)}, on timeline {plan.timeline}",
@@ -21,8 +26,8 @@ def plan_lines(plan: RestorePlan) -> list[str]:
         "Takes": f"about {span(plan.seconds)}, and a full backup after it; the database is down meanwhile",
     }
     if plan.silence:
-        rows = {**rows, "Server": _silence_text(plan), "Undo": "brings back no more than the archive has"}
-    return [f"{name:8} {text}" for name, text in rows.items()]
+        return {**rows, "Server": _silence_text(plan), "Undo": "brings back no more than the archive has"}
+    return rows
 
 
 def _silence_text(plan: RestorePlan) -> str:
@@ -55,7 +60,7 @@ def strip_lines(view: RepositoryView, at: datetime | None, now: datetime, width:
     ``━`` can be reached, ``●`` is the end of a backup, ``·`` cannot be reached; ``▲`` below is ``at``.
     Empty where nothing can be reached.
     """
-    spans = reachable(view, now)
+    spans = reachable_spans(view, now)
     if not spans:
         return []
     begin = min(span.since for span in spans)

@@ -332,7 +332,7 @@ class ReachableSpan:
     is_open: bool
 
 
-def reachable(view: RepositoryView, now: datetime) -> list[ReachableSpan]:
+def reachable_spans(view: RepositoryView, now: datetime) -> list[ReachableSpan]:
     """Every moment that a restore can reach: by timeline, on each the oldest first."""
     found: list[ReachableSpan] = []
     for span in sorted(_spans(view, now), key=lambda span: (span.timeline, span.since)):

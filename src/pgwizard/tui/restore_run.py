@@ -21,6 +21,7 @@ from pgwizard.restore.target import RecoveryTarget, RestorePlan, TargetRefusal
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.widgets.outcomes import OutcomeRow, failure_rows
 from pgwizard.tui.widgets.restore_view import RestoreView
+from pgwizard.tui.widgets.target_choice import GO_ON
 
 RestoreState = Literal[
     "reading", "choosing", "planning", "confirming", "open", "running", "stopping", "stopped", "failed", "ended"
@@ -135,7 +136,7 @@ class RestoreRun:
             self._turn("open", "Press r to resume it, or F7 to bring back the state before it.")
         elif found.view is not None:
             self._view.choose(found.view)
-            self._turn("choosing", "Press Enter to go on. Nothing is written before you confirm.")
+            self._turn("choosing", GO_ON)
 
     async def _plan(self, target: RecoveryTarget) -> None:
         cluster = await self._screen.connection.once_connected()

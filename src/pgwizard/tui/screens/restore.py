@@ -31,7 +31,7 @@ class RestoreScreen(ReportsDefects, BaseScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go_on", "status"),
         Binding("f7", "undo", "undo", tooltip="bring back the state before the newest restore"),
-        Binding("r", "again", "resume or look again"),
+        Binding("r", "again", "look again", tooltip="resume the restore that has not ended, or look again"),
         Binding("e", "explain", "explain", tooltip="show the message with its cause and fix"),
         Binding("escape", "leave", "back"),
     ]

@@ -38,3 +38,6 @@ class RestoreView(RunView):
     def show_log(self) -> None:
         self.query_one(Stages).display = True
         super().show_log()
+
+    def on_target_choice_prompted(self, event: TargetChoice.Prompted) -> None:
+        self.show_prompt(event.text)

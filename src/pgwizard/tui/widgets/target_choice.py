@@ -13,22 +13,24 @@ from textual.message import Message
 from textual.widgets import Input
 
 from pgwizard.local.zone import local_zone
-from pgwizard.restore.report import plan_lines, strip_lines
+from pgwizard.restore.report import plan_rows, strip_lines
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, choose, read_target
 from pgwizard.text import visible
 from pgwizard.tui.base import HostAccess
-from pgwizard.tui.widgets.panes import TextPart
+from pgwizard.tui.widgets.panes import TextPart, grid
 from pgwizard.tui.widgets.text_line import TextLine
 
-ABOUT = """\
-To which moment? Give latest, a time such as {time}, backup:LABEL, name:POINT,
-xid:N or lsn:X. A moment just before the mistake loses the least."""
+ABOUT = (
+    "To which moment? A moment just before the mistake loses the least. Give latest, a time such as {time}, "
+    "backup:LABEL, name:POINT, xid:N or lsn:X."
+)
+GO_ON = "Press Enter to go on. Nothing is written before you confirm."
 _SEARCHED = ("name", "xid")
 """Targets that have to be looked for in the WAL."""
 _SECOND, _MINUTE, _HOUR = 1, 60, 3_600
 
 
-class TargetChoice(HostAccess, VerticalScroll):
+class TargetChoice(HostAccess, VerticalScroll, inherit_bindings=False):
     """name: of the release, which is typed to confirm."""
 
     DEFAULT_CSS = """
@@ -50,6 +52,13 @@ class TargetChoice(HostAccess, VerticalScroll):
     class Confirmed(Message):
         """The name of the release was typed."""
 
+    class Prompted(Message):
+        """What to do now. text: for people."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
     class Wanted(Message):
         """This target is to be restored."""
 
@@ -62,6 +71,7 @@ class TargetChoice(HostAccess, VerticalScroll):
         self._release = name
         self._archive: RepositoryView | None = None
         self._target: RecoveryTarget | TargetRefusal = RecoveryTarget("latest")
+        self._is_reachable = True
 
     def compose(self) -> ComposeResult:
         yield TextPart("about-target")
@@ -125,7 +135,7 @@ class TargetChoice(HostAccess, VerticalScroll):
                 self.post_message(self.Confirmed())
             else:
                 self.notify(f"Not the release's name, {self._release}: nothing was written", markup=False)
-        elif isinstance(self._target, RecoveryTarget):
+        elif isinstance(self._target, RecoveryTarget) and self._is_reachable:
             self.post_message(self.Wanted(self._target))
 
     def on_resize(self) -> None:
@@ -143,21 +153,26 @@ class TargetChoice(HostAccess, VerticalScroll):
             plan = choose(self._archive, self._target, now)
             self._show_plan(plan, self._target.at if isinstance(plan, TargetRefusal) else plan.at)
         elif isinstance(self._target, RecoveryTarget):
+            self._is_reachable = True  # as far as is known before it is looked for
             self._show_strip(None)
             self.query_one("#plan", TextPart).show(f"Press Enter to look for {self._target} in the archived WAL.")
         else:
             self._show_plan(self._target, None)
+        self.post_message(self.Prompted(GO_ON if self._is_reachable else "Choose another moment."))
 
     def _show_plan(self, plan: RestorePlan | TargetRefusal, at: datetime | None) -> None:
         self._show_strip(at)
+        self._is_reachable = isinstance(plan, RestorePlan)
         if isinstance(plan, TargetRefusal):
-            lines = [f"✗ {plan.text}", f"  {plan.fix}"]
+            rows = [("✗", plan.text), ("", plan.fix)]
         else:
-            lines = plan_lines(plan)
+            rows = list(plan_rows(plan).items())
             local = at.astimezone(local_zone()) if at is not None else None
             if local is not None and local.utcoffset():
-                lines.insert(1, f"{'Here':8} {local:%Y-%m-%d %H:%M:%S %Z}")
-        self.query_one("#plan", TextPart).show("\n".join(map(visible, lines)))
+                rows.insert(1, ("Here", f"{local:%Y-%m-%d %H:%M:%S %Z}"))
+        shown = [(Text(name), Text(visible(text))) for name, text in rows if text]
+        text = "\n".join(f"{name.plain} {text.plain}" for name, text in shown)
+        self.query_one("#plan", TextPart).show(text, grid(shown))
 
     def _show_strip(self, at: datetime | None) -> None:
         if self._archive is None:
