@@ -82,6 +82,7 @@ PURE = (
     "release.immutable",
     "release.live_answers",
     "release.live_tuning",
+    "release.ownership",
     "release.record",
     "release.report",
     "release.unexpressed",

@@ -394,7 +394,7 @@ class _Reader:
         self._resources("jobs", container)
         metadata = _at(job, "spec", "jobTemplate", "metadata") or {}
         own = _at(job, "metadata", "labels") or {}
-        labels = {key: value for key, value in (metadata.get("labels") or {}).items() if own.get(key) != value}
+        labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key not in own}
         self._put("jobs.labels", labels)
         self._put("jobs.annotations", dict(metadata.get("annotations") or {}))
 
