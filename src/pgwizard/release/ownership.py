@@ -26,21 +26,35 @@ _MANAGERS = frozenset(
 )
 
 
+def deployer_of(live: Object) -> str:
+    """The tool that deploys an object and would deploy it again; empty for none."""
+    metadata = live["metadata"]
+    return _marked_by(live) or _named_manager(metadata.get("labels") or {})
+
+
 def other_owner(live: Object, *, is_ours: bool = False) -> str | None:
     """The tool that manages a live object; None for pgwizard's own and for unmanaged ones.
 
     is_ours: the release's record lists it. Then a label that another tool rewrote does not make it another tool's.
     """
+    return (_marked_by(live) if is_ours else deployer_of(live)) or None
+
+
+def _marked_by(live: Object) -> str:
     labels, annotations = (live["metadata"].get(key) or {} for key in ("labels", "annotations"))
     for kind, prefix in _FLUX.items():
         if name := labels.get(f"{prefix}/name"):
-            return f"Flux {kind} {plain(labels.get(f'{prefix}/namespace', ''), 63)}/{plain(name, 253)}"
-    if name := annotations.get(_ARGO_ID, "").partition(":")[0] or labels.get(_ARGO_NAME):
-        return f"Argo CD Application {plain(name, 253)}"
+            return f"Flux {kind} {plain(str(name))}"
+    if name := str(annotations.get(_ARGO_ID) or "").partition(":")[0] or labels.get(_ARGO_NAME):
+        return f"Argo CD application {plain(str(name))}"
     if _HELM_RELEASE in annotations and not _is_own_stamp(live):
-        return f"Helm release {plain(annotations[_HELM_RELEASE], 253)}"
+        return f"Helm release {plain(str(annotations[_HELM_RELEASE]))}"
+    return ""
+
+
+def _named_manager(labels: Mapping[str, Any]) -> str:
     manager = labels.get(MANAGED_BY)
-    return None if is_ours or manager in (None, FIELD_MANAGER) else plain(manager)
+    return "" if manager in (None, FIELD_MANAGER) else plain(str(manager))
 
 
 def _is_own_stamp(live: Object) -> bool:
