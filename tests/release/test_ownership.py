@@ -71,18 +71,28 @@ def test_keys_for_helm_do_not_make_helm_the_owner_until_helm_writes_them() -> No
     assert other_owner(stamped, is_ours=True) == "Helm release shop"
 
 
-def test_the_end_of_a_management_removes_marks_and_field_managers_alone() -> None:
+def test_the_end_of_a_management_removes_marks_and_passes_fields_to_pgwizard() -> None:
     obj = marked({**flux("helm"), "team": "data"}, {**HELM, "note": "kept"})
-    obj["metadata"]["managedFields"] = [{"manager": name} for name in ("helm-controller", "kubectl-edit")]
+    fields: dict[str, Any] = {"f:spec": {}}
+    theirs = {"manager": "helm-controller", "operation": "Apply", "fieldsV1": fields}
+    others = {"manager": "kubectl-edit", "operation": "Update"}
+    obj["metadata"]["managedFields"] = [theirs, others]
     assert ending_patch(obj) == {
         "metadata": {
             "labels": dict.fromkeys(flux("helm")),
             "annotations": dict.fromkeys(HELM),
-            "managedFields": [{"manager": "kubectl-edit"}],
+            "managedFields": [others, {"manager": "pgwizard", "operation": "Apply", "fieldsV1": fields}],
         }
     }
     metadata = without_marks(obj)["metadata"]
     assert (metadata["labels"], metadata["annotations"]) == ({"team": "data"}, {"note": "kept"})
+
+
+def test_fields_that_pgwizard_owns_already_stay_its_own() -> None:
+    obj = marked(annotations=HELM)
+    own = {"manager": "pgwizard", "operation": "Apply"}
+    obj["metadata"]["managedFields"] = [own, {"manager": "helm", "operation": "Apply"}]
+    assert ending_patch(obj)["metadata"]["managedFields"] == [own]
 
 
 def test_claim_templates_are_left_to_helm_because_the_server_fills_in_defaults_there() -> None:

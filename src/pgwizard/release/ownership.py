@@ -102,14 +102,21 @@ def without_marks(obj: Object) -> Object:
 
 
 def ending_patch(live: Object) -> Object:
-    """The merge patch that ends the management of other tools: their marks go, and so does what they own of fields.
+    """The merge patch that ends the management of other tools: their marks go, and pgwizard owns their fields.
 
-    A tool that still owned fields would be in conflict with each later change.
+    A tool that still owned fields would be in conflict with each later change. One of the entries becomes pgwizard's,
+    so that the next apply removes what the tool had set and the answers have not; without any entry the server would
+    invent a manager of its own, ``before-first-apply``.
     """
     metadata = live["metadata"]
     patch: dict[str, Any] = {kind: dict.fromkeys(_marks(metadata.get(kind))) for kind in ("labels", "annotations")}
-    kept = [entry for entry in metadata.get("managedFields") or () if entry.get("manager") not in _MANAGERS]
-    return {"metadata": {**{kind: keys for kind, keys in patch.items() if keys}, "managedFields": kept or [{}]}}
+    entries = metadata.get("managedFields") or ()
+    theirs = [entry for entry in entries if entry.get("manager") in _MANAGERS and not entry.get("subresource")]
+    kept = [entry for entry in entries if entry not in theirs]
+    has_own = any((entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply") for entry in kept)
+    if theirs and not has_own:
+        kept.append({**theirs[0], "manager": FIELD_MANAGER, "operation": "Apply"})
+    return {"metadata": {**{kind: keys for kind, keys in patch.items() if keys}, "managedFields": kept}}
 
 
 def _marks(pairs: Mapping[str, str] | None) -> Iterator[str]:
