@@ -21,8 +21,8 @@ from pgwizard.tui.widgets.panes import TextPart, grid
 from pgwizard.tui.widgets.text_line import TextLine
 
 ABOUT = (
-    "To which moment? A moment just before the mistake loses the least. Give latest, a time such as {time}, "
-    "backup:LABEL, name:POINT, xid:N or lsn:X."
+    "To which moment? One just before the mistake loses the least. Up and Down move it, with Shift by a second. "
+    "Or type latest, a time such as {time}, backup:LABEL, name:POINT, xid:N or lsn:X."
 )
 GO_ON = "Press Enter to go on. Nothing is written before you confirm."
 _SEARCHED = ("name", "xid")
@@ -30,24 +30,38 @@ _SEARCHED = ("name", "xid")
 _SECOND, _MINUTE, _HOUR = 1, 60, 3_600
 
 
-class TargetChoice(HostAccess, VerticalScroll, inherit_bindings=False):
+class TargetLine(TextLine):
+    """The line for the target; keys move a moment in it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", f"move({_MINUTE})", "1 min later", key_display="↑"),
+        Binding("down", f"move({-_MINUTE})", "1 min earlier", key_display="↓"),
+        Binding("shift+up", f"move({_SECOND})", "1 s later", show=False),
+        Binding("shift+down", f"move({-_SECOND})", "1 s earlier", show=False),
+        Binding("pageup", f"move({_HOUR})", "1 h later", show=False),
+        Binding("pagedown", f"move({-_HOUR})", "1 h earlier", show=False),
+    ]
+
+    class Moved(Message):
+        """seconds: how much later, or earlier."""
+
+        def __init__(self, seconds: int) -> None:
+            super().__init__()
+            self.seconds = seconds
+
+    def action_move(self, seconds: int) -> None:
+        self.post_message(self.Moved(seconds))
+
+
+class TargetChoice(HostAccess, VerticalScroll):
     """name: of the release, which is typed to confirm."""
 
     DEFAULT_CSS = """
     TargetChoice { height: 1fr; padding: 0 1; }
     TargetChoice #about-target { color: $text-muted; height: auto; }
-    TargetChoice TextLine { background: $boost; margin: 0 0 1 0; }
+    TargetChoice Input { background: $boost; margin: 0 0 1 0; }
     TargetChoice #strip, TargetChoice #plan { height: auto; margin: 0 0 1 0; }
     """
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", f"move({_MINUTE})", "1 min later", key_display="↑"),
-        Binding("down", f"move({-_MINUTE})", "1 min earlier", key_display="↓"),
-        Binding("shift+up", f"move({_SECOND})", "1 s later", key_display="Shift+↑"),
-        Binding("shift+down", f"move({-_SECOND})", "1 s earlier", key_display="Shift+↓"),
-        Binding("pageup", f"move({_HOUR})", "1 h later", show=False),
-        Binding("pagedown", f"move({-_HOUR})", "1 h earlier", show=False),
-    ]
 
     class Confirmed(Message):
         """The name of the release was typed."""
@@ -75,7 +89,7 @@ class TargetChoice(HostAccess, VerticalScroll, inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         yield TextPart("about-target")
-        yield TextLine("latest", id="target")
+        yield TargetLine("latest", id="target")
         yield TextPart("strip")
         yield TextPart("plan")
         yield TextLine(id="typed", placeholder=self._release)
@@ -110,16 +124,13 @@ class TargetChoice(HostAccess, VerticalScroll, inherit_bindings=False):
         self._show_plan(refusal, None)
         self.query_one("#target").focus()
 
-    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """The moment moves only while it is chosen; elsewhere the same keys scroll."""
-        return action != "move" or (self._archive is not None and self.query_one("#target").display)
-
-    def action_move(self, seconds: int) -> None:
-        """Move the moment; from anything else than a time, from now."""
+    def on_target_line_moved(self, event: TargetLine.Moved) -> None:
+        """From anything else than a time, from now."""
+        event.stop()
         now = self.start.now().replace(microsecond=0)
         at = self._target.at if isinstance(self._target, RecoveryTarget) and self._target.kind == "time" else None
-        moved = min((at or now) + timedelta(seconds=seconds), now)
-        line = self.query_one("#target", Input)
+        moved = min((at or now) + timedelta(seconds=event.seconds), now)
+        line = self.query_one(TargetLine)
         line.value = f"{moved:%Y-%m-%dT%H:%M:%SZ}"
         line.cursor_position = len(line.value)
 
