@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client import Metric
+from prometheus_client.openmetrics import parser
 
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.record import RepositoryVerification
@@ -24,10 +25,14 @@ def of(*snapshots: Snapshot) -> Fleet:
     return Fleet(NOW, {each.ref: each for each in snapshots}, releases=tuple(each.ref for each in snapshots))
 
 
+def families_of(text: str) -> list[Metric]:
+    return list(parser.text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
+
+
 def samples(text: str) -> dict[str, float]:
     """The samples by name and labels, namespace and release left out."""
     found = {}
-    for family in text_string_to_metric_families(text):
+    for family in families_of(text):
         for sample in family.samples:
             labels = {key: value for key, value in sample.labels.items() if key not in ("namespace", "release")}
             found[f"{sample.name}{labels or ''}"] = sample.value
@@ -75,7 +80,7 @@ def test_what_is_not_known_has_no_sample_and_its_source_is_down() -> None:
 
 
 def test_a_fleet_in_every_state_is_valid_openmetrics() -> None:
-    found = list(text_string_to_metric_families(exposition(forty())))
+    found = families_of(exposition(forty()))
     unreadable = next(family for family in found if family.name == "pgwizard_release_unreadable")
     assert [sample.labels["namespace"] for sample in unreadable.samples] == ["team-07"]
     states = next(family for family in found if family.name == "pgwizard_verdict")
@@ -85,9 +90,7 @@ def test_a_fleet_in_every_state_is_valid_openmetrics() -> None:
 @pytest.mark.parametrize("name", [HOSTILE_NAME, 'a"b', "a\\", "a\nb", "é🦭"])
 def test_a_hostile_name_breaks_no_line(name: str) -> None:
     text = exposition(of(replace(FINE, release=replace(RELEASE, has_record=False, manager=name))))
-    (sample,) = next(
-        each for each in text_string_to_metric_families(text) if each.name == "pgwizard_release_info"
-    ).samples
+    (sample,) = next(each for each in families_of(text) if each.name == "pgwizard_release_info").samples
     assert sample.labels["manager"].isprintable()
 
 
