@@ -11,6 +11,7 @@ from pgwizard.plan.names import PartialReleaseRef
 from pgwizard.text import fit
 
 SCREEN = "pgwizard.tui.screens.status:StatusScreen"
+FLEET_SCREEN = "pgwizard.tui.screens.fleet:FleetScreen"
 
 
 def status(call: Invocation, writer: Writer) -> int:
@@ -29,6 +30,8 @@ def status(call: Invocation, writer: Writer) -> int:
 def _all(call: Invocation, writer: Writer, *, is_text: bool) -> int:
     if call.word:
         raise UsageError(f"-A shows all releases, not {fit(call.word)} alone", hint="Leave out one of the two.")
+    if at_a_terminal() and is_text and not call[WATCH]:
+        return face(call, screen=FLEET_SCREEN)
     from pgwizard.cli.verbs.fleet import status_of_all  # imported late, as below
 
     status_of_all(call, writer, metrics=not is_text and not call[JSON])
