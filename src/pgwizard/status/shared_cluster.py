@@ -156,13 +156,13 @@ class _Feed:
     def __init__(self, cluster: Cluster, resource: Resource, labels: str, fields: str) -> None:
         self._cluster, self._resource, self._labels, self._fields = cluster, resource, labels, fields
         self._known: dict[str, dict[str, Object]] = {}
-        self._readers: dict[str | None, set[_Reader]] = {}
+        self._readers: dict[str | None, set[_FeedReader]] = {}
         self._is_synced = False
         self._task: asyncio.Task[None] | None = None
 
     async def read(self, namespace: str | None, name: str) -> AsyncGenerator[WatchEvent, None]:
         """As ``Cluster.watch``: raises what ends the shared watch, which the next reader begins again."""
-        reader = _Reader(name)
+        reader = _FeedReader(name)
         there = self._readers.setdefault(namespace, set())
         there.add(reader)
         spaces = self._known.values() if namespace is None else [self._known.get(namespace, {})]
@@ -207,7 +207,7 @@ class _Feed:
         for reader in (*self._readers.get(namespace, ()), *self._readers.get(None, ())):
             reader.take(event)
 
-    def _all_readers(self) -> list[_Reader]:
+    def _all_readers(self) -> list[_FeedReader]:
         return [reader for readers in self._readers.values() for reader in readers]
 
     async def stop(self) -> None:
@@ -216,7 +216,7 @@ class _Feed:
             await asyncio.gather(self._task, return_exceptions=True)
 
 
-class _Reader:
+class _FeedReader:
     """name: of the only object that it wants; empty for all of its namespace."""
 
     def __init__(self, name: str) -> None:
