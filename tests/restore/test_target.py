@@ -413,7 +413,7 @@ def minute_of(moment_: datetime) -> float:
     return (moment_ - BEGIN) / timedelta(minutes=1)
 
 
-def test_reachable_moments_are_told_by_timeline_and_spans_that_overlap_are_one() -> None:
+def test_reachable_moments_are_listed_by_timeline_and_spans_that_overlap_are_one() -> None:
     def spans(found: RepositoryView) -> list[tuple[int, float | None, float | None, bool]]:
         return [
             (each.timeline, minute(each.since), minute(each.until), each.is_open)
