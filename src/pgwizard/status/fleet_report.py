@@ -53,7 +53,7 @@ class FleetRow:
             is_loading=bool(snapshot.pending_sources),
             since=newest.since if newest else None,
             until=newest.until if newest else None,
-            archived_at=archiver.last_at if archiver else None,
+            archived_at=max(filter(None, (archiver and archiver.last_at, newest and newest.until)), default=None),
             last_full=fulls[-1] if fulls else None,
             next_run=min(runs, default=None),
             worst=verdict.reasons[0] if verdict.reasons else None,
