@@ -60,7 +60,7 @@ def test_a_folded_panel_is_unfolded_in_place_of_the_page_and_folded_again() -> N
 def test_a_panel_that_was_unfolded_is_folded_in_a_terminal_that_was_wider_meanwhile() -> None:
     """The focus is in the page again, which must not vanish under it."""
 
-    async def scenario(_: Pilot[int], screen: BaseScreen[None]) -> None:
+    async def scenario(__: Pilot[int], screen: BaseScreen[None]) -> None:
         _, dock = await dock_of(screen, "Schedule", MIDDLE - 1)
         await dock.turn()
         dock.fit(MIDDLE)
