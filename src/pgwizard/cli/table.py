@@ -264,8 +264,7 @@ VERBS: dict[str, Verb] = {
             "all WAL was replayed, whether every row can be read, indexes, checksums, and a query of your own. Then "
             "the volume is deleted. Exits with 0 only if nothing failed. The result is kept in the record, and the "
             "status shows it. The database keeps running, and nothing is written to the repository.",
-            "pgwizard drill postgresql -n shop\n"
-            "pgwizard drill -n shop --query SQL --expect TEXT",
+            "pgwizard drill postgresql -n shop\npgwizard drill -n shop --query SQL --expect TEXT",
             "drill:drill",
             (_NAME,),
             (DRILL_QUERY, EXPECTED_ANSWER, DRILL_TIMEOUT, *_RELEASE),

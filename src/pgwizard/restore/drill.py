@@ -6,6 +6,7 @@ The database is only read, for the timeline that it is on. Whatever ends a drill
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -47,6 +48,8 @@ from pgwizard.text import span
 
 CONTINUITY = "continuity"
 """The check that is made before the Job: whether the repository holds a backup and all WAL behind it."""
+LONGEST_SECONDS = 6 * 3_600.0
+"""How long a drill may take unless something else is asked for."""
 _GONE_SECONDS = 300.0
 _LATE_SECONDS = 60.0
 """How much later than the Job's own deadline its end is noticed at the latest."""
@@ -62,7 +65,7 @@ async def run(
     report: Report,
     *,
     now: Clock,
-    seconds: float,
+    seconds: float = LONGEST_SECONDS,
     query: DrillQuery | None = None,
 ) -> DrillResult:
     """Restore and check the newest state, and keep the result in the record. seconds: how long the Job may take.
@@ -82,6 +85,11 @@ async def run(
     kept, _ = await records.get(cluster, release)
     await cluster.patch(record.secret_ref(release), record.drills_patch(kept, found))
     return found
+
+
+def is_check(progress: str) -> bool:
+    """Whether a text of progress is the end of a check that was made."""
+    return re.match(r"[a-z]+ (passed|failed)\b", progress) is not None
 
 
 def _accesses(release: ReleaseRef) -> list[Access]:

@@ -20,7 +20,8 @@ from pgwizard.kube.health import Health
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
-from pgwizard.release.record import DamagedBackup, Record, RepositoryVerification
+from pgwizard.release import drills
+from pgwizard.release.record import DamagedBackup, DrillResult, Record, RepositoryVerification
 from pgwizard.release.rollout import is_crash
 from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import Listing
@@ -63,6 +64,7 @@ class ReleaseSummary:
     is_namespace_ending: whether the namespace is being deleted; False where that may not be read.
     is_role_empty: whether the Role of the backup Jobs grants nothing, or is not there; False where that is not known.
     is_restore_unfinished: whether a restore has begun and not ended: the data directory may be half restored.
+    drills: the last ones, oldest first.
     """
 
     revision: int
@@ -75,6 +77,7 @@ class ReleaseSummary:
     is_role_empty: bool = False
     verification: RepositoryVerification | None = None
     is_restore_unfinished: bool = False
+    drills: tuple[DrillResult, ...] = ()
 
     @classmethod
     def of(cls, record: Record, *, is_namespace_ending: bool = False) -> ReleaseSummary:
@@ -90,6 +93,7 @@ class ReleaseSummary:
                 is_namespace_ending,
                 verification=record.verification,
                 is_restore_unfinished=is_unfinished,
+                drills=record.drills,
             )
         sections = (last.answers.get(section) for section in ("credentials", "repository"))
         credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
@@ -103,6 +107,7 @@ class ReleaseSummary:
             is_restore_unfinished=is_unfinished,
             is_tls_verified=not (isinstance(tls := last.answers.get("tls"), Mapping) and tls.get("verify") is False),
             verification=record.verification,
+            drills=record.drills,
         )
 
 
@@ -398,6 +403,22 @@ class Snapshot:
     def verification(self) -> RepositoryVerification | None:
         """The last verification of the repository; None where it was never verified."""
         return self.release.verification if self.release else None
+
+    @property
+    def drill(self) -> DrillResult | None:
+        """The last drill; None where there was none."""
+        return self.release.drills[-1] if self.release and self.release.drills else None
+
+    @property
+    def restore_seconds(self) -> float | None:
+        """How long a restore to now would take, by the last two drills; None where that is not known."""
+        rates = drills.rates(self.release.drills) if self.release else None
+        wal = self.own_repository.wal if self.own_repository else None
+        if rates is None or wal is None or not self.whole_backups:
+            return None
+        backup = self.whole_backups[-1]
+        count = segments_between(backup.wal_start, wal.last, self._segment_bytes)
+        return None if count is None else round(drills.START_SECONDS + rates.seconds(backup.size, count + 1), 1)
 
     @property
     def invalid_backups(self) -> dict[str, DamagedBackup]:

@@ -55,6 +55,7 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
         Binding("b", "backup", "backup", tooltip="take a full or an incremental backup now"),
         Binding("s", "suspend", "suspend", tooltip="suspend or resume a schedule"),
         Binding("v", "verify", "verify", tooltip="read every file of the repository, and report what is damaged"),
+        Binding("D", "drill", "drill", tooltip="restore the newest state beside the database, and check it"),
         Binding("i", "focus_pane('info')", "info", tooltip="list every backup in the repository"),
         Binding("l", "focus_pane('log')", "log", tooltip="go to the log of the highlighted Job"),
         Binding("r", "refresh", "reload", tooltip="read everything again now"),
@@ -129,7 +130,9 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
         """Without a snapshot there is little to do; back is offered where there is something to go back to."""
         if action == "explain":
             return self._verdict is not None and bool(self._verdict.reasons)
-        if action in ("backup", "verify", "suspend", "answers", "copy", "write_file") or parameters == ("info",):
+        if action in ("backup", "verify", "drill", "suspend", "answers", "copy", "write_file") or parameters == (
+            "info",
+        ):
             return self._verdict is not None
         return action != "leave" or self.has_way_back or self.query_one(Dashboard).is_home_left
 
@@ -162,6 +165,10 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
     @work(group="verify", exclusive=True, exit_on_error=False)
     async def action_verify(self) -> None:
         await self._actions.verify()
+
+    @work(group="drill", exit_on_error=False)
+    async def action_drill(self) -> None:
+        await self._actions.drill()
 
     @work(group="ask", exit_on_error=False)
     async def action_suspend(self) -> None:
