@@ -11,7 +11,7 @@ import pytest
 from pgwizard.errors import DeadlineError, NotProven, PgwizardError, PreflightError
 from pgwizard.kube.api import Object
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import record
+from pgwizard.release import backups, record
 from pgwizard.release.record import DrillResult
 from pgwizard.release.stages import Event
 from pgwizard.restore import drill as restore_drill
@@ -273,7 +273,19 @@ def test_a_client_killed_at_any_request_leaves_nothing_that_its_next_drill_does_
     on(scenario)
 
 
-def test_a_release_without_backups_and_an_unfinished_restore_are_refused() -> None:
+def test_a_drill_waits_for_a_backup_that_runs() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("slow", "default/*full*", seconds=60))
+        job = await backups.backup_now(sim, RELEASE, "full", clock(sim)())
+        events: list[Event] = []
+        found = await drilled(sim, events)
+        assert f"backup Job {job} runs: waiting for its end" in [event.text for event in events]
+        assert found.backup == repository(sim).backups[-1]["label"]
+
+    on(scenario)
+
+
+def test_a_release_with_an_unfinished_restore_is_refused() -> None:
     async def scenario(sim: SimCluster) -> None:
         secret = live(sim, SECRET, "postgresql-pgwizard")
         unfinished = record.Restoration("2026-11-27T21:00:00+00:00", is_finished=False, details={})

@@ -13,6 +13,7 @@ from datetime import datetime
 from pgwizard.clock import Clock
 from pgwizard.errors import (
     AlreadyExists,
+    ClusterError,
     DeadlineError,
     FirstBackupFailed,
     Forbidden,
@@ -35,7 +36,7 @@ from pgwizard.kube.api import (
 )
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import Names, ReleaseRef
-from pgwizard.release import deletion, record, records, rights, rollout, stages
+from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
 from pgwizard.release.record import DrillCheck, DrillResult
 from pgwizard.release.stages import Report, Stage
 from pgwizard.restore import drill_job
@@ -137,6 +138,7 @@ class _Drill:
         began = self.now()
         async with stages.enter(CONTINUITY, self.report) as stage:
             running = await self._tidied(stage)
+            await self._wait_for_backups(stage)
             view = await read_view(self.cluster, self.release, summary)
             plan, check = plan_of(view, self.now())
             check = replace(check, seconds=round((self.now() - began).total_seconds(), 1))
@@ -170,6 +172,14 @@ class _Drill:
                 running = ref
         return running
 
+    async def _wait_for_backups(self, stage: Stage) -> None:
+        """What expires after a backup may be what is being restored."""
+        for job in await backups.newest_first(self.cluster, self.release):
+            if assess(job).status == "progressing":
+                stage.progress(f"backup Job {job['metadata']['name']} runs: waiting for its end")
+                with contextlib.suppress(FirstBackupFailed):
+                    await backups.wait(self.cluster, job, stage.progress, stage.log, at=self.now())
+
     async def _jobs(self) -> list[Object]:
         found: list[Object] = []
         labels = drill_job.selector(self.release)
@@ -190,7 +200,8 @@ class _Drill:
             raise
         finally:
             if is_ours:
-                await self._delete(ref)
+                with contextlib.suppress(ClusterError, DeadlineError):  # then it is deleted some time after its end
+                    await self._delete(ref)
 
     async def _manifest(self, name: str, plan: DrillPlan) -> Object:
         namespace = self.release.namespace
