@@ -12,6 +12,7 @@ from pgwizard.errors import DeadlineError, NotProven, PgwizardError, PreflightEr
 from pgwizard.kube.api import Object
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record
+from pgwizard.release.layout import Layout
 from pgwizard.release.record import DrillResult
 from pgwizard.release.stages import Event
 from pgwizard.restore import drill as restore_drill
@@ -276,7 +277,7 @@ def test_a_client_killed_at_any_request_leaves_nothing_that_its_next_drill_does_
 def test_a_drill_waits_for_a_backup_that_runs() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("slow", "default/*full*", seconds=60))
-        job = await backups.backup_now(sim, RELEASE, "full", clock(sim)())
+        job = await backups.backup_now(sim, Layout.of(RELEASE), "full", clock(sim)())
         events: list[Event] = []
         found = await drilled(sim, events)
         assert f"backup Job {job} runs: waiting for its end" in [event.text for event in events]

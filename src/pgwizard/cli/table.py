@@ -66,6 +66,7 @@ NO_WAIT = switch("--no-wait", about="return once the objects are applied; do not
 TIMEOUT = duration("--timeout", default="10m", about="how long to wait for the pod, such as 90s, 10m or 1h30m")
 FORCE_CONFLICTS = switch("--force-conflicts", about="take over fields that another tool owns")
 EXIT_CODE = switch("--exit-code", about="exit with 1 if there are differences")
+IMPORT_EXIT_CODE = switch("--exit-code", about="exit with 1 if there is something that no answer expresses")
 
 PURGE_DATA = text(
     "--purge-data", value="NAME", about="also delete the volume and the Secrets; repeat the release's name"
@@ -210,10 +211,23 @@ VERBS: dict[str, Verb] = {
             instead={**_NAMESPACE_IS_AN_ANSWER, **_without_flag("diff")},
         ),
         Verb(
+            "import",
+            "Turn a running release into a file of answers",
+            "Reads the objects of a release, whoever made it: an apply, Helm, Argo CD, Flux or kubectl. Prints the "
+            "answers that give these objects again. Secrets are not read: the answers refer to them. Warnings on "
+            "standard error name what no answer expresses, such as sidecars, other volumes and other names. --json "
+            "prints the answers as JSON, which is a file of answers too.",
+            "pgwizard import postgresql -n shop -o answers.yaml\npgwizard import postgresql -n shop | pgwizard diff -",
+            "import_release:import_release",
+            (Argument("NAME", "the release"),),
+            (OUTPUT_FILE, IMPORT_EXIT_CODE, *_RELEASE),
+        ),
+        Verb(
             "status",
             "Show whether a release can be recovered",
             "On a terminal it opens a live screen. Otherwise, and with --json, it prints the status once and exits "
-            "with 0 only if the release is recoverable and nothing threatens that.",
+            "with 0 only if the release is recoverable and nothing threatens that. It also works for a release that "
+            "another tool installed: NAME is the name of its StatefulSet.",
             "pgwizard status\npgwizard status postgresql -n shop --json | jq .verdict",
             "status:status",
             (_NAME,),
@@ -283,7 +297,9 @@ VERBS: dict[str, Verb] = {
         Verb(
             "releases",
             "List releases",
-            "Lists the releases of a namespace, or of all namespaces, with revision and outcome of the last apply.",
+            "Lists the releases of a namespace, or of all namespaces, with revision and outcome of the last apply, and "
+            "the tool that manages each. One that Helm, Argo CD, Flux or kubectl installed has no record: it is listed "
+            "as unrecorded.",
             "pgwizard releases -n shop\npgwizard releases -A --json",
             "releases:releases",
             options=(ALL_NAMESPACES, *_RELEASE),

@@ -11,11 +11,12 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.secrets import SecretInputs, Sensitive
@@ -28,7 +29,7 @@ from pgwizard.kube.health import assess, condition
 from pgwizard.plan import checks, manifests
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, Plan, resolve
-from pgwizard.quantities import size_text
+from pgwizard.quantities import read_quantity, size_text
 from pgwizard.release import (
     backups,
     deletion,
@@ -309,7 +310,9 @@ async def prepare(
             stage.warning(finding)
         salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)
         mark = hmac.digest(salt.encode(), values.s3, "sha256").hex()[:16] if values.s3 else ""
-        spec = hashlib.sha256("---\n".join([*(item.text for item in rendered), mark]).encode()).hexdigest()
+        # where the values of a Secret come from changes nothing that runs; the mark changes with them
+        texts = [_spec_text(item.object) for item in rendered if item.role not in manifests.SECRETS_TO_CREATE]
+        spec = hashlib.sha256("---\n".join([*texts, mark]).encode()).hexdigest()
         objects = [_stamp(item.object, spec, mark) for item in rendered]
         trials = await release_dry_run.try_out(
             cluster,
@@ -351,6 +354,19 @@ def _count(count: int, word: str) -> str:
 
 
 # ---- what is wanted ------------------------------------------------------------------------------------------------
+
+
+_QUANTITIES = frozenset({"cpu", "memory", "storage", "sizeLimit"})
+
+
+def _spec_text(value: Any, key: str = "") -> str:
+    """An object as text that is the same however a quantity is spelt: 1.5Gi is 1536Mi."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{json.dumps(name)}:{_spec_text(value[name], name)}" for name in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_spec_text, value)) + "]"
+    exact = read_quantity(value) if key in _QUANTITIES else None
+    return json.dumps(value) if exact is None else f"{exact.normalize():f}"
 
 
 def _stamp(obj: Object, spec: str, mark: str) -> Object:

@@ -37,7 +37,8 @@ from pgwizard.kube.api import (
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
-from pgwizard.release.record import DrillCheck, DrillResult
+from pgwizard.release.layout import Layout
+from pgwizard.release.record import DrillCheck, DrillResult, Record
 from pgwizard.release.stages import Report, Stage
 from pgwizard.restore import drill_job
 from pgwizard.restore.drill_job import DrillPlan, DrillQuery
@@ -76,13 +77,12 @@ async def run(
     """
     kept, _ = await records.get(cluster, release)
     await rights.require(cluster, _accesses(release))
-    summary = ReleaseSummary.of(kept)
-    if not summary.backups:
+    if not ReleaseSummary.of(kept).backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
     if kept.unfinished_restore is not None:
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         raise PreflightError(f"a restore of release {release} has not ended", hint=f"Resume it first: {command}")
-    found = await _Drill(cluster, release, report, now, seconds, query).result(summary)
+    found = await _Drill(cluster, release, report, now, seconds, query).result(kept)
     kept, _ = await records.get(cluster, release)
     await cluster.patch(record.secret_ref(release), record.drills_patch(kept, found))
     return found
@@ -134,12 +134,12 @@ class _Drill:
     seconds: float
     query: DrillQuery | None
 
-    async def result(self, summary: ReleaseSummary) -> DrillResult:
+    async def result(self, kept: Record) -> DrillResult:
         began = self.now()
         async with stages.enter(CONTINUITY, self.report) as stage:
             running = await self._tidied(stage)
             await self._wait_for_backups(stage)
-            view = await read_view(self.cluster, self.release, summary)
+            view = await read_view(self.cluster, kept)
             plan, check = plan_of(view, self.now())
             check = replace(check, seconds=round((self.now() - began).total_seconds(), 1))
             stage.done(check.text)
@@ -174,7 +174,7 @@ class _Drill:
 
     async def _wait_for_backups(self, stage: Stage) -> None:
         """What expires after a backup may be what is being restored."""
-        for job in await backups.newest_first(self.cluster, self.release):
+        for job in await backups.newest_first(self.cluster, Layout.of(self.release)):
             if assess(job).status == "progressing":
                 stage.progress(f"backup Job {job['metadata']['name']} runs: waiting for its end")
                 with contextlib.suppress(FirstBackupFailed):

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 
-from pgwizard.kube.api import JOB, Object
+from pgwizard.kube.api import CLAIM, JOB, Object, Ref
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.restore.target import RestorePlan, lsn_text
 from pgwizard.status.repository import read_lsn
@@ -22,6 +22,8 @@ from pgwizard.status.wal import Fork
 from pgwizard.text import fit, plain
 
 CONTAINER = "restore"
+READER = "repository-reader"
+"""How the command of a pod that reads the repository calls itself."""
 _RECEIPT = "pgwizard-receipt "
 _SHORTEST_SECONDS = 3_600
 _SLOWEST = 20
@@ -92,11 +94,46 @@ def pod_spec(
 def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan) -> Object:
     """The Job. stateful: the live StatefulSet."""
     options = plan.options
+    state = "unknown" if plan.silence else "archived"
 
     def command(arguments: Sequence[str]) -> list[str]:
-        return ["/bin/bash", "-c", _script(), CONTAINER, str(len(options)), *options, *arguments]
+        return ["/bin/bash", "-c", _script(), CONTAINER, state, str(len(options)), *options, *arguments]
 
     storage = {"persistentVolumeClaim": {"claimName": Names.of(release.name).claim}}
+    spec = pod_spec(stateful, CONTAINER, storage, command)
+    return _job(release, name, spec, max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)))
+
+
+def reader_manifest(stateful: Object, release: ReleaseRef, name: str, seconds: int) -> Object:
+    """A Job whose pod waits for commands that read the repository, and then for its end. It does not mount the volume.
+
+    seconds: how long it lives, if nobody deletes it.
+    """
+    command = ("/bin/bash", "-c", "trap 'exit 0' TERM; sleep infinity & wait", READER)
+    return _job(release, name, pod_spec(stateful, "postgresql", {"emptyDir": {}}, lambda _: command), seconds)
+
+
+def claim_manifest(stateful: Object, claim: Ref) -> Object:
+    """The volume claim as the StatefulSet's controller would make it, which adopts it by its name."""
+    template = next(
+        each for each in stateful["spec"]["volumeClaimTemplates"] if claim.name.startswith(each["metadata"]["name"])
+    )
+    metadata = template["metadata"]
+    labels = {**(metadata.get("labels") or {}), **(stateful["spec"]["selector"].get("matchLabels") or {})}
+    return {
+        "apiVersion": CLAIM.api_version,
+        "kind": CLAIM.kind,
+        "metadata": {
+            "name": claim.name,
+            "namespace": claim.namespace,
+            "labels": labels,
+            "annotations": metadata.get("annotations") or {},
+        },
+        "spec": copy.deepcopy(template["spec"]),
+    }
+
+
+def _job(release: ReleaseRef, name: str, spec: Object, seconds: int) -> Object:
     labels = {**_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
     return {
         "apiVersion": JOB.api_version,
@@ -104,8 +141,8 @@ def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan
         "metadata": {"name": name, "namespace": release.namespace, "labels": labels},
         "spec": {
             "backoffLimit": 0,
-            "activeDeadlineSeconds": max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)),
-            "template": {"metadata": {"labels": labels}, "spec": pod_spec(stateful, CONTAINER, storage, command)},
+            "activeDeadlineSeconds": seconds,
+            "template": {"metadata": {"labels": labels}, "spec": spec},
         },
     }
 
