@@ -14,6 +14,7 @@ import pytest
 from pgwizard.diagnose.diagnose import ROWS, diagnose
 from pgwizard.kube.health import Health
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import drills
 from pgwizard.release.record import DamagedBackup, DrillCheck, DrillResult, RepositoryVerification
 from pgwizard.status import report
 from pgwizard.status.backup_files import BackupFiles, ComparedBackup
@@ -501,6 +502,13 @@ def test_a_drill_shows_what_it_has_proven_and_when_another_is_due() -> None:
     assert drill_facts(drilled(40)) == [
         "✓ drill       proven by a restore 40 d ago to 2026-11-20 02:10:04 UTC, 4 min 12 s; drill again"
     ]
+
+
+def test_a_drill_that_replayed_no_commit_names_its_backup() -> None:
+    found = drilled()
+    assert found.drill is not None
+    quiet = replace(found.drill, reached_at="")
+    assert drills.proof_text(quiet) == f"of backup {FIRST_FULL.label}, behind which nothing was committed, 4 min 12 s"
 
 
 def test_two_drills_give_an_estimate_of_a_restore_to_now() -> None:

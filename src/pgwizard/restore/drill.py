@@ -150,7 +150,7 @@ class _Drill:
         async with stages.enter("drill", self.report) as stage:
             found = await self._restored(plan, running, stage, began)
             failed = found.failed_check
-            stage.done(f"{failed.name} failed" if failed else "restored and checked")
+            stage.done(f"ended, and {failed.name} failed" if failed else "restored and checked")
         return replace(found, checks=(check, *found.checks))
 
     async def _tidied(self, stage: Stage) -> Ref | None:
