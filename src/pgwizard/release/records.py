@@ -70,9 +70,11 @@ async def _absence(cluster: Cluster, release: ReleaseRef) -> PreflightError:
     if unrecorded is None:
         return PreflightError(record.absence(release), hint=other_releases_text(await _everywhere(cluster)))
     owner = f"{unrecorded.manager} manages it" if unrecorded.manager else "it was installed without pgwizard"
+    read = cluster.commands.pgwizard("import", release.name, "-o", "answers.yaml", namespace=release.namespace)
     return PreflightError(
         f"release {release} has no record: {owner}",
-        hint="status, explain, backup, logs and verify work without a record; the others need it.",
+        hint="status, explain, backup, logs and verify work without one. To manage it with pgwizard, read its answers: "
+        f"{read}; then: pgwizard apply answers.yaml --take-over",
     )
 
 
