@@ -405,7 +405,7 @@ def _stamp(obj: Object, spec: str, mark: str, live: Object | None) -> Object:
 
 
 _NOT_ADOPTED = frozenset({"namespace", "init-job"}) | manifests.SECRETS_TO_CREATE
-"""What the chart does not have, or makes anew: Helm adopts none of it."""
+"""What the chart does not have, and the hook Job, which Helm creates again: Helm adopts none of them."""
 
 
 def _annotations(obj: Object) -> Mapping[str, str]:
