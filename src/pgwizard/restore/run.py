@@ -43,11 +43,15 @@ READY_SECONDS = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What a restore would do, before anything is written. journal: of a restore that has not ended, if any."""
+    """What a restore would do, before anything is written. journal: of a restore that has not ended, if any.
+
+    awaits_restore: whether the release is new, and was made to be restored.
+    """
 
     release: ReleaseRef
     journal: Journal | None
     view: RepositoryView | None
+    awaits_restore: bool = False
 
 
 async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
@@ -62,7 +66,7 @@ async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
     if await find_object(cluster, _claim(release)) is None:
         await rights.require(cluster, [Access("create", "persistentvolumeclaims", "", release.namespace)])
-    return Preparation(release, None, await read_view(cluster, kept))
+    return Preparation(release, None, await read_view(cluster, kept), kept.awaits_restore)
 
 
 async def plan_to(

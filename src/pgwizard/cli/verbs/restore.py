@@ -1,25 +1,40 @@
-"""``restore``: a release back to an earlier moment, in place."""
+"""``restore``: a release back to an earlier moment, in place; or a release that is gone, from its repository."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import zoneinfo
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from pgwizard.cli import connect, prompt
-from pgwizard.cli.json_lines import JsonLine
+from pgwizard.cli.json_lines import JsonLine, NoteLine
 from pgwizard.cli.options import Invocation
-from pgwizard.cli.run_lines import reporter
-from pgwizard.cli.table import BEFORE, NAMESPACE, RECOVERY_TARGET, RESTORE_PLAN_ONLY, UNDO, YES
+from pgwizard.cli.run_lines import reporter, show_changes
+from pgwizard.cli.source import LocatedRelease, Source, release_of
+from pgwizard.cli.table import (
+    BEFORE,
+    CA_FILE,
+    FROM_ANSWERS,
+    NAMESPACE,
+    RECOVERY_TARGET,
+    RESTORE_PLAN_ONLY,
+    SET,
+    UNDO,
+    YES,
+)
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
 from pgwizard.errors import Interrupted, UsageError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release.stages import Event
+from pgwizard.release.apply import ReleaseRequest
+from pgwizard.release.changes import Change
+from pgwizard.release.stages import Event, Report
+from pgwizard.restore import creation
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal
 from pgwizard.restore.report import loss_text, plan_lines, receipt_text
@@ -73,13 +88,22 @@ class ReceiptLine(JsonLine):
 
 
 def restore(call: Invocation, writer: Writer) -> None:
-    """Restore in place. Raises UsageError for a target that cannot be reached."""
-    release_name = call.word
-    interrupted = Interrupted("stopped: nothing was written")
+    """Restore in place, or make the release again and restore it.
+
+    Raises UsageError for a target that cannot be reached.
+    """
+    answers, interrupted = _answers(call), Interrupted("stopped: nothing was written")
 
     async def work(cluster: Cluster, now: Clock) -> None:
         nonlocal interrupted
-        release = ReleaseRef(call[NAMESPACE] or cluster.namespace, release_name)
+        show = reporter(writer, answers.locate if answers else lambda finding: finding)
+        if answers is not None:
+            release = ReleaseRef.of(answers.request.answers)
+            interrupted = Interrupted("stopped", hint="Run it again at any time: it resumes.")
+            if not await _create(call, writer, answers.request, cluster, show=show, now=now):
+                return
+        else:
+            release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
         found = await restore_run.prepare(cluster, release)
         journal = await _journal(call, writer, cluster, found, now)
         show_plan(writer, journal.plan)
@@ -89,7 +113,6 @@ def restore(call: Invocation, writer: Writer) -> None:
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         resume = Interrupted("stopped", hint=f"The restore has not ended. Resume it: {command}")
         interrupted = resume if found.journal is not None else Interrupted("stopped: the database was not touched")
-        show = reporter(writer)
 
         def report(event: Event) -> None:
             nonlocal interrupted
@@ -100,7 +123,41 @@ def restore(call: Invocation, writer: Writer) -> None:
         ended = await restore_run.run(release, journal, cluster, report, now=now)
         show_receipt(writer, release, ended, cluster)
 
-    connect.run(call, writer, work, released=True, interruption=lambda: interrupted)
+    with answers.locating() if answers else contextlib.nullcontext():
+        connect.run(call, writer, work, released=answers is None, interruption=lambda: interrupted)
+
+
+def _answers(call: Invocation) -> LocatedRelease | None:
+    """The release of ``--from``; None where a release is named. Raises UsageError for neither and for both."""
+    path = call[FROM_ANSWERS]
+    if (path is None) != bool(call.words):
+        raise UsageError("restore needs the release's NAME, or --from FILE", hint="Such as: --from answers.yaml.")
+    if path is None:
+        if call[SET] != () or call[CA_FILE] is not None:
+            raise UsageError("--set and --ca-file change answers: they go with --from FILE")
+        return None
+    return release_of(Source(path, call[SET], call[CA_FILE]))
+
+
+async def _create(
+    call: Invocation, writer: Writer, request: ReleaseRequest, cluster: Cluster, *, show: Report, now: Clock
+) -> bool:
+    """Make the objects of the release. Returns whether the repository can be read by now."""
+    namespace = request.answers.release.namespace
+
+    async def approve(changes: Sequence[Change]) -> bool:
+        show_changes(writer, changes, whole=False)
+        return call[YES] or (
+            prompt.is_interactive(yes=False) and await prompt.confirm(f"Create this in {namespace}? [y/N] ")
+        )
+
+    dry_run = call[RESTORE_PLAN_ONLY]
+    outcome = await creation.create(request, cluster, show, approve, dry_run=dry_run, now=now)
+    if outcome is not None and dry_run:
+        show_changes(writer, outcome.changes, whole=False)
+        text = "Dry run: nothing was written. The backups can be read once the release's objects are there."
+        writer.line(text, NoteLine(text))
+    return outcome is None or not dry_run
 
 
 async def _journal(
@@ -110,6 +167,8 @@ async def _journal(
     typed, is_undo = call[RECOVERY_TARGET], call[UNDO]
     if found.journal is not None:
         return restore_run.resumed(found.journal, is_undo=is_undo, has_target=typed is not None)
+    if found.awaits_restore and not is_undo:
+        typed = typed or "latest"
     if found.view is None or (typed is None and not is_undo):
         raise UsageError("restore needs --to TARGET or --undo", hint="Such as: --to 2026-11-27T21:00:04Z.")
     if is_undo:
