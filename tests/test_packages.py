@@ -51,8 +51,8 @@ PUBLIC: dict[str, str] = {
     "tls": "certificates chain handshake names public_authorities",
     "plan": "checks conf_files cron manifests names pgbackrest plan retention server settings tuning",
     "release": (
-        "apply backups changes checks deletion drills image_version live_answers live_objects record records report "
-        "rights rollout stages survey uninstall verification"
+        "apply backups changes checks deletion drills image_version layout live live_answers live_objects record "
+        "records report rights rollout stages survey uninstall verification"
     ),
     "status": "observe probes report repository snapshot verdict wal walk",
     "restore": "creation drill drill_job journal report run target",
@@ -80,6 +80,7 @@ PURE = (
     "release.changes",
     "release.drills",
     "release.immutable",
+    "release.layout",
     "release.live_answers",
     "release.live_tuning",
     "release.record",

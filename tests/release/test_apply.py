@@ -13,6 +13,7 @@ from pgwizard.kube.api import Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, backups, record, survey
 from pgwizard.release.changes import Change, cost
+from pgwizard.release.layout import Layout
 from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Killed, Request, ScriptedOutcome
@@ -952,7 +953,7 @@ def test_a_damaged_first_backup_is_tried_again_once_for_each_newer_full_backup()
     async def scenario(sim: SimCluster) -> None:
         sim.runtime.programs.has_damaged_pages = True
         await deployed(sim)
-        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
+        await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "full", clock(sim)())
         running = await deployed(sim)
         assert running.outcome is not None
         assert (running.outcome.result, running.writes) == ("unchanged", [])
@@ -975,7 +976,7 @@ def test_a_damaged_first_backup_is_not_taken_again_beside_a_valid_one() -> None:
         sim.runtime.programs.has_damaged_pages = True
         await deployed(sim)
         sim.runtime.programs.has_damaged_pages = False
-        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
+        await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "full", clock(sim)())
         await asyncio.sleep(60)
         again = await deployed(sim)
         assert again.outcome is not None

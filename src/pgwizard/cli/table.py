@@ -234,7 +234,8 @@ VERBS: dict[str, Verb] = {
             "status",
             "Show whether a release can be recovered",
             "On a terminal it opens a live screen. Otherwise, and with --json, it prints the status once and exits "
-            "with 0 only if the release is recoverable and nothing threatens that.",
+            "with 0 only if the release is recoverable and nothing threatens that. It also works for a release that "
+            "another tool installed: NAME is the name of its StatefulSet.",
             "pgwizard status\npgwizard status postgresql -n shop --json | jq .verdict",
             "status:status",
             (_NAME,),
@@ -306,7 +307,9 @@ VERBS: dict[str, Verb] = {
         Verb(
             "releases",
             "List releases",
-            "Lists the releases of a namespace, or of all namespaces, with revision and outcome of the last apply.",
+            "Lists the releases of a namespace, or of all namespaces, with revision and outcome of the last apply, and "
+            "the tool that manages each. One that Helm, Argo CD, Flux or kubectl installed has no record: it is listed "
+            "as unrecorded.",
             "pgwizard releases -n shop\npgwizard releases -A --json",
             "releases:releases",
             options=(ALL_NAMESPACES, *_RELEASE),

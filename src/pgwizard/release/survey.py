@@ -44,6 +44,7 @@ from pgwizard.plan.names import Names, ReleaseRef, mirrored_from
 from pgwizard.plan.plan import Plan, mirrored_s3
 from pgwizard.release import immutable, record, records
 from pgwizard.release.immutable import Installation
+from pgwizard.release.live import deployer_of
 from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, check_dates, read_bundle
 
@@ -486,11 +487,8 @@ def other_owner(live: Object, *, is_ours: bool = False) -> str | None:
 
     is_ours: the release's record lists it. Then a label that another tool rewrote does not make it another tool's.
     """
-    labels, annotations = live["metadata"].get("labels") or {}, live["metadata"].get("annotations") or {}
-    manager = labels.get("app.kubernetes.io/managed-by")
-    if "meta.helm.sh/release-name" in annotations:
-        return f"Helm release {plain(annotations['meta.helm.sh/release-name'])}"
-    return None if is_ours or manager in (None, "pgwizard") else plain(manager)
+    deployer = deployer_of(live)
+    return None if is_ours and not deployer.startswith("Helm release ") else deployer or None
 
 
 def claim_ref(plan: Plan) -> Ref:
