@@ -119,6 +119,21 @@ def test_a_database_that_cannot_start_is_restored(place: Site, damage: str) -> N
     assert rows(place) == "1"
 
 
+def test_wal_of_a_server_that_was_killed_is_kept_beside_the_data_directory(place: Site) -> None:
+    commit(place, 1)
+    archive(place)
+    commit(place, 2)
+    place.in_pod(
+        "bash", "-c", 'mv "$PGDATA/base" "$PGDATA/../base.gone"; kill -9 "$(head -n 1 $PGDATA/postmaster.pid)"'
+    )
+    wait_until("the server fails to start", lambda: _restarts(place) > 1)
+
+    done = restore(place, "--to=latest", "--yes")
+    assert "the server was killed: its last WAL, which is not archived, is kept in " in done.out
+    assert rows(place) == "1"
+    assert "pg_wal.before-restore-" in place.in_pod("bash", "-c", "ls $PGDATA/..")
+
+
 def test_a_namespace_that_is_gone_comes_back_from_the_bucket(place: Site) -> None:
     commit(place, 1)
     archive(place)

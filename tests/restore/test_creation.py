@@ -94,7 +94,7 @@ def test_a_release_that_is_gone_is_made_without_its_server_and_restored() -> Non
     simtime.run(scenario())
 
 
-def test_a_creation_that_was_stopped_goes_on() -> None:
+def test_a_creation_that_was_stopped_resumes() -> None:
     async def scenario() -> None:
         sim = await lost()
 

@@ -106,7 +106,11 @@ def restore(call: Invocation, writer: Writer) -> None:
             release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
         found = await restore_run.prepare(cluster, release)
         journal = await _journal(call, writer, cluster, found, now)
-        show_plan(writer, journal.plan)
+        if journal.is_untouched_undo:
+            text = "The data directory was not touched: the server is started on it again."
+            writer.line(text, NoteLine(text))
+        else:
+            show_plan(writer, journal.plan)
         if call[RESTORE_PLAN_ONLY]:
             return
         await _confirm(call, release)
@@ -165,21 +169,24 @@ async def _journal(
 ) -> Journal:
     """The restore that is wanted, or the one that has not ended. Raises UsageError."""
     typed, is_undo = call[RECOVERY_TARGET], call[UNDO]
-    if found.journal is not None:
-        return restore_run.resumed(found.journal, is_undo=is_undo, has_target=typed is not None)
+    if found.journal is not None and typed is None:
+        return restore_run.resumed(found.journal, is_undo=is_undo)
     if found.awaits_restore and not is_undo:
         typed = typed or "latest"
-    if found.view is None or (typed is None and not is_undo):
+    if typed is None and not is_undo:
         raise UsageError("restore needs --to TARGET or --undo", hint="Such as: --to 2026-11-27T21:00:04Z.")
+    target = read_target(typed or "", _local_zone(), is_exclusive=call[BEFORE])
+    plan: RestorePlan | Journal | TargetRefusal
     if is_undo:
         plan = await restore_run.undo_plan(cluster, found, now)
+    elif found.journal is not None:
+        plan = await restore_run.redirected(cluster, found, target, now)
     else:
-        target = read_target(typed or "", _local_zone(), is_exclusive=call[BEFORE])
         plan = await restore_run.plan_to(cluster, found, target, now)
     if isinstance(plan, TargetRefusal):
         writer.line(None, UnreachableLine(plan.reason, plan.text, plan.before, plan.after))
         raise UsageError(f"the target cannot be reached: {plan.text}", hint=plan.fix)
-    return restore_run.new_journal(plan, now)
+    return plan if isinstance(plan, Journal) else restore_run.new_journal(plan, now)
 
 
 async def _confirm(call: Invocation, release: ReleaseRef) -> None:
@@ -225,6 +232,8 @@ def show_receipt(writer: Writer, release: ReleaseRef, journal: Journal, cluster:
     """What a restore reached, and how it is undone."""
     receipt = journal.receipt
     if receipt is None:
+        text = "The database runs again. Nothing was restored."
+        writer.line(text, NoteLine(text))
         return
     undo = cluster.commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
     text = f"Release is restored to {journal.plan.target}: {receipt_text(receipt)}.\nUndo it: {undo}"
