@@ -49,7 +49,7 @@ PUBLIC: dict[str, str] = {
     "diagnose": "diagnose messages row",
     "simulator": "clock cluster",
     "tls": "certificates chain handshake names public_authorities",
-    "plan": "checks conf_files cron manifests names pgbackrest plan retention server settings tuning",
+    "plan": "checks cron manifests names pgbackrest plan postgresql_conf retention server settings tuning",
     "release": (
         "apply backups changes checks deletion drills image_version layout live live_answers live_objects record "
         "records report rights rollout stages survey uninstall verification"
@@ -73,7 +73,7 @@ PURE = (
     "kube.health",
     "plan.checks",
     "plan.plan",
-    "plan.conf_files",
+    "plan.postgresql_conf",
     "plan.cron",
     "plan.retention",
     "plan.server",
@@ -83,6 +83,7 @@ PURE = (
     "release.layout",
     "release.live_answers",
     "release.live_tuning",
+    "release.ownership",
     "release.record",
     "release.report",
     "release.unexpressed",

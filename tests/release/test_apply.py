@@ -417,7 +417,7 @@ def test_all_objects_that_others_own_are_named_at_once() -> None:
             "another tool owns what would be written; nothing was written",
         ]
         assert result.writes == []
-        assert result.error.hint == "Choose another release.name, or remove them with the tool they belong to."
+        assert result.error.hint.startswith("Change them with the tool they belong to, or choose another release.name.")
         forced = await applied(sim, force_conflicts=True)
         assert isinstance(forced.error, OwnershipConflict)
         assert str(forced.error) == str(result.error)

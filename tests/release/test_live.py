@@ -10,7 +10,7 @@ import pytest
 from pgwizard.errors import PreflightError
 from pgwizard.kube.api import Object, Ref
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import live, records
+from pgwizard.release import live, ownership, records
 from pgwizard.release.layout import Layout
 from pgwizard.release.record import secret_ref
 from pgwizard.simulator.cluster import SimCluster
@@ -113,4 +113,4 @@ def test_a_configuration_that_cannot_be_read_leaves_the_usual_stanza() -> None:
 )
 def test_the_manager_is_read_from_the_metadata(metadata: dict[str, Any], manager: str, deployer: str) -> None:
     found: Object = {"metadata": metadata}
-    assert (live.manager_of(found), live.deployer_of(found)) == (manager, deployer)
+    assert (live.manager_of(found), ownership.deployer_of(found)) == (manager, deployer)

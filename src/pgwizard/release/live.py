@@ -24,12 +24,8 @@ from pgwizard.release.layout import (
     uses_pgbackrest,
     variable,
 )
-from pgwizard.text import plain
+from pgwizard.release.ownership import deployer_of
 
-_HELM = "meta.helm.sh/release-name"
-_FLUX_HELM, _FLUX_KUSTOMIZE = "helm.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/name"
-_ARGO_TRACKING, _ARGO_LABEL = "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/instance"
-_MANAGED_BY = "app.kubernetes.io/managed-by"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -124,22 +120,6 @@ def manager_of(live: Object) -> str:
     managers = {str(each.get("manager")) for each in metadata.get("managedFields") or ()}
     is_kubectl = any(name.startswith("kubectl") for name in managers) or _LAST_APPLIED in _part(metadata, "annotations")
     return "kubectl" if is_kubectl else ""
-
-
-def deployer_of(live: Object) -> str:
-    """The tool that deploys an object and would deploy it again; empty for none."""
-    metadata = live["metadata"]
-    labels, annotations = _part(metadata, "labels"), _part(metadata, "annotations")
-    if name := labels.get(_FLUX_HELM):
-        return f"Flux HelmRelease {plain(str(name))}"
-    if name := labels.get(_FLUX_KUSTOMIZE):
-        return f"Flux Kustomization {plain(str(name))}"
-    if name := str(annotations.get(_ARGO_TRACKING) or "").partition(":")[0] or labels.get(_ARGO_LABEL):
-        return f"Argo CD application {plain(str(name))}"
-    if name := annotations.get(_HELM):
-        return f"Helm release {plain(str(name))}"
-    manager = labels.get(_MANAGED_BY)
-    return "" if manager in (None, "pgwizard") else plain(str(manager))
 
 
 def _part(metadata: Any, name: str) -> dict[str, Any]:
