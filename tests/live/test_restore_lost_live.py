@@ -123,9 +123,8 @@ def test_wal_of_a_server_that_was_killed_is_kept_beside_the_data_directory(place
     commit(place, 1)
     archive(place)
     commit(place, 2)
-    place.in_pod(
-        "bash", "-c", 'mv "$PGDATA/base" "$PGDATA/../base.gone"; kill -9 "$(head -n 1 $PGDATA/postmaster.pid)"'
-    )
+    damage = 'mv "$PGDATA/global" "$PGDATA/../global.gone"; kill -9 "$(head -n 1 "$PGDATA/postmaster.pid")"'
+    place.in_pod("bash", "-c", damage)
     wait_until("the server fails to start", lambda: _restarts(place) > 1)
 
     done = restore(place, "--to=latest", "--yes")

@@ -145,7 +145,7 @@ def _unfinished(journal: Journal) -> PreflightError:
 
 
 def _again(journal: Journal) -> RestoreStage:
-    """The stage at which a restore goes on to another target."""
+    """The stage at which a restore continues with another target."""
     return "suspend" if journal.is_before("stop") else "stop"
 
 
