@@ -440,7 +440,7 @@ def _stopped(obj: Object) -> Object:
 
 
 _NOT_ADOPTED = frozenset({"namespace", "init-job"}) | manifests.SECRETS_TO_CREATE
-"""What the chart does not have, or makes anew: Helm adopts none of it."""
+"""What the chart does not have, or makes again: Helm adopts none of it."""
 
 
 def _annotations(obj: Object) -> Mapping[str, str]:
