@@ -24,9 +24,10 @@ from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster, ExecResult
 from pgwizard.local.autosave import AbandonedDraft, Drafts
-from pgwizard.plan.names import PartialReleaseRef
+from pgwizard.plan.names import PartialReleaseRef, ReleaseRef
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
+from pgwizard.restore import drill as restore_drill
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.simulator.repository import DamagedFile, segment_name
@@ -243,6 +244,23 @@ async def of_filled(camera: Camera) -> None:
     await camera.pilot.press("escape", "ctrl+s")
     await camera.reach(Line)
     await camera.take("save")
+    await camera.pilot.press("escape")
+    await camera.reach(Wizard)
+    await export_as_chart(camera)
+
+
+async def export_as_chart(camera: Camera) -> None:
+    """The format, the folder, and the result of an export."""
+    await camera.screen(Wizard).go("Review")
+    await camera.pilot.press("e")
+    await camera.reach(ChoiceDialog)
+    await camera.take("export-format")
+    await camera.pilot.press("h")
+    await camera.reach(Line)
+    await camera.take("export-folder")
+    await camera.pilot.press("enter")
+    await camera.reach(TextWindow)
+    await camera.take("export-result")
 
 
 async def of_others(camera: Camera) -> None:
@@ -402,6 +420,32 @@ async def damaged() -> Start:
     return start_with(connection_to(cluster), **DASHBOARD)
 
 
+async def drilled(damage: Callable[[Remote], None]) -> Start:
+    """A release that was drilled twice. damage: what was done to its repository before."""
+    cluster = Remote()
+    cluster.runtime.programs.answers.append(df)
+    await install(cluster)
+    await asyncio.sleep(timedelta(days=6).total_seconds())
+    damage(cluster)
+    release = ReleaseRef("shop", "postgresql")
+    for _ in range(2):
+        await restore_drill.run(cluster, release, lambda _: None, now=clock(cluster))
+    await asyncio.sleep(timedelta(days=3).total_seconds())
+    return start_with(connection_to(cluster), **DASHBOARD)
+
+
+async def proven() -> Start:
+    return await drilled(lambda _: None)
+
+
+async def disproven() -> Start:
+    def damage(cluster: Remote) -> None:
+        repository = cluster.runtime.programs.repository("shop")
+        repository.damaged_wal.add(repository.number(cluster.clock.now()) - 2)
+
+    return await drilled(damage)
+
+
 async def of_damaged(camera: Camera) -> None:
     await camera.reach(StatusScreen)
     await camera.take("status-damaged")
@@ -529,6 +573,7 @@ async def of_themes(camera: Camera) -> None:
 # ---- the golden files ----------------------------------------------------------------------------------------------
 
 WINDOWS = ("secrets", "pick")
+EXPORT = ("export-format", "export-folder", "export-result")
 
 
 @dataclass(frozen=True)
@@ -542,7 +587,7 @@ class Play:
     folded: tuple[str, ...] = ()
 
 
-OF_FILLED = ("review-answers", "review-manifests", "review-live", *WINDOWS, "secrets-s3", "help", "save")
+OF_FILLED = ("review-answers", "review-manifests", "review-live", *WINDOWS, "secrets-s3", "help", "save", *EXPORT)
 PLAYS = {
     "fresh": Play("empty", empty, of_empty, ("draft", *PAGES, *WINDOWS)),
     "changed": Play("filled", filled, of_filled, (*PAGES, *OF_FILLED), PANELS),
@@ -559,6 +604,8 @@ PLAYS = {
     "gap": Play("errors", with_gap, of_archive("status-gap", "missing"), ("status-gap",)),
     "branches": Play("filled", with_branches, of_archive("status-branches", "timeline 1"), ("status-branches",)),
     "foreign": Play("errors", with_foreign_writer, of_archive("status-foreign", "another"), ("status-foreign",)),
+    "proven": Play("filled", proven, of_archive("status-proven", "proven by"), ("status-proven",)),
+    "disproven": Play("errors", disproven, of_archive("status-drill", "the drill of"), ("status-drill",)),
     "fleet": Play("errors", many, of_fleet, ("fleet", "fleet-filtered")),
     "no-release": Play("empty", no_release, of_status, ("status",)),
     "no-cluster": Play("errors", no_cluster, of_unreachable, ("status-unreachable",)),
