@@ -59,7 +59,7 @@ WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "export": (FilesLine, WarningLine, NoteLine),
     "apply": (EventLine, ChangeLine, OutcomeLine),
     "diff": (EventLine, ChangeLine, OutcomeLine),
-    "status": (StatusLine, FleetLine),
+    "status": (StatusLine, FleetLine, NoteLine),
     "backup": (JobLine, LogLine, WarningLine, NoteLine),
     "verify": (VerificationLine, NoteLine),
     "restore": (RestorePlanLine, UnreachableLine, EventLine, ReceiptLine),
