@@ -61,7 +61,7 @@ STATUS_FORMAT = choice(
 )
 WATCH = switch("-w", "--watch", about="with -A: print each release again when its state or worst reason changes")
 VALUES_ONLY = switch("--values-only", about="print the chart's values.yaml alone")
-FORCE = switch("--force", about="keep the other files of the folder")
+FORCE = switch("--force", about="replace values.yaml though it was edited; keep the other files of the folder")
 
 DRY_RUN = switch("--dry-run", about="try every object on the server and write nothing")
 DIFF = switch("--diff", about="show differences and new objects in full before asking")
