@@ -171,7 +171,10 @@ async def furnished() -> Recording:
 # ---- the wizard ----------------------------------------------------------------------------------------------------
 
 
-MAPS = {("tuning", "parameters"), ("advanced", "options"), ("jobs", "labels"), ("jobs", "annotations")}
+MAPS = {
+    *(("tuning", "parameters"), ("advanced", "options"), ("jobs", "labels"), ("jobs", "annotations")),
+    *(("pods", "labels"), ("pods", "annotations"), ("pods", "nodeSelector")),
+}
 """Questions that are answered with names and values."""
 
 

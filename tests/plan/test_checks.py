@@ -156,6 +156,11 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         "50m is above the limit, initContainer.cpuLimit: 10m",
     ),
     (
+        {"pods": {"ephemeralStorageRequest": "2Gi", "ephemeralStorageLimit": "1Gi"}},
+        "pods.ephemeralStorageRequest",
+        "2Gi is above the limit, pods.ephemeralStorageLimit: 1Gi",
+    ),
+    (
         {"initContainer": {"memoryRequest": "1Gi"}},
         "initContainer.memoryRequest",
         "1Gi is above the limit, initContainer.memoryLimit: 64Mi",
@@ -425,6 +430,11 @@ def test_an_answer_that_cannot_work_is_an_error(sections: dict[str, Any], path: 
 
 
 WARNINGS: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"pods": {"ephemeralStorageLimit": "512Mi"}},
+        "pods.ephemeralStorageLimit",
+        "512Mi: the kubelet evicts the database's pod once its logs and /tmp exceed it; expected 640Mi or more",
+    ),
     (
         {"tuning": {"parameters": {"max_locks_per_transaction": "10000"}}},
         "tuning.memory",

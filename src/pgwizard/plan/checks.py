@@ -195,6 +195,24 @@ def _requests(answers: Answers, _: Facts) -> _Found:
             yield Finding(f"{key}.memoryRequest", text)
 
 
+_WRITTEN_BYTES = 640 * 1024**2
+"""What the kubelet counts of the database's pod at most: its volumes of this kind, and 50 MiB of its log."""
+
+
+def _ephemeral_storage(answers: Answers, _: Facts) -> _Found:
+    request, limit = answers.pods.ephemeral_storage_request, answers.pods.ephemeral_storage_limit
+    if limit is None:
+        return
+    if request is not None and quantities.size_bytes(request) > quantities.size_bytes(limit):
+        text = f"{request} is above the limit, pods.ephemeralStorageLimit: {limit}"
+        yield Finding("pods.ephemeralStorageRequest", text)
+    if quantities.size_bytes(limit) < _WRITTEN_BYTES:
+        yield _warning(
+            "pods.ephemeralStorageLimit",
+            f"{limit}: the kubelet evicts the database's pod once its logs and /tmp exceed it; expected 640Mi or more",
+        )
+
+
 # ---- postgresql.conf -----------------------------------------------------------------------------------------------
 
 _NOT_OVERRIDDEN = {
@@ -789,6 +807,7 @@ _RULES: tuple[Callable[[Answers, Facts], _Found], ...] = (
     _processes,
     _overrides,
     _requests,
+    _ephemeral_storage,
     _own_secrets,
     _administrator,
     _endpoint,

@@ -87,7 +87,8 @@ def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan
         ],
     }
     spec.pop("shareProcessNamespace", None)
-    labels = {**_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
+    metadata = stateful["spec"]["template"]["metadata"]
+    labels = {**_foreign(metadata, "labels"), **_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
     return {
         "apiVersion": JOB.api_version,
         "kind": JOB.kind,
@@ -95,9 +96,18 @@ def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)),
-            "template": {"metadata": {"labels": labels}, "spec": spec},
+            "template": {
+                "metadata": {"labels": labels, "annotations": _foreign(metadata, "annotations")},
+                "spec": spec,
+            },
         },
     }
+
+
+def _foreign(metadata: Object, kind: str) -> dict[str, str]:
+    """What others ask of the pod, such as policies and meshes: all but what makes it the database's."""
+    own = ("app.kubernetes.io/", "checksum/")
+    return {key: value for key, value in (metadata.get(kind) or {}).items() if not key.startswith(own)}
 
 
 def receipt_of(log: Sequence[str]) -> Receipt:
