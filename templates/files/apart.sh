@@ -11,9 +11,9 @@ readonly scripts=/etc/pgbackrest folder=/tmp
 readonly begin_bytes=33554432 end_bytes=65536 # of a log; the two that are kept must fit into /tmp
 readonly running="$folder/apart.lock" current="$folder/apart.current"
 
-# A timeout that is meant for applications must not end the sessions of a backup, which last for hours. An older server
-# refuses the parameters of a newer one.
-PGOPTIONS="-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+# A timeout that is meant for applications must not end the sessions of a backup, which last for hours, and no view of
+# somebody's may be found first. An older server refuses the parameters of a newer one.
+PGOPTIONS="-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c search_path=pg_catalog"
 if [[ "$(psql --version 2>/dev/null)" =~ \ ([0-9]+) ]]; then
   if ((BASH_REMATCH[1] >= 14)); then
     PGOPTIONS+=" -c idle_session_timeout=0"

@@ -201,8 +201,8 @@ SEEN_IN_KUBERNETES = (
     (
         "service-account-missing",
         (
-            'create Pod db-0 in StatefulSet db failed error: pods "db-0" is forbidden: error looking up service account '
-            'shop/database: serviceaccount "database" not found'
+            'pods "db-0" is forbidden: error looking up service account shop/database: '
+            'serviceaccount "database" not found'
         ),
     ),
     ("evicted-storage", 'Container postgresql exceeded its local ephemeral storage limit "1Gi". '),

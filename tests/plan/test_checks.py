@@ -156,6 +156,16 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         "50m is above the limit, initContainer.cpuLimit: 10m",
     ),
     (
+        {"advanced": {"options": {"repo1-s3-key-type": "web-id"}}},
+        "advanced.options.repo1-s3-key-type",
+        "web-id: the pod has no role of a web identity (AWS_ROLE_ARN), and pgBackRest would not start: use a key pair",
+    ),
+    (
+        {"advanced": {"options": {"pg-version-force": "15"}}},
+        "advanced.options.pg-version-force",
+        "cannot be set: the version is that of the image",
+    ),
+    (
         {"pods": {"ephemeralStorageRequest": "2Gi", "ephemeralStorageLimit": "1Gi"}},
         "pods.ephemeralStorageRequest",
         "2Gi is above the limit, pods.ephemeralStorageLimit: 1Gi",
@@ -430,6 +440,19 @@ def test_an_answer_that_cannot_work_is_an_error(sections: dict[str, Any], path: 
 
 
 WARNINGS: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"repository": {"endpoint": "s3.amazonaws.com", "region": "eu-central-1"}},
+        "repository.region",
+        "s3.amazonaws.com is in us-east-1, not in eu-central-1: S3 refuses every request",
+    ),
+    (
+        {"advanced": {"options": {"repo1-s3-key-type": "auto"}}},
+        "advanced.options.repo1-s3-key-type",
+        (
+            "auto: the role of the node's instance is used in place of repository.credentials, and pods must reach the "
+            "metadata service of the cloud"
+        ),
+    ),
     (
         {"pods": {"ephemeralStorageLimit": "512Mi"}},
         "pods.ephemeralStorageLimit",

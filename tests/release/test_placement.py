@@ -65,8 +65,8 @@ def test_a_class_or_a_service_account_that_does_not_exist_is_an_error_at_its_que
             "   Create it, or correct pods.runtimeClass."
         ),
         (
-            "error pods.serviceAccount: ServiceAccount default/database does not exist: the API server would refuse the "
-            "pods   Create it, or correct pods.serviceAccount."
+            "error pods.serviceAccount: ServiceAccount default/database does not exist: the API server would refuse "
+            "the pods   Create it, or correct pods.serviceAccount."
         ),
     ]
 
@@ -88,9 +88,9 @@ def test_what_may_not_be_read_is_not_taken_for_missing() -> None:
             {},
             [
                 (
-                    "warning pods.tolerations: every node that could run the pods has a taint that they do not tolerate: "
-                    "dedicated=db:NoSchedule, spot:NoExecute   Name the taints in pods.tolerations, or remove them from a "
-                    "node."
+                    "warning pods.tolerations: every node that could run the pods has a taint that they do not "
+                    "tolerate: dedicated=db:NoSchedule, spot:NoExecute   Name the taints in pods.tolerations, or "
+                    "remove them from a node."
                 )
             ],
             id="every node is tainted",
@@ -104,8 +104,9 @@ def test_what_may_not_be_read_is_not_taken_for_missing() -> None:
             {"tolerations": ["dedicated=other:NoSchedule", "dedicated:NoExecute"]},
             [
                 (
-                    "warning pods.tolerations: every node that could run the pods has a taint that they do not tolerate: "
-                    "dedicated=db:NoSchedule   Name the taints in pods.tolerations, or remove them from a node."
+                    "warning pods.tolerations: every node that could run the pods has a taint that they do not "
+                    "tolerate: dedicated=db:NoSchedule   Name the taints in pods.tolerations, or remove them from a "
+                    "node."
                 )
             ],
             id="another value and another effect",

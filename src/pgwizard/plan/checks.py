@@ -517,9 +517,14 @@ def _s3_names(answers: Answers) -> _Found:
             "and set repository.uriStyle to host if the bucket belongs there",
         )
     aws = _AWS.fullmatch(host)
-    if aws is not None and aws[1].lower() != repository.region:
+    there = aws[1].lower() if aws else ""
+    if (
+        host.lower() == "s3.amazonaws.com" and repository.uri_style == "path"
+    ):  # with the bucket in its name it redirects
+        there = "us-east-1"
+    if there not in ("", repository.region):
         yield _warning(
-            "repository.region", f"{host} is in {aws[1].lower()}, not in {repository.region}: S3 refuses every request"
+            "repository.region", f"{host} is in {there}, not in {repository.region}: S3 refuses every request"
         )
 
 
@@ -703,6 +708,7 @@ _REFUSED = {
     "compress": "use compression.type",
     "link-map": "the data directory has no links",
     "pg-host-": "backups run in the database's own pod",
+    "pg-version-force": "the version is that of the image",
     "repo-azure-": "the repository is S3",
     "repo-gcs-": "the repository is S3",
     "repo-host-": "backups run in the database's own pod",
@@ -721,6 +727,12 @@ _UNWISE_OPTIONS = {
     ("page-header-check", "n"): "a backup with damaged pages looks like a good one",
     ("repo-retention-archive", None): "WAL expires before its backups: older ones cannot be rolled forward",
 }
+_OTHER_KEYS = {
+    "auto": "the role of the node's instance is used in place of repository.credentials, and pods must reach the "
+    "metadata service of the cloud",
+    "process": "a program of the image is used in place of repository.credentials",
+}
+"""Values of repo-s3-key-type that leave the key pair unused."""
 
 
 def _options(answers: Answers, _: Facts) -> _Found:
@@ -766,6 +778,11 @@ def _option_value(path: str, option: pgbackrest.ConfigOption, value: str, releas
     except ValueError as error:
         yield Finding(path, str(error))
         return
+    if option.name == "repo-s3-key-type" and value == "web-id":
+        no_role = "the pod has no role of a web identity (AWS_ROLE_ARN), and pgBackRest would not start: use a key pair"
+        yield Finding(path, f"{value}: {no_role}")
+    elif option.name == "repo-s3-key-type" and value in _OTHER_KEYS:
+        yield _warning(path, f"{value}: {_OTHER_KEYS[value]}")
     effect = _UNWISE_OPTIONS.get((option.name, value)) or _UNWISE_OPTIONS.get((option.name, None))
     if effect:
         yield _warning(path, f"{value} weakens backups: {effect}")

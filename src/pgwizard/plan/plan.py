@@ -428,15 +428,9 @@ def _bytes_text(size: str | None) -> str | None:
 
 
 def _s3_namespace(answers: Answers) -> str | None:
-    """A Service of the cluster is named ``name`` or ``name.namespace.svc``; two labels alone may be a public domain.
-
-    Before the Service's name may be that of a pod or a bucket.
-    """
-    endpoint = s3_server(answers)
-    labels = endpoint.host.lower().split(".")
-    if "svc" in labels[2:]:
-        return labels[labels.index("svc", 2) - 1]
-    return answers.release.namespace if len(labels) == 1 and not endpoint.is_address else None
+    """Where the host may be a public domain of two labels as well, nothing is in a namespace of that name."""
+    service = s3_server(answers).service(answers.release.namespace)
+    return service.namespace if service else None
 
 
 def _deadline_seconds(cron: str) -> int:

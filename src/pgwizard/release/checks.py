@@ -285,15 +285,15 @@ async def try_server(
     bundle: None for the public authorities. Over http, and where the answers turn verification off, the server is only
     connected to. Raises as ``handshake`` does.
     """
-    server = s3_server(answers)
+    server, namespace = s3_server(answers), answers.release.namespace
     if server.scheme == "http":
-        await handshake.reach(cluster, server)
+        await handshake.reach(cluster, server, namespace=namespace)
     elif not answers.tls.verify:
-        await handshake.handshake(cluster, server)
+        await handshake.handshake(cluster, server, namespace=namespace)
     else:
         if bundle is None:
             bundle = await asyncio.to_thread(public_authorities)
-        return await handshake.verify(cluster, server, bundle, rules, now)
+        return await handshake.verify(cluster, server, bundle, rules, now, namespace=namespace)
     return None
 
 
