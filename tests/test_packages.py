@@ -49,13 +49,13 @@ PUBLIC: dict[str, str] = {
     "diagnose": "diagnose messages row",
     "simulator": "clock cluster",
     "tls": "certificates chain handshake names public_authorities",
-    "plan": "checks cron manifests names pgbackrest plan retention server tuning",
+    "plan": "checks conf_files cron manifests names pgbackrest plan retention server settings tuning",
     "release": (
-        "apply backups changes checks deletion image_version record records report rights rollout stages survey "
-        "uninstall verification"
+        "apply backups changes checks deletion drills image_version live_answers live_objects record records report "
+        "rights rollout stages survey uninstall verification"
     ),
     "status": "observe probes report repository snapshot verdict wal walk",
-    "restore": "journal report run target",
+    "restore": "drill drill_job journal report run target",
     "export": "chart kustomize",
     "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",
     "local": "autosave files inputs",
@@ -73,13 +73,19 @@ PURE = (
     "kube.health",
     "plan.checks",
     "plan.plan",
+    "plan.conf_files",
     "plan.cron",
     "plan.retention",
     "plan.server",
     "release.changes",
+    "release.drills",
     "release.immutable",
+    "release.live_answers",
+    "release.live_tuning",
     "release.record",
     "release.report",
+    "release.unexpressed",
+    "restore.drill_job",
     "restore.journal",
     "restore.report",
     "restore.target",

@@ -32,6 +32,7 @@ WORDS = {
     "export": ["f"],
     "apply": ["f"],
     "diff": ["f"],
+    "import": ["shop"],
     "uninstall": ["shop"],
     "restore": ["shop"],
     "completion": ["bash"],

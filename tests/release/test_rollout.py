@@ -11,11 +11,12 @@ import pytest
 
 from pgwizard.errors import DeadlineError, FirstBackupFailed, OutputError, RolloutFailed
 from pgwizard.kube import health, jobs
-from pgwizard.kube.api import Ref, WatchEvent
+from pgwizard.kube.api import Object, Ref, WatchEvent
 from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release import rollout
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
+from pgwizard.simulator.streams import ContainerLog
 from support import headless
 from support.faulting import JOB, SECRET, STATEFULSET, ApplyRun, answers_of, applied, clock, cluster, deployed, live
 from support.simtime import run
@@ -467,6 +468,31 @@ def test_the_first_backup_has_ended_when_its_container_has() -> None:
             at for event, at in zip(result.events, result.at, strict=True) if "expire command end" in event.text
         )
         assert result.at[-1] - ended < 1
+
+    on(scenario)
+
+
+def test_the_first_backup_has_ended_with_pgbackrest_s_last_line() -> None:
+    """The kubelet sees the end of a container a second later; a run that follows at once has nothing to do."""
+
+    async def scenario(sim: SimCluster) -> None:
+        work = sim.runtime.programs.job
+
+        async def end_late(pod: Object, log: ContainerLog) -> int:
+            code = await work(pod, log)
+            await asyncio.sleep(2)
+            return code
+
+        sim.runtime.programs.job = end_late  # type: ignore[method-assign]
+        result = await applied(sim)
+        assert result.error is None
+        ended = next(
+            at for event, at in zip(result.events, result.at, strict=True) if "expire command end" in event.text
+        )
+        assert result.at[-1] - ended < 1
+        again = await applied(sim)
+        assert again.outcome is not None
+        assert (again.outcome.result, again.writes) == ("unchanged", [])
 
     on(scenario)
 

@@ -65,7 +65,7 @@ def test_an_end_of_the_script_is_none_of_pgbackrest() -> None:
     assert [int(code) for code in re.findall(r"=(\d+)", codes)] == [201, 202, 203, 204, 205, 206]
 
 
-def script_on(folder: Path, **programs: str) -> tuple[int, str]:
+def script_on(folder: Path, *, state: str = "archived", **programs: str) -> tuple[int, str]:
     """Exit code and output of the script, where pgBackRest and PostgreSQL are what is given: their answers in bash."""
     tools = folder / "tools"
     tools.mkdir()
@@ -78,7 +78,7 @@ def script_on(folder: Path, **programs: str) -> tuple[int, str]:
         "PGDATA": str(folder / "volume" / "pgdata"),
         "POSTGRES_USER": "postgres",
     }
-    command = ["bash", str(SCRIPT), "1", "--type=default"]
+    command = ["bash", str(SCRIPT), state, "1", "--type=default"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -135,6 +135,49 @@ def test_wal_is_not_kept_of_a_server_that_ended_in_order_or_of_a_restore(
     answer = f"echo 'Database cluster state:               {state}'"
     assert script_on(tmp_path, pg_controldata=answer) == (38, "")
     assert [path.name for path in volume.iterdir()] == ["pgdata"]
+
+
+def test_wal_that_a_silent_server_left_is_archived_or_else_kept(tmp_path: Path, volume: Path) -> None:
+    """It may be damaged, or another database's: that is no reason to leave the database down."""
+    status = volume / "pgdata" / "pg_wal" / "archive_status"
+    for name in ("000000010000000000000005", "000000010000000000000006"):
+        (status / f"{name}.ready").touch()
+    refuses = '[[ "$*" != *archive-push* ]] || [[ "$*" == *5 ]] || exit 44\n[[ "$*" != *restore* ]] || exit 38'
+    damaged = "echo 'Database cluster state: in production'; echo 'Calculated CRC checksum does not match' >&2"
+    code, text = script_on(tmp_path, state="unknown", pg_controldata=damaged, pgbackrest=refuses)
+    kept = volume / "pg_wal.before-restore-20261127-210004"
+    assert (code, text.splitlines()) == (
+        38,
+        [
+            "archiving 000000010000000000000005, which only the volume has",
+            "archiving 000000010000000000000006, which only the volume has",
+            "000000010000000000000006 could not be archived",
+            f"the server was killed: its last WAL, which is not archived, is kept in {kept}",
+        ],
+    )
+    assert (kept / "000000010000000000000007").read_text(encoding="utf-8") == "the last commits"
+    assert sorted(path.name for path in status.iterdir()) == [
+        "000000010000000000000005.done",
+        "000000010000000000000006.ready",
+    ]
+
+
+def test_wal_that_a_stopped_server_left_must_be_archived(tmp_path: Path, volume: Path) -> None:
+    (volume / "pgdata" / "pg_wal" / "archive_status" / "000000010000000000000006.ready").touch()
+    code, text = script_on(tmp_path, pgbackrest="exit 44")
+    assert (code, text.splitlines()[-1]) == (
+        201,
+        "000000010000000000000006 could not be archived: nothing was touched",
+    )
+
+
+def test_a_data_directory_that_pgbackrest_would_not_know_is_compared_too(tmp_path: Path, volume: Path) -> None:
+    assert script_on(tmp_path)[0] == 38
+    assert (volume / "pgdata" / "PG_VERSION").exists()
+    (tmp_path / "tools").rename(tmp_path / "first")
+    subprocess.run(["rm", "-r", str(volume / "pgdata")], check=True)
+    assert script_on(tmp_path, state="unknown")[0] == 38
+    assert list((volume / "pgdata").iterdir()) == []
 
 
 def test_an_older_psql_ends_the_script_before_anything_is_touched(tmp_path: Path, volume: Path) -> None:

@@ -68,13 +68,16 @@ def test_a_point_that_is_there_twice_is_refused_with_both_places() -> None:
     assert found.text.endswith(" is in the WAL more than once: 0/4000060 on timeline 1 and 0/5000060 on timeline 1")
 
 
-def search(folder: Path, names: str, pgbackrest: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of the script, where pg_waldump finds the point in each segment."""
+def search(folder: Path, names: str, pgbackrest: str, label: str = "") -> tuple[int, str, str]:
+    """Exit code, output and errors of the script, where pg_waldump finds the point in each segment.
+
+    label: the backup that pg_control is taken from, where there is no database.
+    """
     for name, body in {"pgbackrest": pgbackrest, "pg_waldump": f"echo '{POINT}'"}.items():
         (folder / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
         (folder / name).chmod(0o755)
-    command = ["bash", "-c", SCRIPT, "locate", "name", "before migration"]
-    environment = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    command = ["bash", "-c", SCRIPT, "locate", "name", "before migration", label]
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}", "PGDATA": str(folder / "pgdata")}
     done = subprocess.run(command, input=names, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
@@ -89,6 +92,16 @@ def test_an_archive_that_cannot_be_read_is_not_one_without_the_point(tmp_path: P
     expected = (1, "", "none of 2 segments could be read: ERROR: [041]: no permission\n")
     assert search(tmp_path, "A\nB\n", nothing) == expected
     assert search(tmp_path, "", nothing) == (0, "", "")
+
+
+def test_without_a_database_pg_control_comes_from_a_backup(tmp_path: Path) -> None:
+    repository = """case "$*" in
+      *" repo-ls backup/main/A/pg_data/global") printf '%s\\n' 1260.gz pg_control.gz ;;
+      *" repo-get backup/main/A/pg_data/global/pg_control.gz") echo control | gzip ;;
+      *" archive-get B "*) [[ "$(cat "$PGDATA/global/pg_control")" == control ]] ;;
+      *) exit 99 ;;
+    esac"""
+    assert search(tmp_path, "B\n", repository, "A") == (0, f"B {POINT}\n", "")
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from pgwizard.errors import FirstBackupFailed, PgwizardError, PreflightError, RestoreFailed
-from pgwizard.kube.api import Object, Ref
+from pgwizard.kube.api import CLAIM, Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
 from pgwizard.release.stages import Event
@@ -25,6 +25,7 @@ from support.faulting import CRONJOB, JOB, POD, SECRET, STATEFULSET, applied, cl
 RELEASE = ReleaseRef("default", "postgresql")
 LATEST = RecoveryTarget("latest")
 RESTORES = "default/postgresql-restore-*"
+VOLUME = "postgresql-storage-postgresql-0"
 
 
 @dataclass
@@ -122,6 +123,7 @@ def test_the_job_is_the_database_s_pod_without_probes_and_outside_of_its_service
         assert spec["initContainers"] == origin["initContainers"]
         assert {"startupProbe", "livenessProbe", "readinessProbe", "ports", "args"}.isdisjoint(container)
         assert container["command"][4:] == [
+            "archived",
             "3",
             f"--set={sim.runtime.programs.repository('default').backups[0]['label']}",
             "--target-timeline=1",
@@ -254,13 +256,119 @@ def test_another_pod_that_mounts_the_volume_is_in_the_way() -> None:
     on(scenario)
 
 
-def test_a_database_that_does_not_run_is_not_restored() -> None:
+# ---- the server does not answer ----------------------------------------------------------------------------------
+
+
+async def down(sim: SimCluster) -> None:
+    sim.runtime.change(Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=0))
+    await sim.clock.sleep(30)
+
+
+def system_of_server(sim: SimCluster) -> int:
+    return sim.runtime.programs._system_id("default")
+
+
+def test_a_database_that_does_not_run_is_restored_without_a_restore_point() -> None:
     async def scenario(sim: SimCluster) -> None:
-        sim.runtime.change(Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=0))
-        await sim.clock.sleep(30)
+        commands: list[list[str]] = []
+
+        def look(change: Any) -> None:
+            if change[1] == "ADDED" and change[2]["kind"] == "Job":
+                commands.append(change[2]["spec"]["template"]["spec"]["containers"][0].get("command") or [])
+
+        await down(sim)
+        sim.store.listeners.append(look)
+        done = await restored(sim)
+        assert done.error is None
+        assert done.journal is not None
+        assert (done.journal.plan.silence, done.journal.plan.must_reach > 0) == ("there is no pod", True)
+        assert done.journal.undo is not None
+        assert (done.stages[0], done.stages[-1]) == ("restore point", "resume")
+        marked = next(event.text for event in done.events if event.kind == "done")
+        assert marked == "none: the server does not answer"
+        assert [words[4] for words in commands if "--type=default" in words] == ["unknown"]
+        assert (timelines(sim), fulls(sim), suspended(sim)) == (2, 2, [False, False])
+        assert [job for job in sim.store.find(JOB, "default") if "-restore-" in job["metadata"]["name"]] == []
+
+    on(scenario)
+
+
+def test_a_volume_claim_that_is_gone_is_made_again_before_the_server_can_fill_it() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await down(sim)
+        before = live(sim, CLAIM, VOLUME)
+        sim.runtime.delete(Ref(CLAIM, VOLUME, "default"))
+        done = await restored(sim)
+        assert done.error is None
+        claim = live(sim, CLAIM, VOLUME)
+        assert claim["metadata"]["uid"] != before["metadata"]["uid"]
+        assert claim["metadata"]["labels"] == before["metadata"]["labels"]
+        assert claim["spec"]["resources"] == before["spec"]["resources"]
+        assert system_of_server(sim) == sim.runtime.programs.repository("default").system_id
+
+    on(scenario)
+
+
+def test_an_empty_database_on_a_new_volume_gives_way_to_the_repository_s() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.change(Ref(CLAIM, VOLUME, "default"), lambda obj: obj["metadata"].update(uid="another"))
+        done = await restored(sim)
+        assert done.error is None
+        assert done.journal is not None
+        assert done.journal.plan.silence.startswith("it has another database: system identifier ")
+        assert system_of_server(sim) == sim.runtime.programs.repository("default").system_id
+
+    on(scenario)
+
+
+def test_a_repository_that_was_never_the_release_s_own_is_not_restored() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.change(Ref(CLAIM, VOLUME, "default"), lambda obj: obj["metadata"].update(uid="another"))
+        known = kept(sim)
+        moved = {**known.revisions[-1].answers, "repository": {"path": "/other"}}
+        revisions = (*known.revisions, replace(known.revisions[-1], number=2, outcome="failed", answers=moved))
+        await sim.apply(replace(known, revisions=revisions).secret(), force=True)
         refused = await restored(sim)
         assert isinstance(refused.error, PreflightError)
-        assert "does not run: there is no pod" in refused.error.message
+        assert "holds backups of another database" in refused.error.message
+
+    on(scenario)
+
+
+def test_a_server_that_answers_again_archives_before_it_is_restored() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await down(sim)
+        found = await restore_run.prepare(sim, RELEASE)
+        assert found.view is not None
+        plan = choose(found.view, LATEST, clock(sim)())
+        assert isinstance(plan, RestorePlan)
+        sim.runtime.change(Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=1))
+        await sim.clock.sleep(60)
+        with pytest.raises(PreflightError, match="answers now, and did not when the restore was planned"):
+            await restore_run.run(
+                RELEASE, restore_run.new_journal(plan, clock(sim)), sim, lambda _: None, now=clock(sim)
+            )
+        assert kept(sim).restorations == ()
+
+    on(scenario)
+
+
+def test_a_server_is_never_started_on_another_volume_than_the_restored_one() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        def swap(_: Request) -> FaultKind | None:
+            stage = kept(sim).restorations[-1].details["stage"] if kept(sim).restorations else ""
+            if stage == "start":
+                sim.faults.remove(swap)
+                sim.runtime.change(Ref(CLAIM, VOLUME, "default"), lambda obj: obj["metadata"].update(uid="empty"))
+            return None
+
+        sim.faults.append(swap)
+        failed = await restored(sim)
+        assert isinstance(failed.error, RestoreFailed)
+        assert "is gone since it was restored" in failed.error.message
+        assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
+        again = await restored(sim)
+        assert (again.error, again.stages[0]) == (None, "restore")
 
     on(scenario)
 

@@ -20,6 +20,7 @@ from pgwizard.cli.run_lines import ChangeLine, EventLine
 from pgwizard.cli.table import EXCLUSIVE, EXIT_CODE, VERBS, WITHOUT_VERB
 from pgwizard.cli.verbs.apply import DIFFERENCES, OutcomeLine
 from pgwizard.cli.verbs.backup import FaultLine, JobLine, LogLine
+from pgwizard.cli.verbs.drill import DrillLine
 from pgwizard.cli.verbs.explain import MessageLine
 from pgwizard.cli.verbs.offline import VersionLine
 from pgwizard.cli.verbs.releases import ReleaseLine
@@ -40,6 +41,7 @@ LINES: tuple[type[JsonLine], ...] = (
     UnreachableLine,
     ReceiptLine,
     VerificationLine,
+    DrillLine,
     ReleaseLine,
     FilesLine,
     MessageLine,
@@ -59,6 +61,7 @@ WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "backup": (JobLine, LogLine, WarningLine, NoteLine),
     "verify": (VerificationLine, NoteLine),
     "restore": (RestorePlanLine, UnreachableLine, EventLine, ReceiptLine),
+    "drill": (EventLine, DrillLine),
     "logs": (LogLine, NoteLine, FaultLine),
     "releases": (ReleaseLine, WarningLine, NoteLine),
     "uninstall": (ChangeLine, EventLine),

@@ -66,6 +66,7 @@ NO_WAIT = switch("--no-wait", about="return once the objects are applied; do not
 TIMEOUT = duration("--timeout", default="10m", about="how long to wait for the pod, such as 90s, 10m or 1h30m")
 FORCE_CONFLICTS = switch("--force-conflicts", about="take over fields that another tool owns")
 EXIT_CODE = switch("--exit-code", about="exit with 1 if there are differences")
+IMPORT_EXIT_CODE = switch("--exit-code", about="exit with 1 if there is something that no answer expresses")
 
 PURGE_DATA = text(
     "--purge-data", value="NAME", about="also delete the volume and the Secrets; repeat the release's name"
@@ -78,6 +79,9 @@ RECOVERY_TARGET = text(
 BEFORE = switch("--before", about="stop just before the time, transaction or WAL position")
 RESTORE_PLAN_ONLY = switch("--dry-run", about="show what would be restored and what is lost; write nothing")
 UNDO = switch("--undo", about="bring back the state before the last restore")
+DRILL_TIMEOUT = duration("--timeout", default="6h", about="how long the drill may take, such as 45m or 12h")
+DRILL_QUERY = text("--query", value="SQL", about="a query that must succeed on what was restored")
+EXPECTED_ANSWER = text("--expect", value="TEXT", about="what the query must answer")
 BACKUP_TYPE = choice("--type", choices=("incr", "full"), default="incr", about="incremental or full")
 JOB_NAME = text("--job", value="JOB", about="the log of this Job; by default the newest backup Job's")
 FOLLOW = switch("-f", "--follow", about="print the log until the Job ends; exits with 9 if it fails")
@@ -207,6 +211,18 @@ VERBS: dict[str, Verb] = {
             instead={**_NAMESPACE_IS_AN_ANSWER, **_without_flag("diff")},
         ),
         Verb(
+            "import",
+            "Turn a running release into a file of answers",
+            "Reads the objects of a release, whoever made it: an apply, Helm, Argo CD, Flux or kubectl. Prints the "
+            "answers that give these objects again. Secrets are not read: the answers refer to them. Warnings on "
+            "standard error name what no answer expresses, such as sidecars, other volumes and other names. --json "
+            "prints the answers as JSON, which is a file of answers too.",
+            "pgwizard import postgresql -n shop -o answers.yaml\npgwizard import postgresql -n shop | pgwizard diff -",
+            "import_release:import_release",
+            (Argument("NAME", "the release"),),
+            (OUTPUT_FILE, IMPORT_EXIT_CODE, *_RELEASE),
+        ),
+        Verb(
             "status",
             "Show whether a release can be recovered",
             "On a terminal it opens a live screen. Otherwise, and with --json, it prints the status once and exits "
@@ -253,6 +269,18 @@ VERBS: dict[str, Verb] = {
             (Argument("NAME", "the release"),),
             (RECOVERY_TARGET, BEFORE, UNDO, RESTORE_PLAN_ONLY, YES, *_RELEASE),
             synonyms=("recover",),
+        ),
+        Verb(
+            "drill",
+            "Prove that a release can be restored",
+            "Restores the newest state into a throw-away volume beside the running database, and checks it: whether "
+            "all WAL was replayed, whether every row can be read, indexes, checksums, and a query of your own. Then "
+            "the volume is deleted. Exits with 0 only if nothing failed. The result is kept in the record, and the "
+            "status shows it. The database keeps running, and nothing is written to the repository.",
+            "pgwizard drill postgresql -n shop\npgwizard drill -n shop --query SQL --expect TEXT",
+            "drill:drill",
+            (_NAME,),
+            (DRILL_QUERY, EXPECTED_ANSWER, DRILL_TIMEOUT, *_RELEASE),
         ),
         Verb(
             "logs",

@@ -11,10 +11,9 @@ from pgwizard import __version__
 from pgwizard.answers.questions import question_of
 from pgwizard.answers.reference import comment, schema, yaml_value
 from pgwizard.answers.schema import field_at
-from pgwizard.export.kustomize import SECRETS_TO_CREATE
 from pgwizard.export.translate import TemplateKind, Terms, translate
 from pgwizard.export.values import CONFIGURATIONS, SCRIPTS, VALUES, ChartValue, label_lists, terms
-from pgwizard.plan.manifests import BARE_VALUE, ORDER, templates_dir
+from pgwizard.plan.manifests import BARE_VALUE, ORDER, SECRETS_TO_CREATE, templates_dir
 from pgwizard.plan.plan import Plan
 
 LEFT_OUT: Final = SECRETS_TO_CREATE | {"namespace"}

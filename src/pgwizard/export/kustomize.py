@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from pgwizard.plan.manifests import ORDER, render
+from pgwizard.plan.manifests import ORDER, SECRETS_TO_CREATE, render
 from pgwizard.plan.plan import Plan
 
 BASE = "base"
 OVERLAY = "overlays/default"
-SECRETS_TO_CREATE = frozenset({"credentials-secret", "s3-secret", "cipher-secret"})
-"""Their values are nobody's but the cluster's: they must exist."""
 _HEAD = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
 
 

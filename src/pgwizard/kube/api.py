@@ -263,6 +263,9 @@ STORAGE_CLASS = Resource("storage.k8s.io/v1", "StorageClass")
 DEFAULT_STORAGE_CLASS = "storageclass.kubernetes.io/is-default-class"
 """Annotation of the class that a claim without one gets."""
 ROLE = Resource("rbac.authorization.k8s.io/v1", "Role")
+ROLE_BINDING = Resource("rbac.authorization.k8s.io/v1", "RoleBinding")
+SERVICE_ACCOUNT = Resource("v1", "ServiceAccount")
+NETWORK_POLICY = Resource("networking.k8s.io/v1", "NetworkPolicy")
 LIMIT_RANGE = Resource("v1", "LimitRange")
 RESOURCE_QUOTA = Resource("v1", "ResourceQuota")
 PRIORITY_CLASS = Resource("scheduling.k8s.io/v1", "PriorityClass")

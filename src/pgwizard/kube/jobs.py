@@ -23,12 +23,14 @@ REFUSED_SECONDS = 5.0
 SILENT_SECONDS = 60.0
 """How long a webhook may not answer before that is a failure: its own pod may be restarting."""
 TAIL_LINES = 20
-CONTAINERS = frozenset({"init", "backup", "restore"})
-"""What the templates, and a restore, call the container of a Job; others were injected, by a mesh for example."""
+CONTAINERS = frozenset({"init", "backup", "restore", "drill"})
+"""What the container of a Job is called by the templates, a restore and a drill; a mesh may inject others."""
 
 ReportLine = Callable[[str], None]
 Explain = Callable[[str], Finding | None]
 """Error text to what is known of its cause."""
+IsLastLine = Callable[[str], bool]
+"""Whether a container that logs this line has done its work, and can only end with 0."""
 NOTABLE_REASONS = frozenset(
     {
         REFUSED,
@@ -142,17 +144,30 @@ def end_time(pod: Object) -> str:
     return str(_own_state(pod).get("terminated", {}).get("finishedAt") or "")
 
 
-async def has_succeeded(cluster: Cluster, job: Object) -> bool:
-    """Whether the backup is done; its Job may not be: its controller is late, or waits for an injected container."""
+async def has_succeeded(cluster: Cluster, job: Object, is_last_line: IsLastLine | None = None) -> bool:
+    """Whether the backup is done; its Job may not be: its controller is late, or waits for an injected container.
+
+    is_last_line: see ``wait_job``.
+    """
     if assess(job).status != "progressing":
         return assess(job).status == "ready"
     metadata = job["metadata"]
     selector = f"job-name={metadata['name']}"
     async with aclosing(cluster.pages(POD, metadata["namespace"], labels=selector)) as pages:
         async for page in pages:
-            if any(_is_of(pod, metadata["uid"]) and exit_code(pod) == 0 for pod in page.items):
-                return True
+            for pod in page.items:
+                if not _is_of(pod, metadata["uid"]):
+                    continue
+                code = exit_code(pod)
+                if code == 0 or (code is None and is_last_line and await _has_logged(cluster, pod, is_last_line)):
+                    return True
     return False
+
+
+async def _has_logged(cluster: Cluster, pod: Object, is_last_line: IsLastLine) -> bool:
+    about = pod["metadata"]
+    lines = await tail(cluster, about["namespace"], about["name"], own_container(pod))
+    return any(map(is_last_line, lines))
 
 
 def _is_of(pod: Object, job_uid: str) -> bool:
@@ -169,6 +184,7 @@ class _JobWatch:
 
     outlived: the code of a container that failed while another keeps its pod, and so the Job, from ending.
     early: pods that came before the Job, which tells its own from those of an earlier one.
+    on_last_line: called when ``is_last_line`` is true of a line.
     """
 
     cluster: Cluster
@@ -176,6 +192,9 @@ class _JobWatch:
     report: ReportLine
     log: ReportLine
     explain: Explain
+    is_last_line: IsLastLine | None = None
+    on_last_line: Callable[[], None] = lambda: None
+    has_last_line: bool = False
     last: str = "its pod is awaited"
     lines: list[str] = field(default_factory=list)
     reports: set[str] = field(default_factory=set)
@@ -320,6 +339,9 @@ class _JobWatch:
             self._report_once(f"pgBackRest runs {begun[1]}")
         if " ERROR: " in line and (fault := self.explain(line)):  # the Job retries for a long time
             self._report_once(f"a try failed: {fault.cause}")
+        if self.is_last_line is not None and self.is_last_line(line):
+            self.has_last_line = True
+            self.on_last_line()
 
     def _retry_cause(self) -> str:
         """Why a try failed, from its whole log: the line of the error need not say it."""
@@ -353,8 +375,11 @@ async def wait_job(
     *,
     explain: Explain,
     at: datetime,
+    is_last_line: IsLastLine | None = None,
 ) -> None:
     """Wait for a Job, and follow its log. at: the time, in UTC.
+
+    is_last_line: ends the wait about a second before the kubelet sees the end of the container.
 
     Raises FirstBackupFailed with cause and fix, DeadlineError, and what report and log raise.
     """
@@ -365,17 +390,20 @@ async def wait_job(
     )  # a refusal may have begun before the wait
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
-    seen = _JobWatch(cluster, job, report, log, explain)
+    seen = _JobWatch(cluster, job, report, log, explain, is_last_line)
     watches = [
         cluster.watch(JOB, namespace, fields=f"metadata.name={job.name}"),
         cluster.watch(POD, namespace, labels=f"job-name={job.name}"),
         recent_events(cluster, namespace, since or at),
     ]
     async with merge_watches(watches) as events:
+        seen.on_last_line = lambda: events.put_nowait(WatchEvent("SYNCED", {}))  # ends the wait for an event
         try:
             while loop.time() < deadline:
                 event = await next_event(events, min(deadline - loop.time(), 5))
                 seen.check_followers()
+                if seen.has_last_line:
+                    return
                 seen.check_stuck(loop.time())
                 if event is None or event.type == "SYNCED":
                     continue

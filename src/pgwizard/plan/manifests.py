@@ -48,6 +48,8 @@ ORDER = (
     "init-job",
 )
 """The roles of the objects, each a template, in the order in which they are applied; the hook Job is last."""
+SECRETS_TO_CREATE = frozenset({"credentials-secret", "s3-secret", "cipher-secret"})
+"""The roles of the Secrets that are rendered without values: whoever applies them adds the values."""
 FILE_NAMES = tuple(f"{number:02d}-{role}.yaml" for number, role in enumerate(ORDER))
 """What the files of the objects are called: names that sort in apply order."""
 

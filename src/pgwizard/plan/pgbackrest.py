@@ -157,6 +157,17 @@ def add_index(option: str) -> str:
     return re.sub(r"^(repo|pg)-", r"\g<1>1-", option)
 
 
+def present_name(option: str) -> str:
+    """The option's name of today, without its index."""
+    name = strip_index(option)
+    return _OLD_NAMES.get(name, name)
+
+
+def read_size(text: str) -> int:
+    """The bytes of a size such as ``64MiB``, as pgBackRest reads it. Raises ValueError."""
+    return int(_number("size", text, TIME_UNITS_SINCE))
+
+
 def known_options() -> list[str]:
     """Every option that a configuration file may hold in some release, spelt as the file does."""
     return sorted(add_index(name) for name, rows in _table().items() if rows[-1].section != "command")

@@ -11,24 +11,25 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pgwizard.answers.questions import Answers
 from pgwizard.answers.secrets import SecretInputs, Sensitive
 from pgwizard.clock import Clock
 from pgwizard.errors import AlreadyExists, AnswersError, Finding, Interrupted, Locked, PgwizardError, PreflightError
 from pgwizard.kube import api as kube_api
-from pgwizard.kube import jobs, lease
+from pgwizard.kube import lease
 from pgwizard.kube.api import CLAIM, CRONJOB, JOB, NAMESPACE, SECRET, STATEFULSET, Cluster, Object, Ref
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan import checks, manifests
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, Plan, resolve
-from pgwizard.quantities import size_text
+from pgwizard.quantities import read_quantity, size_text
 from pgwizard.release import (
     backups,
     deletion,
@@ -309,7 +310,9 @@ async def prepare(
             stage.warning(finding)
         salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)
         mark = hmac.digest(salt.encode(), values.s3, "sha256").hex()[:16] if values.s3 else ""
-        spec = hashlib.sha256("---\n".join([*(item.text for item in rendered), mark]).encode()).hexdigest()
+        # where the values of a Secret come from changes nothing that runs; the mark changes with them
+        texts = [_spec_text(item.object) for item in rendered if item.role not in manifests.SECRETS_TO_CREATE]
+        spec = hashlib.sha256("---\n".join([*texts, mark]).encode()).hexdigest()
         objects = [_stamp(item.object, spec, mark) for item in rendered]
         trials = await release_dry_run.try_out(
             cluster,
@@ -353,6 +356,19 @@ def _count(count: int, word: str) -> str:
 # ---- what is wanted ------------------------------------------------------------------------------------------------
 
 
+_QUANTITIES = frozenset({"cpu", "memory", "storage", "sizeLimit"})
+
+
+def _spec_text(value: Any, key: str = "") -> str:
+    """An object as text that is the same however a quantity is spelt: 1.5Gi is 1536Mi."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{json.dumps(name)}:{_spec_text(value[name], name)}" for name in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_spec_text, value)) + "]"
+    exact = read_quantity(value) if key in _QUANTITIES else None
+    return json.dumps(value) if exact is None else f"{exact.normalize():f}"
+
+
 def _stamp(obj: Object, spec: str, mark: str) -> Object:
     """Add the checksum of the spec to the hook Job, and the mark of its S3 credentials to the pod."""
     resource = Ref.of(obj).resource
@@ -379,7 +395,7 @@ async def _has_damage(before: record.Record | None, spec: str, trials: Sequence[
         return False
     live = next((trial.live for trial in trials if Ref.of(trial.wanted).resource == JOB), None)
     is_same = live is not None and (live["metadata"].get("annotations") or {}).get(HASH) == spec
-    return live is not None and is_same and await jobs.has_succeeded(cluster, live)
+    return live is not None and is_same and await backups.has_succeeded(cluster, live)
 
 
 def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]], *, is_due: bool) -> Change:
@@ -431,7 +447,7 @@ async def _is_up_to_date(prepared: _Preparation, release: ReleaseRequest, cluste
         if Ref.of(trial.wanted).resource == STATEFULSET and assess(trial.live or {}).status != "ready":
             return False
     job = prepared.job
-    return job is None or (job.live is not None and await jobs.has_succeeded(cluster, job.live))
+    return job is None or (job.live is not None and await backups.has_succeeded(cluster, job.live))
 
 
 def _dump(answers: Answers) -> dict[str, object]:
@@ -534,7 +550,8 @@ async def _first_backup(prepared: _Preparation, cluster: Cluster, report: Report
         findings = prepared.damage
         if not findings:
             await _start_job(prepared, cluster)
-            findings = await backups.wait(cluster, prepared.job.wanted, stage.progress, stage.log, at=now())
+            job = prepared.job.wanted
+            findings = await backups.wait(cluster, job, stage.progress, stage.log, at=now(), awaits_exit=False)
         for finding in findings:
             stage.warning(finding)
         stage.done("a full backup is in the repository" if findings else "a valid full backup is in the repository")
@@ -553,7 +570,7 @@ async def _retire_unfinished(prepared: _Preparation, cluster: Cluster) -> None:
     live = prepared.job.live if prepared.job is not None else None
     if live is None or assess(live).status != "progressing":
         return
-    if (live["metadata"].get("annotations") or {}).get(HASH) != prepared.spec and not await jobs.has_succeeded(
+    if (live["metadata"].get("annotations") or {}).get(HASH) != prepared.spec and not await backups.has_succeeded(
         cluster, live
     ):
         await cluster.delete(

@@ -24,6 +24,10 @@ FIND_DAMAGE = "pg_amcheck names the damaged tables and indexes."
 RESUME = "Resume it: pgwizard status, key s."
 _PAGE_ERROR = re.compile(r" WARN: (invalid page checksums? found|page misalignment) in file ")
 """pgBackRest stores a damaged page with this warning, and ends with 0."""
+_LAST_LINE = re.compile(
+    r" INFO: expire command end: completed successfully|valid full backup\(s\) found: no new one is taken$"
+)
+"""After it a backup Job's script only ends, with 0. Another level of pgBackRest's log hides it."""
 _NAMES_TRIED = 10
 _JOB_NAME = re.compile(r"[-.a-z0-9]+")
 _DEADLINE_SECONDS = 86_400
@@ -93,9 +97,17 @@ def _without_expiry(template: Object) -> Object:
 
 
 async def wait(
-    cluster: Cluster, job: Object, report: jobs.ReportLine, log: jobs.ReportLine, *, at: datetime
+    cluster: Cluster,
+    job: Object,
+    report: jobs.ReportLine,
+    log: jobs.ReportLine,
+    *,
+    at: datetime,
+    awaits_exit: bool = True,
 ) -> tuple[Finding, ...]:
     """Wait for a backup Job, and follow its log. at: the time, in UTC. Returns why its backup cannot be relied on.
+
+    awaits_exit: whether its container must have ended; otherwise pgBackRest's last line is enough.
 
     Raises FirstBackupFailed with cause and fix, and DeadlineError.
     """
@@ -107,10 +119,20 @@ async def wait(
         log(line)
 
     deadline = job["spec"].get("activeDeadlineSeconds", _DEADLINE_SECONDS) + 60
-    await jobs.wait_job(cluster, Ref.of(job), deadline, report, read, explain=rollout.explain, at=at)
+    last = None if awaits_exit else _is_last_line
+    await jobs.wait_job(cluster, Ref.of(job), deadline, report, read, explain=rollout.explain, at=at, is_last_line=last)
     if not page_errors:
         return ()
     return (damage_finding(),)
+
+
+async def has_succeeded(cluster: Cluster, job: Object) -> bool:
+    """Whether the backup of a Job is in the repository, however late its status is. Raises ClusterError."""
+    return await jobs.has_succeeded(cluster, job, _is_last_line)
+
+
+def _is_last_line(line: str) -> bool:
+    return _LAST_LINE.search(line) is not None
 
 
 def damage_finding() -> Finding:

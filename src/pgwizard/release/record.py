@@ -16,13 +16,15 @@ from typing import Any, Literal, get_args
 
 from pgwizard.kube.api import LEASE, SECRET, Object, Ref, Resource
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.text import plain
+from pgwizard.text import fit, plain
 
 TYPE = "pgwizard/release.v1"
 _REVISIONS = 10
 _RESTORATIONS = 10
 _KEY = "record"
 VERIFICATION_KEY = "verification"
+DRILLS_KEY = "drills"
+_DRILLS = 5
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _KIND = re.compile(r"[A-Z][A-Za-z]*")
 _VERSION = re.compile(r"([-.a-z0-9]+/)?v[a-z0-9]+")
@@ -80,6 +82,52 @@ class RepositoryVerification:
         return not self.damaged and self.segments_checked == self.segments_valid
 
 
+DrillOutcome = Literal["passed", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class DrillCheck:
+    """One step of a drill. text: what it found, or why it was skipped."""
+
+    name: str
+    outcome: DrillOutcome
+    seconds: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrillResult:
+    """A restore into a throw-away volume. at: its end, UTC, ISO 8601. checks: in the order in which they were made.
+
+    reached_at: when the newest commit was made that was replayed, UTC, ISO 8601; empty where there was none.
+    lsn: the WAL position at which recovery ended. bytes, segments: how much was restored, and replayed.
+    """
+
+    at: str
+    seconds: float
+    backup: str
+    timeline: int
+    lsn: str
+    reached_at: str
+    bytes: int
+    segments: int
+    checks: tuple[DrillCheck, ...]
+
+    @property
+    def moment(self) -> datetime:
+        """Its end."""
+        return datetime.fromisoformat(self.at)
+
+    @property
+    def failed_check(self) -> DrillCheck | None:
+        """The first check that failed."""
+        return next((check for check in self.checks if check.outcome == "failed"), None)
+
+    def seconds_of(self, name: str) -> float:
+        """How long a check took; 0 where it was not made."""
+        return sum(check.seconds for check in self.checks if check.name == name)
+
+
 @dataclass(frozen=True, slots=True)
 class Restoration:
     """One restore in place. at: when it began, UTC, ISO 8601; details: plan, stage and receipt, as ``restore`` keeps
@@ -102,7 +150,8 @@ class Record:
 
     salt: random; without it a value derived from a secret reveals nothing. restorations: oldest first; only the last
     one can be unfinished, and until it is finished nothing else may start the server. verification: the last one of the
-    repository, in a key of its own of the Secret, so that an apply does not overwrite it.
+    repository; drills: the last ones, oldest first. Each is in a key of its own of the Secret, so that an apply does
+    not overwrite it.
     """
 
     ref: ReleaseRef
@@ -111,6 +160,7 @@ class Record:
     salt: str = ""
     restorations: tuple[Restoration, ...] = ()
     verification: RepositoryVerification | None = None
+    drills: tuple[DrillResult, ...] = ()
 
     @property
     def unfinished_restore(self) -> Restoration | None:
@@ -223,7 +273,14 @@ def read(secret: Object) -> Record:
         where = plain(f"{metadata['namespace']}/{metadata['name']}")
         raise ValueError(f"Secret {where} holds no record of a release") from error
     verification = _verification(secret["data"].get(VERIFICATION_KEY))
-    return Record(release, inventory, revisions, salt, restorations, verification)
+    drills = _drills(secret["data"].get(DRILLS_KEY))
+    return Record(release, inventory, revisions, salt, restorations, verification, drills)
+
+
+def drills_patch(record: Record, drill: DrillResult) -> Object:
+    """The patch of the record's Secret that adds a drill to those that are kept."""
+    kept = [asdict(each) for each in (*record.drills, drill)[-_DRILLS:]]
+    return {"data": {DRILLS_KEY: base64.b64encode(json.dumps(kept, sort_keys=True).encode()).decode()}}
 
 
 # Whoever may write Secrets in some namespace can write records: what is shown of one is not taken on trust.
@@ -258,6 +315,38 @@ def _verification(coded: Any) -> RepositoryVerification | None:
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
     return found
+
+
+def _drills(coded: Any) -> tuple[DrillResult, ...]:
+    """The drills that are kept; none where this version cannot read them, as that is no reason to refuse."""
+    try:
+        return tuple(
+            drill_result(each, each["at"], float(each["seconds"])) for each in json.loads(base64.b64decode(coded))
+        )
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        return ()
+
+
+def drill_result(data: Mapping[str, Any], at: str, seconds: float) -> DrillResult:
+    """A drill from JSON of the record or of its Job. Raises KeyError, TypeError, ValueError for anything else."""
+    checks = tuple(
+        DrillCheck(fit(str(each["name"])), each["outcome"], float(each["seconds"]), plain(str(each["text"])))
+        for each in data["checks"]
+    )
+    if not all(check.outcome in get_args(DrillOutcome) for check in checks):
+        raise ValueError
+    reached_at = str(data["reached_at"])
+    return DrillResult(
+        at=datetime.fromisoformat(at).astimezone(UTC).isoformat(),
+        seconds=seconds,
+        backup=fit(str(data["backup"])),
+        timeline=int(data["timeline"]),
+        lsn=fit(str(data["lsn"])),
+        reached_at=datetime.fromisoformat(reached_at).astimezone(UTC).isoformat() if reached_at else "",
+        bytes=int(data["bytes"]),
+        segments=int(data["segments"]),
+        checks=checks,
+    )
 
 
 def _revision(number: Any, at: Any, outcome: Any, spec: Any, answers: Any) -> Revision:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 
-from pgwizard.kube.api import JOB, Object
+from pgwizard.kube.api import CLAIM, JOB, Object, Ref
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.restore.target import RestorePlan, lsn_text
 from pgwizard.status.repository import read_lsn
@@ -22,6 +22,8 @@ from pgwizard.status.wal import Fork
 from pgwizard.text import fit, plain
 
 CONTAINER = "restore"
+READER = "repository-reader"
+"""How the command of a pod that reads the repository calls itself."""
 _RECEIPT = "pgwizard-receipt "
 _SHORTEST_SECONDS = 3_600
 _SLOWEST = 20
@@ -65,49 +67,95 @@ def selector(release: ReleaseRef) -> str:
     return ",".join(f"{name}={value}" for name, value in _labels(release).items())
 
 
-def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan) -> Object:
-    """The Job. stateful: the live StatefulSet, so that image, user, mounts, certificate and keys are the database's."""
-    spec = copy.deepcopy(stateful["spec"]["template"]["spec"])
-    names = Names.of(release.name)
+def pod_spec(
+    stateful: Object, container: str, storage: Object, command: Callable[[Sequence[str]], Sequence[str]]
+) -> Object:
+    """A pod for a Job with the image, user, mounts, certificate and keys of the live StatefulSet's.
+
+    storage: the volume in the place of the database's. command: called with the server's arguments.
+    """
+    spec: Object = copy.deepcopy(stateful["spec"]["template"]["spec"])
     server = next(each for each in spec["containers"] if each["name"] == "postgresql")
     arguments = server.pop("args", None) or []
     for part in ("startupProbe", "livenessProbe", "readinessProbe", "lifecycle", "ports"):
         server.pop(part, None)
-    options = plan.options
-    command = ["/bin/bash", "-c", _script(), CONTAINER, str(len(options)), *options, *arguments]
-    server |= {"name": CONTAINER, "command": command}
+    server |= {"name": container, "command": list(command(arguments))}
     spec |= {
         "containers": [server],
         "restartPolicy": "Never",
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,
-        "volumes": [
-            *(spec.get("volumes") or ()),
-            {"name": "postgresql-storage", "persistentVolumeClaim": {"claimName": names.claim}},
-        ],
+        "volumes": [*(spec.get("volumes") or ()), {"name": "postgresql-storage", **storage}],
     }
     spec.pop("shareProcessNamespace", None)
-    metadata = stateful["spec"]["template"]["metadata"]
-    labels = {**_foreign(metadata, "labels"), **_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
+    return spec
+
+
+def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan) -> Object:
+    """The Job. stateful: the live StatefulSet."""
+    options = plan.options
+    state = "unknown" if plan.silence else "archived"
+
+    def command(arguments: Sequence[str]) -> list[str]:
+        return ["/bin/bash", "-c", _script(), CONTAINER, state, str(len(options)), *options, *arguments]
+
+    storage = {"persistentVolumeClaim": {"claimName": Names.of(release.name).claim}}
+    spec = pod_spec(stateful, CONTAINER, storage, command)
+    return _job(stateful, release, name, spec, max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)))
+
+
+def reader_manifest(stateful: Object, release: ReleaseRef, name: str, seconds: int) -> Object:
+    """A Job whose pod waits for commands that read the repository, and then for its end. It does not mount the volume.
+
+    seconds: how long it lives, if nobody deletes it.
+    """
+    command = ("/bin/bash", "-c", "trap 'exit 0' TERM; sleep infinity & wait", READER)
+    return _job(stateful, release, name, pod_spec(stateful, "postgresql", {"emptyDir": {}}, lambda _: command), seconds)
+
+
+def claim_manifest(stateful: Object, claim: Ref) -> Object:
+    """The volume claim as the StatefulSet's controller would make it, which adopts it by its name."""
+    template = next(
+        each for each in stateful["spec"]["volumeClaimTemplates"] if claim.name.startswith(each["metadata"]["name"])
+    )
+    metadata = template["metadata"]
+    labels = {**(metadata.get("labels") or {}), **(stateful["spec"]["selector"].get("matchLabels") or {})}
+    return {
+        "apiVersion": CLAIM.api_version,
+        "kind": CLAIM.kind,
+        "metadata": {
+            "name": claim.name,
+            "namespace": claim.namespace,
+            "labels": labels,
+            "annotations": metadata.get("annotations") or {},
+        },
+        "spec": copy.deepcopy(template["spec"]),
+    }
+
+
+def foreign_metadata(stateful: Object) -> tuple[dict[str, str], dict[str, str]]:
+    """Labels and annotations that others ask of the pod, such as policies and meshes: all but the database's own."""
+    metadata, own = stateful["spec"]["template"]["metadata"], ("app.kubernetes.io/", "checksum/")
+    labels, annotations = (
+        {key: value for key, value in (metadata.get(kind) or {}).items() if not key.startswith(own)}
+        for kind in ("labels", "annotations")
+    )
+    return labels, annotations
+
+
+def _job(stateful: Object, release: ReleaseRef, name: str, spec: Object, seconds: int) -> Object:
+    asked, annotations = foreign_metadata(stateful)
+    labels = {**asked, **_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
     return {
         "apiVersion": JOB.api_version,
         "kind": JOB.kind,
         "metadata": {"name": name, "namespace": release.namespace, "labels": labels},
         "spec": {
             "backoffLimit": 0,
-            "activeDeadlineSeconds": max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)),
-            "template": {
-                "metadata": {"labels": labels, "annotations": _foreign(metadata, "annotations")},
-                "spec": spec,
-            },
+            "activeDeadlineSeconds": seconds,
+            "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec},
         },
     }
-
-
-def _foreign(metadata: Object, kind: str) -> dict[str, str]:
-    """What others ask of the pod, such as policies and meshes: all but what makes it the database's."""
-    own = ("app.kubernetes.io/", "checksum/")
-    return {key: value for key, value in (metadata.get(kind) or {}).items() if not key.startswith(own)}
 
 
 def receipt_of(log: Sequence[str]) -> Receipt:

@@ -22,7 +22,8 @@ class Journal:
     """One restore. id: part of the names of its Job and its restore point; at: when it began, UTC, ISO 8601.
 
     undo: the restore that brings the state before this one back, None until its restore point is archived. suspended:
-    of each CronJob, whether it was suspended before. backup: the Job of the full backup that follows.
+    of each CronJob, whether it was suspended before. backup: the Job of the full backup that follows. claim: the uid of
+    the volume claim that was restored: on another one, the server would begin with an empty database.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Journal:
     suspended: Mapping[str, bool] = field(default_factory=dict)
     receipt: Receipt | None = None
     backup: str = ""
+    claim: str = ""
 
     def is_before(self, stage: RestoreStage) -> bool:
         """Whether a stage is still to come."""

@@ -5,6 +5,7 @@ pgBackRest does not choose a backup for either: it takes the newest, which may l
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from pgwizard.errors import ClusterError, DeadlineError, PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import STANZA, Names, ReleaseRef
+from pgwizard.restore.reader import reader_pod
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal, lsn_text
 from pgwizard.status.repository import read_lsn
 from pgwizard.status.walk import whole_backups
@@ -23,8 +25,20 @@ _MOST_SEGMENTS = 1_000
 _SECONDS = 600.0
 SCRIPT = rf"""set -uo pipefail
 export LC_ALL=C TZ=UTC
-kind=$1 value=$2 folder=$(mktemp -d)
+kind=$1 value=$2 label=$3 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+repository() {{ pgbackrest --log-level-console=off --log-level-stderr=error "$@"; }}
+control() {{ # archive-get asks pg_control which database's WAL it is to get
+  local name
+  name=$(repository repo-ls "$1" | grep -m 1 '^pg_control') || return
+  repository repo-get "$1/$name" | case "$name" in
+    *.gz) gzip -dc ;; *.lz4) lz4 -dc ;; *.zst) zstd -dc ;; *.bz2) bzip2 -dc ;; *) cat ;;
+  esac
+}}
+if [ -n "$label" ]; then
+  mkdir -p "$PGDATA/global"
+  control "backup/{STANZA}/$label/pg_data/global" >"$PGDATA/global/pg_control" || exit 1
+fi
 get() {{
   pgbackrest --stanza={STANZA} --log-level-console=off --no-archive-async archive-get "$1" "$folder/$1" </dev/null 2>&1
 }}
@@ -80,18 +94,23 @@ async def locate(
     """
     if target.kind not in ("name", "xid"):
         return target
-    command = ("bash", "-c", SCRIPT, "locate", target.kind, target.value)
     names = segments(view)
     searched = names[:_MOST_SEGMENTS]
+    label = view.backups[-1].label if view.silence else ""
+    command = ("bash", "-c", SCRIPT, "locate", target.kind, target.value, label)
     try:
-        result = await cluster.exec(
-            release.namespace,
-            Names.of(release.name).pod,
-            "postgresql",
-            command,
-            stdin="".join(f"{name}\n" for name in searched).encode(),
-            timeout_seconds=_SECONDS,
-        )
+        async with contextlib.AsyncExitStack() as stack:
+            pod = Names.of(release.name).pod
+            if view.silence:
+                pod = await stack.enter_async_context(reader_pod(cluster, release))
+            result = await cluster.exec(
+                release.namespace,
+                pod,
+                "postgresql",
+                command,
+                stdin="".join(f"{name}\n" for name in searched).encode(),
+                timeout_seconds=_SECONDS,
+            )
     except (ClusterError, DeadlineError) as error:
         raise PreflightError(f"release {release}: the WAL cannot be searched: {error.message}") from error
     if result.exit_code != 0:

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Restores, recovers and promotes in the Job of a restore, and prints a receipt: restore.sh COUNT RESTORE-OPTION...
-# SERVER-ARGUMENT..., of which the first COUNT are pgBackRest's. It runs as the only one that mounts the volume.
+# Restores, recovers and promotes in the Job of a restore, and prints a receipt: restore.sh STATE COUNT
+# RESTORE-OPTION... SERVER-ARGUMENT..., of which the first COUNT are pgBackRest's. STATE: archived, where the server has
+# archived its WAL; unknown, where it did not answer. It runs as the only one that mounts the volume.
 set -uo pipefail
 export LC_ALL=C
 export PGBACKREST_ARCHIVE_ASYNC=n # before 2.59 an asynchronous archive-get may end recovery at a change of timeline
@@ -14,8 +15,8 @@ readonly silent="-c log_statement=none -c log_min_duration_statement=-1 -c log_m
   -c log_transaction_sample_rate=0 -c log_min_error_statement=panic"
 readonly limits="max_connections max_worker_processes max_wal_senders max_prepared_xacts max_locks_per_xact"
 
-readonly count="$1"
-readonly restore=("${@:2:$count}") arguments=("${@:$((count + 2))}")
+readonly state="$1" count="$2"
+readonly restore=("${@:3:$count}") arguments=("${@:$((count + 3))}")
 
 backrest() {
   pgbackrest --stanza=main --log-level-console="$1" "${@:2}"
@@ -32,15 +33,25 @@ give_up() {
   exit "$1"
 }
 
-# The limits that the data directory was last used with, a line each: recovery refuses lower ones.
+# What pg_control says under a name; nothing where it is missing or damaged.
 control() {
+  local text
+  text="$(pg_controldata -D "$data" 2>&1)" || return 0
+  if [[ "$text" != *"checksum does not match"* ]]; then
+    sed -n "s/^$1: *//p" <<<"$text"
+  fi
+}
+
+# The limits that the data directory was last used with, a line each: recovery refuses lower ones.
+control_limits() {
   local name
   for name in $limits; do
-    pg_controldata -D "$data" 2>/dev/null | sed -n "s/^$name setting: *//p" | grep . || echo 0
+    control "$name setting" | grep . || echo 0
   done
 }
 
-# A server that was killed has left WAL that only the volume has, and a restore deletes it.
+# A server that was killed has left WAL that only the volume has, and a restore deletes it. Of one that did not
+# answer it may be damaged, or another database's: then it is kept beside the data directory.
 archive_rest() {
   local ready name
   for ready in "$wal"/archive_status/*.ready; do
@@ -48,7 +59,13 @@ archive_rest() {
       name="${ready##*/}"
       name="${name%.ready}"
       echo "archiving $name, which only the volume has"
-      backrest info archive-push "$wal/$name" || give_up "$unarchived" "$name could not be archived: nothing was touched"
+      if ! backrest info archive-push "$wal/$name"; then
+        if [[ "$state" == unknown ]]; then
+          echo "$name could not be archived"
+          return
+        fi
+        give_up "$unarchived" "$name could not be archived: nothing was touched"
+      fi
       mv "$ready" "${ready%.ready}.done"
     fi
   done
@@ -57,16 +74,19 @@ archive_rest() {
 # The segment that it wrote last was not even due to be archived: no backup and no archive has its commits. The name is
 # of the time of pg_control, so that a restore that is tried again keeps it once.
 keep_rest() {
-  local state kept
-  state="$(pg_controldata -D "$data" 2>/dev/null | sed -n 's/^Database cluster state: *//p')"
-  case "$state" in
+  local kept dated="$wal"
+  case "$(control "Database cluster state")" in
     "in production" | "in crash recovery" | "shutting down") ;;
-    *) return ;;
+    "") [[ "$state" == unknown ]] || return ;;
+    *) [[ "$state" == unknown ]] && compgen -G "$wal/archive_status/*.ready" >/dev/null || return ;;
   esac
+  if [[ -f "$data/global/pg_control" ]]; then
+    dated="$data/global/pg_control"
+  fi
   if compgen -G "$data/backup.manifest*" >/dev/null || [[ -e "$data/recovery.signal" || -e "$data/standby.signal" ]]; then
     return # not the server's own, but what a restore has left
   fi
-  kept="${data%/*}/pg_wal.before-restore-$(date -u -r "$data/global/pg_control" +%Y%m%d-%H%M%S)"
+  kept="${data%/*}/pg_wal.before-restore-$(date -u -r "$dated" +%Y%m%d-%H%M%S)"
   if [[ ! -d "$kept" ]]; then
     # Beside a volume that is mounted at the data directory itself, a copy would end with this container.
     if [[ "$(stat -c %d "$data")" != "$(stat -c %d "${data%/*}")" ]] ||
@@ -82,19 +102,22 @@ keep_rest() {
 if [[ ! "$(psql --version)" =~ \)\ ([0-9]+) ]] || ((BASH_REMATCH[1] < 15)); then
   give_up "$settings" "psql 15 or newer is needed to set the password, and the image has another: nothing was touched"
 fi
-before="$(control)"
-if [[ -f "$data/global/pg_control" ]]; then
+before="$(control_limits)"
+if [[ -d "$wal" && ( "$state" == unknown || -f "$data/global/pg_control" ) ]]; then
   archive_rest
   keep_rest
 fi
 rm -f "$data/postmaster.pid"
 mkdir -p "$data" && chmod 700 "$data"
+if [[ -n "$(ls -A "$data")" && ! -e "$data/PG_VERSION" && ! -e "$data/backup.manifest" ]]; then
+  touch "$data/PG_VERSION" # without either, pgBackRest compares no files and refuses a folder that has some
+fi
 began=$EPOCHSECONDS
 backrest detail --delta "${restore[@]}" restore || exit $?
 restored=$EPOCHSECONDS
 
 maxima=()
-after="$(control)"
+after="$(control_limits)"
 line=0
 for limit in $limits; do
   ((++line))

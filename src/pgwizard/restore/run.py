@@ -19,7 +19,7 @@ from pgwizard.errors import (
     RestoreFailed,
 )
 from pgwizard.kube import jobs, lease
-from pgwizard.kube.api import CRONJOB, JOB, POD, STATEFULSET, Access, Cluster, Object, Ref, find_object
+from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, STATEFULSET, Access, Cluster, Object, Ref, find_object
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
@@ -60,8 +60,9 @@ async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     summary = ReleaseSummary.of(kept)
     if not summary.backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
-    await _require_server(cluster, release)
-    return Preparation(release, None, await read_view(cluster, release, summary))
+    if await find_object(cluster, _claim(release)) is None:
+        await rights.require(cluster, [Access("create", "persistentvolumeclaims", "", release.namespace)])
+    return Preparation(release, None, await read_view(cluster, kept))
 
 
 async def plan_to(
@@ -95,17 +96,8 @@ def _journal(release: ReleaseRef, restoration: record.Restoration) -> Journal:
         raise PreflightError(f"release {release}: {error}", hint="Use the version that began it.") from error
 
 
-async def _require_server(cluster: Cluster, release: ReleaseRef) -> None:
-    """The server must answer: what it has not archived would be lost without a way back."""
-    pod = await find_object(cluster, Ref(POD, Names.of(release.name).pod, release.namespace))
-    health = assess({**pod, "kind": POD.kind}) if pod is not None else None
-    if health is None or health.status != "ready":
-        why = health.message if health is not None else "there is no pod"
-        command = cluster.commands.pgwizard("explain", f"release/{release.name}", namespace=release.namespace)
-        raise PreflightError(
-            f"the database of release {release.name} in namespace {release.namespace} does not run: {why}",
-            hint=f"A restore in place archives the database's last WAL first, from its pod. See why: {command}",
-        )
+def _claim(release: ReleaseRef) -> Ref:
+    return Ref(CLAIM, Names.of(release.name).claim, release.namespace)
 
 
 def _accesses(release: ReleaseRef) -> list[Access]:
@@ -117,7 +109,7 @@ def _accesses(release: ReleaseRef) -> list[Access]:
         ("pods/exec", "", ("get", "create")),
         ("jobs", "batch", ("get", "list", "watch", "create", "delete")),
         ("cronjobs", "batch", ("get", "patch")),
-        ("persistentvolumeclaims", "", ("list", "watch")),
+        ("persistentvolumeclaims", "", ("get", "list", "watch")),
         ("events", "", ("list", "watch")),
         ("leases", "coordination.k8s.io", ("get", "create", "update")),
     )
@@ -211,6 +203,9 @@ class _Run:
         """
         async with stages.enter(FIRST_STAGE, self.report) as stage:
             await _require_alone(self.cluster, self.release, ())
+            if self.journal.plan.silence:
+                await self._skip_mark(stage)
+                return
             await self._wait_for_backups(stage)  # their expire may remove what the plan needs: it is checked below
             name = f"pgwizard-{self.journal.id}"
             point = await (await self._server()).mark(name, stage.progress)
@@ -221,19 +216,37 @@ class _Run:
             await self._write(replace(self.journal, plan=plan, undo=undo, stage="suspend"))
             stage.done(f"{name} is archived")
 
+    async def _skip_mark(self, stage: Stage) -> None:
+        """Without a server there is no restore point: an undo brings back what the archive has."""
+        plan, view = self.journal.plan, await self._view()
+        if not view.silence:
+            raise PreflightError(
+                f"the server of release {self.release} answers now, and did not when the restore was planned; nothing "
+                "was touched",
+                hint="Run it again with the same target: what the server has not archived yet is archived first.",
+            )
+        self._require_timeline(view)
+        _require_backup(view, plan)
+        undo = choose(view, RecoveryTarget("latest", timeline=view.timeline), self.now())
+        refused = isinstance(undo, TargetRefusal)
+        await self._write(
+            replace(self.journal, undo=None if isinstance(undo, TargetRefusal) else undo, stage="suspend")
+        )
+        stage.done("none: the server does not answer" + (", and there will be no undo" if refused else ""))
+
     async def _view(self) -> RepositoryView:
         kept, _ = await records.get(self.cluster, self.release)
-        return await read_view(self.cluster, self.release, ReleaseSummary.of(kept))
+        return await read_view(self.cluster, kept)
 
     async def _undo_plan(self, point: int, plan: RestorePlan) -> RestorePlan:
         """The way back to the state of this moment. Raises PreflightError where the repository does not hold it."""
         view = await self._view()
-        if view.timeline != plan.left:
+        if view.silence:
             raise PreflightError(
-                f"release {self.release} is on timeline {view.timeline} now, and was on {plan.left} when the restore "
-                "was planned; nothing was touched",
+                f"the server of release {self.release} does not answer any more: {view.silence}; nothing was touched",
                 hint="Run it again with the same target.",
             )
+        self._require_timeline(view)
         _require_backup(view, plan)
         undo = choose(view, RecoveryTarget("latest", timeline=view.timeline), self.now())
         if isinstance(undo, TargetRefusal):
@@ -250,6 +263,14 @@ class _Run:
                 hint="See whether WAL is dropped (advanced.archivePushQueueMax) or deleted from the bucket.",
             )
         return replace(undo, must_reach=point)
+
+    def _require_timeline(self, view: RepositoryView) -> None:
+        if view.timeline != self.journal.plan.left:
+            raise PreflightError(
+                f"release {self.release} is on timeline {view.timeline} now, and was on {self.journal.plan.left} when "
+                "the restore was planned; nothing was touched",
+                hint="Run it again with the same target.",
+            )
 
     async def _suspend(self) -> None:
         """No backup may begin while the server is down, and none that runs is ended."""
@@ -270,6 +291,10 @@ class _Run:
     async def _wait_for_backups(self, stage: Stage) -> None:
         for each in await backups.newest_first(self.cluster, self.release):
             if assess(each).status == "progressing":
+                if self.journal.plan.silence:  # without the server it cannot end
+                    stage.progress(f"backup Job {each['metadata']['name']} is deleted")
+                    await self.cluster.delete(Ref.of(each), uid=each["metadata"]["uid"])
+                    continue
                 stage.progress(f"backup Job {each['metadata']['name']} runs: waiting for its end")
                 with contextlib.suppress(FirstBackupFailed):
                     await backups.wait(self.cluster, each, stage.progress, stage.log, at=self.now())
@@ -296,6 +321,7 @@ class _Run:
             await self._take_down(stage)
             await self._delete_jobs(but=name)
             await _require_alone(self.cluster, self.release, (name,))
+            await self._require_volume(stage)
             await self._start_job(ref)
             plan = self.journal.plan
             stage.progress(f"backup {plan.backup}, timeline {plan.timeline}: {plan.target}")
@@ -305,6 +331,28 @@ class _Run:
                 raise self._failure(f"release {self.release}: {why}")
             await self._write(replace(self.journal, receipt=receipt, stage="start"))
             stage.done(receipt_text(receipt))
+
+    async def _require_volume(self, stage: Stage) -> None:
+        """The volume claim: where it is gone, a new one, before the StatefulSet's controller can fill it."""
+        ref = _claim(self.release)
+        live = await find_object(self.cluster, ref)
+        if live is not None and live["metadata"].get("deletionTimestamp"):
+            stage.progress(f"{ref} is being deleted")
+            await deletion.wait_until_gone(self.cluster, ref, live["metadata"]["uid"], STOP_SECONDS)
+            live = None
+        if live is not None and live.get("status", {}).get("phase") == "Lost":
+            command = self.cluster.commands.kubectl("delete", "pvc", ref.name, namespace=self.release.namespace)
+            raise PreflightError(
+                f"{ref} has lost its volume",
+                hint=f"Delete it, and run the restore again; it makes a new one: {command}",
+            )
+        if live is None:
+            stage.progress(f"{ref} is created: it was gone")
+            stateful = await self.cluster.get(Ref(STATEFULSET, self.release.name, self.release.namespace))
+            with contextlib.suppress(AlreadyExists):
+                await self.cluster.create(restore_job.claim_manifest(stateful, ref))
+            live = await self.cluster.get(ref)
+        await self._write(replace(self.journal, claim=str(live["metadata"]["uid"])))
 
     async def _start_job(self, ref: Ref) -> None:
         """One that runs or has succeeded is followed; one that failed is made again."""
@@ -363,7 +411,9 @@ class _Run:
         name, namespace = self.release.name, self.release.namespace
         again = self.cluster.commands.pgwizard("restore", name, namespace=namespace)
         undo = self.cluster.commands.pgwizard("restore", name, "--undo", namespace=namespace)
-        hint = f"The database is down. Try it again: {again}\nBack to the state before the restore: {undo}"
+        hint = f"The database is down. Try it again: {again}"
+        if self.journal.undo is not None:
+            hint += f"\nBack to the state before the restore: {undo}"
         fault = diagnose(evidence) if evidence else None
         if fault is not None:
             fault = replace(fault, fix=f"{fault.fix}\n{hint}")
@@ -371,6 +421,7 @@ class _Run:
 
     async def _start(self) -> None:
         async with stages.enter("start", self.report) as stage:
+            await self._require_restored_volume()
             await _scale(self.cluster, self.release, 1)
             at, report = self.now(), stage.progress
             ready = await rollout.wait_ready(self.cluster, self.release, READY_SECONDS, report, backups=True, at=at)
@@ -378,6 +429,15 @@ class _Run:
                 raise RestoreFailed(f"release {self.release}: the server is still in recovery")
             await self._write(self.journal.at_stage("archive"))
             stage.done(ready)
+
+    async def _require_restored_volume(self) -> None:
+        """On an empty volume the image would create a new, empty database."""
+        ref = _claim(self.release)
+        live = await find_object(self.cluster, ref)
+        if self.journal.claim and (live is None or live["metadata"]["uid"] != self.journal.claim):
+            await self._write(replace(self.journal, receipt=None, stage="restore"))
+            await self._delete_jobs()
+            raise self._failure(f"release {self.release}: {ref} is gone since it was restored")
 
     async def _archive(self) -> None:
         """Nothing proves the archive of the new timeline but a segment in it."""

@@ -99,7 +99,8 @@ class RestorePlan:
     target: for people. type, value, is_exclusive: pgBackRest's. must_reach: the WAL position that recovery must get to;
     0 where PostgreSQL itself fails unless it reaches the target. left: the timeline that the server is on now.
     lost_since, lost_until: whatever was committed between them is lost; None where the moment is not known.
-    segments, bytes: what is replayed and fetched, at most; seconds: an estimate of all.
+    segments, bytes: what is replayed and fetched, at most; seconds: an estimate of all. silence: why the server does
+    not answer, empty where it does; archived_until: then, what it wrote later is not in the archive, as far as known.
     """
 
     target: str
@@ -116,6 +117,8 @@ class RestorePlan:
     bytes: int
     seconds: float
     at: datetime | None = None
+    silence: str = ""
+    archived_until: datetime | None = None
 
     @property
     def is_newest(self) -> bool:
@@ -140,7 +143,8 @@ class RepositoryView:
     """What a restore is chosen from. backups: oldest first; timeline: the server's own.
 
     damaged: the labels of backups that lack files, or hold files whose contents are damaged.
-    is_answering: whether the server can still commit and archive, so that what it has written until now is reachable.
+    is_answering: whether the server can still commit and archive, so that what it has written until now is reachable;
+    silence: why it does not answer.
     """
 
     archive: Archive
@@ -148,6 +152,7 @@ class RepositoryView:
     timeline: int
     is_answering: bool
     damaged: frozenset[str] = frozenset()
+    silence: str = ""
 
     @property
     def whole_backups(self) -> tuple[Backup, ...]:
@@ -586,8 +591,17 @@ def _plan(view: RepositoryView, reach: Reach, timeline: int, target: RecoveryTar
         bytes=backup.size + wal_bytes,
         seconds=0,
         at=target.at,
+        silence=view.silence,
+        archived_until=_archived_until(view) if view.silence else None,
     )
     return _with_estimate(plan)
+
+
+def _archived_until(view: RepositoryView) -> datetime | None:
+    """When the server archived its last segment, or ended its last backup."""
+    newest = view.archive.newest(view.timeline)
+    moments = [newest.archived_at] if newest else []
+    return max([*moments, *(backup.stop for backup in view.backups[-1:])], default=None)
 
 
 def _with_estimate(plan: RestorePlan) -> RestorePlan:

@@ -1,69 +1,173 @@
-"""Reads what a restore is chosen from: the archive, the backups and the timeline, by commands in the database's pod."""
+"""Reads what a restore is chosen from: the archive, the backups and the timeline.
+
+The commands run in the database's pod, or in a pod of their own where the database does not run.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pgwizard.errors import ClusterError, PreflightError
-from pgwizard.kube.api import Cluster
-from pgwizard.plan.names import ReleaseRef
+from pgwizard.kube.api import POD, Cluster, Ref, find_object
+from pgwizard.kube.health import assess
+from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.release.record import Record
+from pgwizard.restore.reader import reader_pod
 from pgwizard.restore.target import RepositoryView
 from pgwizard.status import probes
-from pgwizard.status.repository import Backup
-from pgwizard.status.snapshot import ReleaseSummary
+from pgwizard.status.repository import Backup, RepositoryInfo, segment_number
+from pgwizard.status.snapshot import Archiver, ReleaseSummary
 from pgwizard.status.wal import continuity
 from pgwizard.status.walk import whole_backups
 
 _IO_TIMEOUT_SECONDS = 10
+_SEGMENT_BYTES = tuple(2**power * 2**20 for power in (4, 0, 1, 2, 3, 5, 6, 7, 8, 9, 10))
+"""What initdb allows, PostgreSQL's default first."""
 
 
-async def read_view(cluster: Cluster, release: ReleaseRef, summary: ReleaseSummary) -> RepositoryView:
-    """Raises PreflightError where the server or the repository does not answer.
+async def read_view(cluster: Cluster, kept: Record) -> RepositoryView:
+    """The repository of a release, with its server where that answers.
 
-    The archive is listed before the backups, so that a backup is never newer than the listing. A hole counts only once
-    a second listing has it too: segments may arrive out of order.
+    Raises PreflightError where the repository cannot be read, or is not the release's own.
     """
-    try:
-        archiver = await probes.archiver(cluster, release, summary.superuser)
-        listing = await probes.archive(cluster, release, _IO_TIMEOUT_SECONDS)
-        repository = await probes.repository(cluster, release, _IO_TIMEOUT_SECONDS)
-        damaged = await _damaged(cluster, release, summary, repository.backups)
-        archive = listing.archive(archiver.segment_bytes)
-        if continuity(archive, whole_backups(repository.backups, damaged), archiver.timeline).has_hole:
-            again = await probes.archive(cluster, release, _IO_TIMEOUT_SECONDS)
-            archive = again.archive(archiver.segment_bytes, listing)
-    except (ValueError, ClusterError) as error:
-        text = error.message if isinstance(error, ClusterError) else str(error)
-        command = cluster.commands.pgwizard("explain", f"release/{release.name}", namespace=release.namespace)
-        raise PreflightError(
-            f"the repository of release {release.name} in namespace {release.namespace} cannot be read: {text}",
-            hint=f"See why: {command}",
-        ) from error
-    if repository.stanza:
-        raise PreflightError(f"the repository of release {release.name} cannot be used: {repository.stanza}")
-    if repository.system_id != archiver.system_id:
-        raise PreflightError(
-            f"the repository of release {release.name} holds backups of another database: system identifier "
-            f"{repository.system_id}, and the server has {archiver.system_id}",
-            hint="Look at repository.path in the answers.",
+    release = kept.ref
+    if not (silence := await silence_of(cluster, release)):
+        reading = _Reading(cluster, kept)
+        archiver = await reading.archiver()
+        repository = await reading.repository()
+        if repository.system_id == archiver.system_id:
+            return await reading.view(repository, archiver)
+        silence = (
+            f"it has another database: system identifier {archiver.system_id}, and the repository has "
+            f"{repository.system_id or 'none'}"
         )
-    segments = summary.verification.segments if summary.verification else ()
-    return RepositoryView(
-        archive.without(segments), repository.backups, archiver.timeline, is_answering=True, damaged=damaged
-    )
+        if not has_own_repository(kept):
+            raise PreflightError(
+                f"the repository of release {release.name} holds backups of another database; the server does not fit: "
+                f"{silence}",
+                hint="Look at repository.path in the answers.",
+            )
+    async with reader_pod(cluster, release) as pod:
+        reading = _Reading(cluster, kept, pod, silence)
+        return await reading.view(await reading.repository(), None)
 
 
-async def _damaged(
-    cluster: Cluster, release: ReleaseRef, summary: ReleaseSummary, backups: Sequence[Backup]
-) -> frozenset[str]:
-    """The backups that a restore would fail on, as far as is known.
+async def silence_of(cluster: Cluster, release: ReleaseRef) -> str:
+    """Why the server of a release does not answer; empty where its pod is ready."""
+    pod = await find_object(cluster, Ref(POD, Names.of(release.name).pod, release.namespace))
+    if pod is None:
+        return "there is no pod"
+    health = assess({**pod, "kind": POD.kind})
+    return "" if health.status == "ready" else health.message
 
-    Where the files cannot be compared, the restore goes ahead: pgBackRest itself fails at a missing file, before the
-    server is started.
+
+def has_own_repository(kept: Record) -> bool:
+    """Whether the repository is where this release has taken backups: then they are its own, whatever the server has.
+
+    A volume that was lost comes back empty, and the image creates another database on it.
     """
-    verification = summary.verification
-    found = {each.label for each in (verification.damaged if verification else ()) if each.files}
-    with contextlib.suppress(ValueError, ClusterError):
-        found |= set((await probes.compared_files(cluster, release, _IO_TIMEOUT_SECONDS)).damaged(backups))
-    return frozenset(found)
+    if kept.last is None or kept.deployed is None:
+        return False
+    places = [_place(revision.answers.get("repository")) for revision in (kept.last, kept.deployed)]
+    return places[0] == places[1]
+
+
+def _place(section: object) -> tuple[object, ...]:
+    found = section if isinstance(section, Mapping) else {}
+    return tuple(found.get(key) for key in ("endpoint", "bucket", "path"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """pod: where the repository is read, by default the database's; silence: why the server does not answer."""
+
+    cluster: Cluster
+    kept: Record
+    pod: str = ""
+    silence: str = ""
+
+    @property
+    def _release(self) -> ReleaseRef:
+        return self.kept.ref
+
+    async def archiver(self) -> Archiver:
+        release, commands = self._release, self.cluster.commands
+        try:
+            return await probes.archiver(self.cluster, release, ReleaseSummary.of(self.kept).superuser)
+        except (ValueError, ClusterError) as error:
+            text = error.message if isinstance(error, ClusterError) else str(error)
+            down = commands.kubectl("scale", "statefulset", release.name, "--replicas=0", namespace=release.namespace)
+            raise PreflightError(
+                f"the server of release {release.name} in namespace {release.namespace} cannot be asked: {text}",
+                hint=f"Run it again. If the server cannot be repaired, stop it first: {down}",
+            ) from error
+
+    async def repository(self) -> RepositoryInfo:
+        try:
+            found = await probes.repository(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
+        except (ValueError, ClusterError) as error:
+            raise self._unreadable(error) from error
+        if found.stanza:
+            raise PreflightError(f"the repository of release {self._release.name} cannot be used: {found.stanza}")
+        return found
+
+    async def view(self, repository: RepositoryInfo, archiver: Archiver | None) -> RepositoryView:
+        """The archive is listed after the backups, so that it has their WAL.
+
+        A hole counts only once a second listing has it too: segments may arrive out of order.
+        """
+        backups = repository.backups
+        size = archiver.segment_bytes if archiver else segment_bytes(backups)
+        try:
+            listing = await probes.archive(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
+            damaged = await self._damaged(backups)
+            archive = listing.archive(size)
+            timeline = archiver.timeline if archiver else max(archive.timelines, default=1)
+            if continuity(archive, whole_backups(backups, damaged), timeline).has_hole:
+                again = await probes.archive(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
+                archive = again.archive(size, listing)
+        except (ValueError, ClusterError) as error:
+            raise self._unreadable(error) from error
+        segments = self.kept.verification.segments if self.kept.verification else ()
+        return RepositoryView(
+            archive.without(segments),
+            backups,
+            timeline,
+            is_answering=not self.silence,
+            damaged=damaged,
+            silence=self.silence,
+        )
+
+    async def _damaged(self, backups: Sequence[Backup]) -> frozenset[str]:
+        """The backups that a restore would fail on, as far as is known.
+
+        Where the files cannot be compared, the restore goes ahead: pgBackRest itself fails at a missing file, before
+        the server is started.
+        """
+        verification = self.kept.verification
+        found = {each.label for each in (verification.damaged if verification else ()) if each.files}
+        with contextlib.suppress(ValueError, ClusterError):
+            files = await probes.compared_files(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
+            found |= set(files.damaged(backups))
+        return frozenset(found)
+
+    def _unreadable(self, error: ValueError | ClusterError) -> PreflightError:
+        name, namespace = self._release.name, self._release.namespace
+        text = error.message if isinstance(error, ClusterError) else str(error)
+        command = self.cluster.commands.pgwizard("explain", f"release/{name}", namespace=namespace)
+        return PreflightError(
+            f"the repository of release {name} in namespace {namespace} cannot be read: {text}",
+            hint=f"See why: {command}",
+        )
+
+
+def segment_bytes(backups: Sequence[Backup]) -> int:
+    """The size of a WAL segment, which follows from where backups end and the names of the segments there."""
+    ends = [(each.lsn_stop - 1, each.wal_stop) for each in backups if each.lsn_stop]
+    for size in _SEGMENT_BYTES:
+        with contextlib.suppress(ValueError):
+            if all(position // size == segment_number(name, size) for position, name in ends):
+                return size
+    return _SEGMENT_BYTES[0]

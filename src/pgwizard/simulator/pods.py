@@ -222,10 +222,10 @@ def _of_job(found: Object) -> bool:
     return found["spec"].get("restartPolicy") in {"Never", "OnFailure"}
 
 
-def _over(rt: Runtime, began: str, code: int) -> dict[str, Any]:
+def _over(rt: Runtime, began: str, code: int, message: str = "") -> dict[str, Any]:
     reason = "Completed" if code == 0 else "Error"
-    ended = stamp(rt.clock.now())
-    return {"terminated": {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": ended}}
+    ended = {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": stamp(rt.clock.now())}
+    return {"terminated": {**ended, "message": message} if message else ended}
 
 
 async def _fail_pull(rt: Runtime, ref: Ref, key: str, container: dict[str, Any], outcome: ScriptedOutcome) -> float:
@@ -298,7 +298,7 @@ async def _run_job(rt: Runtime, ref: Ref, name: str, began: str) -> float | None
     else:
         code = await rt.programs.job(found, log)
     log.end()
-    _set(rt, ref, "containerStatuses", name, state=_over(rt, began, code), started=False)
+    _set(rt, ref, "containerStatuses", name, state=_over(rt, began, code, log.message), started=False)
 
     def finish(obj: Any) -> None:
         if any("terminated" not in item["state"] for item in obj["status"]["containerStatuses"]):

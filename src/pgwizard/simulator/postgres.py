@@ -9,13 +9,13 @@ from __future__ import annotations
 import configparser
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.kube.api import ExecResult, Object, Ref, Resource
-from pgwizard.simulator import recovery
+from pgwizard.simulator import drills, recovery
 from pgwizard.simulator.clock import SimulatedClock
 from pgwizard.simulator.repository import SEGMENT_SECONDS, VERSION, SimulatedRepository, add_backup, lsn
 from pgwizard.simulator.store import Store
@@ -43,6 +43,7 @@ class Programs:
         self.has_damaged_pages = False
         """Whether a backup that is taken now meets a page with a wrong checksum."""
         self.repositories: dict[tuple[str, str, str], SimulatedRepository] = {}
+        self._restored: dict[str, int] = {}
         self._store = store
         self._clock = clock
 
@@ -147,12 +148,31 @@ class Programs:
             return await self._first_backup(namespace, release or self._release(namespace), log)
         if containers[0]["name"] == recovery.CONTAINER:
             await self._clock.sleep(3)
-            log.write(*recovery.restore(self.repository(namespace), words, self._clock.now()))
+            repository = self.repository(namespace)
+            log.write(*recovery.restore(repository, words, self._clock.now()))
+            self._restored[self._volume(namespace)] = repository.system_id
             return 0
+        if recovery.READER in words:
+            await self._until_deleted(pod)
+            return 0
+        if containers[0]["name"] == drills.CONTAINER:
+            return await self._drill(namespace, words, containers[0].get("env") or (), log)
         if "backup.sh" in text or re.search(r"-pgbackrest-(full|diff|incr)", text):
             return await self._backup(namespace, _type(text), log)
         self._say(log, "repo-ls command end: completed successfully (38ms)")
         return 0
+
+    async def _until_deleted(self, pod: Object) -> None:
+        while (live := self._store.peek(Ref.of(pod))) is not None and "deletionTimestamp" not in live["metadata"]:
+            await self._clock.sleep(0.5)
+
+    async def _drill(self, namespace: str, words: list[str], env: Sequence[Object], log: ContainerLog) -> int:
+        log.write("drill: restoring")
+        await self._clock.sleep(3)
+        variables = {each["name"]: str(each.get("value") or "") for each in env}
+        lines, log.message = drills.drill(self.repository(namespace), words, variables, self._clock.now())
+        log.write(*lines)
+        return int('"failed"' in log.message)
 
     def _owners(self, obj: Object) -> list[str]:
         """The names of what owns an object, nearest first."""
@@ -204,10 +224,17 @@ class Programs:
         pods = [pod for pod in self._store.find(_POD, namespace) if _is_postgres(pod)]
         return str(pods[0]["metadata"]["name"]).rpartition("-")[0] if pods else "postgresql"
 
-    def _system_id(self, namespace: str) -> int:
+    def _volume(self, namespace: str) -> str:
+        """The uid of the database's volume claim."""
         claims = self._store.find(Resource("v1", "PersistentVolumeClaim"), namespace)
         named = [claim for claim in claims if "postgresql-storage" in claim["metadata"]["name"]]
-        uid = named[0]["metadata"]["uid"] if named else namespace
+        return str(named[0]["metadata"]["uid"]) if named else namespace
+
+    def _system_id(self, namespace: str) -> int:
+        """Of the database on the volume: a new one, unless another was restored there."""
+        uid = self._volume(namespace)
+        if uid in self._restored:
+            return self._restored[uid]
         return 7_400_000_000_000_000_000 + int.from_bytes(uid.encode()[:6], "big")
 
     async def _stanza_create(self, namespace: str, log: ContainerLog) -> int:

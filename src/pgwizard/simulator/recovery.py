@@ -13,6 +13,8 @@ from pgwizard.simulator.repository import SimulatedRepository, lsn
 
 CONTAINER = "restore"
 """The name of the Job's container."""
+READER = "repository-reader"
+"""A word in the command of a pod that only waits for commands."""
 
 
 def restore(repository: SimulatedRepository, words: Sequence[str], now: float) -> list[str]:

@@ -46,7 +46,8 @@ class DamagedFile:
 class SimulatedRepository:
     """One stanza in one bucket path. holes: numbers of segments that are gone; damaged_files: by label.
 
-    damaged_contents: files whose size is right and whose contents are not, by label.
+    damaged_contents: files whose size is right and whose contents are not, by label. damaged_wal: numbers of segments
+    of that kind.
     """
 
     stanza: str = "main"
@@ -58,6 +59,7 @@ class SimulatedRepository:
     left: list[LeftTimeline] = field(default_factory=list)
     damaged_files: dict[str, list[DamagedFile]] = field(default_factory=dict)
     damaged_contents: dict[str, list[str]] = field(default_factory=dict)
+    damaged_wal: set[int] = field(default_factory=set)
 
     @property
     def timeline(self) -> int:

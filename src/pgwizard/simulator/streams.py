@@ -7,11 +7,12 @@ from collections.abc import AsyncGenerator, Iterable
 
 
 class ContainerLog:
-    """What one container printed. It outlives the loop in which it is read."""
+    """What one container printed. It outlives the loop in which it is read. message: its /dev/termination-log."""
 
     def __init__(self, lines: Iterable[str] = (), *, ended: bool = False) -> None:
         self.lines = list(lines)
         self.ended = ended
+        self.message = ""
         self._readers: list[asyncio.Event] = []
 
     def write(self, *lines: str) -> None:

@@ -221,10 +221,15 @@ async def namespace_state(cluster: Cluster, release: ReleaseRef) -> NamespaceSta
     return "ending" if home["metadata"].get("deletionTimestamp") else "there"
 
 
-async def repository(cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int) -> RepositoryInfo:
-    """The answer of ``pgbackrest info``. Raises ValueError where it fails. io_timeout_seconds: see info_command."""
+async def repository(
+    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, *, pod: str = ""
+) -> RepositoryInfo:
+    """The answer of ``pgbackrest info``. Raises ValueError where it fails.
+
+    io_timeout_seconds: see info_command; pod: where it is asked, by default in the database's.
+    """
     command = info_command(io_timeout_seconds)
-    text = await _run_in_pod(cluster, release, command, _EXEC_SECONDS["repository"])
+    text = await _run_in_pod(cluster, release, command, _EXEC_SECONDS["repository"], pod)
     try:
         info = json.loads(text)
     except ValueError:
@@ -233,28 +238,28 @@ async def repository(cluster: Cluster, release: ReleaseRef, io_timeout_seconds: 
 
 
 async def archive(
-    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, known: Listing | None = None
+    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, known: Listing | None = None, *, pod: str = ""
 ) -> Listing:
     """The WAL that is in the archive; with a known listing only what may have changed since is read.
 
-    Raises ValueError where that fails. io_timeout_seconds: see info_command.
+    Raises ValueError where that fails. io_timeout_seconds, pod: as for ``repository``.
     """
     command = listing.command(io_timeout_seconds, known)
-    text = await _run_in_pod(cluster, release, command, _EXEC_SECONDS["archive"])
+    text = await _run_in_pod(cluster, release, command, _EXEC_SECONDS["archive"], pod)
     found = listing.read(text, known)
-    return await archive(cluster, release, io_timeout_seconds) if found is None else found
+    return await archive(cluster, release, io_timeout_seconds, pod=pod) if found is None else found
 
 
 async def compared_files(
-    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, known: BackupFiles | None = None
+    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, known: BackupFiles | None = None, *, pod: str = ""
 ) -> BackupFiles:
     """The files of the backups beside their manifests; only what is new or has changed since ``known`` is compared.
 
-    Raises ValueError where that fails. io_timeout_seconds: see info_command.
+    Raises ValueError where that fails. io_timeout_seconds, pod: as for ``repository``.
     """
 
     async def run(command: Sequence[str]) -> str:
-        return await _run_in_pod(cluster, release, command, _EXEC_SECONDS["backups"])
+        return await _run_in_pod(cluster, release, command, _EXEC_SECONDS["backups"], pod)
 
     fingerprints = backup_files.read_listing(await run(backup_files.listing_command(io_timeout_seconds)))
     known = known or BackupFiles()
@@ -350,11 +355,12 @@ async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, image: Im
     return mine.next_end(at)
 
 
-async def _run_in_pod(cluster: Cluster, release: ReleaseRef, command: Sequence[str], seconds: float) -> str:
+async def _run_in_pod(
+    cluster: Cluster, release: ReleaseRef, command: Sequence[str], seconds: float, pod: str = ""
+) -> str:
     """The output of a command. Raises ValueError with its output if it fails."""
-    result = await cluster.exec(
-        release.namespace, Names.of(release.name).pod, "postgresql", command, timeout_seconds=seconds
-    )
+    pod = pod or Names.of(release.name).pod
+    result = await cluster.exec(release.namespace, pod, "postgresql", command, timeout_seconds=seconds)
     if result.exit_code != 0:
         output = plain((result.stderr or result.stdout).decode(errors="replace"))
         raise ValueError(f"{command[0]} ended with {result.exit_code}{f': {output}' if output else ''}")

@@ -13,18 +13,10 @@ from typing import get_args
 from pydantic.fields import FieldInfo
 
 from pgwizard.answers.questions import ParameterName
+from pgwizard.plan.conf_files import postgresql_line
 from pgwizard.plan.pgbackrest import is_secret
 from pgwizard.wizard.text_input import read_text, write_text
 
-_POSTGRESQL = re.compile(
-    r"""(?:ALTER\ SYSTEM\ SET\ )?
-        (?P<name>[a-z_][a-z0-9_.$]*) (?:\s*=\s*|\s+(?:TO\s+)?)
-        (?P<value>'(?:[^'\\]|''|\\.)*'|[a-z0-9_.:/+%-]+)
-        \s* ;? \s* (?:\#.*)?""",
-    re.IGNORECASE | re.VERBOSE,
-)
-"""A line of postgresql.conf (guc-file.l), or the command that writes one."""
-_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _PAIR = re.compile(r"(?P<name>[^=:\s]+)\s*[=:]\s*(?P<value>(?:(?!\\;|;\s|;$).)*)")
 """A line of pgbackrest.conf; none of several entries as they are shown here."""
 
@@ -113,22 +105,8 @@ def _entries(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 
 def _parameter(line: str) -> tuple[str, str] | None:
-    found = _POSTGRESQL.fullmatch(line)
-    if found is None or found["name"].lower().startswith("include"):
-        return None
-    return found["name"].lower(), _unquote(found["value"])
-
-
-def _unquote(value: str) -> str:
-    if not value.startswith("'"):
-        return value
-
-    def character(found: re.Match[str]) -> str:
-        if found[0] == "''":
-            return "'"
-        return chr(int(found[1], 8) % 256) if found[1][0] in "01234567" else _ESCAPES.get(found[1], found[1])
-
-    return re.sub(r"''|\\([0-7]{1,3}|.)", character, value[1:-1])
+    found = postgresql_line(line)
+    return (found.name, found.value) if found else None
 
 
 def _pair(line: str) -> tuple[str, str] | None:

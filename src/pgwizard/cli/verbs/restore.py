@@ -31,6 +31,7 @@ class RestorePlanLine(JsonLine):
     """What a restore does. lost_since, lost_until: what was committed between them is lost, null where not known.
 
     segments, bytes: what is replayed and fetched, at most; seconds: an estimate, without the full backup after it.
+    silence: why the server does not answer, empty where it does; archived_until: then, what it wrote later is lost.
     """
 
     type_name = "restorePlan"
@@ -44,6 +45,8 @@ class RestorePlanLine(JsonLine):
     segments: int
     bytes: int
     seconds: float
+    silence: str
+    archived_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,8 @@ def show_plan(writer: Writer, plan: RestorePlan) -> None:
         plan.segments,
         plan.bytes,
         plan.seconds,
+        plan.silence,
+        plan.archived_until,
     )
     writer.line("\n".join(plan_lines(plan)), line)
 

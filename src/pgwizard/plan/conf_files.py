@@ -1,0 +1,89 @@
+"""Reads postgresql.conf and pgbackrest.conf as PostgreSQL and pgBackRest do. Pure.
+
+Sources: guc-file.l of PostgreSQL 15, src/config/parse.c and src/common/ini.c of pgBackRest 2.45.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pgwizard.plan.tuning import Parameter
+
+_POSTGRESQL = re.compile(
+    r"""(?:ALTER\ SYSTEM\ SET\ )?
+        (?P<name>[a-z_][a-z0-9_.$]*) (?:\s*=\s*|\s+(?:TO\s+)?)
+        (?P<value>'(?:[^'\\]|''|\\.)*'|[a-z0-9_.:/+%-]+)
+        \s* ;? \s* (?:\#\s*(?P<comment>.*))?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A line of postgresql.conf, or the command that writes one."""
+_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+
+def postgresql_line(line: str) -> Parameter | None:
+    """The parameter of a line, its comment as the reason; None where it sets none, as an include does."""
+    found = _POSTGRESQL.fullmatch(line.strip())
+    if found is None or found["name"].lower().startswith("include"):
+        return None
+    return Parameter(found["name"].lower(), _unquote(found["value"]), (found["comment"] or "").strip())
+
+
+def _unquote(value: str) -> str:
+    if not value.startswith("'"):
+        return value
+
+    def character(found: re.Match[str]) -> str:
+        if found[0] == "''":
+            return "'"
+        return chr(int(found[1], 8) % 256) if found[1][0] in "01234567" else _ESCAPES.get(found[1], found[1])
+
+    return re.sub(r"''|\\([0-7]{1,3}|.)", character, value[1:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresqlConf:
+    """The parameters of a file, in the order of their first lines; of one that is set twice the last value counts.
+
+    unread: the lines that set no parameter, such as includes.
+    """
+
+    parameters: tuple[Parameter, ...]
+    unread: tuple[str, ...]
+
+
+def read_postgresql(text: str) -> PostgresqlConf:
+    """Blank lines and comments are left out."""
+    found: dict[str, Parameter] = {}
+    unread = []
+    for line in map(str.strip, text.split("\n")):
+        if not line or line.startswith("#"):
+            continue
+        parameter = postgresql_line(line)
+        if parameter is None:
+            unread.append(line)
+        else:
+            found[parameter.name] = parameter
+    return PostgresqlConf(tuple(found.values()), tuple(unread))
+
+
+def read_pgbackrest(text: str) -> dict[str, dict[str, str]]:
+    """The options of each section, such as ``global`` and ``main``; of one that is set twice the last value counts."""
+    sections: dict[str, dict[str, str]] = {}
+    for section, name, value in _pgbackrest_lines(text):
+        sections.setdefault(section, {})
+        if name:
+            sections[section][name] = value
+    return sections
+
+
+def _pgbackrest_lines(text: str) -> Iterator[tuple[str, str, str]]:
+    section = ""
+    for line in map(str.strip, text.split("\n")):
+        if line.startswith("[") and line.endswith("]"):
+            section = line[1:-1]
+            yield section, "", ""
+        elif line and not line.startswith("#") and "=" in line:
+            name, _, value = line.partition("=")
+            yield section, name.strip(), value.strip()

@@ -1,0 +1,112 @@
+"""Reads the objects of a running release, whoever made it: by the names of the seed, and by what its pod refers to."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pgwizard.errors import Forbidden, PreflightError
+from pgwizard.kube.api import (
+    CONFIGMAP,
+    CRONJOB,
+    NAMESPACE,
+    NETWORK_POLICY,
+    ROLE,
+    ROLE_BINDING,
+    SECRET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    STATEFULSET,
+    Cluster,
+    Object,
+    Ref,
+    find_object,
+    side_by_side,
+)
+from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.plan.pgbackrest import version_text
+from pgwizard.release import records
+from pgwizard.release.image_version import ImageVersion
+from pgwizard.release.live_answers import LiveObjects
+
+_CONFIGURATIONS = {"postgresql-configmap": "/etc/postgresql", "pgbackrest-configmap": "/etc/pgbackrest"}
+"""Where the pod mounts them."""
+_BACKUP_TYPES = {"full-cronjob": "full", "incremental-cronjob": "incr"}
+
+
+async def collect(cluster: Cluster, release: ReleaseRef) -> LiveObjects:
+    """Read each object once; nothing is written.
+
+    Raises PreflightError if the namespace has no StatefulSet of that name.
+    """
+    statefulset = await find_object(cluster, Ref(STATEFULSET, release.name, release.namespace))
+    if statefulset is None:
+        text = f"there is no StatefulSet {release.name} in namespace {release.namespace}"
+        raise PreflightError(text, hint=records.other_releases_text(await records.choices(cluster, release.namespace)))
+    refs = _refs(release, statefulset)
+    found = await side_by_side([_read(cluster, ref) for ref in refs.values()])
+    objects = {role: obj for role, obj in zip(refs, found, strict=True) if obj is not None}
+    objects["statefulset"] = statefulset
+    if "pgbackrest-configmap" in objects:
+        objects |= await _cronjobs(cluster, release, objects)
+    pod = ((statefulset["spec"].get("template") or {}).get("spec") or {}).get("containers") or [{}]
+    version = await ImageVersion(cluster, release).read(str(pod[0].get("image")))
+    return LiveObjects(release, objects, version_text(version) if version else "")
+
+
+async def _read(cluster: Cluster, ref: Ref) -> Object | None:
+    with contextlib.suppress(Forbidden):  # what may not be read is not imported; the comparison says what is missing
+        return await find_object(cluster, ref)
+    return None
+
+
+def _refs(release: ReleaseRef, statefulset: Object) -> dict[str, Ref]:
+    """By role. The Secrets of database and cipher are left out: nothing in them is read."""
+    names, namespace = Names.of(release.name), release.namespace
+    refs = {
+        "namespace": Ref(NAMESPACE, namespace),
+        "network-policy": Ref(NETWORK_POLICY, names.release, namespace),
+        "service-account": Ref(SERVICE_ACCOUNT, names.backup, namespace),
+        "s3-secret": Ref(SECRET, names.s3, namespace),
+        "ca-secret": Ref(SECRET, names.ca, namespace),
+        "role": Ref(ROLE, names.backup, namespace),
+        "role-binding": Ref(ROLE_BINDING, names.backup, namespace),
+        "service": Ref(SERVICE, names.release, namespace),
+        "full-cronjob": Ref(CRONJOB, names.full, namespace),
+        "incremental-cronjob": Ref(CRONJOB, names.incremental, namespace),
+    }
+    pod = (statefulset["spec"].get("template") or {}).get("spec") or {}
+    for role, path in _CONFIGURATIONS.items():
+        if name := _config_map_at(pod, path):
+            refs[role] = Ref(CONFIGMAP, name, namespace)
+    return refs
+
+
+def _config_map_at(pod: Mapping[str, Any], path: str) -> str | None:
+    """The name of the ConfigMap that a container mounts at a path, or at a file below it."""
+    volumes = {volume.get("name"): volume for volume in pod.get("volumes") or ()}
+    for container in pod.get("containers") or ():
+        for mount in container.get("volumeMounts") or ():
+            if f"{mount.get('mountPath')}/".startswith(f"{path}/"):
+                config = volumes.get(mount.get("name"), {}).get("configMap") or {}
+                return config.get("name")
+    return None
+
+
+async def _cronjobs(cluster: Cluster, release: ReleaseRef, known: Iterable[str]) -> dict[str, Object]:
+    """Those of other names that run a backup in the release's pod."""
+    missing = [role for role in _BACKUP_TYPES if role not in known]
+    found: dict[str, Object] = {}
+    if not missing:
+        return found
+    with contextlib.suppress(Forbidden):
+        async with contextlib.aclosing(cluster.pages(CRONJOB, release.namespace)) as pages:
+            async for page in pages:
+                for job in page.items:
+                    words = json.dumps(job["spec"].get("jobTemplate") or {})
+                    for role in missing:
+                        if Names.of(release.name).pod in words and _BACKUP_TYPES[role] in words:
+                            found.setdefault(role, {"apiVersion": "batch/v1", "kind": "CronJob", **job})
+    return found

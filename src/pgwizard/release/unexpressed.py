@@ -1,0 +1,126 @@
+"""What a live object has and its rendered counterpart has not: fields that no answer decides. Pure.
+
+Defaults that the API server fills in, and the marks of the tools that deploy, are no such fields.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pgwizard.kube.api import Object
+from pgwizard.quantities import read_quantity
+from pgwizard.text import plain
+
+_SERVER_FIELDS = frozenset(
+    {"status", "clusterIPs", "serviceAccount", "ipFamilies", "ipFamilyPolicy", "creationTimestamp"}
+)
+_SERVER_DEFAULTS: dict[str, tuple[object, ...]] = {
+    "apiVersion": ("v1",),
+    "clusterIP": (),
+    "concurrencyPolicy": ("Allow",),
+    "defaultMode": (420,),
+    "dnsPolicy": ("ClusterFirst",),
+    "enableServiceLinks": (True,),
+    "failureThreshold": (3,),
+    "imagePullPolicy": ("IfNotPresent", "Always"),
+    "internalTrafficPolicy": ("Cluster",),
+    "minReadySeconds": (0,),
+    "podManagementPolicy": ("OrderedReady",),
+    "protocol": ("TCP",),
+    "publishNotReadyAddresses": (False,),
+    "restartPolicy": ("Always",),
+    "revisionHistoryLimit": (10,),
+    "rollingUpdate": ({"partition": 0},),
+    "schedulerName": ("default-scheduler",),
+    "sessionAffinity": ("None",),
+    "successThreshold": (1,),
+    "suspend": (False,),
+    "terminationGracePeriodSeconds": (30,),
+    "terminationMessagePath": ("/dev/termination-log",),
+    "terminationMessagePolicy": ("File",),
+    "timeoutSeconds": (1,),
+    "volumeMode": ("Filesystem",),
+}
+_DEPLOYERS = (
+    *("app.kubernetes.io/managed-by", "helm.sh/", "meta.helm.sh/", "kubectl.kubernetes.io/", "argocd.argoproj.io/"),
+    *("helm.toolkit.fluxcd.io/", "kustomize.toolkit.fluxcd.io/", "pgwizard/", "deployment.kubernetes.io/"),
+)
+"""How the keys of labels and annotations begin that deploying tools write."""
+
+
+def unexpressed(live: Object, wanted: Object) -> Iterator[str]:
+    """Each field with its value, such as ``spec.template.spec.nodeSelector: {"disk": "ssd"}``.
+
+    An entry of a list is named by its name: ``spec.template.spec.containers[metrics]`` is a whole container.
+    """
+    kept = {key: value for key, value in live.items() if key not in ("apiVersion", "kind", "metadata", "status")}
+    yield from _metadata(live.get("metadata"), wanted.get("metadata"), "metadata")
+    yield from _below(kept, wanted, "")
+
+
+def _metadata(live: Any, wanted: Any, path: str) -> Iterator[str]:
+    """Labels and annotations alone: all else is the server's."""
+    for kind in ("labels", "annotations"):
+        there, ours = (dict((each or {}).get(kind) or {}) for each in (live, wanted))
+        for key, value in there.items():
+            if ours.get(key) != value and not key.startswith(_DEPLOYERS):
+                yield _field(f"{path}.{kind}[{key}]", value)
+
+
+def _below(live: Mapping[str, Any], wanted: Mapping[str, Any], path: str) -> Iterator[str]:
+    for key, value in live.items():
+        here = f"{path}.{key}" if path else key
+        if key == "metadata":
+            yield from _metadata(value, wanted.get(key), here)
+        elif key not in wanted:
+            if not _is_servers(key, value):
+                yield _field(here, value)
+        else:
+            yield from _differing(value, wanted[key], here)
+
+
+def _differing(live: Any, wanted: Any, path: str) -> Iterator[str]:
+    if isinstance(live, Mapping) and isinstance(wanted, Mapping):
+        yield from _below(live, wanted, path)
+    elif isinstance(live, list) and isinstance(wanted, list) and all(map(_entry_name, [*live, *wanted])):
+        ours = {_entry_name(item): item for item in wanted}
+        for item in live:
+            name = _entry_name(item)
+            here = f"{path}[{plain(name, 80)}]"
+            yield from _below(item, ours[name], here) if name in ours else (here,)
+    elif not _is_equal(live, wanted):
+        yield _field(path, live)
+
+
+def _entry_name(item: Any) -> str:
+    """What names an entry of a list; empty where nothing does."""
+    if not isinstance(item, Mapping):
+        return ""
+    metadata = item.get("metadata") or {}
+    return str(item.get("mountPath") or item.get("name") or metadata.get("name") or "")
+
+
+def _is_servers(key: str, value: Any) -> bool:
+    if key in _SERVER_FIELDS or value in ({}, [], None, ""):
+        return True
+    return value in _SERVER_DEFAULTS.get(key, ()) or (key == "clusterIP" and value != "None")
+
+
+def _is_equal(live: Any, wanted: Any) -> bool:
+    if live == wanted:
+        return True
+    sizes = [read_quantity(value) for value in (live, wanted)]
+    return sizes[0] is not None and sizes[0] == sizes[1]
+
+
+_MAY_BE_SECRET = re.compile(r"\.(env\[|args\b|command\b)|^(data|binaryData|stringData)\b")
+
+
+def _field(path: str, value: Any) -> str:
+    if _MAY_BE_SECRET.search(path):
+        return plain(path, 200)
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    return f"{plain(path, 200)}: {plain(text, 120)}"

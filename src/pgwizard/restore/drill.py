@@ -1,0 +1,260 @@
+"""Proves that a release can be restored: its newest state into a throw-away volume, beside the running database.
+
+The database is only read, for the timeline that it is on. Whatever ends a drill, its Job and volume are deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pgwizard.clock import Clock
+from pgwizard.errors import (
+    AlreadyExists,
+    DeadlineError,
+    FirstBackupFailed,
+    Forbidden,
+    NotProven,
+    PreflightError,
+)
+from pgwizard.kube import jobs
+from pgwizard.kube.api import (
+    CLAIM,
+    JOB,
+    LIMIT_RANGE,
+    POD,
+    STATEFULSET,
+    Access,
+    Cluster,
+    Object,
+    Ref,
+    find_object,
+    owners,
+)
+from pgwizard.kube.health import assess
+from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.release import deletion, record, records, rights, rollout, stages
+from pgwizard.release.record import DrillCheck, DrillResult, Record
+from pgwizard.release.stages import Report, Stage
+from pgwizard.restore import drill_job
+from pgwizard.restore.drill_job import DrillPlan, DrillQuery
+from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal, choose
+from pgwizard.restore.view import read_view
+from pgwizard.status.snapshot import ReleaseSummary
+from pgwizard.status.wal import continuity
+from pgwizard.text import span
+
+CONTINUITY = "continuity"
+"""The check that is made before the Job: whether the repository holds a backup and all WAL behind it."""
+_GONE_SECONDS = 300.0
+_LATE_SECONDS = 60.0
+"""How much later than the Job's own deadline its end is noticed at the latest."""
+_PROGRESS = ("drill: ", "replayed to ")
+_OVERDUE = "longer than specified deadline"
+"""What Kubernetes says of a Job that it has ended at its deadline."""
+_AGAIN = "Its Job is deleted. Run the drill again once the reason is mended."
+
+
+async def run(
+    cluster: Cluster,
+    release: ReleaseRef,
+    report: Report,
+    *,
+    now: Clock,
+    seconds: float,
+    query: DrillQuery | None = None,
+) -> DrillResult:
+    """Restore and check the newest state, and keep the result in the record. seconds: how long the Job may take.
+
+    A drill that this one finds running is followed. Raises PreflightError before anything is made, NotProven where the
+    Job ended without a result, DeadlineError and ClusterError.
+    """
+    kept, _ = await records.get(cluster, release)
+    await rights.require(cluster, _accesses(release))
+    if not ReleaseSummary.of(kept).backups:
+        raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
+    if kept.unfinished_restore is not None:
+        command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
+        raise PreflightError(f"a restore of release {release} has not ended", hint=f"Resume it first: {command}")
+    found = await _Drill(cluster, release, report, now, seconds, query).result(kept)
+    kept, _ = await records.get(cluster, release)
+    await cluster.patch(record.secret_ref(release), record.drills_patch(kept, found))
+    return found
+
+
+def _accesses(release: ReleaseRef) -> list[Access]:
+    kinds = (
+        ("secrets", "", ("get", "patch")),
+        ("statefulsets", "apps", ("get",)),
+        ("persistentvolumeclaims", "", ("get",)),
+        ("pods", "", ("get", "list", "watch")),
+        ("pods/log", "", ("get",)),
+        ("pods/exec", "", ("get", "create")),
+        ("jobs", "batch", ("get", "list", "watch", "create", "delete")),
+        ("events", "", ("list", "watch")),
+    )
+    return [Access(verb, resource, group, release.namespace) for resource, group, verbs in kinds for verb in verbs]
+
+
+def plan_of(view: RepositoryView, now: datetime) -> tuple[DrillPlan | None, DrillCheck]:
+    """What to restore, and what the continuity of the repository says of it; None where nothing can be restored.
+
+    With a hole behind the newest backup the rest is still restored: it shows what such a restore would bring back.
+    """
+    plan = choose(view, RecoveryTarget("latest"), now)
+    if not isinstance(plan, TargetRefusal):
+        check = DrillCheck(CONTINUITY, "passed", 0, f"backup {plan.backup} and all WAL behind it are there")
+        return DrillPlan(plan.options, plan.must_reach), check
+    check = DrillCheck(CONTINUITY, "failed", 0, plan.text)
+    reaches = [each for each in continuity(view.archive, view.whole_backups, view.timeline).reaches if each.is_usable]
+    newest = view.archive.newest(view.timeline)
+    if not reaches or newest is None:
+        return None, check
+    options = (f"--set={reaches[-1].backup.label}", f"--target-timeline={view.timeline}", "--type=default")
+    return DrillPlan(options, newest.last * view.archive.segment_bytes), check
+
+
+@dataclass
+class _Drill:
+    cluster: Cluster
+    release: ReleaseRef
+    report: Report
+    now: Clock
+    seconds: float
+    query: DrillQuery | None
+
+    async def result(self, kept: Record) -> DrillResult:
+        began = self.now()
+        async with stages.enter(CONTINUITY, self.report) as stage:
+            running = await self._tidied(stage)
+            view = await read_view(self.cluster, kept)
+            plan, check = plan_of(view, self.now())
+            check = replace(check, seconds=round((self.now() - began).total_seconds(), 1))
+            stage.done(check.text)
+        if plan is None:
+            ended = self.now()
+            spent = (ended - began).total_seconds()
+            return DrillResult(ended.isoformat(), round(spent, 1), "", 0, "0/0", "", 0, 0, (check,))
+        async with stages.enter("drill", self.report) as stage:
+            found = await self._restored(plan, running, stage, began)
+            failed = found.failed_check
+            stage.done(f"{failed.name} failed" if failed else "restored and checked")
+        return replace(found, checks=(check, *found.checks))
+
+    async def _tidied(self, stage: Stage) -> Ref | None:
+        """Delete the Jobs that earlier drills have left. Returns one that still runs."""
+        running = None
+        for found in await self._jobs():
+            job = {**found, "kind": JOB.kind}
+            ref = Ref(JOB, job["metadata"]["name"], self.release.namespace)
+            has_ended = assess(job).status == "failed" or await jobs.has_succeeded(self.cluster, job)
+            if has_ended or job["metadata"].get("deletionTimestamp"):
+                await self._delete(ref)
+            elif self.query is not None:
+                raise PreflightError(
+                    f"{ref} is running a drill of release {self.release}, without this query",
+                    hint="Wait for its end, or delete it.",
+                )
+            else:
+                stage.progress(f"Job {ref.name} is running a drill: it is followed")
+                running = ref
+        return running
+
+    async def _jobs(self) -> list[Object]:
+        found: list[Object] = []
+        labels = drill_job.selector(self.release)
+        async with contextlib.aclosing(self.cluster.pages(JOB, self.release.namespace, labels=labels)) as pages:
+            async for page in pages:
+                found += page.items
+        return found
+
+    async def _restored(self, plan: DrillPlan, running: Ref | None, stage: Stage, began: datetime) -> DrillResult:
+        ref = running or Ref(JOB, drill_job.job_name(self.release, self.now()), self.release.namespace)
+        is_ours = running is None
+        try:
+            if running is None:
+                await self.cluster.create(await self._manifest(ref.name, plan))
+            return await self._end(ref, stage, began)
+        except AlreadyExists:
+            is_ours = False
+            raise
+        finally:
+            if is_ours:
+                await self._delete(ref)
+
+    async def _manifest(self, name: str, plan: DrillPlan) -> Object:
+        namespace = self.release.namespace
+        stateful = await self.cluster.get(Ref(STATEFULSET, self.release.name, namespace))
+        claim = await self.cluster.get(Ref(CLAIM, Names.of(self.release.name).claim, namespace))
+        return drill_job.manifest(
+            stateful,
+            str(claim["spec"]["resources"]["requests"]["storage"]),
+            self.release,
+            name,
+            plan,
+            query=self.query,
+            deadline_seconds=self.seconds,
+            is_small=not await self._has_limit_ranges(),
+        )
+
+    async def _has_limit_ranges(self) -> bool:
+        """Whether the namespace may refuse requests that are smaller than the database's."""
+        with contextlib.suppress(Forbidden):
+            async with contextlib.aclosing(self.cluster.pages(LIMIT_RANGE, self.release.namespace)) as pages:
+                async for page in pages:
+                    if page.items:
+                        return True
+        return False
+
+    async def _end(self, ref: Ref, stage: Stage, began: datetime) -> DrillResult:
+        def read(line: str) -> None:
+            if line.startswith(_PROGRESS):
+                stage.progress(line.removeprefix(_PROGRESS[0]))
+            else:
+                stage.log(line)
+
+        wait = jobs.wait_job(
+            self.cluster,
+            ref,
+            self.seconds + _LATE_SECONDS,
+            stage.progress,
+            read,
+            explain=rollout.explain,
+            at=self.now(),
+        )
+        try:
+            await wait
+        except FirstBackupFailed as error:  # a check failed, or the Job did: then there is no receipt
+            with contextlib.suppress(ValueError):
+                return await self._receipt(ref, began)
+            if _OVERDUE in error.message:
+                text = f"the drill of release {self.release} had not ended after {span(self.seconds)}"
+                raise DeadlineError(text, hint="Give it longer with --timeout.", log=error.log) from error
+            text = f"the drill of release {self.release} has no result: {error.message}"
+            raise NotProven(text, fault=error.fault, hint=_AGAIN, log=error.log) from error
+        try:
+            return await self._receipt(ref, began)
+        except ValueError as error:
+            text = f"the drill of release {self.release} has no result: {error}"
+            raise NotProven(text, hint=_AGAIN) from error
+
+    async def _receipt(self, ref: Ref, began: datetime) -> DrillResult:
+        """Raises ValueError where the Job has left none that can be read."""
+        ended, pods = self.now(), list[Object]()
+        selector = f"job-name={ref.name}"
+        async with contextlib.aclosing(self.cluster.pages(POD, ref.namespace, labels=selector)) as pages:
+            async for page in pages:
+                pods += [pod for pod in page.items if ref.name in owners(pod, JOB.kind)]
+        if not pods:
+            raise ValueError("it has no pod")
+        return drill_job.receipt_of(pods[-1], ended, (ended - began).total_seconds())
+
+    async def _delete(self, ref: Ref) -> None:
+        """Delete a Job with its pod and volume, and wait until they are gone; also where the drill is cancelled."""
+        live = await find_object(self.cluster, ref)
+        if live is None:
+            return
+        uid = live["metadata"]["uid"]
+        await self.cluster.delete(ref, uid=uid, propagation="Foreground")
+        await deletion.wait_until_gone(self.cluster, ref, uid, _GONE_SECONDS)

@@ -1,0 +1,144 @@
+"""The Job of a drill, made from the live pod template; and the receipt that its pod leaves. Pure.
+
+Its volume is made for its pod and deleted with it. It has no token, no port, and no label by which the release's
+Service or its NetworkPolicy would choose it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from pgwizard.kube.api import JOB, Object
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.quantities import read_quantity
+from pgwizard.release.record import DrillResult, drill_result
+from pgwizard.restore.job import foreign_metadata, pod_spec
+from pgwizard.restore.target import lsn_text
+from pgwizard.text import plain
+
+CONTAINER = "drill"
+_SMALL = {"cpu": "100m", "memory": "256Mi"}
+_TTL_SECONDS = 600
+"""After its end the Job of a client that was killed is deleted, with its volume."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillQuery:
+    """A query of the user's own. expected: what it must answer; None where it only has to succeed."""
+
+    sql: str
+    expected: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrillPlan:
+    """What a drill restores. options: of ``pgbackrest restore``. must_exceed: the WAL position that recovery must get
+    beyond: where the newest segment of the archive begins.
+    """
+
+    options: tuple[str, ...]
+    must_exceed: int
+
+
+@cache
+def _script() -> str:
+    return resources.files("pgwizard.restore").joinpath("drill.sh").read_text(encoding="utf-8")
+
+
+def job_name(release: ReleaseRef, at: datetime) -> str:
+    """The name of the Job of a drill that begins now."""
+    return f"{release.name[:40]}-drill-{at:%Y%m%d-%H%M%S}"
+
+
+def _labels(release: ReleaseRef) -> dict[str, str]:
+    return {"app.kubernetes.io/instance": release.name, "app.kubernetes.io/component": "drill"}
+
+
+def selector(release: ReleaseRef) -> str:
+    """The labels of the Jobs of all drills of a release."""
+    return ",".join(f"{name}={value}" for name, value in _labels(release).items())
+
+
+def manifest(
+    stateful: Object,
+    size: str,
+    release: ReleaseRef,
+    name: str,
+    plan: DrillPlan,
+    *,
+    query: DrillQuery | None,
+    deadline_seconds: float,
+    is_small: bool,
+) -> Object:
+    """The Job. stateful: the live StatefulSet; size: of its live volume; is_small: whether it may ask for less CPU and
+    memory than the database.
+    """
+
+    def command(arguments: Sequence[str]) -> list[str]:
+        return ["/bin/bash", "-c", _script(), CONTAINER, str(len(plan.options)), *plan.options, *arguments]
+
+    claim = copy.deepcopy(stateful["spec"]["volumeClaimTemplates"][0]["spec"])
+    claim = {key: claim[key] for key in ("accessModes", "storageClassName") if key in claim}
+    claim |= {"resources": {"requests": {"storage": size}}}
+    asked, annotations = foreign_metadata(stateful)
+    labels = {**asked, **_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
+    storage = {"ephemeral": {"volumeClaimTemplate": {"metadata": {"labels": labels}, "spec": claim}}}
+    spec = pod_spec(stateful, CONTAINER, storage, command)
+    spec["terminationGracePeriodSeconds"] = 1  # nothing in it is worth an orderly end
+    [container] = spec["containers"]
+    container["env"] = [*(container.get("env") or ()), *_variables(plan, query)]
+    if is_small:
+        container["resources"] = _small(container.get("resources") or {})
+    return {
+        "apiVersion": JOB.api_version,
+        "kind": JOB.kind,
+        "metadata": {"name": name, "namespace": release.namespace, "labels": labels},
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": max(1, int(deadline_seconds)),
+            "ttlSecondsAfterFinished": _TTL_SECONDS,
+            "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec},
+        },
+    }
+
+
+def _variables(plan: DrillPlan, query: DrillQuery | None) -> list[dict[str, str]]:
+    found = {"DRILL_MUST_EXCEED": lsn_text(plan.must_exceed)}
+    if query is not None:
+        found["DRILL_QUERY"] = query.sql
+        if query.expected is not None:
+            found["DRILL_EXPECT"] = query.expected
+    # Kubernetes would replace $(NAME) in a value.
+    return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in found.items()]
+
+
+def _small(resources_: Object) -> Object:
+    """Limits as the database's, requests never above it: the pod is to find a place beside the database."""
+    own: Object = {**(resources_.get("limits") or {}), **(resources_.get("requests") or {})}
+    requests = dict(resources_.get("requests") or {})
+    for what, most in _SMALL.items():
+        size, small = read_quantity(own.get(what)), read_quantity(most)
+        if size is not None and small is not None and size > small:
+            requests[what] = most
+    return {**resources_, "requests": requests}
+
+
+def receipt_of(pod: Object, at: datetime, seconds: float) -> DrillResult:
+    """The receipt in the status of the Job's pod. Raises ValueError where there is none, or another text."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    own: Object = next((status for status in statuses if status.get("name") == CONTAINER), {})
+    message = str((own.get("state") or {}).get("terminated", {}).get("message") or "")
+    if not message:
+        raise ValueError("its pod has left no receipt")
+    try:
+        found: Any = json.loads(message)
+        return drill_result(found, at.isoformat(), round(seconds, 1))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        raise ValueError(f"the receipt of its pod cannot be read: {plain(message, 120)}") from None

@@ -1,0 +1,63 @@
+"""A short-lived pod that reads the repository of a release whose database does not run.
+
+It is made from the live pod template, so that certificate, credentials and configuration are the database's. It mounts
+no volume of the release and has no token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+
+from pgwizard.errors import ClusterError, PreflightError
+from pgwizard.kube.api import JOB, POD, STATEFULSET, Cluster, Object, Ref
+from pgwizard.kube.health import assess
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.restore import job as restore_job
+
+_START_SECONDS = 120.0
+_LIFE_SECONDS = 1_800
+"""So long may all of its commands take; it then ends by itself."""
+_POLL_SECONDS = 0.5
+
+
+@contextlib.asynccontextmanager
+async def reader_pod(cluster: Cluster, release: ReleaseRef) -> AsyncIterator[str]:
+    """The name of the pod; it is deleted at the end. Raises PreflightError where it does not start."""
+    stateful = await cluster.get(Ref(STATEFULSET, release.name, release.namespace))
+    name = restore_job.job_name(release, f"read-{secrets.token_hex(3)}")
+    ref = Ref(JOB, name, release.namespace)
+    await cluster.create(restore_job.reader_manifest(stateful, release, name, _LIFE_SECONDS))
+    try:
+        yield await _running_pod(cluster, ref)
+    finally:
+        with contextlib.suppress(ClusterError):  # it ends by itself
+            await cluster.delete(ref)
+
+
+async def _running_pod(cluster: Cluster, job: Ref) -> str:
+    why = "there is no pod yet"
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_START_SECONDS):
+            while True:
+                for pod in await _pods(cluster, job):
+                    statuses = pod.get("status", {}).get("containerStatuses") or ()
+                    if any("running" in each["state"] for each in statuses if each["name"] == "postgresql"):
+                        return str(pod["metadata"]["name"])
+                    why = assess({**pod, "kind": POD.kind}).message
+                await asyncio.sleep(_POLL_SECONDS)
+    command = cluster.commands.kubectl("describe", "job", job.name, namespace=job.namespace)
+    raise PreflightError(
+        f"the pod of {job}, which would read the repository, did not start in {_START_SECONDS:.0f} s: {why}",
+        hint=f"Remove the cause, and run it again. See {command}",
+    )
+
+
+async def _pods(cluster: Cluster, job: Ref) -> list[Object]:
+    found: list[Object] = []
+    async with contextlib.aclosing(cluster.pages(POD, job.namespace, labels=f"job-name={job.name}")) as pages:
+        async for page in pages:
+            found += page.items
+    return found

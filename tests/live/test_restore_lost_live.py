@@ -1,0 +1,124 @@
+"""Restores of a real release whose database does not run; what is compared is what the tables hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.live_releases import CLAIM, POD, Done, Site, site
+from support.rigtools import LIVE
+from support.waiting import KUBECTL_DEADLINE, wait_until
+
+pytest_plugins = ["support.rigfixtures"]
+pytestmark = LIVE
+SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
+
+
+@pytest.fixture
+def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
+    with site(kubectl_binary, tmp_path) as found:
+        found.apply(SMALL)
+        found.sql("CREATE TABLE moments (n int)")
+        yield found
+
+
+def restore(place: Site, *options: str, expect: int = 0) -> Done:
+    where = f"--namespace={place.kubectl.namespace}"
+    return place.pgwizard(*place.command(None, "restore", "postgresql", where, *options), expect=expect)
+
+
+def plan_of(done: Done) -> Any:
+    found = [json.loads(line) for line in done.out.splitlines()]
+    return next(line for line in found if line["type"] == "restorePlan")
+
+
+def commit(place: Site, number: int) -> None:
+    place.sql(f"INSERT INTO moments VALUES ({number})")
+
+
+def archive(place: Site) -> None:
+    name = place.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    place.sql("SELECT pg_switch_wal()")
+    archived = "SELECT last_archived_wal FROM pg_stat_archiver"
+    wait_until(f"{name} is archived", lambda: place.sql(archived) >= name)
+
+
+def rows(place: Site) -> str:
+    return place.sql("SELECT string_agg(n::text, ',' ORDER BY n) FROM moments")
+
+
+def scale_down(place: Site) -> None:
+    place.kubectl.run("scale", "statefulset", "postgresql", "--replicas=0")
+    place.kubectl.run("wait", "--for=delete", f"pod/{POD}", KUBECTL_DEADLINE)
+
+
+def ready(place: Site) -> None:
+    place.kubectl.run("wait", "--for=create", f"pod/{POD}", KUBECTL_DEADLINE)
+    place.kubectl.run("wait", "--for=condition=Ready", f"pod/{POD}", KUBECTL_DEADLINE)
+
+
+def test_a_volume_that_is_gone_is_made_again_and_the_newest_state_restored(place: Site) -> None:
+    commit(place, 1)
+    archive(place)
+    commit(place, 2)
+    scale_down(place)  # archives the rest
+    place.kubectl.run("delete", "pvc", CLAIM, "--wait=true")
+
+    plan = plan_of(restore(place, "--to=latest", "--dry-run", "--json"))
+    assert plan["silence"] == "there is no pod"
+    assert plan["archivedUntil"] is not None
+    done = restore(place, "--to=latest", "--yes")
+    assert "is created: it was gone" in done.out
+    assert rows(place) == "1,2"
+    commit(place, 3)
+    restore(place, "--to=latest", "--yes")
+    assert rows(place) == "1,2,3"
+    assert place.settled(SMALL)
+
+
+def test_an_empty_database_on_a_new_volume_gives_way_to_the_one_in_the_repository(place: Site) -> None:
+    commit(place, 1)
+    archive(place)
+    uid = place.get("pvc", CLAIM)["metadata"]["uid"]
+    place.kubectl.run("delete", "pvc", CLAIM, "--wait=false")
+    place.kubectl.run("delete", "pod", POD, "--wait=true")
+    wait_until("the controller has made another claim", lambda: _claim_uid(place) not in ("", uid))
+    ready(place)
+    assert place.sql("SELECT to_regclass('moments') IS NULL") == "t", "the image has created an empty database"
+
+    done = restore(place, "--to=latest", "--yes")
+    assert "does not answer: it has another database: system identifier" in done.out
+    assert rows(place) == "1"
+
+
+def _claim_uid(place: Site) -> str:
+    code, out, _ = place.kubectl.outcome("get", "pvc", CLAIM, "-o=jsonpath={.metadata.uid}")
+    return out.decode() if code == 0 else ""
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "rm -r $PGDATA/global",
+        "rm -r $PGDATA/PG_VERSION $PGDATA/base $PGDATA/global/pg_control",
+    ],
+)
+def test_a_database_that_cannot_start_is_restored(place: Site, damage: str) -> None:
+    commit(place, 1)
+    archive(place)
+    place.in_pod("bash", "-c", damage)
+    place.kubectl.run("delete", "pod", POD, "--grace-period=1", "--wait=true")
+    wait_until("the server fails to start", lambda: _restarts(place) > 0)
+
+    done = restore(place, "--to=latest", "--yes")
+    assert "does not answer: container postgresql: " in done.out
+    assert rows(place) == "1"
+
+
+def _restarts(place: Site) -> int:
+    code, out, _ = place.kubectl.outcome("get", "pod", POD, "-o=jsonpath={.status.containerStatuses[0].restartCount}")
+    return int(out or 0) if code == 0 else 0

@@ -1,0 +1,221 @@
+"""The script of a drill, run with other programs, and the receipt that it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sysconfig
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pgwizard
+from pgwizard.release.record import DrillCheck, DrillResult
+from pgwizard.restore.drill_job import receipt_of
+
+SCRIPT = Path(pgwizard.__file__).parent / "restore" / "drill.sh"
+AT = datetime(2026, 11, 27, 21, 0, 4, tzinfo=UTC)
+CONTROL = """cat <<'END'
+Bytes per WAL segment:                16777216
+Data page checksum version:           1
+max_connections setting:              100
+END"""
+RESTORE = """case "$*" in
+  *repo-ls*main/15-1/0000000200000000) echo 000000020000000000000006-0123456789012345678901234567890123456789.gz ;;
+  *repo-ls*main/15-1) printf '%s\\n' 0000000100000000 0000000200000000 00000002.history ;;
+  *repo-ls*) printf '%s\\n' 15-1 archive.info ;;
+  *restore*)
+    echo "P00   INFO: repo1: restore backup set 20261127-210000F, recovery will start at 2026-11-27 21:00:00"
+    echo 'START WAL LOCATION: 0/2000028 (file 000000010000000000000002)' >"$PGDATA/backup_label" ;;
+esac"""
+PSQL = """statement="$*"
+[[ "$statement" == *-c* ]] || statement="$(cat)"
+case "$statement" in
+  *pg_is_in_recovery*) echo f ;;
+  *pause_state*) echo "not paused" ;;
+  *history*) echo "1 0/7000000 2026-11-27T21:00:04Z" ;;
+  *amcheck*) echo 1 ;;
+  *orders*) echo 5 ;;
+esac"""
+SHORT = (
+    "recovery ended at 0/7000000, and the archive goes beyond 0/7000000: a segment between them is missing or damaged"
+)
+PROGRAMS = {
+    "pgbackrest": RESTORE,
+    "pg_controldata": CONTROL,
+    "postgres": '[[ "$*" == *" -C "* ]] && echo 20 || { echo "$*" >"$PGDATA/server"; exec sleep 30; }',
+    "psql": PSQL,
+    "pg_dumpall": "",
+    "pg_amcheck": "",
+    "pg_ctl": 'kill "$(pgrep -f "sleep 30" -P "$PPID")"',
+    "pg_checksums": "",
+}
+
+
+def drilled(folder: Path, *, variables: dict[str, str] | None = None, **programs: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and receipt of the script with these programs in bash."""
+    tools = folder / "tools"
+    tools.mkdir()
+    for name, body in (PROGRAMS | programs).items():
+        (tools / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
+        (tools / name).chmod(0o755)
+    environment = {
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "PGDATA": str(folder / "pgdata"),
+        "POSTGRES_USER": "postgres",
+        "POSTGRES_DB": "shop",
+        "DRILL_RECEIPT": str(folder / "receipt"),
+        **(variables or {}),
+    }
+    command = ["bash", str(SCRIPT), "0", "-c", "config_file=x"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.stderr == "", done.stderr
+    return done.returncode, json.loads((folder / "receipt").read_text(encoding="utf-8"))
+
+
+def outcomes(receipt: dict[str, Any]) -> dict[str, str]:
+    return {check["name"]: f"{check['outcome']}: {check['text']}" for check in receipt["checks"]}
+
+
+def test_the_script_passes_shellcheck() -> None:
+    shellcheck = Path(sysconfig.get_path("scripts")) / "shellcheck"
+    command = [str(shellcheck), "--shell=bash", "--severity=style", str(SCRIPT)]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stdout == ""
+
+
+def test_every_check_is_made_once_and_the_receipt_says_what_was_reached(tmp_path: Path) -> None:
+    code, receipt = drilled(tmp_path, variables={"DRILL_QUERY": "SELECT n FROM orders", "DRILL_EXPECT": "5"})
+    size = receipt.pop("bytes")
+    assert outcomes(receipt) == {
+        "restore": f"passed: {size} bytes",
+        "recovery": "passed: timeline 1 to 0/7000000, 2026-11-27T21:00:04Z",
+        "wal": "passed: everything that is archived was replayed",
+        "rows": "passed: pg_dumpall read every row",
+        "indexes": "passed: pg_amcheck found no damage",
+        "query": "passed: it answered 5",
+        "checksums": "passed: the checksum of every page is right",
+    }
+    del receipt["checks"]
+    assert (code, receipt) == (
+        0,
+        {
+            "backup": "20261127-210000F",
+            "timeline": 1,
+            "lsn": "0/7000000",
+            "reached_at": "2026-11-27T21:00:04Z",
+            "segments": 5,
+        },
+    )
+
+
+def test_the_server_reaches_no_other_system_and_has_the_limits_of_the_backup(tmp_path: Path) -> None:
+    drilled(tmp_path)
+    server = (tmp_path / "pgdata" / "server").read_text(encoding="utf-8")
+    for setting in (
+        "listen_addresses=",
+        "archive_mode=off",
+        "fsync=off",
+        "max_logical_replication_workers=0",
+        "cron.launch_active_jobs=off",
+        "max_connections=100",
+    ):
+        assert f"-c {setting}" in server
+
+
+@pytest.mark.parametrize(
+    ("programs", "variables", "name", "text"),
+    [
+        (
+            {"pgbackrest": "echo 'P00  ERROR: [055]: unable to open missing file'; exit 55"},
+            {"DRILL_MUST_EXCEED": "0/6000000"},
+            "restore",
+            "pgBackRest ended with 55: [055]: unable to open missing file",
+        ),
+        (
+            {
+                "postgres": '[[ "$*" == *" -C "* ]] || { echo "27 UTC [7] FATAL:  could not locate it" ; exit 1; }',
+                "psql": "exit 2",
+            },
+            {},
+            "recovery",
+            "the server ended during recovery: FATAL:  could not locate it",
+        ),
+        (
+            {},
+            {"DRILL_MUST_EXCEED": "0/7000000"},
+            "wal",
+            SHORT,
+        ),
+        ({"pg_dumpall": "echo 'invalid page \"3\"' >&2; exit 1"}, {}, "rows", 'pg_dumpall: invalid page "3"'),
+        ({"pg_amcheck": "echo 'heap\tdamaged'; exit 2"}, {}, "indexes", "pg_amcheck: heap damaged"),
+        ({"pg_checksums": "echo bad; exit 1"}, {}, "checksums", "pg_checksums: bad"),
+        (
+            {},
+            {"DRILL_QUERY": "SELECT n FROM orders", "DRILL_EXPECT": "6"},
+            "query",
+            "it answered 5, and 6 was expected",
+        ),
+    ],
+)
+def test_a_check_that_fails_ends_the_script_with_1_after_the_others(
+    tmp_path: Path, programs: dict[str, str], variables: dict[str, str], name: str, text: str
+) -> None:
+    code, receipt = drilled(tmp_path, variables=variables, **programs)
+    failed = {check["name"]: check["text"] for check in receipt["checks"] if check["outcome"] == "failed"}
+    assert (code, failed) == (1, {name: text})
+    assert len(receipt["checks"]) == 7
+
+
+def test_what_the_image_or_the_database_lacks_is_skipped(tmp_path: Path) -> None:
+    off = CONTROL.replace("version:           1", "version:           0")
+    code, receipt = drilled(tmp_path, pg_controldata=off, psql=PSQL.replace("*amcheck*) echo 1", "*amcheck*) true"))
+    found = outcomes(receipt)
+    assert (code, found["indexes"], found["checksums"], found["query"]) == (
+        0,
+        "skipped: the extension amcheck is not in the image",
+        "skipped: the database has no data checksums",
+        "skipped: no query",
+    )
+
+
+RECEIPT = {
+    "backup": "A",
+    "timeline": 2,
+    "lsn": "0/7000000",
+    "reached_at": "2026-11-27T21:00:04Z",
+    "bytes": 5,
+    "segments": 6,
+    "checks": [{"name": "restore", "outcome": "passed", "seconds": 1.5, "text": "fine\x1b[2J"}],
+}
+
+
+def pod(message: str) -> dict[str, Any]:
+    ended = {"terminated": {"exitCode": 0, "message": message}}
+    return {"status": {"containerStatuses": [{"name": "proxy", "state": {}}, {"name": "drill", "state": ended}]}}
+
+
+def test_a_receipt_is_read_from_the_end_of_the_container_and_made_printable() -> None:
+    assert receipt_of(pod(json.dumps(RECEIPT)), AT, 9.876) == DrillResult(
+        at="2026-11-27T21:00:04+00:00",
+        seconds=9.9,
+        backup="A",
+        timeline=2,
+        lsn="0/7000000",
+        reached_at="2026-11-27T21:00:04+00:00",
+        bytes=5,
+        segments=6,
+        checks=(DrillCheck("restore", "passed", 1.5, "fine [2J"),),
+    )
+
+
+@pytest.mark.parametrize(
+    "message", ["{}", "[]", "5", "{", json.dumps({**RECEIPT, "checks": [{"outcome": "x"}]}), json.dumps([RECEIPT])]
+)
+def test_another_text_in_the_place_of_a_receipt_is_refused(message: str) -> None:
+    with pytest.raises(ValueError, match="the receipt of its pod cannot be read"):
+        receipt_of(pod(message), AT, 1)
+    with pytest.raises(ValueError, match="its pod has left no receipt"):
+        receipt_of({"status": {}}, AT, 1)
