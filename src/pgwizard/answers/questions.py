@@ -128,8 +128,13 @@ def _label_text(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else _number_text(value)
 
 
+def is_free_key(key: str) -> bool:
+    """Whether an answer may set this label or annotation: neither pgwizard nor Kubernetes does."""
+    return not _RESERVED_KEY.fullmatch(key)
+
+
 def _free_key(text: str) -> str:
-    if _RESERVED_KEY.fullmatch(text):
+    if not is_free_key(text):
         raise ValueError(f"{_echo(text)} is set by pgwizard or by Kubernetes; expected a key of your own")
     return text
 
