@@ -158,7 +158,15 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"advanced": {"options": {"repo1-s3-key-type": "web-id"}}},
         "advanced.options.repo1-s3-key-type",
-        "web-id: the pod has no role of a web identity (AWS_ROLE_ARN), and pgBackRest would not start: use a key pair",
+        "web-id needs a ServiceAccount that has a role of the cloud: name it in pods.serviceAccount",
+    ),
+    (
+        {
+            "images": {"pgbackrestVersion": "2.60"},
+            "advanced": {"options": {"repo1-s3-key-type": "process"}},
+        },
+        "advanced.options.repo1-s3-key-type",
+        "process needs repo1-s3-process-cmd",
     ),
     (
         {"advanced": {"options": {"pg-version-force": "15"}}},
@@ -446,11 +454,16 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
         "s3.amazonaws.com is in us-east-1, not in eu-central-1: S3 refuses every request",
     ),
     (
+        {"advanced": {"options": {"repo1-s3-key-type": "web-id"}}, "pods": {"serviceAccount": "backup"}},
+        "advanced.options.repo1-s3-key-type",
+        "web-id leaves repository.credentials unused: the role of the pod's ServiceAccount is used",
+    ),
+    (
         {"advanced": {"options": {"repo1-s3-key-type": "auto"}}},
         "advanced.options.repo1-s3-key-type",
         (
-            "auto: the role of the node's instance is used in place of repository.credentials, and pods must reach the "
-            "metadata service of the cloud"
+            "auto leaves repository.credentials unused: the role of the node's instance is used, which the metadata "
+            "service of the cloud gives to pods"
         ),
     ),
     (

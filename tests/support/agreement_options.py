@@ -42,8 +42,10 @@ _HOUSE = ("cannot be set", "is already answered", "is a secret", "is an old name
 """How refusals of pgwizard's own begin: those of options that pgBackRest itself may well accept."""
 _IGNORED = "and ignores it before"
 """A unit that pgBackRest 2.45 accepts and ignores."""
-_LENIENT = ("repo1-block-", "repo1-bundle-")
-"""pgBackRest does not look at these without bundles, and 2.45 has an unfinished repo-block: pgwizard is stricter."""
+_LENIENT = ("repo1-block-", "repo1-bundle-", "repo1-s3-key-type", "annotation")
+"""pgBackRest does not look at these without bundles, or before they are used, and 2.45 has an unfinished repo-block:
+pgwizard is stricter.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,4 +17,4 @@ ask() {
 }
 export -f ask
 
-find "$1" -name '*.conf' -print0 | xargs -0 -P "$2" -I{} bash -c 'ask {}'
+find "$(realpath "$1")" -name '*.conf' -print0 | xargs -0 -P "$2" -I{} bash -c 'ask {}'

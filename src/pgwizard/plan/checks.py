@@ -728,9 +728,10 @@ _UNWISE_OPTIONS = {
     ("repo-retention-archive", None): "WAL expires before its backups: older ones cannot be rolled forward",
 }
 _OTHER_KEYS = {
-    "auto": "the role of the node's instance is used in place of repository.credentials, and pods must reach the "
-    "metadata service of the cloud",
-    "process": "a program of the image is used in place of repository.credentials",
+    "auto": "the role of the node's instance is used, which the metadata service of the cloud gives to pods",
+    "process": "a program of the image is asked",
+    "web-id": "the role of the pod's ServiceAccount is used",
+    "pod-id": "the role of the pod's ServiceAccount is used",
 }
 """Values of repo-s3-key-type that leave the key pair unused."""
 
@@ -760,6 +761,8 @@ def _options(answers: Answers, _: Facts) -> _Found:
             yield _too_old(path, name, since, answers)
         elif option is not None:
             yield from _option_value(path, option, value, release)
+            if option.name == "repo-s3-key-type":
+                yield from _key_type(path, value, answers)
 
 
 def _reason_to_refuse(plain: str) -> str:
@@ -778,14 +781,22 @@ def _option_value(path: str, option: pgbackrest.ConfigOption, value: str, releas
     except ValueError as error:
         yield Finding(path, str(error))
         return
-    if option.name == "repo-s3-key-type" and value == "web-id":
-        no_role = "the pod has no role of a web identity (AWS_ROLE_ARN), and pgBackRest would not start: use a key pair"
-        yield Finding(path, f"{value}: {no_role}")
-    elif option.name == "repo-s3-key-type" and value in _OTHER_KEYS:
-        yield _warning(path, f"{value}: {_OTHER_KEYS[value]}")
     effect = _UNWISE_OPTIONS.get((option.name, value)) or _UNWISE_OPTIONS.get((option.name, None))
     if effect:
         yield _warning(path, f"{value} weakens backups: {effect}")
+
+
+def _key_type(path: str, value: str, answers: Answers) -> _Found:
+    """pgBackRest of a pod has what the answers give it, and what a cloud's webhook adds for a ServiceAccount."""
+    options = set(map(pgbackrest.strip_index, answers.advanced.options))
+    if value in ("web-id", "pod-id") and answers.pods.service_account is None:
+        yield Finding(
+            path, f"{value} needs a ServiceAccount that has a role of the cloud: name it in pods.serviceAccount"
+        )
+    elif value == "process" and "repo-s3-process-cmd" not in options:
+        yield Finding(path, f"{value} needs repo1-s3-process-cmd")
+    elif value in _OTHER_KEYS:
+        yield _warning(path, f"{value} leaves repository.credentials unused: {_OTHER_KEYS[value]}")
 
 
 def _versions(answers: Answers, _: Facts) -> _Found:
