@@ -49,10 +49,10 @@ PUBLIC: dict[str, str] = {
     "diagnose": "diagnose messages row",
     "simulator": "clock cluster",
     "tls": "certificates chain handshake names public_authorities",
-    "plan": "checks conf_files cron manifests names pgbackrest plan retention server settings tuning",
+    "plan": "checks cron manifests names pgbackrest plan postgresql_conf retention server settings tuning",
     "release": (
-        "apply backups changes checks deletion drills image_version live_answers live_objects record records report "
-        "rights rollout stages survey uninstall verification"
+        "apply backups changes checks deletion drills image_version layout live live_answers live_objects record "
+        "records report rights rollout stages survey uninstall verification"
     ),
     "status": "observe probes report repository snapshot verdict wal walk",
     "restore": "drill drill_job journal report run target",
@@ -73,15 +73,17 @@ PURE = (
     "kube.health",
     "plan.checks",
     "plan.plan",
-    "plan.conf_files",
+    "plan.postgresql_conf",
     "plan.cron",
     "plan.retention",
     "plan.server",
     "release.changes",
     "release.drills",
     "release.immutable",
+    "release.layout",
     "release.live_answers",
     "release.live_tuning",
+    "release.ownership",
     "release.record",
     "release.report",
     "release.unexpressed",

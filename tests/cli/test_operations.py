@@ -24,6 +24,7 @@ from pgwizard.cli.verbs import releases
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Ref
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record, stages
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
@@ -464,23 +465,42 @@ def test_a_namespace_without_releases_says_so(sim: SimCluster) -> None:
 def test_releases_as_a_table_and_as_json(sim: SimCluster, answers: str) -> None:
     applied()
     header, row = headless.run("releases", "-A", "--demo").out.splitlines()
-    assert header.split() == ["NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT"]
+    assert header.split() == ["NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT", "MANAGER"]
     assert row.split()[:4] == ["default", "postgresql", "1", "deployed"]
     assert header.index("REVISION") == row.index("1")
     item = json.loads(headless.run("releases", "-n", "default", "--demo", "--json").out)
-    assert {key: item[key] for key in ("type", "namespace", "name", "revision", "outcome")} == {
+    assert {key: item[key] for key in ("type", "namespace", "name", "revision", "outcome", "manager")} == {
         "type": "release",
         "namespace": "default",
         "name": "postgresql",
         "revision": 1,
         "outcome": "deployed",
+        "manager": "pgwizard",
     }
+
+
+def test_a_release_without_a_record_is_listed_with_its_manager_and_has_a_status(sim: SimCluster, answers: str) -> None:
+    applied()
+    sim.store.remove(record.secret_ref(ReleaseRef("default", "postgresql")))
+    server = copy.deepcopy(faulting.live(sim, faulting.STATEFULSET, "postgresql"))
+    server["metadata"]["annotations"] = {"meta.helm.sh/release-name": "postgresql"}
+    sim.store.put(server)
+    row = headless.run("releases", "-n", "default", "--demo").out.splitlines()[1]
+    assert row.split() == ["default", "postgresql", "-", "unrecorded", "-", "Helm", "release", "postgresql"]
+    shown = headless.run("status", "-n", "default", "--demo")
+    assert shown.out.splitlines()[0] == "default/postgresql"
+    assert "· release     managed by Helm release postgresql; revisions are not known without a record" in shown.out
+    refused = headless.run("uninstall", "postgresql", "-n", "default", "--demo", "--yes")
+    assert (refused.code, refused.err.splitlines()[0]) == (
+        5,
+        "pgwizard: release default/postgresql has no record: Helm release postgresql manages it",
+    )
 
 
 def test_a_release_whose_record_cannot_be_read_is_listed_with_a_warning(sim: SimCluster, answers: str) -> None:
     sim.store.put({**faulting.secret("broken-pgwizard", "default"), "type": record.TYPE})
     done = headless.run("releases", "-n", "default", "--demo")
-    assert done.out.splitlines()[1].split() == ["default", "broken", "0", "unreadable"]
+    assert done.out.splitlines()[1].split() == ["default", "broken", "-", "unreadable", "-", "pgwizard"]
     assert done.err.startswith("warning: Secret default/broken-pgwizard holds no record of a release   It was written")
     assert done.code == 0
     (item,) = map(json.loads, headless.run("releases", "-n", "default", "--demo", "--json").out.splitlines())

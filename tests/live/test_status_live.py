@@ -15,6 +15,7 @@ from pgwizard.kube.api import Cluster
 from pgwizard.kube.client import connect
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups
+from pgwizard.release.layout import Layout
 from pgwizard.status import observe
 from pgwizard.status.snapshot import Snapshot
 from pgwizard.status.verdict import judge
@@ -52,7 +53,7 @@ async def _backed_up(namespace: str) -> tuple[Snapshot, list[str]]:
         first = await seen(cluster, namespace, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
         assert judge(first).state == "recoverable", judge(first).reasons
         assert [backup.type for backup in first.backups] == ["full"]
-        job = await backups.backup_now(cluster, ReleaseRef(namespace, "postgresql"), "incr", utc_now())
+        job = await backups.backup_now(cluster, Layout.of(ReleaseRef(namespace, "postgresql")), "incr", utc_now())
 
         def done(snapshot: Snapshot) -> bool:
             states.extend(run.state for run in snapshot.runs if run.name == job)

@@ -13,6 +13,7 @@ from pgwizard.kube.api import Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, backups, record, survey
 from pgwizard.release.changes import Change, cost
+from pgwizard.release.layout import Layout
 from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, Killed, Request, ScriptedOutcome
@@ -416,7 +417,7 @@ def test_all_objects_that_others_own_are_named_at_once() -> None:
             "another tool owns what would be written; nothing was written",
         ]
         assert result.writes == []
-        assert result.error.hint == "Choose another release.name, or remove them with the tool they belong to."
+        assert result.error.hint.startswith("Change them with the tool they belong to, or choose another release.name.")
         forced = await applied(sim, force_conflicts=True)
         assert isinstance(forced.error, OwnershipConflict)
         assert str(forced.error) == str(result.error)
@@ -952,7 +953,7 @@ def test_a_damaged_first_backup_is_tried_again_once_for_each_newer_full_backup()
     async def scenario(sim: SimCluster) -> None:
         sim.runtime.programs.has_damaged_pages = True
         await deployed(sim)
-        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
+        await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "full", clock(sim)())
         running = await deployed(sim)
         assert running.outcome is not None
         assert (running.outcome.result, running.writes) == ("unchanged", [])
@@ -975,7 +976,7 @@ def test_a_damaged_first_backup_is_not_taken_again_beside_a_valid_one() -> None:
         sim.runtime.programs.has_damaged_pages = True
         await deployed(sim)
         sim.runtime.programs.has_damaged_pages = False
-        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
+        await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "full", clock(sim)())
         await asyncio.sleep(60)
         again = await deployed(sim)
         assert again.outcome is not None

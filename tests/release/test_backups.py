@@ -11,6 +11,7 @@ from pgwizard.errors import Forbidden, NotFound, PreflightError
 from pgwizard.kube.api import Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups
+from pgwizard.release.layout import Layout
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.status import observe
@@ -24,7 +25,7 @@ from support.snapshots import FIT_NAME, HOSTILE_NAME, UNKNOWN_KEY
 
 def test_a_backup_now_is_seen_running_and_done() -> None:
     async def scenario(sim: SimCluster) -> None:
-        name = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
+        name = await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "incr", clock(sim)())
         made = live(sim, JOB, name)
         assert made["metadata"]["ownerReferences"][0]["name"] == "postgresql-pgbackrest-incr"
         assert made["metadata"]["annotations"] == {"cronjob.kubernetes.io/instantiate": "manual"}
@@ -47,7 +48,7 @@ def test_a_backup_now_is_seen_running_and_done() -> None:
 def test_two_backups_of_one_second_are_two_jobs() -> None:
     async def scenario(sim: SimCluster) -> None:
         release, at = ReleaseRef("default", "postgresql"), clock(sim)()
-        names = [await backups.backup_now(sim, release, "incr", at) for _ in range(2)]
+        names = [await backups.backup_now(sim, Layout.of(release), "incr", at) for _ in range(2)]
         assert len(set(names)) == len([live(sim, JOB, name) for name in names]) == 2
 
     on(scenario)
@@ -59,7 +60,7 @@ def test_a_full_backup_of_a_release_with_a_long_name_counts_as_full() -> None:
 
     async def scenario(sim: SimCluster) -> None:
         await asyncio.sleep(5)  # the controller sees the end of the first Job
-        job = await backups.backup_now(sim, ReleaseRef("default", name), "full", clock(sim)())
+        job = await backups.backup_now(sim, Layout.of(ReleaseRef("default", name)), "full", clock(sim)())
         found = await observe.look(sim, ReleaseRef("default", name), now=clock(sim))
         assert [(run.kind, run.state) for run in found.runs if run.name == job] == [("full", "running")]
         empty = judge(replace(found, repository=RepositoryInfo(())))
@@ -72,7 +73,7 @@ def test_a_backup_that_fails_names_cause_and_fix() -> None:
     fate = ScriptedOutcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines=(UNKNOWN_KEY,), exit_code=39)
 
     async def scenario(sim: SimCluster) -> None:
-        name = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
+        name = await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "incr", clock(sim)())
         found = await seen(sim, lambda snapshot: any(item.fault for item in snapshot.runs))
         broken = next(item for item in found.runs if item.name == name)
         assert (broken.state, broken.tail) == ("failed", (UNKNOWN_KEY,))
@@ -88,11 +89,11 @@ def test_a_refused_backup_has_the_server_s_reason() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("403", verb="create", resource="jobs")]
         with pytest.raises(Forbidden, match="denied by a fault"):
-            await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
+            await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "full", clock(sim)())
         sim.faults = []
         await sim.delete(Ref(CRONJOB, "postgresql-pgbackrest-full", "default"))
         with pytest.raises(NotFound, match="postgresql-pgbackrest-full"):
-            await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
+            await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "full", clock(sim)())
 
     on(scenario)
 

@@ -121,6 +121,13 @@ def test_what_the_server_fills_in_and_tools_write_is_no_finding() -> None:
     assert findings(statefulset=statefulset) == []
 
 
+def test_the_label_that_helm_writes_on_a_cronjob_adds_none_to_its_jobs() -> None:
+    job = copy.deepcopy(rendered(Answers())["full-cronjob"])
+    job["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "Helm"
+    found = imported(Answers(), full_cronjob=job)
+    assert (found.answers.jobs.labels, found.findings) == ({}, ())
+
+
 def test_a_config_map_of_another_name_is_named() -> None:
     config = copy.deepcopy(rendered(Answers())["pgbackrest-configmap"])
     config["metadata"]["name"] = "pgbackrest-config"

@@ -13,6 +13,7 @@ from pgwizard.errors import Finding, Forbidden, PreflightError
 from pgwizard.kube.api import Object, Ref, WriteResult
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record, records, uninstall
+from pgwizard.release.layout import Layout
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status import observe
 from pgwizard.status.verdict import outage
@@ -85,9 +86,9 @@ def test_a_release_whose_labels_another_tool_rewrote_is_found_by_its_names() -> 
         assert live(sim, SERVICE, "postgresql")["metadata"]["labels"][INSTANCE] == "shop"
         assert live(sim, POD, "postgresql-0")["metadata"]["uid"] == uid
 
-        job = await backups.backup_now(sim, RELEASE, "full", clock(sim)())
+        job = await backups.backup_now(sim, Layout.of(RELEASE), "full", clock(sim)())
         await sim.clock.sleep(600)
-        jobs = await backups.newest_first(sim, RELEASE)
+        jobs = await backups.newest_first(sim, Layout.of(RELEASE))
         assert [item["metadata"]["name"] for item in jobs] == [job, "postgresql-pgbackrest-init"]
         log = [line async for line in backups.log(sim, RELEASE, job)]
         assert any("backup command end: completed successfully" in line for line in log)
@@ -124,7 +125,7 @@ def test_an_object_of_the_record_stays_ours_where_another_tool_is_named_in_its_l
 def test_a_job_belongs_to_the_release_whose_cron_job_made_it() -> None:
     async def scenario(sim: SimCluster) -> None:
         await relabelled(sim)
-        job = await backups.backup_now(sim, RELEASE, "incr", clock(sim)())
+        job = await backups.backup_now(sim, Layout.of(RELEASE), "incr", clock(sim)())
         mine = live(sim, JOB, job)
         other = copy.deepcopy(mine)
         other["metadata"] = {"name": "lookalike", "namespace": "default", "labels": {INSTANCE: "postgresql"}}

@@ -10,6 +10,7 @@ from pgwizard.errors import PreflightError
 from pgwizard.kube.api import SECRET, ExecResult
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record, records, verification
+from pgwizard.release.layout import Layout
 from pgwizard.release.record import DamagedBackup
 from pgwizard.simulator.cluster import SimCluster
 from support.faulting import clock, live
@@ -83,7 +84,7 @@ def test_the_result_is_kept_in_the_record_and_outlives_an_apply() -> None:
     async def scenario(sim: SimCluster) -> None:
         label = sim.runtime.programs.repository("default").backups[0]["label"]
         sim.runtime.programs.repository("default").damaged_contents[label] = ["pg_data/base/1/1255.gz"]
-        found = await verification.verify(sim, RELEASE, clock(sim))
+        found = await verification.verify(sim, Layout.of(RELEASE), clock(sim))
         assert found.damaged == (DamagedBackup(label, 1),)
         before, _ = await records.get(sim, RELEASE)
         assert before.verification == found
@@ -99,7 +100,7 @@ def test_a_verification_that_does_not_end_leaves_the_record_as_it_was() -> None:
         refusal = ExecResult(b"", b"ERROR: [039]: HTTP request failed with 403 (Forbidden)", 39)
         sim.runtime.programs.answers.append(lambda command, _: refusal if "verify" in command else None)
         with pytest.raises(PreflightError, match="HTTP request failed with 403"):
-            await verification.verify(sim, RELEASE, clock(sim))
+            await verification.verify(sim, Layout.of(RELEASE), clock(sim))
         assert (await records.get(sim, RELEASE))[0].verification is None
 
     on(scenario)

@@ -64,7 +64,7 @@ def entries(names: Sequence[str], *, size: int = 16_000) -> str:
 def printed(folder: Path, scope: str = "all", known: str = "") -> list[str]:
     """The lines of the script, run by bash."""
     environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "ROOT": str(folder)}
-    command = ["bash", "-c", listing.SCRIPT, listing.NAME, "5", scope, known]
+    command = ["bash", "-c", listing.SCRIPT, listing.NAME, "5", scope, known, "main"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

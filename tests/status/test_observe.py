@@ -19,6 +19,7 @@ from pgwizard.kube import health
 from pgwizard.kube.api import NAMESPACE, POD, ROLE, ExecResult, Ref, WatchEvent
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record, rollout, uninstall
+from pgwizard.release.layout import Layout
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.simulator.repository import DamagedFile
@@ -172,7 +173,7 @@ def test_a_log_that_could_not_be_read_is_read_the_next_time(is_requested: bool) 
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("503", resource="pods/log", times=1)]
         again, unread = observe.Again(), list[tuple[str, float]]()
-        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
+        await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "incr", clock(sim)())
 
         def read(snapshot: Snapshot) -> bool:
             found = broken(snapshot)
@@ -193,7 +194,7 @@ def test_a_log_that_could_not_be_read_is_read_the_next_time(is_requested: bool) 
 
 def test_a_log_that_may_not_be_read_delays_nothing() -> None:
     async def scenario(sim: SimCluster) -> None:
-        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
+        await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "incr", clock(sim)())
         await seen(sim, lambda snapshot: broken(snapshot) is not None)
         sim.faults = [Fault("403", resource="pods/log", times=None)]
         began = sim.clock.now()
@@ -207,7 +208,7 @@ def test_a_log_that_may_not_be_read_delays_nothing() -> None:
 
 def test_the_log_of_a_deleted_pod_is_not_requested_again() -> None:
     async def scenario(sim: SimCluster) -> None:
-        name = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", clock(sim)())
+        name = await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "incr", clock(sim)())
         await seen(sim, lambda snapshot: broken(snapshot) is not None)
         for pod in sim.store.find(POD, "default"):
             if pod["metadata"]["name"].startswith(name):
@@ -379,7 +380,7 @@ def test_a_backup_has_ended_with_its_container_and_a_sidecar_that_keeps_the_job_
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("sidecar", "*/postgresql-pgbackrest-incr*"))
         at = datetime.fromtimestamp(sim.clock.now(), UTC)
-        job = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", at)
+        job = await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "incr", at)
 
         def ended(snapshot: Snapshot) -> bool:
             return any(run.name == job and run.state == "succeeded" for run in snapshot.runs)
@@ -402,7 +403,7 @@ def test_a_backup_has_ended_with_its_container_and_a_sidecar_that_keeps_the_job_
 def test_the_end_of_a_container_is_the_end_of_its_backup_even_before_the_job_has_it() -> None:
     async def scenario(sim: SimCluster) -> None:
         at = datetime.fromtimestamp(sim.clock.now(), UTC)
-        job = await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "incr", at)
+        job = await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "incr", at)
 
         def ended(snapshot: Snapshot) -> bool:
             return any(run.name == job and run.state == "succeeded" for run in snapshot.runs)
@@ -806,9 +807,9 @@ def test_a_gap_in_a_large_archive_is_confirmed_by_a_second_full_listing() -> Non
 @pytest.mark.parametrize("scope", ["all", "newest"])
 def test_the_simulated_cluster_lists_its_archive_as_the_script_does(scope: str) -> None:
     async def scenario(sim: SimCluster) -> None:
-        whole = await probes.archive(sim, ReleaseRef("default", "postgresql"), 5)
+        whole = await probes.archive(sim, Layout.of(ReleaseRef("default", "postgresql")), 5)
         known = whole if scope == "newest" else None
-        found = await probes.archive(sim, ReleaseRef("default", "postgresql"), 5, known)
+        found = await probes.archive(sim, Layout.of(ReleaseRef("default", "postgresql")), 5, known)
         assert found.runs.keys() == whole.runs.keys()
 
     on(scenario)
@@ -817,7 +818,7 @@ def test_the_simulated_cluster_lists_its_archive_as_the_script_does(scope: str) 
 def test_a_job_whose_pod_admission_refuses_shows_the_words_of_the_policy() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("quota", "default/postgresql-pgbackrest-full*", message=POLICY))
-        await backups.backup_now(sim, ReleaseRef("default", "postgresql"), "full", clock(sim)())
+        await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "full", clock(sim)())
         found = await seen(sim, lambda snapshot: any("denied" in run.message for run in snapshot.runs))
         (run,) = (run for run in found.runs if run.kind == "full")
         assert run.state == "running"

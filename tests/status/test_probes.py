@@ -12,6 +12,7 @@ import pytest
 from pgwizard.kube.api import ExecResult, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.image_version import ImageVersion
+from pgwizard.release.layout import Layout
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.status import observe, probes
@@ -171,7 +172,7 @@ def test_psql_gets_the_superuser_or_the_container_s_variable() -> None:
         "-c datestyle=ISO -c timezone=UTC'"
     )
     assert known[:8] == ("psql", "-XAtq", "-U", "owner", "-d", database, "-v", "ON_ERROR_STOP=1")
-    assert unknown[:4] == ("bash", "-c", 'exec psql -XAtq -U "$POSTGRES_USER" "$@"', "psql")
+    assert unknown[:4] == ("bash", "-c", 'exec psql -XAtq -U "${POSTGRES_USER:-postgres}" "$@"', "psql")
     assert known[4:] == unknown[4:]
 
 
@@ -214,11 +215,11 @@ def test_of_a_bundle_only_what_the_server_s_chain_leads_to_has_an_end() -> None:
         soon = pem(certificate("other", ends=timedelta(days=2)))
         await sim.patch(mirror, {"data": {"tls.crt": base64.b64encode(soon + own).decode()}})
         at = clock(sim)()
-        found = await probes.certificate(sim, RELEASE, ImageVersion(sim, RELEASE), at)
+        found = await probes.certificate(sim, Layout.of(RELEASE), ImageVersion(sim, RELEASE), at)
         assert found is not None
         assert found.ends == read_bundle(own).certificates[0].not_after
         sim.faults = [Fault("403", "create", "pods/portforward", times=None)]
-        found = await probes.certificate(sim, RELEASE, ImageVersion(sim, RELEASE), at)
+        found = await probes.certificate(sim, Layout.of(RELEASE), ImageVersion(sim, RELEASE), at)
         assert found is not None
         assert found.ends == read_bundle(soon).certificates[0].not_after
 
@@ -265,7 +266,7 @@ def test_archiving_that_fails_names_its_cause_from_the_collected_log_where_the_c
 
     async def scenario(sim: SimCluster) -> None:
         sim.runtime.programs.answers.append(in_pod)
-        found = await probes.archiver(sim, RELEASE, "postgres")
+        found = await probes.archiver(sim, Layout.of(RELEASE), "postgres")
         assert found.fault is not None
         assert found.fault.key == "s3-no-bucket"
 

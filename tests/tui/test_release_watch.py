@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from pgwizard.errors import Unreachable
 from pgwizard.plan.names import ANY_RELEASE, PartialReleaseRef, ReleaseRef
-from pgwizard.release.records import Listed
+from pgwizard.release.records import ListedRelease
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.status.verdict import judge
 from pgwizard.tui.release_watch import ReleaseWatch
@@ -30,7 +30,7 @@ class Watched:
     def _now(self) -> datetime:
         return self._clock() + self.ahead
 
-    def _offer(self, there: Sequence[Listed], namespace: str) -> None:
+    def _offer(self, there: Sequence[ListedRelease], namespace: str) -> None:
         self.offered.append([str(each.ref) for each in there if namespace])
 
     async def until(self, reached: Callable[[], bool]) -> None:

@@ -22,6 +22,7 @@ from pgwizard.plan.names import ANY_RELEASE, PartialReleaseRef, ReleaseRef
 from pgwizard.release import apply, record, records
 from pgwizard.release import backups as release_backups
 from pgwizard.release.changes import Change
+from pgwizard.release.layout import Layout
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.status import observe, report
@@ -814,7 +815,7 @@ def test_a_log_keeps_its_mark_when_another_job_is_read() -> None:
         await press(pilot, "l")
         await until(pilot, lambda: title(pilot, "log") == "▸ log of postgresql-pgbackrest-init")
         await release_backups.backup_now(
-            sim, ReleaseRef("default", "postgresql"), "incr", datetime.fromtimestamp(sim.clock.now(), UTC)
+            sim, Layout.of(ReleaseRef("default", "postgresql")), "incr", datetime.fromtimestamp(sim.clock.now(), UTC)
         )
         await until(pilot, lambda: title(pilot, "log").startswith("▸ log of postgresql-pgbackrest-incr"))
 
@@ -858,7 +859,7 @@ def test_unchanged_rows_are_not_drawn_again_and_the_cursor_stays() -> None:
         listed = status(pilot).query_one(JobsTable)
         here = listed.here
         await release_backups.backup_now(
-            sim, ReleaseRef("default", "postgresql"), "full", datetime.fromtimestamp(sim.clock.now(), UTC)
+            sim, Layout.of(ReleaseRef("default", "postgresql")), "full", datetime.fromtimestamp(sim.clock.now(), UTC)
         )
         await until(pilot, lambda: rows(pilot, "jobs")[0][0] == "✓ full")
         screen = status(pilot)

@@ -65,6 +65,10 @@ YES = switch("--yes", about="do not ask for confirmation")
 NO_WAIT = switch("--no-wait", about="return once the objects are applied; do not wait for the pod and the first backup")
 TIMEOUT = duration("--timeout", default="10m", about="how long to wait for the pod, such as 90s, 10m or 1h30m")
 FORCE_CONFLICTS = switch("--force-conflicts", about="take over fields that another tool owns")
+TAKE_OVER = switch(
+    "--take-over", about="manage from now on what Helm or another tool manages; Helm's history of it is deleted"
+)
+ADOPTABLE = switch("--adoptable", about="add Helm's ownership keys, so that helm upgrade --install adopts the release")
 EXIT_CODE = switch("--exit-code", about="exit with 1 if there are differences")
 IMPORT_EXIT_CODE = switch("--exit-code", about="exit with 1 if there is something that no answer expresses")
 
@@ -100,6 +104,7 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (KUBECONFIG, DEMO),
     (NAMESPACE, ALL_NAMESPACES),
     (TIMEOUT, NO_WAIT),
+    (TAKE_OVER, ADOPTABLE),
     (TAIL, FOLLOW),
     (OUTPUT_FOLDER, VALUES_ONLY),
     (FORCE, VALUES_ONLY),
@@ -190,7 +195,19 @@ VERBS: dict[str, Verb] = {
             "pgwizard apply answers.yaml --dry-run",
             "apply:apply",
             (_FILE,),
-            (*_SOURCE, DRY_RUN, DIFF, YES, NO_WAIT, TIMEOUT, FORCE_CONFLICTS, *_CLUSTER, JSON),
+            (
+                *_SOURCE,
+                DRY_RUN,
+                DIFF,
+                YES,
+                NO_WAIT,
+                TIMEOUT,
+                FORCE_CONFLICTS,
+                TAKE_OVER,
+                ADOPTABLE,
+                *_CLUSTER,
+                JSON,
+            ),
             synonyms=("install", "upgrade", "update", "create", "deploy"),
             instead={
                 **_NAMESPACE_IS_AN_ANSWER,
@@ -206,7 +223,7 @@ VERBS: dict[str, Verb] = {
             "pgwizard diff answers.yaml\npgwizard diff answers.yaml --exit-code --json",
             "apply:diff",
             (_FILE,),
-            (*_SOURCE, EXIT_CODE, FORCE_CONFLICTS, *_CLUSTER, JSON),
+            (*_SOURCE, EXIT_CODE, FORCE_CONFLICTS, TAKE_OVER, ADOPTABLE, *_CLUSTER, JSON),
             synonyms=("plan", "compare"),
             instead={**_NAMESPACE_IS_AN_ANSWER, **_without_flag("diff")},
         ),
@@ -226,7 +243,8 @@ VERBS: dict[str, Verb] = {
             "status",
             "Show whether a release can be recovered",
             "On a terminal it opens a live screen. Otherwise, and with --json, it prints the status once and exits "
-            "with 0 only if the release is recoverable and nothing threatens that.",
+            "with 0 only if the release is recoverable and nothing threatens that. It also works for a release that "
+            "another tool installed: NAME is the name of its StatefulSet.",
             "pgwizard status\npgwizard status postgresql -n shop --json | jq .verdict",
             "status:status",
             (_NAME,),
@@ -296,7 +314,9 @@ VERBS: dict[str, Verb] = {
         Verb(
             "releases",
             "List releases",
-            "Lists the releases of a namespace, or of all namespaces, with revision and outcome of the last apply.",
+            "Lists the releases of a namespace, or of all namespaces, with revision and outcome of the last apply, and "
+            "the tool that manages each. One that Helm, Argo CD, Flux or kubectl installed has no record: it is listed "
+            "as unrecorded.",
             "pgwizard releases -n shop\npgwizard releases -A --json",
             "releases:releases",
             options=(ALL_NAMESPACES, *_RELEASE),

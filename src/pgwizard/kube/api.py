@@ -270,7 +270,6 @@ LIMIT_RANGE = Resource("v1", "LimitRange")
 RESOURCE_QUOTA = Resource("v1", "ResourceQuota")
 PRIORITY_CLASS = Resource("scheduling.k8s.io/v1", "PriorityClass")
 RUNTIME_CLASS = Resource("node.k8s.io/v1", "RuntimeClass")
-SERVICE_ACCOUNT = Resource("v1", "ServiceAccount")
 LEASE = Resource("coordination.k8s.io/v1", "Lease")
 
 FIELD_MANAGER = "pgwizard"

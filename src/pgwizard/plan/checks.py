@@ -787,7 +787,7 @@ def _option_value(path: str, option: pgbackrest.ConfigOption, value: str, releas
 
 
 def _key_type(path: str, value: str, answers: Answers) -> _Found:
-    """pgBackRest of a pod has what the answers give it, and what a cloud's webhook adds for a ServiceAccount."""
+    """A pod has what the answers give it, and what a cloud's webhook adds for a ServiceAccount."""
     options = set(map(pgbackrest.strip_index, answers.advanced.options))
     if value in ("web-id", "pod-id") and answers.pods.service_account is None:
         yield Finding(

@@ -33,6 +33,7 @@ from pgwizard.quantities import read_quantity, size_text
 from pgwizard.release import (
     backups,
     deletion,
+    ownership,
     record,
     rollout,
     secret_values,
@@ -70,12 +71,18 @@ Result = Literal["deployed", "unchanged", "dry-run", "applied"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run. timeout_seconds bounds the wait for the pod; the first backup has the Job's own deadline."""
+    """How to run. timeout_seconds bounds the wait for the pod; the first backup has the Job's own deadline.
+
+    take_over: what another tool manages becomes pgwizard's. adoptable: the objects carry Helm's keys, so that Helm can
+    adopt them.
+    """
 
     dry_run: bool = False
     wait: bool = True
     timeout_seconds: float = 600
     force_conflicts: bool = False
+    take_over: bool = False
+    adoptable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +179,7 @@ async def run(
         try:
             async with stages.enter("apply", report) as stage:
                 await _retire_unfinished(prepared, cluster)
-                stage.done(await _apply(prepared, cluster, stage, force=options.force_conflicts))
+                stage.done(await _apply(prepared, cluster, stage, options))
             if not options.wait:
                 await _start_job(prepared, cluster)  # suspended by itself: WAL without a stanza would fill the volume
                 headline = "Applied without waiting for the first backup. Run it again to wait for it."
@@ -242,11 +249,13 @@ async def _require_references(release: ReleaseRequest, cluster: Cluster, now: Cl
         raise PreflightError("a referenced object no longer exists; nothing was written", gone)
 
 
-async def _survey(release: ReleaseRequest, cluster: Cluster, report: Report, now: Clock) -> survey.Survey:
+async def _survey(
+    release: ReleaseRequest, cluster: Cluster, report: Report, now: Clock, *, take_over: bool
+) -> survey.Survey:
     async with stages.enter("survey", report) as stage:
         rights, surveyed = await asyncio.gather(
             release_rights.require_rights(cluster, release.answers, ca_file=release.ca_file is not None),
-            survey.survey(cluster, release.answers, release.ca_file, at=now()),
+            survey.survey(cluster, release.answers, release.ca_file, at=now(), take_over=take_over),
             return_exceptions=True,
         )
         if isinstance(rights, BaseException):  # a missing permission explains the rest
@@ -302,7 +311,7 @@ async def prepare(
     release: ReleaseRequest, cluster: Cluster, report: Report, options: Options, now: Clock
 ) -> _Preparation:
     """Read, check and try everything without writing."""
-    surveyed = await _survey(release, cluster, report, now)
+    surveyed = await _survey(release, cluster, report, now, take_over=options.take_over)
     plan, rendered = await _check(release, cluster, surveyed, report, now())
     async with stages.enter("dry run", report) as stage:
         values = await secret_values.decide(release.answers, release.secrets, plan, surveyed, cluster)
@@ -313,7 +322,12 @@ async def prepare(
         # where the values of a Secret come from changes nothing that runs; the mark changes with them
         texts = [_spec_text(item.object) for item in rendered if item.role not in manifests.SECRETS_TO_CREATE]
         spec = hashlib.sha256("---\n".join([*texts, mark]).encode()).hexdigest()
-        objects = [_stamp(item.object, spec, mark) for item in rendered]
+        live = surveyed.installation.statefulset
+        objects = [_stamp(item.object, spec, mark, live) for item in rendered]
+        if options.adoptable:
+            chart = {role for role in manifests.ORDER if role not in _NOT_ADOPTED}
+            pairs = zip(rendered, objects, strict=True)
+            objects = [ownership.adoptable(obj, plan.ref) if item.role in chart else obj for item, obj in pairs]
         trials = await release_dry_run.try_out(
             cluster,
             plan,
@@ -321,6 +335,7 @@ async def prepare(
             force=options.force_conflicts,
             namespace_exists=surveyed.namespace_exists,
             inventory=surveyed.record.inventory if surveyed.record else (),
+            take_over=options.take_over,
         )
         for trial in trials:
             for warning in trial.warnings:
@@ -328,6 +343,8 @@ async def prepare(
             if Ref.of(trial.wanted).resource == CRONJOB and (paused := backups.suspension(trial.live or {})):
                 stage.warning(paused)
         pruned = _leftovers(surveyed.record, objects)
+        if options.take_over:
+            pruned += await _helm_history(cluster, plan.ref)
         if pruned:
             await release_rights.require_deletion(cluster, pruned)
         has_damage = await _has_damage(surveyed.record, spec, trials, cluster)
@@ -369,15 +386,39 @@ def _spec_text(value: Any, key: str = "") -> str:
     return json.dumps(value) if exact is None else f"{exact.normalize():f}"
 
 
-def _stamp(obj: Object, spec: str, mark: str) -> Object:
-    """Add the checksum of the spec to the hook Job, and the mark of its S3 credentials to the pod."""
+def _stamp(obj: Object, spec: str, mark: str, live: Object | None) -> Object:
+    """Add the checksum of the spec to the hook Job, and the mark of its S3 credentials to the pod.
+
+    live: the StatefulSet. A pod that another tool made has no mark, and a first one would restart it: the StatefulSet
+    keeps it until the credentials change.
+    """
     resource = Ref.of(obj).resource
     if resource == JOB:
         return _annotate(obj, HASH, spec)
     if resource == STATEFULSET and mark:
+        has_own_place = live is not None and S3_MARK not in _annotations(live["spec"]["template"])
+        if has_own_place and _annotations(live or {}).get(S3_MARK, mark) == mark:
+            return _annotate(obj, S3_MARK, mark)
         template = _annotate(obj["spec"]["template"], S3_MARK, mark)
         return {**obj, "spec": {**obj["spec"], "template": template}}
     return obj
+
+
+_NOT_ADOPTED = frozenset({"namespace", "init-job"}) | manifests.SECRETS_TO_CREATE
+"""What the chart does not have, or makes anew: Helm adopts none of it."""
+
+
+def _annotations(obj: Object) -> Mapping[str, str]:
+    return (obj.get("metadata") or {}).get("annotations") or {}
+
+
+async def _helm_history(cluster: Cluster, release: ReleaseRef) -> list[Ref]:
+    """Helm's revisions of a release: with them ``helm uninstall`` would delete objects that are no longer Helm's."""
+    labels = f"owner=helm,name={release.name}"
+    async with contextlib.aclosing(
+        cluster.pages(SECRET, release.namespace, labels=labels, metadata_only=True)
+    ) as pages:
+        return [Ref(SECRET, item["metadata"]["name"], release.namespace) async for page in pages for item in page.items]
 
 
 def _annotate(obj: Object, key: str, value: str) -> Object:
@@ -433,7 +474,10 @@ def _leftovers(before: record.Record | None, objects: Sequence[Object]) -> list[
 
 
 def _removal(ref: Ref) -> Change:
-    return Change(ref, "delete", why="no longer part of the release")
+    why = (
+        "helm uninstall would delete the release with it" if ref.resource == SECRET else "no longer part of the release"
+    )
+    return Change(ref, "delete", why=why)
 
 
 async def _is_up_to_date(prepared: _Preparation, release: ReleaseRequest, cluster: Cluster) -> bool:
@@ -501,7 +545,7 @@ async def _write_revision(
     return begun
 
 
-async def _apply(prepared: _Preparation, cluster: Cluster, stage: Stage, *, force: bool) -> str:
+async def _apply(prepared: _Preparation, cluster: Cluster, stage: Stage, options: Options) -> str:
     """Write what changes, in order, and stop at the first error. The Job belongs to the first backup."""
     for trial, change in zip(prepared.trials, prepared.changes, strict=False):
         ref = Ref.of(trial.wanted)
@@ -510,12 +554,16 @@ async def _apply(prepared: _Preparation, cluster: Cluster, stage: Stage, *, forc
         if ref.resource == NAMESPACE and not prepared.surveyed.namespace_exists:
             continue  # created before the lock
         stage.changing(change)
+        if trial.owner is not None and trial.live is not None:
+            await cluster.patch(ref, ownership.ending_patch(trial.live))
         if trial.grows_from is not None and trial.live is not None:
             await _grow(prepared.plan, cluster, trial.wanted, trial.live)
             continue
         if values := prepared.data.get(ref):
             await secret_values.store(cluster, trial, values)
-        await cluster.apply(trial.wanted, force=force)
+        written = await cluster.apply(trial.wanted, force=options.force_conflicts or trial.owner is not None)
+        if options.adoptable and ref.resource == STATEFULSET:
+            await cluster.patch(ref, ownership.disowning_patch(written.object))
     applied = [change for change in prepared.changes if change.action != "delete" and change.ref.resource != JOB]
     return count_text(applied, done=True)
 

@@ -7,15 +7,15 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
-from typing import Literal
 
 from pgwizard.errors import AlreadyExists, Finding, PreflightError
 from pgwizard.kube import jobs
-from pgwizard.kube.api import CRONJOB, JOB, POD, Cluster, Object, Ref, owners
+from pgwizard.kube.api import CRONJOB, JOB, POD, Cluster, Object, Ref, find_object, owners
 from pgwizard.kube.commands import Commands
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import rollout
+from pgwizard.release.layout import BackupType, Layout, backup_type
 from pgwizard.text import fit, fit_line
 
 TAIL_LINES = 200
@@ -44,16 +44,14 @@ def full_backup_command(release: ReleaseRef, commands: Commands) -> str:
     return commands.pgwizard("backup", release.name, "--type", "full", namespace=release.namespace)
 
 
-async def backup_now(
-    cluster: Cluster, release: ReleaseRef, kind: Literal["full", "incr"], at: datetime, *, expires: bool = True
-) -> str:
+async def backup_now(cluster: Cluster, layout: Layout, kind: BackupType, at: datetime, *, expires: bool = True) -> str:
     """Start a Job from the CronJob, as ``kubectl create job --from`` does. Returns the Job's name.
 
     expires: whether older backups and their WAL expire after it, as after every other one. The name ends with the
     second of ``at``, or with a later one where other Jobs have that name. Raises ClusterError with the server's reason.
     """
-    names = Names.of(release.name)
-    cron = await cluster.get(Ref(CRONJOB, names.full if kind == "full" else names.incremental, release.namespace))
+    release = layout.release
+    cron = await _schedule(cluster, layout, kind)
     template, about = cron["spec"]["jobTemplate"], cron["metadata"]
     if not expires:
         template = _without_expiry(template)
@@ -83,6 +81,27 @@ async def backup_now(
             if second == first + _NAMES_TRIED - 1:
                 raise
     return str(metadata["name"])
+
+
+async def _schedule(cluster: Cluster, layout: Layout, kind: BackupType) -> Object:
+    """The CronJob that takes backups of a type: by its name, or else the first that runs one."""
+    release = layout.release
+    names = Names.of(release.name)
+    usual = Ref(CRONJOB, names.full if kind == "full" else names.incremental, release.namespace)
+    if layout.has_record:
+        return await cluster.get(usual)
+    if (found := await find_object(cluster, usual)) is not None:
+        return found
+    async with aclosing(cluster.pages(CRONJOB, release.namespace)) as pages:
+        async for page in pages:
+            for cron in sorted(filter(layout.is_schedule, page.items), key=lambda each: str(each["metadata"]["name"])):
+                if backup_type(cron, release.name) == kind:
+                    return cron
+    word = "full" if kind == "full" else "incremental"
+    raise PreflightError(
+        f"release {release} has no CronJob that takes {word} backups",
+        hint=f"A backup is a Job of it: none runs pgbackrest backup in {layout.pod}.",
+    )
 
 
 def _without_expiry(template: Object) -> Object:
@@ -144,7 +163,7 @@ def damage_finding() -> Finding:
 async def has_newer_full(cluster: Cluster, release: ReleaseRef) -> bool:
     """Whether a full backup has succeeded since the hook Job ended, and none is running. Raises ClusterError."""
     names = Names.of(release.name)
-    known = await newest_first(cluster, release)
+    known = await newest_first(cluster, Layout.of(release))
     fulls = [job for job in known if names.full in owners(job, CRONJOB.kind)]
     if any(assess(job).status == "progressing" for job in fulls):
         return False
@@ -170,24 +189,14 @@ def suspension(cron: Object) -> Finding | None:
     return Finding(text=text, severity="warning", key="status-suspended", fix=RESUME)
 
 
-async def newest_first(cluster: Cluster, release: ReleaseRef) -> list[Object]:
+async def newest_first(cluster: Cluster, layout: Layout) -> list[Object]:
     """The backup Jobs of a release, that of the first backup among them. Raises ClusterError."""
-    names, jobs_there = Names.of(release.name), list[Object]()
-    async with aclosing(cluster.pages(JOB, release.namespace)) as pages:
+    jobs_there = list[Object]()
+    async with aclosing(cluster.pages(JOB, layout.release.namespace)) as pages:
         async for page in pages:
-            jobs_there += [job for job in page.items if is_backup(job, names)]
+            jobs_there += [job for job in page.items if layout.is_backup(job)]
     whole = [{**job, "apiVersion": JOB.api_version, "kind": JOB.kind} for job in jobs_there]
     return sorted(whole, key=lambda job: str(job["metadata"].get("creationTimestamp", "")), reverse=True)
-
-
-def is_backup(job: Object, names: Names) -> bool:
-    """Whether a Job is the release's: the hook Job by its name, every other by the CronJob that it comes from.
-
-    Labels prove nothing: Argo CD and others rewrite them.
-    """
-    return job["metadata"]["name"] == names.init or not {names.full, names.incremental}.isdisjoint(
-        owners(job, CRONJOB.kind)
-    )
 
 
 async def log(

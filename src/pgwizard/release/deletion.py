@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pgwizard.errors import DeadlineError, Finding
 from pgwizard.kube import api as kube_api
 from pgwizard.kube.api import CLAIM, FIELD_MANAGER, Cluster, Object, Ref
-from pgwizard.release import survey
 from pgwizard.release.changes import Change
+from pgwizard.release.ownership import other_owner
 from pgwizard.release.stages import Stage
 
 
@@ -26,7 +26,7 @@ async def delete_ours(cluster: Cluster, refs: Sequence[Ref], stage: Stage) -> tu
         if live is None:
             continue
         # labels are rewritten, so the record decides; but another tool may have made an object of that name since
-        if owner := survey.other_owner(live, is_ours=ref.resource == CLAIM or _has_own_fields(live)):
+        if owner := other_owner(live, is_ours=ref.resource == CLAIM or _has_own_fields(live)):
             stage.warning(Finding(text=f"{ref} belongs to {owner} by now: it is kept", severity="warning"))
             others.append(ref)
             continue

@@ -34,7 +34,8 @@ from pgwizard.kube.api import (
 from pgwizard.plan.plan import Plan
 from pgwizard.quantities import live_bytes, size_text
 from pgwizard.release.immutable import claim_size, claimed_size
-from pgwizard.release.survey import claim_ref, other_owner
+from pgwizard.release.ownership import other_owner, without_marks
+from pgwizard.release.survey import claim_ref
 
 _LABELS = ".metadata.labels."
 """How the server begins the name of a label in a conflict."""
@@ -49,6 +50,7 @@ class Trial:
     grows_from: the size in the claim template of a StatefulSet that is replaced. has_volume: False where it has
     claimed none yet, so that it may claim another size or StorageClass.
     after: what must be made before it can be tried; until then result is the wanted object.
+    owner: the other tool that manages it until it is taken over.
     Objects are not shown by repr: a Secret's data is among them.
     """
 
@@ -59,6 +61,7 @@ class Trial:
     grows_from: str | None = None
     has_volume: bool = True
     after: Ref | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,10 @@ async def try_out(
     force: bool,
     namespace_exists: bool,
     inventory: Collection[Ref] = (),
+    take_over: bool = False,
 ) -> list[Trial]:
     """Dry-run every object. inventory: what the record says is the release's own, whatever its labels say.
+    take_over: objects of other tools are tried as well, without the marks of these tools.
 
     Raises OwnershipConflict or PreflightError with all that the server would refuse.
 
@@ -92,17 +97,19 @@ async def try_out(
         if not namespace_exists and ref.namespace is not None:
             return Trial(obj, None, obj)
         live = await find_object(cluster, ref)
-        if live is not None and (owner := other_owner(live, is_ours=ref in inventory)):
+        owner = other_owner(live, is_ours=ref in inventory) if live is not None else None
+        if owner is not None and not take_over:
             return _Refusal("owned", Finding("", f"{ref} belongs to {owner}"))
         if ref.resource == JOB:  # never changed, only created again
-            tried = await _try_beside(cluster, obj, live)
-            if isinstance(tried, _Refusal):
-                return tried
-            return Trial(obj, live, obj, tried.warnings if tried is not None else ())
+            beside = await _try_beside(cluster, obj, live)
+            if isinstance(beside, _Refusal):
+                return beside
+            return Trial(obj, live, obj, beside.warnings if beside is not None else ())
         if ref.resource == NAMESPACE and live is not None:
             return Trial(live, live, live)
         try:
-            return await _dry_run(cluster, plan, obj, live, force=force)
+            tried = await _dry_run(cluster, plan, obj, live, force=force or owner is not None)
+            return tried if owner is None or isinstance(tried, _Refusal) else _without_owner(tried, owner)
         except NotFound:  # the server looks into the Role for what it would grant, and a dry run has made none
             role = _role_of(obj)
             if role is None or role not in wanted or await find_object(cluster, role) is not None:
@@ -118,7 +125,7 @@ async def try_out(
         raise OwnershipConflict(
             "another tool owns what would be written; nothing was written",
             findings=(*owned, *conflicts),
-            hint="Choose another release.name, or remove them with the tool they belong to."
+            hint=_owned_hint(cluster, plan)
             if owned
             else "Take the fields over with --force-conflicts where that is meant.",
         )
@@ -127,6 +134,19 @@ async def try_out(
         hint = next((found.fix for found in diagnoses if found is not None), "")
         raise PreflightError("the cluster refuses what would be written; nothing was written", invalid, hint=hint)
     return [item for item in tried if isinstance(item, Trial)]
+
+
+def _without_owner(trial: Trial, owner: str) -> Trial:
+    return replace(trial, result=without_marks(trial.result), owner=owner)
+
+
+def _owned_hint(cluster: Cluster, plan: Plan) -> str:
+    ref = plan.ref
+    answers = cluster.commands.pgwizard("import", ref.name, "-o", "live.yaml", namespace=ref.namespace)
+    return (
+        "Change them with the tool they belong to, or choose another release.name. To manage them with pgwizard from "
+        f"now on, without a restart: {answers}; then: pgwizard apply live.yaml --take-over (docs/gitops.md)"
+    )
 
 
 def _role_of(obj: Object) -> Ref | None:

@@ -19,10 +19,11 @@ from pgwizard.answers.questions import Answers, is_free_key
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Object
 from pgwizard.plan import checks, manifests, pgbackrest, settings
-from pgwizard.plan.conf_files import PostgresqlConf, read_pgbackrest, read_postgresql
 from pgwizard.plan.names import CA_FILE, CA_KEY, STANZA, Names, ReleaseRef
 from pgwizard.plan.plan import Facts, Toleration, resolve
+from pgwizard.plan.postgresql_conf import PostgresqlConf, read_postgresql
 from pgwizard.plan.tuning import Machine
+from pgwizard.release.layout import Configuration, read_configuration
 from pgwizard.release.live_tuning import tuned_server
 from pgwizard.release.unexpressed import is_deployers, unexpressed
 from pgwizard.text import plain
@@ -242,7 +243,7 @@ class _Reader:
 
     def _repository(self) -> dict[str, str]:
         """Returns every option by its present name, without index."""
-        sections = read_pgbackrest(self._conf("pgbackrest-configmap", _PGBACKREST_CONF))
+        sections = self._configuration()
         spelling = {pgbackrest.present_name(name): name for name in sections.get("global", {})}
         options = {pgbackrest.present_name(name): value for name, value in sections.get("global", {}).items()}
         stanza = {pgbackrest.present_name(name): value for name, value in sections.get(STANZA, {}).items()}
@@ -278,6 +279,13 @@ class _Reader:
             self._put("repository.cipher", {"from": "existing", "secret": ref[0], "passphraseKey": ref[1]})
         self._other_options({**options, **stanza}, spelling)
         return options
+
+    def _configuration(self) -> Configuration:
+        try:
+            return read_configuration(self._conf("pgbackrest-configmap", _PGBACKREST_CONF))
+        except ValueError as error:
+            self._warn(plain(str(error)))
+            return {}
 
     def _queue(self, text: str | None) -> None:
         with contextlib.suppress(ValueError):
@@ -409,7 +417,7 @@ class _Reader:
         self._resources("jobs", container)
         metadata = _at(job, "spec", "jobTemplate", "metadata") or {}
         own = _at(job, "metadata", "labels") or {}
-        labels = {key: value for key, value in (metadata.get("labels") or {}).items() if own.get(key) != value}
+        labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key not in own}
         self._put("jobs.labels", labels)
         self._put("jobs.annotations", dict(metadata.get("annotations") or {}))
 

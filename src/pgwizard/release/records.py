@@ -6,10 +6,12 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from pgwizard.errors import AnswersError, ClusterError, Finding, NotFound, PreflightError
+from pgwizard.errors import AnswersError, ClusterError, Finding, Forbidden, NotFound, PreflightError
 from pgwizard.kube.api import SECRET, Cluster
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import record
+from pgwizard.release import live, record
+from pgwizard.release.layout import Layout
+from pgwizard.release.live import LiveRelease
 from pgwizard.text import fit
 
 _NAMED = 5
@@ -19,6 +21,7 @@ UNREADABLE = (
 )
 
 Listed = record.Record | record.UnreadableRecord
+ListedRelease = Listed | LiveRelease
 
 
 async def find(cluster: Cluster, release: ReleaseRef) -> tuple[record.Record | None, str]:
@@ -37,11 +40,41 @@ async def find(cluster: Cluster, release: ReleaseRef) -> tuple[record.Record | N
 
 
 async def get(cluster: Cluster, release: ReleaseRef) -> tuple[record.Record, str]:
-    """As ``find``, but raises PreflightError if there is no such release."""
+    """As ``find``, but raises PreflightError if there is no such release, or no record of it."""
     found, version = await find(cluster, release)
     if found is None:
-        raise PreflightError(record.absence(release), hint=other_releases_text(await _everywhere(cluster)))
+        raise await _absence(cluster, release)
     return found, version
+
+
+async def find_layout(cluster: Cluster, release: ReleaseRef) -> Layout:
+    """Where the parts of a release are, with or without a record. Raises PreflightError if there is no such release."""
+    there, _ = await find(cluster, release)
+    if there is not None:
+        return Layout.of(release)
+    return (await get_live(cluster, release)).layout
+
+
+async def get_live(cluster: Cluster, release: ReleaseRef) -> LiveRelease:
+    """A release without a record. Raises PreflightError if there is none."""
+    found = await live.find(cluster, release)
+    if found is None:
+        raise await _absence(cluster, release)
+    return found
+
+
+async def _absence(cluster: Cluster, release: ReleaseRef) -> PreflightError:
+    """That there is no such release, or what manages it where there is no record of it."""
+    unrecorded = None
+    with contextlib.suppress(ClusterError):
+        unrecorded = await live.find(cluster, release)
+    if unrecorded is None:
+        return PreflightError(record.absence(release), hint=other_releases_text(await _everywhere(cluster)))
+    owner = f"{unrecorded.manager} manages it" if unrecorded.manager else "it was installed without pgwizard"
+    return PreflightError(
+        f"release {release} has no record: {owner}",
+        hint="status, explain, backup, logs and verify work without a record; the others need it.",
+    )
 
 
 async def answers_of(cluster: Cluster, release: ReleaseRef) -> dict[str, Any]:
@@ -66,18 +99,27 @@ async def releases(cluster: Cluster, namespace: str | None) -> list[Listed]:
     return sorted(found, key=lambda item: item.ref)
 
 
-async def choices(cluster: Cluster, namespace: str) -> list[Listed]:
+async def all_releases(cluster: Cluster, namespace: str | None) -> list[ListedRelease]:
+    """As ``releases``, with those that have no record, where StatefulSets may be listed."""
+    recorded: list[ListedRelease] = [*await releases(cluster, namespace)]
+    unrecorded: list[LiveRelease] = []
+    with contextlib.suppress(Forbidden):
+        unrecorded = await live.releases(cluster, namespace, {item.ref for item in recorded})
+    return sorted([*recorded, *unrecorded], key=lambda item: item.ref)
+
+
+async def choices(cluster: Cluster, namespace: str) -> list[ListedRelease]:
     """The releases of a namespace; where it has none, those of all namespaces, if they may be listed."""
-    return await releases(cluster, namespace) or await _everywhere(cluster)
+    return await all_releases(cluster, namespace) or await _everywhere(cluster)
 
 
-async def _everywhere(cluster: Cluster) -> list[Listed]:
+async def _everywhere(cluster: Cluster) -> list[ListedRelease]:
     with contextlib.suppress(ClusterError):  # optional help: the error is known without them
-        return await releases(cluster, None)
+        return await all_releases(cluster, None)
     return []
 
 
-def other_releases_text(there: Sequence[Listed]) -> str:
+def other_releases_text(there: Sequence[ListedRelease]) -> str:
     """The other releases and how to name one, as a sentence; the first few of many."""
     if not there:
         return "No other one is seen: -n names another namespace, and pgwizard installs one."
@@ -86,7 +128,7 @@ def other_releases_text(there: Sequence[Listed]) -> str:
     return f"There is {', '.join([*named, *more])}: give the name, and its namespace with -n."
 
 
-def only_release(there: Sequence[Listed], namespace: str) -> ReleaseRef:
+def only_release(there: Sequence[ListedRelease], namespace: str) -> ReleaseRef:
     """The only release of a namespace among those that there are.
 
     Raises PreflightError for none, AnswersError for several.

@@ -202,11 +202,14 @@ def is_crash(health: Health) -> bool:
     return health.reason in ("CrashLoopBackOff", "Error", "RunContainerError")
 
 
-async def crash_log(cluster: Cluster, release: ReleaseRef, health: Health) -> list[str]:
-    """The last log lines of the crashing container of the database's pod; empty if none crashes."""
+async def crash_log(cluster: Cluster, release: ReleaseRef, health: Health, database: str = "postgresql") -> list[str]:
+    """The last log lines of the crashing container of the database's pod; empty if none crashes.
+
+    database: the container of the server.
+    """
     if not is_crash(health):
         return []
-    container = "minio-ca-init" if "minio-ca-init" in health.message else "postgresql"
+    container = "minio-ca-init" if "minio-ca-init" in health.message else database
     return await tail(cluster, release.namespace, Names.of(release.name).pod, container)
 
 

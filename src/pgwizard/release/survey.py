@@ -44,6 +44,7 @@ from pgwizard.plan.names import Names, ReleaseRef, mirrored_from
 from pgwizard.plan.plan import Plan, mirrored_s3
 from pgwizard.release import immutable, record, records
 from pgwizard.release.immutable import Installation
+from pgwizard.release.ownership import other_owner
 from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, check_dates, read_bundle
 
@@ -155,12 +156,14 @@ async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
     return _Live(dict(zip(distinct, objects, strict=True)), denied, cluster.commands)
 
 
-async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = None, *, at: datetime) -> Survey:
+async def survey(
+    cluster: Cluster, answers: Answers, ca_file: Bundle | None = None, *, at: datetime, take_over: bool = False
+) -> Survey:
     """Read the referenced objects, and compare. Raises only if the cluster does not answer.
 
     A Secret that may not be read is a warning, but for the certificate: the rights that an apply needs are another
     check. ca_file: certificates from a file, for where the source Secret cannot be looked up. at: the time,
-    in UTC.
+    in UTC. take_over: a release of another tool counts as installed.
     """
     names, namespace = Names.of(answers.release.name), answers.release.namespace
     own, home = record.secret_ref(ReleaseRef.of(answers)), Ref(NAMESPACE, namespace)
@@ -185,7 +188,9 @@ async def survey(cluster: Cluster, answers: Answers, ca_file: Bundle | None = No
         existing={secret: live.get(ref) for secret, ref in named.items()},
         installation=Installation(
             before,
-            _ours(live.get(statefulset), is_ours=known is not None and statefulset in known.inventory),
+            live.get(statefulset)
+            if take_over
+            else _ours(live.get(statefulset), is_ours=known is not None and statefulset in known.inventory),
             live.get(claim),
             superuser,
             is_claim_unknown=claim in live.denied,
@@ -479,18 +484,6 @@ def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str
         elif value != value.strip():
             problems.append(Finding(question, f"{where}, key {key} begins or ends with a blank or a line break"))
     return problems
-
-
-def other_owner(live: Object, *, is_ours: bool = False) -> str | None:
-    """The tool that manages a live object; None for pgwizard's own and for unmanaged ones.
-
-    is_ours: the release's record lists it. Then a label that another tool rewrote does not make it another tool's.
-    """
-    labels, annotations = live["metadata"].get("labels") or {}, live["metadata"].get("annotations") or {}
-    manager = labels.get("app.kubernetes.io/managed-by")
-    if "meta.helm.sh/release-name" in annotations:
-        return f"Helm release {plain(annotations['meta.helm.sh/release-name'])}"
-    return None if is_ours or manager in (None, "pgwizard") else plain(manager)
 
 
 def claim_ref(plan: Plan) -> Ref:

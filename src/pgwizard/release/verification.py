@@ -15,20 +15,12 @@ from datetime import datetime
 from pgwizard.clock import Clock
 from pgwizard.errors import PreflightError
 from pgwizard.kube.api import Cluster
-from pgwizard.plan.names import STANZA, Names, ReleaseRef
+from pgwizard.plan.names import STANZA
 from pgwizard.release import record
+from pgwizard.release.layout import Layout
 from pgwizard.release.record import DamagedBackup, RepositoryVerification
 from pgwizard.text import fit, plain, span
 
-COMMAND = (
-    "pgbackrest",
-    f"--stanza={STANZA}",
-    "--output=text",
-    "--verbose",
-    "--log-level-console=off",
-    "--log-level-stderr=detail",
-    "verify",
-)
 _LONGEST_SECONDS = 86_400
 _KEPT = 20
 """Damaged backups, files and segments that a record keeps by name."""
@@ -38,14 +30,22 @@ _FAULT = re.compile(r"(missing file|invalid checksum|invalid size|invalid result
 _SEGMENT = re.compile(r"(?:^|/)([0-9A-F]{24})-[0-9a-f]{40}")
 
 
-async def verify(cluster: Cluster, release: ReleaseRef, now: Clock) -> RepositoryVerification:
-    """Read the whole repository and keep the result in the record.
+def command(stanza: str = STANZA) -> tuple[str, ...]:
+    """``pgbackrest verify`` with a report."""
+    logs = ("--log-level-console=off", "--log-level-stderr=detail")
+    return ("pgbackrest", f"--stanza={stanza}", "--output=text", "--verbose", *logs, "verify")
+
+
+async def verify(cluster: Cluster, layout: Layout, now: Clock) -> RepositoryVerification:
+    """Read the whole repository and keep the result in the record, if there is one.
 
     Raises PreflightError where pgBackRest does not get to the end, and ClusterError.
     """
     began = now()
-    pod = Names.of(release.name).pod
-    done = await cluster.exec(release.namespace, pod, "postgresql", COMMAND, timeout_seconds=_LONGEST_SECONDS)
+    release = layout.release
+    done = await cluster.exec(
+        release.namespace, layout.pod, layout.container, command(layout.stanza), timeout_seconds=_LONGEST_SECONDS
+    )
     log = done.stderr.decode(errors="replace")
     try:
         found = read(done.stdout.decode(errors="replace"), log, began, now())
@@ -53,12 +53,13 @@ async def verify(cluster: Cluster, release: ReleaseRef, now: Clock) -> Repositor
         reason = plain(log.strip() or done.stdout.decode(errors="replace"), 300)
         text = f"pgbackrest verify of release {release} ended with {done.exit_code}: {reason or error}"
         raise PreflightError(text, hint="Once the reason is fixed, verify again.") from error
-    await cluster.patch(record.secret_ref(release), {"data": {record.VERIFICATION_KEY: encoded(found)}})
+    if layout.has_record:
+        await cluster.patch(record.secret_ref(release), {"data": {record.VERIFICATION_KEY: encoded(found)}})
     return found
 
 
 def read(report: str, log: str, began: datetime, ended: datetime) -> RepositoryVerification:
-    """The result in the report and the log of ``COMMAND``. Raises ValueError where the report is not complete."""
+    """The result in the report and the log of ``command``. Raises ValueError where the report is not complete."""
     if not re.search(r"^status: (ok|error)$", report, re.MULTILINE):
         raise ValueError("it printed no report")
     checked = valid = backups = 0

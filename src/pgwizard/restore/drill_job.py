@@ -87,8 +87,8 @@ def manifest(
     claim = copy.deepcopy(stateful["spec"]["volumeClaimTemplates"][0]["spec"])
     claim = {key: claim[key] for key in ("accessModes", "storageClassName") if key in claim}
     claim |= {"resources": {"requests": {"storage": size}}}
-    asked, annotations = foreign_metadata(stateful)
-    labels = {**asked, **_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
+    foreign, annotations = foreign_metadata(stateful)
+    labels = {**foreign, **_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
     storage = {"ephemeral": {"volumeClaimTemplate": {"metadata": {"labels": labels}, "spec": claim}}}
     spec = pod_spec(stateful, CONTAINER, storage, command)
     spec["terminationGracePeriodSeconds"] = 1  # nothing in it is worth an orderly end

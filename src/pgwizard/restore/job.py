@@ -144,8 +144,8 @@ def foreign_metadata(stateful: Object) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _job(stateful: Object, release: ReleaseRef, name: str, spec: Object, seconds: int) -> Object:
-    asked, annotations = foreign_metadata(stateful)
-    labels = {**asked, **_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
+    foreign, annotations = foreign_metadata(stateful)
+    labels = {**foreign, **_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
     return {
         "apiVersion": JOB.api_version,
         "kind": JOB.kind,

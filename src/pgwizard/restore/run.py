@@ -23,6 +23,7 @@ from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, STATEFULSET, Access, Clu
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
+from pgwizard.release.layout import Layout
 from pgwizard.release.stages import Event, Report, Stage
 from pgwizard.restore import job as restore_job
 from pgwizard.restore.job import Receipt
@@ -289,7 +290,7 @@ class _Run:
             stage.done("no backup starts")
 
     async def _wait_for_backups(self, stage: Stage) -> None:
-        for each in await backups.newest_first(self.cluster, self.release):
+        for each in await backups.newest_first(self.cluster, Layout.of(self.release)):
             if assess(each).status == "progressing":
                 if self.journal.plan.silence:  # without the server it cannot end
                     stage.progress(f"backup Job {each['metadata']['name']} is deleted")
@@ -460,7 +461,7 @@ class _Run:
             live = await find_object(self.cluster, Ref(JOB, self.journal.backup, self.release.namespace))
             if live is not None and assess({**live, "kind": JOB.kind}).status != "failed":
                 return {**live, "apiVersion": JOB.api_version, "kind": JOB.kind}
-        name = await backups.backup_now(self.cluster, self.release, "full", self.now(), expires=False)
+        name = await backups.backup_now(self.cluster, Layout.of(self.release), "full", self.now(), expires=False)
         await self._write(replace(self.journal, backup=name))
         live = await self.cluster.get(Ref(JOB, name, self.release.namespace))
         return {**live, "apiVersion": JOB.api_version, "kind": JOB.kind}

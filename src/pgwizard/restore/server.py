@@ -9,6 +9,7 @@ from pgwizard.errors import DeadlineError, PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.kube.jobs import ReportLine
 from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.release.layout import Layout
 from pgwizard.status import probes
 from pgwizard.status.repository import read_lsn
 from pgwizard.status.snapshot import Archiver
@@ -68,7 +69,7 @@ class DatabaseServer:
 
     async def _archiver(self) -> Archiver:
         try:
-            return await probes.archiver(self.cluster, self.release, self.superuser)
+            return await probes.archiver(self.cluster, Layout.of(self.release), self.superuser)
         except ValueError as error:
             raise PreflightError(f"release {self.release}: {error}") from error
 

@@ -13,6 +13,7 @@ from pgwizard.errors import ClusterError, PreflightError
 from pgwizard.kube.api import POD, Cluster, Ref, find_object
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.release.layout import Layout
 from pgwizard.release.record import Record
 from pgwizard.restore.reader import reader_pod
 from pgwizard.restore.target import RepositoryView
@@ -92,10 +93,14 @@ class _Reading:
     def _release(self) -> ReleaseRef:
         return self.kept.ref
 
+    @property
+    def _layout(self) -> Layout:
+        return Layout.of(self.kept.ref)
+
     async def archiver(self) -> Archiver:
         release, commands = self._release, self.cluster.commands
         try:
-            return await probes.archiver(self.cluster, release, ReleaseSummary.of(self.kept).superuser)
+            return await probes.archiver(self.cluster, self._layout, ReleaseSummary.of(self.kept).superuser)
         except (ValueError, ClusterError) as error:
             text = error.message if isinstance(error, ClusterError) else str(error)
             down = commands.kubectl("scale", "statefulset", release.name, "--replicas=0", namespace=release.namespace)
@@ -106,7 +111,7 @@ class _Reading:
 
     async def repository(self) -> RepositoryInfo:
         try:
-            found = await probes.repository(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
+            found = await probes.repository(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
         except (ValueError, ClusterError) as error:
             raise self._unreadable(error) from error
         if found.stanza:
@@ -121,12 +126,12 @@ class _Reading:
         backups = repository.backups
         size = archiver.segment_bytes if archiver else segment_bytes(backups)
         try:
-            listing = await probes.archive(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
+            listing = await probes.archive(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
             damaged = await self._damaged(backups)
             archive = listing.archive(size)
             timeline = archiver.timeline if archiver else max(archive.timelines, default=1)
             if continuity(archive, whole_backups(backups, damaged), timeline).has_hole:
-                again = await probes.archive(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
+                again = await probes.archive(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
                 archive = again.archive(size, listing)
         except (ValueError, ClusterError) as error:
             raise self._unreadable(error) from error
@@ -149,7 +154,7 @@ class _Reading:
         verification = self.kept.verification
         found = {each.label for each in (verification.damaged if verification else ()) if each.files}
         with contextlib.suppress(ValueError, ClusterError):
-            files = await probes.compared_files(self.cluster, self._release, _IO_TIMEOUT_SECONDS, pod=self.pod)
+            files = await probes.compared_files(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
             found |= set(files.damaged(backups))
         return frozenset(found)
 

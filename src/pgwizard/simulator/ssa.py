@@ -49,7 +49,7 @@ Owned = dict[Owner, tuple[frozenset[FieldPath], str]]
 def owned_by(obj: Object) -> Owned:
     """managedFields, decoded."""
     result: Owned = {}
-    for entry in obj["metadata"].get("managedFields") or ():
+    for entry in filter(None, obj["metadata"].get("managedFields") or ()):  # [{}] forgets all owners
         owner = Owner(entry["manager"], entry["operation"], entry["apiVersion"], entry.get("subresource", ""))
         result[owner] = (frozenset(_decode(entry["fieldsV1"])), entry["time"])
     return result
@@ -276,7 +276,7 @@ def update(live: Object | None, new: Object, manager: str, now: str) -> Object:
         _write_owners(result, {owner: (field_set(new), now)})
         return result
     changed, removed = _differences(live, new)
-    owned = owned_by(live)
+    owned = owned_by(new if "managedFields" in new["metadata"] else live)  # a patch may end what others own
     paths, since = owned.get(owner, (frozenset(), now))
     after: Owned = {other: (had - changed - removed, at) for other, (had, at) in owned.items()}
     mine = (paths | changed) - removed

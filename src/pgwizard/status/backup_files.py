@@ -105,8 +105,8 @@ END { for (owner in needs) print "needs", label, owner }
 """
 _HEAD = f"""set -euo pipefail
 shopt -s inherit_errexit  # else a failure of the store within $(...) is taken for an empty file
-io_timeout=$1 root=backup/{STANZA}
-shift
+io_timeout=$1 root=backup/$2
+shift 2
 repository() {{ pgbackrest --log-level-console=off --log-level-stderr=error --io-timeout="$io_timeout" "$@"; }}
 present() {{ repository --ignore-missing repo-get "$1" || {{ code=$?; [ "$code" = 1 ] || exit "$code"; }}; }}
 either() {{
@@ -154,14 +154,14 @@ MANIFEST = "backup.manifest"
 LISTING_NAME, COMPARISON_NAME = "backup-listing", "backup-comparison"
 
 
-def listing_command(io_timeout_seconds: int) -> tuple[str, ...]:
+def listing_command(io_timeout_seconds: int, stanza: str = STANZA) -> tuple[str, ...]:
     """Prints each backup's fingerprint. io_timeout_seconds: see ``probes.info_command``."""
-    return ("bash", "-c", _LISTING, LISTING_NAME, str(io_timeout_seconds))
+    return ("bash", "-c", _LISTING, LISTING_NAME, str(io_timeout_seconds), stanza)
 
 
-def comparison_command(io_timeout_seconds: int, labels: Sequence[str]) -> tuple[str, ...]:
+def comparison_command(io_timeout_seconds: int, labels: Sequence[str], stanza: str = STANZA) -> tuple[str, ...]:
     """Compares the files of these backups with their manifests; see ``listing_command``."""
-    return ("bash", "-c", _COMPARISONS, COMPARISON_NAME, str(io_timeout_seconds), *labels)
+    return ("bash", "-c", _COMPARISONS, COMPARISON_NAME, str(io_timeout_seconds), stanza, *labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ $2 ~ /^[0-9A-F]+\.history$/ && length($2) == 16 { history = substr($2, 1, 8) }
 /^"time":/ { if (history != "") print "history", history, substr($0, 8) + 0; history = "" }
 """
 SCRIPT = f"""set -euo pipefail
-io_timeout=$1 scope=$2 known=$3 root=archive/{STANZA}
+io_timeout=$1 scope=$2 known=$3 root=archive/$4
 repository() {{ pgbackrest --log-level-console=off --log-level-stderr=error --io-timeout="$io_timeout" "$@"; }}
 names=$(repository repo-ls "$root")
 id=$(printf '%s\\n' "$names" | sed -n '/^[0-9.]*-[0-9]*$/p' | sort -t- -k2,2n | tail -n 1)
@@ -73,13 +73,13 @@ fi
 NAME = "archive-listing"
 
 
-def command(io_timeout_seconds: int, known: Listing | None) -> tuple[str, ...]:
+def command(io_timeout_seconds: int, known: Listing | None, stanza: str = STANZA) -> tuple[str, ...]:
     """The command that prints the listing; with a known one only what may have changed since.
 
     io_timeout_seconds: how long one request to the store is tried, see ``probes.info_command``.
     """
     scope, histories = ("newest", " ".join(sorted(known.histories))) if known else ("all", "")
-    return ("bash", "-c", SCRIPT, NAME, str(io_timeout_seconds), scope, histories)
+    return ("bash", "-c", SCRIPT, NAME, str(io_timeout_seconds), scope, histories, stanza)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ from pgwizard.kube.health import REFUSED, Health
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, records, rollout
 from pgwizard.release.image_version import ImageVersion
+from pgwizard.release.layout import Layout
+from pgwizard.release.record import Record
 from pgwizard.status import probes
 from pgwizard.status.backup_files import BackupFiles
 from pgwizard.status.listing import Listing
@@ -114,26 +116,28 @@ async def observe(
 ) -> AsyncGenerator[Snapshot, None]:
     """Snapshots, one for each burst of observations, without end. Use ``contextlib.aclosing``, which ends all tasks.
 
-    Raises PreflightError where there is no such release, and ClusterError where its record cannot be read. A source
-    that fails later is listed in ``failures``, and polled again.
+    A release without a record is observed by its live objects. Raises PreflightError where there is no such release,
+    and ClusterError where it cannot be read. A source that fails later is listed in ``failures``, and polled again.
     """
-    there, _ = await records.get(cluster, release)
-    summary = await probes.summary_of(cluster, there)
+    there, _ = await records.find(cluster, release)
+    found = there or await records.get_live(cluster, release)
+    layout = Layout.of(release) if isinstance(found, Record) else found.layout
+    summary = await probes.summary_of(cluster, found)
     snapshot = reduce(Snapshot(release, now(), commands=cluster.commands), ReleaseRead(now(), summary))
     again = again or Again()
     image = ImageVersion(cluster, release)
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # back pressure: a flood waits at the server
     questions: dict[str, Callable[[datetime], Awaitable[Reading]]] = {
-        "release": lambda at: _read_release(cluster, release, at),
-        "repository": lambda at: _read_repository(cluster, release, io_timeout_seconds, at),
-        "archive": _ArchiveReader(cluster, release, io_timeout_seconds, again).read,
-        "backups": _BackupFilesReader(cluster, release, io_timeout_seconds).read,
-        "archiver": lambda at: _read_archiver(cluster, release, (snapshot.release or summary).superuser, at),
-        "volume": lambda at: _read_volume(cluster, release, at),
-        "certificate": lambda at: _read_certificate(cluster, release, image, at),
+        "release": lambda at: _read_release(cluster, layout, at),
+        "repository": lambda at: _read_repository(cluster, layout, io_timeout_seconds, at),
+        "archive": _ArchiveReader(cluster, layout, io_timeout_seconds, again).read,
+        "backups": _BackupFilesReader(cluster, layout, io_timeout_seconds).read,
+        "archiver": lambda at: _read_archiver(cluster, layout, (snapshot.release or summary).superuser, at),
+        "volume": lambda at: _read_volume(cluster, layout, at),
+        "certificate": lambda at: _read_certificate(cluster, layout, image, at),
     }
     tasks = [
-        *(asyncio.create_task(_watch(cluster, resource, snapshot, queue, now)) for resource in WATCHED),
+        *(asyncio.create_task(_watch(cluster, resource, layout, queue, now)) for resource in WATCHED),
         asyncio.create_task(
             _logs(
                 lambda job: backups.log(cluster, release, job),
@@ -142,7 +146,7 @@ async def observe(
                 again,
             )
         ),
-        asyncio.create_task(_crash_logs(cluster, release, lambda: snapshot.crash, queue, again)),
+        asyncio.create_task(_crash_logs(cluster, layout, lambda: snapshot.crash, queue, again)),
         asyncio.create_task(_watch_job_pods(cluster, release, queue, now)),
         asyncio.create_task(_watch_refusals(cluster, release, queue, now)),
     ]
@@ -251,20 +255,20 @@ async def database_outage(
 
 
 async def _watch(
-    cluster: Cluster, resource: Resource, snapshot: Snapshot, queue: asyncio.Queue[Observation], now: Clock
+    cluster: Cluster, resource: Resource, layout: Layout, queue: asyncio.Queue[Observation], now: Clock
 ) -> None:
-    names = Names.of(snapshot.ref.name)
-    name = {STATEFULSET: names.release, POD: names.pod, CLAIM: names.claim}.get(resource)
+    namespace = layout.release.namespace
+    name = {STATEFULSET: layout.release.name, POD: layout.pod, CLAIM: layout.claim}.get(resource)
     fields = f"metadata.name={name}" if name else ""  # labels prove nothing: Argo CD and others rewrite them
     shown: set[Ref] = set()
     while True:
         there: set[Ref] = set()
         try:
-            async with aclosing(cluster.watch(resource, snapshot.ref.namespace, fields=fields)) as events:
+            async with aclosing(cluster.watch(resource, namespace, fields=fields)) as events:
                 async for event in events:
-                    if event.type != "SYNCED" and not _is_own(resource, event.object, names):
+                    if event.type != "SYNCED" and not _is_own(resource, event.object, layout):
                         continue
-                    seen = _seen(resource, event, snapshot.ref.namespace, now())
+                    seen = _seen(resource, event, namespace, now())
                     if isinstance(seen, ListRead):  # a new watch does not report earlier deletions
                         for ref in shown - there:
                             await queue.put(ObjectSeen(now(), ref))
@@ -312,10 +316,10 @@ async def _optional_watch(
     await asyncio.sleep(_AGAIN_SECONDS)
 
 
-def _is_own(resource: Resource, obj: Object, names: Names) -> bool:
+def _is_own(resource: Resource, obj: Object, layout: Layout) -> bool:
     if resource == CRONJOB:
-        return obj["metadata"]["name"] in (names.full, names.incremental)
-    return resource != JOB or backups.is_backup(obj, names)
+        return layout.is_schedule(obj)
+    return resource != JOB or layout.is_backup(obj)
 
 
 def _why(error: Exception) -> str:
@@ -350,22 +354,20 @@ async def _poll(
         await again.due(source, PACE_SECONDS[source])
 
 
-async def _read_release(cluster: Cluster, release: ReleaseRef, at: datetime) -> ReleaseRead:
-    return ReleaseRead(at, await probes.summary(cluster, release))
+async def _read_release(cluster: Cluster, layout: Layout, at: datetime) -> ReleaseRead:
+    return ReleaseRead(at, await probes.summary(cluster, layout))
 
 
-async def _read_repository(
-    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, at: datetime
-) -> RepositoryRead:
-    return RepositoryRead(at, await probes.repository(cluster, release, io_timeout_seconds))
+async def _read_repository(cluster: Cluster, layout: Layout, io_timeout_seconds: int, at: datetime) -> RepositoryRead:
+    return RepositoryRead(at, await probes.repository(cluster, layout, io_timeout_seconds))
 
 
 class _ArchiveReader:
     """Lists the archive: the whole if that is cheap or long ago, else what may have changed."""
 
-    def __init__(self, cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, again: Again) -> None:
+    def __init__(self, cluster: Cluster, layout: Layout, io_timeout_seconds: int, again: Again) -> None:
         self._cluster = cluster
-        self._release = release
+        self._layout = layout
         self._io_timeout_seconds = io_timeout_seconds
         self._again = again
         self._known: Listing | None = None
@@ -377,41 +379,39 @@ class _ArchiveReader:
         self._again.urgent.discard("archive")
         if known is None or is_due or known.count <= _CHEAP_SEGMENTS:
             known, self._whole_at = None, at
-        self._known = await probes.archive(self._cluster, self._release, self._io_timeout_seconds, known)
+        self._known = await probes.archive(self._cluster, self._layout, self._io_timeout_seconds, known)
         return ArchiveRead(at, self._known)
 
 
 class _BackupFilesReader:
     """Compares the files of the backups with their manifests: all of them once, then what changes."""
 
-    def __init__(self, cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int) -> None:
+    def __init__(self, cluster: Cluster, layout: Layout, io_timeout_seconds: int) -> None:
         self._cluster = cluster
-        self._release = release
+        self._layout = layout
         self._io_timeout_seconds = io_timeout_seconds
         self._known = BackupFiles()
 
     async def read(self, at: datetime) -> BackupFilesRead:
-        self._known = await probes.compared_files(self._cluster, self._release, self._io_timeout_seconds, self._known)
+        self._known = await probes.compared_files(self._cluster, self._layout, self._io_timeout_seconds, self._known)
         return BackupFilesRead(at, self._known)
 
 
-async def _read_archiver(cluster: Cluster, release: ReleaseRef, superuser: str | None, at: datetime) -> ArchiverRead:
-    return ArchiverRead(at, await probes.archiver(cluster, release, superuser))
+async def _read_archiver(cluster: Cluster, layout: Layout, superuser: str | None, at: datetime) -> ArchiverRead:
+    return ArchiverRead(at, await probes.archiver(cluster, layout, superuser))
 
 
-async def _read_volume(cluster: Cluster, release: ReleaseRef, at: datetime) -> VolumeRead:
-    return VolumeRead(at, await probes.volume(cluster, release))
+async def _read_volume(cluster: Cluster, layout: Layout, at: datetime) -> VolumeRead:
+    return VolumeRead(at, await probes.volume(cluster, layout))
 
 
-async def _read_certificate(
-    cluster: Cluster, release: ReleaseRef, image: ImageVersion, at: datetime
-) -> CertificateRead:
-    return CertificateRead(at, await probes.certificate(cluster, release, image, at))
+async def _read_certificate(cluster: Cluster, layout: Layout, image: ImageVersion, at: datetime) -> CertificateRead:
+    return CertificateRead(at, await probes.certificate(cluster, layout, image, at))
 
 
 async def _crash_logs(
     cluster: Cluster,
-    release: ReleaseRef,
+    layout: Layout,
     crash: Callable[[], Health | None],
     queue: asyncio.Queue[Observation],
     again: Again,
@@ -420,7 +420,7 @@ async def _crash_logs(
     while True:
         if (health := crash()) is not None:
             try:
-                lines = await rollout.crash_log(cluster, release, health)
+                lines = await rollout.crash_log(cluster, layout.release, health, layout.container)
             except Exception as error:  # noqa: BLE001 - the log of a later crash is still to be read
                 lines = [f"(not read: {_why(error)})"]
             await queue.put(CrashLogRead(lines))

@@ -21,9 +21,11 @@ from pgwizard.kube.api import NAMESPACE, ROLE, SECRET, Cluster, Ref, find_object
 from pgwizard.plan import pgbackrest
 from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names, ReleaseRef
 from pgwizard.plan.server import s3_server
-from pgwizard.release import records
+from pgwizard.release import live, records
 from pgwizard.release.backups import TAIL_LINES
 from pgwizard.release.image_version import ImageVersion
+from pgwizard.release.layout import Layout
+from pgwizard.release.live import LiveRelease
 from pgwizard.release.record import Record
 from pgwizard.release.survey import read_sections
 from pgwizard.status import backup_files, listing
@@ -47,7 +49,6 @@ from pgwizard.tls.names import Rules
 _SERVER_SECTIONS = ("images", "repository", "advanced")
 _EXEC_SECONDS = {"repository": 120.0, "archive": 120.0, "backups": 120.0, "archiver": 20.0, "volume": 20.0}
 
-VOLUME_COMMAND = ("df", "--block-size=1", "--output=size,avail", DATA)
 COLLECTED_LOG_COMMAND = (
     "bash",
     "-c",
@@ -69,14 +70,19 @@ may write times in another way, or find others' views first. Only parameters tha
 """
 
 
-def info_command(io_timeout_seconds: int) -> tuple[str, ...]:
+def volume_command(data: str = DATA) -> tuple[str, ...]:
+    """Size and free bytes of the file system of the data."""
+    return ("df", "--block-size=1", "--output=size,avail", data)
+
+
+def info_command(io_timeout_seconds: int, stanza: str = STANZA) -> tuple[str, ...]:
     """``pgbackrest info`` as JSON.
 
     io_timeout_seconds: how long one request to the store is tried. Where the store does not answer, the command ends
     after that in 2.60, after 4 to 6 times that in 2.45, and after 9 to 10 times in 2.55, as it was measured with
     connections that are refused and with addresses that do not answer. The default of 60 makes that 4 minutes or 9.
     """
-    options = (f"--stanza={STANZA}", "--output=json", "--log-level-console=off", f"--io-timeout={io_timeout_seconds}")
+    options = (f"--stanza={stanza}", "--output=json", "--log-level-console=off", f"--io-timeout={io_timeout_seconds}")
     return ("pgbackrest", *options, "info")
 
 
@@ -85,7 +91,7 @@ def archiver_command(superuser: str | None) -> tuple[str, ...]:
     arguments = ("-d", DATABASE, "-v", "ON_ERROR_STOP=1", "-c", _STATISTICS, "-c", _WAITING)
     if superuser is not None:
         return ("psql", "-XAtq", "-U", superuser, *arguments)
-    return ("bash", "-c", 'exec psql -XAtq -U "$POSTGRES_USER" "$@"', "psql", *arguments)
+    return ("bash", "-c", 'exec psql -XAtq -U "${POSTGRES_USER:-postgres}" "$@"', "psql", *arguments)
 
 
 # ---- what is read of an answer -------------------------------------------------------------------------------------
@@ -95,7 +101,7 @@ _OWN = 1
 """The key of the repository that the release writes; its configuration may hold others that were added by hand."""
 
 
-def repository_of(info: Any) -> RepositoryInfo:
+def repository_of(info: Any, stanza_name: str = STANZA) -> RepositoryInfo:
     """The first repository in ``pgbackrest info --output=json``; the others are not the release's own.
 
     Backups of an earlier system-id are left out: the database with the highest id is the one that the stanza was made
@@ -105,7 +111,7 @@ def repository_of(info: Any) -> RepositoryInfo:
     ends with 0 even then.
     """
     try:
-        stanza = next((item for item in info if item["name"] == STANZA), None)
+        stanza = next((item for item in info if item["name"] == stanza_name), None)
         if stanza is None:
             return RepositoryInfo((), "the stanza has not been created")
         repos = stanza.get("repo") or ()
@@ -188,25 +194,35 @@ def volume_of(text: str) -> Volume:
 # ---- asking --------------------------------------------------------------------------------------------------------
 
 
-async def summary(cluster: Cluster, release: ReleaseRef) -> ReleaseSummary | Missing:
-    """A summary of the record, and whether the namespace is being deleted; ``Missing`` without a record."""
-    there, _ = await records.find(cluster, release)
-    if there is None:
-        return Missing(await namespace_state(cluster, release))
-    return await summary_of(cluster, there)
+async def summary(cluster: Cluster, layout: Layout) -> ReleaseSummary | Missing:
+    """A summary of the record, or of the live objects of a release that never had one.
+
+    ``Missing`` where neither is there.
+    """
+    there, _ = await records.find(cluster, layout.release)
+    if there is not None:
+        return await summary_of(cluster, there)
+    found = None if layout.has_record else await live.find(cluster, layout.release)
+    return await summary_of(cluster, found) if found else Missing(await namespace_state(cluster, layout.release))
 
 
-async def summary_of(cluster: Cluster, record: Record) -> ReleaseSummary:
-    """A summary of a record, and what the cluster has that matters to the whole release."""
-    state = await namespace_state(cluster, record.ref)
-    found = ReleaseSummary.of(record, is_namespace_ending=state == "ending")
-    return replace(found, is_role_empty=found.backups and await _is_role_empty(cluster, record.ref))
+async def summary_of(cluster: Cluster, release: Record | LiveRelease) -> ReleaseSummary:
+    """A summary of a release, and what the cluster has that matters to all of it."""
+    state = await namespace_state(cluster, release.ref)
+    found = (
+        ReleaseSummary.of_live(release, is_namespace_ending=state == "ending")
+        if isinstance(release, LiveRelease)
+        else ReleaseSummary.of(release, is_namespace_ending=state == "ending")
+    )
+    return replace(found, is_role_empty=found.backups and await _is_role_empty(cluster, found, release.ref))
 
 
-async def _is_role_empty(cluster: Cluster, release: ReleaseRef) -> bool:
+async def _is_role_empty(cluster: Cluster, summary: ReleaseSummary, release: ReleaseRef) -> bool:
+    """Without a record the Role of the Jobs may have another name."""
     role = Ref(ROLE, Names.of(release.name).backup, release.namespace)
     with contextlib.suppress(ClusterError):
-        return not ((await find_object(cluster, role)) or {}).get("rules")
+        found = await find_object(cluster, role)
+        return summary.has_record if found is None else not found.get("rules")
     return False
 
 
@@ -221,37 +237,35 @@ async def namespace_state(cluster: Cluster, release: ReleaseRef) -> NamespaceSta
     return "ending" if home["metadata"].get("deletionTimestamp") else "there"
 
 
-async def repository(
-    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, *, pod: str = ""
-) -> RepositoryInfo:
+async def repository(cluster: Cluster, layout: Layout, io_timeout_seconds: int, *, pod: str = "") -> RepositoryInfo:
     """The answer of ``pgbackrest info``. Raises ValueError where it fails.
 
     io_timeout_seconds: see info_command; pod: where it is asked, by default in the database's.
     """
-    command = info_command(io_timeout_seconds)
-    text = await _run_in_pod(cluster, release, command, _EXEC_SECONDS["repository"], pod)
+    command = info_command(io_timeout_seconds, layout.stanza)
+    text = await _run_in_pod(cluster, layout, command, _EXEC_SECONDS["repository"], pod)
     try:
         info = json.loads(text)
     except ValueError:
         raise ValueError(f"pgbackrest info answered with no JSON: {plain(text, 120)}") from None
-    return repository_of(info)
+    return repository_of(info, layout.stanza)
 
 
 async def archive(
-    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, known: Listing | None = None, *, pod: str = ""
+    cluster: Cluster, layout: Layout, io_timeout_seconds: int, known: Listing | None = None, *, pod: str = ""
 ) -> Listing:
     """The WAL that is in the archive; with a known listing only what may have changed since is read.
 
     Raises ValueError where that fails. io_timeout_seconds, pod: as for ``repository``.
     """
-    command = listing.command(io_timeout_seconds, known)
-    text = await _run_in_pod(cluster, release, command, _EXEC_SECONDS["archive"], pod)
+    command = listing.command(io_timeout_seconds, known, layout.stanza)
+    text = await _run_in_pod(cluster, layout, command, _EXEC_SECONDS["archive"], pod)
     found = listing.read(text, known)
-    return await archive(cluster, release, io_timeout_seconds, pod=pod) if found is None else found
+    return await archive(cluster, layout, io_timeout_seconds, pod=pod) if found is None else found
 
 
 async def compared_files(
-    cluster: Cluster, release: ReleaseRef, io_timeout_seconds: int, known: BackupFiles | None = None, *, pod: str = ""
+    cluster: Cluster, layout: Layout, io_timeout_seconds: int, known: BackupFiles | None = None, *, pod: str = ""
 ) -> BackupFiles:
     """The files of the backups beside their manifests; only what is new or has changed since ``known`` is compared.
 
@@ -259,51 +273,51 @@ async def compared_files(
     """
 
     async def run(command: Sequence[str]) -> str:
-        return await _run_in_pod(cluster, release, command, _EXEC_SECONDS["backups"], pod)
+        return await _run_in_pod(cluster, layout, command, _EXEC_SECONDS["backups"], pod)
 
-    fingerprints = backup_files.read_listing(await run(backup_files.listing_command(io_timeout_seconds)))
+    fingerprints = backup_files.read_listing(await run(backup_files.listing_command(io_timeout_seconds, layout.stanza)))
     known = known or BackupFiles()
     requested = backup_files.due(fingerprints, known)
     if not requested:
         return backup_files.kept(fingerprints, known)
-    text = await run(backup_files.comparison_command(io_timeout_seconds, requested))
+    text = await run(backup_files.comparison_command(io_timeout_seconds, requested, layout.stanza))
     return backup_files.read_comparison(text, requested, fingerprints, known)
 
 
-async def archiver(cluster: Cluster, release: ReleaseRef, superuser: str | None) -> Archiver:
+async def archiver(cluster: Cluster, layout: Layout, superuser: str | None) -> Archiver:
     """The row of pg_stat_archiver, with the cause where archiving fails. Raises ValueError where psql fails."""
-    text = await _run_in_pod(cluster, release, archiver_command(superuser), _EXEC_SECONDS["archiver"])
+    text = await _run_in_pod(cluster, layout, archiver_command(superuser), _EXEC_SECONDS["archiver"])
     try:
         archiver = archiver_of(text)
     except ValueError:
         raise ValueError(f"psql answered with something else: {plain(text, 120)}") from None
     if not archiver.is_failing:
         return archiver
-    fault = diagnose(await _server_log(cluster, release))
-    return replace(archiver, fault=fault or diagnose(await _collected_log(cluster, release)))
+    fault = diagnose(await _server_log(cluster, layout))
+    return replace(archiver, fault=fault or diagnose(await _collected_log(cluster, layout)))
 
 
-async def _server_log(cluster: Cluster, release: ReleaseRef) -> str:
+async def _server_log(cluster: Cluster, layout: Layout) -> str:
     """The end of the container's log; empty if it cannot be read: it only helps to find the cause."""
     with contextlib.suppress(ClusterError):
         async with aclosing(
-            cluster.logs(release.namespace, Names.of(release.name).pod, "postgresql", tail=TAIL_LINES)
+            cluster.logs(layout.release.namespace, layout.pod, layout.container, tail=TAIL_LINES)
         ) as tail:
             return "\n".join([fit_line(line) async for line in tail])
     return ""
 
 
-async def _collected_log(cluster: Cluster, release: ReleaseRef) -> str:
+async def _collected_log(cluster: Cluster, layout: Layout) -> str:
     """The end of the file that PostgreSQL's logging collector writes; empty where it does not run."""
     with contextlib.suppress(ClusterError, ValueError):
-        text = await _run_in_pod(cluster, release, COLLECTED_LOG_COMMAND, _EXEC_SECONDS["archiver"])
+        text = await _run_in_pod(cluster, layout, COLLECTED_LOG_COMMAND, _EXEC_SECONDS["archiver"])
         return "\n".join(map(fit_line, text.splitlines()))
     return ""
 
 
-async def volume(cluster: Cluster, release: ReleaseRef) -> Volume:
+async def volume(cluster: Cluster, layout: Layout) -> Volume:
     """Size and free space of the data's volume. Raises ValueError where ``df`` fails."""
-    text = await _run_in_pod(cluster, release, VOLUME_COMMAND, _EXEC_SECONDS["volume"])
+    text = await _run_in_pod(cluster, layout, volume_command(layout.data), _EXEC_SECONDS["volume"])
     try:
         return volume_of(text)
     except ValueError:
@@ -311,17 +325,19 @@ async def volume(cluster: Cluster, release: ReleaseRef) -> Volume:
 
 
 async def certificate(
-    cluster: Cluster, release: ReleaseRef, image: ImageVersion, at: datetime
+    cluster: Cluster, layout: Layout, image: ImageVersion, at: datetime
 ) -> MirroredCertificate | None:
     """The mirrored certificate beside its source; None where the release mirrors none."""
-    mirror = await find_object(cluster, Ref(SECRET, Names.of(release.name).ca, release.namespace))
+    release = layout.release
+    mirror = await find_object(cluster, Ref(SECRET, layout.ca, release.namespace))
     if mirror is None:
         return None
-    mine = read_bundle(base64.b64decode((mirror.get("data") or {}).get(CA_KEY, "")))
+    data = mirror.get("data") or {}
+    mine = read_bundle(base64.b64decode(next((data[key] for key in (CA_KEY, "ca.crt") if key in data), "")))
     ends = await _end_of(mine, cluster, release, image, at)
     source = str((mirror["metadata"].get("annotations") or {}).get("pgwizard/source", "")).split("/")
     if len(source) != 3:
-        return MirroredCertificate(ends, "unread")
+        return MirroredCertificate(ends, "unread" if layout.has_record else "unnamed")
     try:
         original = await find_object(cluster, Ref(SECRET, source[1], source[0]))
     except Forbidden:
@@ -355,12 +371,11 @@ async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, image: Im
     return mine.next_end(at)
 
 
-async def _run_in_pod(
-    cluster: Cluster, release: ReleaseRef, command: Sequence[str], seconds: float, pod: str = ""
-) -> str:
+async def _run_in_pod(cluster: Cluster, layout: Layout, command: Sequence[str], seconds: float, pod: str = "") -> str:
     """The output of a command. Raises ValueError with its output if it fails."""
-    pod = pod or Names.of(release.name).pod
-    result = await cluster.exec(release.namespace, pod, "postgresql", command, timeout_seconds=seconds)
+    result = await cluster.exec(
+        layout.release.namespace, pod or layout.pod, layout.container, command, timeout_seconds=seconds
+    )
     if result.exit_code != 0:
         output = plain((result.stderr or result.stdout).decode(errors="replace"))
         raise ValueError(f"{command[0]} ended with {result.exit_code}{f': {output}' if output else ''}")

@@ -14,6 +14,7 @@ from pgwizard.kube.api import CRONJOB, JOB, POD, Object, Ref, owners
 from pgwizard.kube.health import AWAITS_POD, assess, condition
 from pgwizard.plan.names import Names
 from pgwizard.release import record
+from pgwizard.release.layout import backup_type
 from pgwizard.status.observations import (
     ArchiveRead,
     ArchiverRead,
@@ -207,7 +208,7 @@ def _cron(obj: Object, names: Names) -> Cron:
     spec, status, name = obj["spec"], obj.get("status") or {}, obj["metadata"]["name"]
     return Cron(
         name=fit(name),
-        kind="full" if name == names.full else "incr",
+        kind=backup_type(obj, names.release),
         schedule=plain(str(spec.get("schedule", ""))),
         zone=plain(str(spec.get("timeZone") or "Etc/UTC")),
         suspended=bool(spec.get("suspend")),
@@ -221,7 +222,7 @@ def _kind(job: Object, names: Names) -> BackupKind:
     """The type by the CronJob of a Job: the Job's own name may be cut, and contains the name of the release."""
     if job["metadata"]["name"] == names.init:
         return "init"
-    return "full" if names.full in owners(job, CRONJOB.kind) else "incr"
+    return backup_type(job, names.release)
 
 
 def _run(obj: Object, names: Names, before: Run | None) -> Run:

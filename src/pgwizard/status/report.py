@@ -61,7 +61,12 @@ def when(moment: datetime, now: datetime) -> str:
 
 def headline(verdict: Verdict) -> str:
     """``● RECOVERABLE``."""
-    return f"{_STATES[verdict.state]} {verdict.state.upper()}"
+    return state_text(verdict.state)
+
+
+def state_text(state: RecoveryState) -> str:
+    """As ``headline``, of a state."""
+    return f"{_STATES[state]} {state.upper()}"
 
 
 def window(verdict: Verdict, now: datetime) -> str:
@@ -144,6 +149,11 @@ def _release_fact(snapshot: Snapshot) -> Fact:
     release = snapshot.release
     if release is None:
         return _not_known(snapshot, "release", "release")
+    if not release.has_record:
+        owner = f"managed by {release.manager}" if release.manager else "installed without pgwizard"
+        return _with_age(
+            snapshot, "release", Fact("·", "release", f"{owner}; revisions are not known without a record")
+        )
     applied = f", applied {when(release.applied, snapshot.at)} UTC" if release.applied else ""
     mark: Literal["✓", "!"] = "✓" if release.outcome == "deployed" else "!"
     return _with_age(
@@ -275,7 +285,8 @@ def verification_text(snapshot: Snapshot) -> str:
     """When the repository was verified last, and whether that is long ago."""
     verification = snapshot.verification
     if verification is None:
-        return "never verified"
+        has_record = snapshot.release is None or snapshot.release.has_record
+        return "never verified" if has_record else "results of pgwizard verify are not kept without a record"
     age = snapshot.at - verification.moment
     found = "valid" if verification.is_valid else "damaged"
     late = ", verify again" if age > _VERIFIED_FOR else ""
@@ -303,6 +314,7 @@ _SOURCES = {
     "differs": "its source holds another one: apply again",
     "gone": "its source is gone",
     "unread": "its source may not be read",
+    "unnamed": "its source is not known",
 }
 
 
@@ -316,6 +328,8 @@ def _certificate_fact(snapshot: Snapshot) -> Fact:
                 return Fact(
                     "!", "CA", "none: TLS is not verified (tls.verify is false), so anyone may pose as the store"
                 )
+            if snapshot.release is not None and not snapshot.release.has_record:
+                return Fact("·", "CA", "no Secret with a certificate is mounted")
             return Fact("✓", "CA", "none mirrored: the public authorities are trusted")
         return _not_known(snapshot, "certificate", "CA")
     ends = certificate.ends
@@ -323,7 +337,11 @@ def _certificate_fact(snapshot: Snapshot) -> Fact:
     shown = "ends at a time unknown" if ends is None else f"ends {ends:%Y-%m-%d} (in {int(left // 86_400)} d)"
     if ends is not None and left <= 0:
         shown = f"ended {ends:%Y-%m-%d}"
-    fine = certificate.source in ("same", "unread") and ends is not None and not is_ending(certificate, snapshot.at)
+    fine = (
+        certificate.source in ("same", "unread", "unnamed")
+        and ends is not None
+        and not is_ending(certificate, snapshot.at)
+    )
     mark: Literal["✓", "!"] = "✓" if fine else "!"
     return _with_age(snapshot, "certificate", Fact(mark, "CA", f"{shown}, {_SOURCES[certificate.source]}"))
 

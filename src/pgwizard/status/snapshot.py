@@ -20,6 +20,7 @@ from pgwizard.kube.health import Health
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
+from pgwizard.release.live import LiveRelease
 from pgwizard.release.record import DamagedBackup, Record, RepositoryVerification
 from pgwizard.release.rollout import is_crash
 from pgwizard.status.backup_files import BackupFiles, ComparedBackup
@@ -63,6 +64,8 @@ class ReleaseSummary:
     is_namespace_ending: whether the namespace is being deleted; False where that may not be read.
     is_role_empty: whether the Role of the backup Jobs grants nothing, or is not there; False where that is not known.
     is_restore_unfinished: whether a restore has begun and not ended: the data directory may be half restored.
+    has_record: False for a release that is known by its live objects alone: what a record says is not known then.
+    manager: the tool that installed it, empty where that is not known.
     """
 
     revision: int
@@ -75,6 +78,23 @@ class ReleaseSummary:
     is_role_empty: bool = False
     verification: RepositoryVerification | None = None
     is_restore_unfinished: bool = False
+    has_record: bool = True
+    manager: str = ""
+
+    @classmethod
+    def of_live(cls, live: LiveRelease, *, is_namespace_ending: bool = False) -> ReleaseSummary:
+        """The summary of a release without a record."""
+        return cls(
+            revision=0,
+            outcome="",
+            applied=None,
+            backups=live.takes_backups,
+            superuser=live.superuser,
+            is_namespace_ending=is_namespace_ending,
+            is_tls_verified=live.is_tls_verified,
+            has_record=False,
+            manager=live.manager,
+        )
 
     @classmethod
     def of(cls, record: Record, *, is_namespace_ending: bool = False) -> ReleaseSummary:
@@ -224,10 +244,13 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class MirroredCertificate:
-    """The mirrored certificate. source: how the source compares; ``unread`` where that may not be read."""
+    """The mirrored certificate. source: how the source compares; ``unread`` where that may not be read.
+
+    ``unnamed``: nothing says which Secret it was copied from.
+    """
 
     ends: datetime | None
-    source: Literal["same", "differs", "gone", "unread"]
+    source: Literal["same", "differs", "gone", "unread", "unnamed"]
 
 
 @dataclass(frozen=True)

@@ -151,11 +151,19 @@ def outage(snapshot: Snapshot) -> Finding | None:
 def _absence(snapshot: Snapshot) -> Finding:
     """That the database was not asked to run."""
     if snapshot.has_no_statefulset:
-        fix = "" if snapshot.is_changing else "Apply again: it creates what is missing."
+        fix = "" if snapshot.is_changing else f"{_deploy_again(snapshot)}: it creates what is missing."
         return _reason("the database is down: its StatefulSet does not exist", fix, "status-down")
     ref = snapshot.ref
     start = snapshot.commands.kubectl("scale", "statefulset", ref.name, "--replicas=1", namespace=ref.namespace)
     return _reason("the database is down: its StatefulSet is scaled to 0", f"{start}, or apply again.", "status-down")
+
+
+def _deploy_again(snapshot: Snapshot) -> str:
+    """What brings the objects of the release back: an apply, or the tool that manages it."""
+    release = snapshot.release
+    if release is None or release.has_record:
+        return "Apply again"
+    return f"Deploy it again with {release.manager}" if release.manager else "Create it again"
 
 
 def _unfinished_restore(snapshot: Snapshot) -> Finding | None:
@@ -271,7 +279,11 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         return _lost(text, _ANOTHER_PATH, "status-foreign")
     taken = next((run.name for run in snapshot.runs if run.state == "running" and run.kind != "incr"), None)
     if repository.stanza:
-        fix = f"Job {taken} is running: it may fix that." if taken else "Apply again: it creates what is missing."
+        fix = (
+            f"Job {taken} is running: it may fix that."
+            if taken
+            else f"{_deploy_again(snapshot)}: it creates what is missing."
+        )
         return _lost(f"pgBackRest reports: {repository.stanza}", fix)
     walk = snapshot.walk
     windows, branches = _windows(snapshot, walk, repository.wal), walk.continuity.branches if walk else ()
@@ -603,7 +615,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
         fix = "Apply again, with --force-conflicts where another tool has emptied it."
         yield _reason(f"the Role {role} lets no backup Job reach the database", fix)
     if "cronjobs" in snapshot.answered_at and not any(cron.kind == "full" for cron in snapshot.crons):
-        yield _reason("there is no schedule of full backups", "Apply again: it creates what is missing.")
+        yield _reason("there is no schedule of full backups", f"{_deploy_again(snapshot)}: it creates what is missing.")
     for cron in snapshot.crons:
         if cron.suspended:
             yield _reason(f"the schedule {cron.name} is suspended", RESUME)
@@ -633,7 +645,9 @@ def _surroundings(snapshot: Snapshot) -> Iterable[Finding]:
         ended = "ended" if certificate.ends <= snapshot.at else "ends"
         yield _reason(f"the certificate {ended} on {certificate.ends:%Y-%m-%d}", "Renew it at its source, and apply.")
     if certificate is not None and certificate.source == "differs":
-        yield _reason("the certificate is no longer that of its source", "Apply again: this mirrors it again.")
+        yield _reason(
+            "the certificate is no longer that of its source", f"{_deploy_again(snapshot)}: this mirrors it again."
+        )
     if certificate is not None and certificate.source == "gone":
         yield _reason(
             "the source of the certificate is gone", "Restore it, or name another one in tls.source, and apply."

@@ -23,7 +23,7 @@ from pgwizard.tui.widgets.filtered_list import Item
 
 if TYPE_CHECKING:
     from pgwizard.plan.names import ReleaseRef
-    from pgwizard.release.records import Listed
+    from pgwizard.release.records import ListedRelease
 
 
 class ReleaseObserver:
@@ -77,7 +77,7 @@ class ReleaseObserver:
             self.begin()
         self.watch.ask_again()
 
-    def _offer(self, there: Sequence[Listed], namespace: str) -> None:
+    def _offer(self, there: Sequence[ListedRelease], namespace: str) -> None:
         """Offer the choice among several releases, or of another namespace; the verdict explains why there is none."""
         refs = {str(release.ref): release.ref for release in there}
         is_here = bool(there) and there[0].ref.namespace == namespace

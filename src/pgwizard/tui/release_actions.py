@@ -43,7 +43,8 @@ class ReleaseActions:
             return False
         kind: Literal["full", "incr"] = "full" if key == "f" else "incr"
         try:
-            job = await backups.backup_now(cluster, snapshot.ref, kind, self._screen.start.now())
+            layout = await records.find_layout(cluster, snapshot.ref)
+            job = await backups.backup_now(cluster, layout, kind, self._screen.start.now())
         except PgwizardError as error:
             self._refuse(error)
             return False
@@ -63,7 +64,8 @@ class ReleaseActions:
             return
         self._screen.host.notify("Verifying the repository; the result will be shown here.", markup=False)
         try:
-            found = await verification.verify(cluster, snapshot.ref, self._screen.start.now)
+            layout = await records.find_layout(cluster, snapshot.ref)
+            found = await verification.verify(cluster, layout, self._screen.start.now)
         except PgwizardError as error:
             self._refuse(error)
             return

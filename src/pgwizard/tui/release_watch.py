@@ -16,7 +16,7 @@ from pgwizard.status.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
-    from pgwizard.release.records import Listed
+    from pgwizard.release.records import ListedRelease
 
 
 class ReleaseWatch:
@@ -31,7 +31,7 @@ class ReleaseWatch:
         target: ReleaseRef | PartialReleaseRef,
         now: Callable[[], datetime],
         changed: Callable[[], None],
-        choose: Callable[[Sequence[Listed], str], None],
+        choose: Callable[[Sequence[ListedRelease], str], None],
     ) -> None:
         self.target = target
         self.snapshot: Snapshot | None = None

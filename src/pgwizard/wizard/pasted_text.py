@@ -13,8 +13,8 @@ from typing import get_args
 from pydantic.fields import FieldInfo
 
 from pgwizard.answers.questions import ParameterName
-from pgwizard.plan.conf_files import postgresql_line
 from pgwizard.plan.pgbackrest import is_secret
+from pgwizard.plan.postgresql_conf import postgresql_line
 from pgwizard.wizard.text_input import read_text, write_text
 
 _PAIR = re.compile(r"(?P<name>[^=:\s]+)\s*[=:]\s*(?P<value>(?:(?!\\;|;\s|;$).)*)")

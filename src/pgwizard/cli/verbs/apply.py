@@ -11,6 +11,7 @@ from pgwizard.cli.options import Invocation
 from pgwizard.cli.run_lines import reporter, require_proof, show_changes
 from pgwizard.cli.source import release_of, source_of
 from pgwizard.cli.table import (
+    ADOPTABLE,
     CONTEXT,
     DIFF,
     DRY_RUN,
@@ -18,6 +19,7 @@ from pgwizard.cli.table import (
     FORCE_CONFLICTS,
     KUBECONFIG,
     NO_WAIT,
+    TAKE_OVER,
     TIMEOUT,
     YES,
 )
@@ -56,6 +58,8 @@ def apply(call: Invocation, writer: Writer) -> None:
         wait=not call[NO_WAIT],
         timeout_seconds=call[TIMEOUT],
         force_conflicts=call[FORCE_CONFLICTS],
+        take_over=call[TAKE_OVER],
+        adoptable=call[ADOPTABLE],
     )
     outcome = _run(call, writer, options, whole=call[DIFF], yes=call[YES])
     commands: tuple[str, ...] = ()
@@ -68,7 +72,12 @@ def apply(call: Invocation, writer: Writer) -> None:
 
 def diff(call: Invocation, writer: Writer) -> int:
     """Show what an apply would change. With ``--exit-code`` it returns DIFFERENCES if there are any."""
-    options = release_apply.Options(dry_run=True, force_conflicts=call[FORCE_CONFLICTS])
+    options = release_apply.Options(
+        dry_run=True,
+        force_conflicts=call[FORCE_CONFLICTS],
+        take_over=call[TAKE_OVER],
+        adoptable=call[ADOPTABLE],
+    )
     outcome = _run(call, writer, options, whole=True, yes=True)
     show_outcome(writer, outcome)
     differs = any(change.action not in ("unchanged", "keep") for change in outcome.changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, cast
+from typing import cast
 
 from pgwizard.cli import connect
 from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine, explain_command
@@ -21,14 +21,15 @@ from pgwizard.kube.health import assess
 from pgwizard.kube.jobs import has_succeeded
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, records
+from pgwizard.release.layout import BackupType
+from pgwizard.release.record import absence
+from pgwizard.status import probes
 from pgwizard.status.observe import database_outage
-from pgwizard.status.snapshot import ReleaseSummary
+from pgwizard.status.snapshot import Missing
 from pgwizard.text import fit
 
 _NAMED = 5
 """How many Jobs a message names."""
-
-BackupType = Literal["full", "incr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,10 @@ def backup(call: Invocation, writer: Writer) -> None:
     async def work(cluster: Cluster, now: Clock) -> None:
         nonlocal hint
         release = await connect.choose_release(call, cluster)
-        found, _ = await records.get(cluster, release)
-        summary = ReleaseSummary.of(found)
+        layout = await records.find_layout(cluster, release)
+        summary = await probes.summary(cluster, layout)
+        if isinstance(summary, Missing):
+            raise PreflightError(absence(release))
         if not summary.backups:
             raise PreflightError(
                 f"release {release} takes no backups", hint="Set repository.enabled to true and apply."
@@ -78,7 +81,7 @@ def backup(call: Invocation, writer: Writer) -> None:
             writer.note(f"warning: the backup would fail: {down.whole}", WarningLine.of(down))
         command = cluster.commands.pgwizard("logs", release.name, "-f", namespace=release.namespace)
         hint = f"A started backup continues in the cluster: {command}"
-        job = fit(await backups.backup_now(cluster, release, kind, now()))
+        job = fit(await backups.backup_now(cluster, layout, kind, now()))
         follow = "" if call[FOLLOW] else f"\nFollow it with: {command}"
         writer.line(f"started Job {release.namespace}/{job}{follow}", JobLine(release.namespace, job, kind))
         if call[FOLLOW]:
@@ -92,7 +95,9 @@ def logs(call: Invocation, writer: Writer) -> None:
 
     async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
-        job = _job_named(await backups.newest_first(cluster, release), release, call[JOB_NAME])
+        job = _job_named(
+            await backups.newest_first(cluster, await records.find_layout(cluster, release)), release, call[JOB_NAME]
+        )
         if call[FOLLOW] and assess(job).status == "progressing" and not await has_succeeded(cluster, job):
             await _follow(cluster, job, release, writer, now())
             return

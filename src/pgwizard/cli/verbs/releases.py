@@ -15,16 +15,20 @@ from pgwizard.errors import Finding, Interrupted, UsageError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import records
+from pgwizard.release.live import LiveRelease
 from pgwizard.release.record import UnreadableRecord
 from pgwizard.release.uninstall import removal, remove
 from pgwizard.text import plain
+
+_OURS = "pgwizard"
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseLine(JsonLine):
     """One release. revision, outcome, at: of the last apply; 0 and empty if the record has none.
 
-    outcome is ``unreadable`` if another version wrote the record, or it is damaged.
+    outcome is ``unreadable`` if another version wrote the record, or it is damaged, and ``unrecorded`` without one.
+    manager: the tool that installed it; empty where nothing says so.
     """
 
     type_name = "release"
@@ -33,25 +37,29 @@ class ReleaseLine(JsonLine):
     revision: int
     outcome: str
     at: str
+    manager: str
 
 
 def releases(call: Invocation, writer: Writer) -> None:
     """List the releases of a namespace, or of all."""
 
-    async def work(cluster: Cluster, _: Clock) -> tuple[str | None, list[records.Listed]]:
+    async def work(cluster: Cluster, _: Clock) -> tuple[str | None, list[records.ListedRelease]]:
         namespace = None if call[ALL_NAMESPACES] else call[NAMESPACE] or cluster.namespace
-        return namespace, await records.releases(cluster, namespace)
+        return namespace, await records.all_releases(cluster, namespace)
 
     namespace, listed = connect.run(call, writer, work, released=True)
     found = list(map(_release_line, listed))
-    cells = [(item.namespace, item.name, str(item.revision), item.outcome, item.at) for item in found]
+    cells = [
+        (item.namespace, item.name, str(item.revision or "-"), item.outcome, item.at or "-", item.manager or "-")
+        for item in found
+    ]
     if not found:
         text = (
             f"no release in namespace {namespace}; -A lists those of all" if namespace else "no release in the cluster"
         )
         writer.note(text, NoteLine(text))
         return
-    table = [("NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT"), *cells]
+    table = [("NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT", "MANAGER"), *cells]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table]
     if not call[JSON]:
@@ -64,14 +72,16 @@ def releases(call: Invocation, writer: Writer) -> None:
             writer.note(f"warning: {warning.whole}", WarningLine.of(warning))
 
 
-def _release_line(release: records.Listed) -> ReleaseLine:
+def _release_line(release: records.ListedRelease) -> ReleaseLine:
     namespace, name = plain(release.ref.namespace), plain(release.ref.name)
     if isinstance(release, UnreadableRecord):
-        return ReleaseLine(namespace, name, 0, "unreadable", "")
+        return ReleaseLine(namespace, name, 0, "unreadable", "", _OURS)
+    if isinstance(release, LiveRelease):
+        return ReleaseLine(namespace, name, 0, "unrecorded", "", release.manager)
     last = release.last
-    return ReleaseLine(
-        namespace, name, last.number if last else 0, last.outcome if last else "", last.at if last else ""
-    )
+    if last is None:
+        return ReleaseLine(namespace, name, 0, "", "", _OURS)
+    return ReleaseLine(namespace, name, last.number, last.outcome, last.at, _OURS)
 
 
 def uninstall(call: Invocation, writer: Writer) -> None:

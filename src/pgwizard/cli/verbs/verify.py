@@ -33,12 +33,15 @@ def verify(call: Invocation, writer: Writer) -> None:
 
     async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
-        await records.get(cluster, release)
+        layout = await records.find_layout(cluster, release)
         writer.note(f"· reading the whole repository of {release}", NoteLine(f"reading the repository of {release}"))
         async with _progress(writer, now):
-            found = await verification.verify(cluster, release, now)
+            found = await verification.verify(cluster, layout, now)
         parts = {item.name: getattr(found, item.name) for item in fields(found)}
         writer.line("\n".join(verification.result_lines(found)), VerificationLine(**parts))
+        if not layout.has_record:
+            text = f"the result is not kept: pgwizard has no record of release {release}"
+            writer.note(f"· {text}", NoteLine(text))
         if not found.is_valid:
             take = cluster.commands.pgwizard("backup", release.name, "--type", "full", namespace=release.namespace)
             raise NotProven(f"{release}: the repository is damaged", hint=f"Take a full backup: {take}")

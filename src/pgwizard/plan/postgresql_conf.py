@@ -1,12 +1,8 @@
-"""Reads postgresql.conf and pgbackrest.conf as PostgreSQL and pgBackRest do. Pure.
-
-Sources: guc-file.l of PostgreSQL 15, src/config/parse.c and src/common/ini.c of pgBackRest 2.45.
-"""
+"""Reads postgresql.conf as PostgreSQL does. Pure. Source: guc-file.l of PostgreSQL 15."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pgwizard.plan.tuning import Parameter
@@ -66,24 +62,3 @@ def read_postgresql(text: str) -> PostgresqlConf:
         else:
             found[parameter.name] = parameter
     return PostgresqlConf(tuple(found.values()), tuple(unread))
-
-
-def read_pgbackrest(text: str) -> dict[str, dict[str, str]]:
-    """The options of each section, such as ``global`` and ``main``; of one that is set twice the last value counts."""
-    sections: dict[str, dict[str, str]] = {}
-    for section, name, value in _pgbackrest_lines(text):
-        sections.setdefault(section, {})
-        if name:
-            sections[section][name] = value
-    return sections
-
-
-def _pgbackrest_lines(text: str) -> Iterator[tuple[str, str, str]]:
-    section = ""
-    for line in map(str.strip, text.split("\n")):
-        if line.startswith("[") and line.endswith("]"):
-            section = line[1:-1]
-            yield section, "", ""
-        elif line and not line.startswith("#") and "=" in line:
-            name, _, value = line.partition("=")
-            yield section, name.strip(), value.strip()

@@ -1,0 +1,65 @@
+"""A release goes between kubectl, Helm and pgwizard, with the same pod and valid backups all along."""
+
+from __future__ import annotations
+
+import pytest
+
+from live.test_chart_live import SECRETS, exported, helm
+from live.test_chart_live import place as chart_place
+from support.helm import HELM
+from support.live_releases import Site
+from support.rigtools import LIVE
+from support.waiting import KUBECTL_DEADLINE
+
+pytest_plugins = ["support.rigfixtures"]
+pytestmark = [*LIVE, pytest.mark.skipif(HELM is None, reason="helm is neither in RIG_HELM nor on PATH")]
+place = chart_place
+
+
+def imported(place: Site, name: str = "live.yaml") -> str:
+    """The file of answers that the running release is imported as, without a warning."""
+    file = str(place.folder / name)
+    release = ("postgresql", f"--namespace={place.kubectl.namespace}")
+    place.pgwizard(*place.command(None, "import", *release, "--output", file, "--exit-code"))
+    return file
+
+
+def apply(place: Site, file: str, *arguments: str, expect: int = 0) -> str:
+    return place.pgwizard(*place.command(None, "apply", file, "--yes", *arguments), expect=expect).output
+
+
+def test_an_applied_release_is_imported_without_a_difference(place: Site) -> None:
+    place.apply(SECRETS)
+    place.pgwizard(*place.command(None, "diff", imported(place), "--exit-code"))
+
+
+def test_a_release_goes_to_helm_and_back_without_a_restart(place: Site) -> None:
+    place.apply(SECRETS, "--adoptable")
+    pod = place.pod_uid()
+    assert place.backups() == ["full"]
+
+    chart = exported(place, {})
+    helm(place, "upgrade", "--install", "postgresql", chart, "--wait", KUBECTL_DEADLINE)
+    assert (place.pod_uid(), place.backups()) == (pod, ["full"])
+
+    answers = imported(place)
+    refused = apply(place, answers, expect=6)
+    assert "belongs to Helm release postgresql" in refused
+    assert "--take-over" in refused
+
+    apply(place, answers, "--take-over")
+    assert (place.pod_uid(), place.backups()) == (pod, ["full"])
+    assert helm(place, "list", "--short").strip() == ""
+    place.pgwizard(*place.command(None, "diff", imported(place, "again.yaml"), "--exit-code"))
+
+
+def test_a_release_of_helm_is_taken_over_and_changed_without_force(place: Site) -> None:
+    helm(place, "install", "postgresql", exported(place, {}), "--wait", KUBECTL_DEADLINE)
+    pod = place.pod_uid()
+    assert place.backups() == ["full"]
+
+    answers = imported(place)
+    apply(place, answers, "--take-over")
+    assert (place.pod_uid(), place.backups()) == (pod, ["full"])
+    apply(place, answers, "--set", "jobs.memoryLimit=192Mi")
+    assert (place.pod_uid(), place.backups()) == (pod, ["full"])
