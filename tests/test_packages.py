@@ -54,7 +54,7 @@ PUBLIC: dict[str, str] = {
         "apply backups changes checks deletion drills image_version layout live live_answers live_objects record "
         "records report rights rollout stages survey uninstall verification"
     ),
-    "status": "observe probes report repository snapshot verdict wal walk",
+    "status": "fleet fleet_report metrics observe probes report repository snapshot verdict wal walk",
     "restore": "drill drill_job journal report run target",
     "export": "chart kustomize",
     "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",

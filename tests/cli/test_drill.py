@@ -27,7 +27,7 @@ def drill(*options: str) -> headless.Run:
 
 def steady(text: str) -> str:
     """Without progress, logs and times."""
-    kept = [line for line in text.splitlines() if not line.startswith(("    ", "· drill "))]
+    kept = [line for line in text.splitlines() if not line.startswith(("    ", "· drill ", "· continuity "))]
     joined = re.sub(r"\d{8}-\d{6}", "ID", "\n".join(kept))
     joined = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ?", "TIME", joined)
     joined = re.sub(r"UTC, \d s$", "UTC, SECONDS", joined, flags=re.MULTILINE)

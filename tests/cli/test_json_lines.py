@@ -134,7 +134,7 @@ def test_every_line_of_every_verb_is_as_the_schema_says(sim: SimCluster, answers
         *_lines("render", "missing.yaml", code=2),
     }
     sim.store.put({**faulting.secret("broken-pgwizard", "default"), "type": record.TYPE})
-    seen |= {*_lines("releases", "--demo")}
+    seen |= {*_lines("releases", "--demo"), *_lines("status", "-A", "--demo", code=11)}
     described = {(verb, line.type_name) for verb, lines in WRITTEN_BY.items() for line in lines}
     errors = {(verb, kind) for verb, kind in seen if kind == "error"}
     assert seen - errors == described - {("logs", "note")}, "only a Job that runs has remarks"

@@ -9,6 +9,7 @@ import copy
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -636,3 +637,44 @@ def test_an_apply_whose_first_backup_has_page_errors_ends_as_its_status_does(sim
     line = next(line for line in map(json.loads, again.out.splitlines()) if line["type"] == "outcome")
     assert (again.code, line["outcome"]) == (11, "unchanged")
     assert ["the backup has page checksum errors" in finding["message"] for finding in line["findings"]] == [True]
+
+
+# ---- status of all -------------------------------------------------------------------------------------------------
+
+
+def test_all_releases_are_a_line_each_with_what_that_took(sim: SimCluster, answers: str) -> None:
+    applied()
+    sim.store.put({**faulting.secret("broken-pgwizard", "default"), "type": record.TYPE})
+    done = headless.run("status", "-A", "--demo")
+    header, broken, fine = done.out.splitlines()
+    assert header.startswith("RELEASE")
+    assert broken.startswith("default/broken       ? UNKNOWN       none")
+    assert broken.endswith("Secret default/broken-pgwizard holds no record of a release")
+    assert fine.startswith("default/postgresql   ")
+    assert re.match(r"2 releases: 1 unknown, 1 .*; \d+ requests in \d+\.\d s \(", done.err.splitlines()[0])
+    assert done.code == 11
+    line = headless.run("status", "-A", "--demo", "--json")
+    found = [json.loads(text) for text in line.out.splitlines()]
+    assert next((item["type"], item["name"], item["state"]) for item in found) == ("fleet", "broken", "unknown")
+
+
+def test_metrics_of_all_releases_or_of_one_are_printed(sim: SimCluster, answers: str) -> None:
+    applied()
+    for words in (("-A",), ("postgresql", "-n", "default")):
+        done = headless.run("status", *words, "--demo", "--format", "prometheus")
+        assert 'pgwizard_release_info{namespace="default",release="postgresql",manager="pgwizard"} 1' in done.out
+        assert done.out.endswith("# EOF\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("status", "shop", "-A"), "-A shows all releases, not shop alone"),
+        (("status", "--watch"), "--watch needs -A"),
+        (("status", "-A", "--json", "--format=prometheus"), "--json cannot be used with --format"),
+        (("status", "-A", "-n", "shop"), "--namespace cannot be used with --all-namespaces"),
+    ],
+)
+def test_options_of_the_status_that_do_not_fit_are_refused(words: tuple[str, ...], text: str) -> None:
+    done = headless.run(*words)
+    assert (done.code, text in done.err) == (2, True), done.err

@@ -38,7 +38,7 @@ WORDS = {
     "completion": ["bash"],
 }
 """What a verb cannot do without."""
-SAMPLES = {"--timeout": "5m", "--type": "full", "--tail": "7", "--format": "yaml"}
+SAMPLES = {"--timeout": "5m", "--type": "full", "--tail": "7"}
 TAKING = [(name, option) for name, verb in VERBS.items() for option in verb.options]
 REFUSING = [
     (name, option)
@@ -49,7 +49,8 @@ REFUSING = [
 
 
 def typed(option: Option[Any]) -> list[str]:
-    return [option.flag, SAMPLES.get(option.flag, "x")] if option.value else [option.flag]
+    last = option.choices[-1] if option.choices else "x"
+    return [option.flag, SAMPLES.get(option.flag, last)] if option.value else [option.flag]
 
 
 def refused(*argv: str) -> UsageError:

@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pgwizard.errors import KubeconfigError, Unauthorized, Unreachable
+from pgwizard.errors import KubeconfigError, OutputError, Unauthorized, Unreachable
 from pgwizard.kube import credentials, kubeconfig
 from pgwizard.kube.api import Object, Ref, Resource
 from pgwizard.kube.client import KubeCluster, connect
@@ -1017,6 +1017,21 @@ def test_a_plugin_that_writes_nothing_is_named_after_a_while(tmp_path: Path, mon
 
     now(Login(target, show=show).current)
     assert lines == [f"waiting for the credentials plug-in {tmp_path}/plugin"]
+
+
+def test_a_line_of_a_plugin_that_cannot_be_shown_ends_it_with_that_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would read the pipe any longer: a plug-in that writes on would hang until its time is over."""
+    monkeypatch.chdir(tmp_path)
+    script = f"echo first >&2; head --bytes=200000 /dev/zero | tr '\\0' '\\n' >&2; {printing(token=TOKEN)}"
+    target = load(kubeconfig=saved(tmp_path / "config", config(plugin(tmp_path, script))))
+
+    def show(_: str) -> None:
+        raise OutputError("the disk is full")
+
+    with pytest.raises(OutputError, match="the disk is full"):
+        now(Login(target, show=show).current)
 
 
 def test_a_credential_on_stderr_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

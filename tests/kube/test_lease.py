@@ -248,6 +248,24 @@ def test_a_cancelled_run_releases_its_lock() -> None:
     on(scenario)
 
 
+def test_a_cancellation_while_the_lock_is_released_is_not_lost() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        async def sleep(seconds: float) -> None:
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                await asyncio.sleep(2)  # a renewal that does not end at once
+
+        task = asyncio.create_task(hold_for(sim, 1, sleep=sleep))
+        await asyncio.sleep(2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(2)
+
+    on(scenario)
+
+
 def test_one_of_two_racing_runs_wins() -> None:
     async def scenario(sim: SimCluster) -> None:
         inside, most = 0, 0

@@ -98,7 +98,7 @@ def test_a_release_of_helm_has_the_verdict_windows_and_exit_codes_of_any_other(p
     verb(place, "restore", "postgresql", "--to=latest", "--dry-run", expect=5)
 
     place.kubectl.run("patch", "cronjob", "postgresql-pgbackrest-full", "--patch", '{"spec": {"suspend": true}}')
-    assert status(place, "postgresql", expect=9)["verdict"]["state"] == "at risk"
+    assert status(place, "postgresql", expect=11)["verdict"]["state"] == "at risk"
 
 
 def test_rendered_manifests_that_kubectl_applied_have_a_status(place: Site, certificate: Path) -> None:
@@ -130,7 +130,15 @@ def test_a_release_written_by_hand_is_found_by_what_its_objects_do(place: Site, 
     file = place.folder / "by-hand.yaml"
     file.write_text(text)
     place.kubectl.run("apply", "-f", str(file))
-    place.ended(HOOK)
+    place.kubectl.run("delete", "job", HOOK)
+    place.kubectl.run("wait", "--for=condition=Ready", "pod/postgresql-0", KUBECTL_DEADLINE)
+    for command in ("stanza-create", "check", "backup"):
+        words = (
+            ("pgbackrest", "--stanza=orders", "--type=full")
+            if command == "backup"
+            else ("pgbackrest", "--stanza=orders")
+        )
+        place.kubectl.run("exec", "postgresql-0", "--container=db", "--", *words, command)
     found = status(place, "postgresql")
     assert (found["verdict"]["state"], found["stanza"]) == ("recoverable", "")
     assert [(cron["name"], cron["kind"]) for cron in found["crons"]] == [("nightly", "incr"), ("weekly", "full")]

@@ -11,7 +11,8 @@ import pytest
 from pgwizard.errors import DeadlineError, NotProven, PgwizardError, PreflightError
 from pgwizard.kube.api import Object
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import record
+from pgwizard.release import backups, record
+from pgwizard.release.layout import Layout
 from pgwizard.release.record import DrillResult
 from pgwizard.release.stages import Event
 from pgwizard.restore import drill as restore_drill
@@ -110,7 +111,7 @@ def test_a_gap_behind_the_newest_backup_fails_before_and_after_the_restore() -> 
         failed = [check for check in found.checks if check.outcome == "failed"]
         assert [check.name for check in failed] == ["continuity", "wal"]
         assert "WAL segment 000000010000000000000005 is missing" in failed[0].text
-        assert failed[1].text.startswith("recovery ended at 0/5000000, and the archive goes beyond 0/C000000")
+        assert failed[1].text.startswith("recovery ended at 0/5000000, and the newest segment begins at 0/C000000")
         assert kept(sim) == (found,)
 
     on(scenario)
@@ -273,7 +274,19 @@ def test_a_client_killed_at_any_request_leaves_nothing_that_its_next_drill_does_
     on(scenario)
 
 
-def test_a_release_without_backups_and_an_unfinished_restore_are_refused() -> None:
+def test_a_drill_waits_for_a_backup_that_runs() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("slow", "default/*full*", seconds=60))
+        job = await backups.backup_now(sim, Layout.of(RELEASE), "full", clock(sim)())
+        events: list[Event] = []
+        found = await drilled(sim, events)
+        assert f"backup Job {job} runs: waiting for its end" in [event.text for event in events]
+        assert found.backup == repository(sim).backups[-1]["label"]
+
+    on(scenario)
+
+
+def test_a_release_with_an_unfinished_restore_is_refused() -> None:
     async def scenario(sim: SimCluster) -> None:
         secret = live(sim, SECRET, "postgresql-pgwizard")
         unfinished = record.Restoration("2026-11-27T21:00:00+00:00", is_finished=False, details={})

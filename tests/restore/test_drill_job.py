@@ -40,9 +40,7 @@ case "$statement" in
   *amcheck*) echo 1 ;;
   *orders*) echo 5 ;;
 esac"""
-SHORT = (
-    "recovery ended at 0/7000000, and the archive goes beyond 0/7000000: a segment between them is missing or damaged"
-)
+SHORT = "recovery ended at 0/7000000, and the newest segment begins at 0/7000000: a segment is missing or damaged"
 PROGRAMS = {
     "pgbackrest": RESTORE,
     "pg_controldata": CONTROL,
@@ -129,7 +127,7 @@ def test_the_server_reaches_no_other_system_and_has_the_limits_of_the_backup(tmp
     ("programs", "variables", "name", "text"),
     [
         (
-            {"pgbackrest": "echo 'P00  ERROR: [055]: unable to open missing file'; exit 55"},
+            {"pgbackrest": "echo 'ERROR: [055]: unable to open missing file'; exit 55"},
             {"DRILL_MUST_EXCEED": "0/6000000"},
             "restore",
             "pgBackRest ended with 55: [055]: unable to open missing file",

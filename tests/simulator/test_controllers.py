@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from pgwizard.errors import NotFound
-from pgwizard.kube.api import Object, Resource
+from pgwizard.kube.api import Object, Ref, Resource
 from pgwizard.simulator.clock import ManualClock
 from pgwizard.simulator.faults import ScriptedOutcome
+from pgwizard.simulator.runtime import Runtime
 from support.simulated import (
     CLAIM,
     CRONJOB,
@@ -51,6 +52,19 @@ async def installed(sim: Cluster) -> Object:
     await sim.apply(statefulset())
     await sim.until(30)
     return await sim.get(DATABASE)
+
+
+def test_a_defect_of_a_controller_is_raised_when_the_cluster_is_closed() -> None:
+    async def fail(_: Runtime, __: Ref) -> float | None:
+        raise KeyError("defect")
+
+    async def scenario(sim: Cluster) -> None:
+        sim.runtime._reconcilers = {"Job": fail}
+        await sim.apply(job("a"))
+        await sim.until(1)
+
+    with pytest.raises(KeyError, match="defect"):
+        run(scenario)
 
 
 def test_a_stateful_set_becomes_ready() -> None:

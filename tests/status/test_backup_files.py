@@ -53,9 +53,9 @@ def repository(tmp_path: Path) -> LocalRepository:
 def compared(repository: LocalRepository, known: BackupFiles | None = None) -> BackupFiles:
     known = known or BackupFiles()
     fingerprints = backup_files.read_listing(repository.run(backup_files.listing_command(5)))
-    requested = backup_files.due(fingerprints, known)
+    requested = backup_files.choose_due(fingerprints, known)
     if not requested:
-        return backup_files.kept(fingerprints, known)
+        return backup_files.drop_expired(fingerprints, known)
     text = repository.run(backup_files.comparison_command(5, requested))
     return backup_files.read_comparison(text, requested, fingerprints, known)
 
@@ -142,7 +142,7 @@ def test_a_backup_that_expires_meanwhile_is_no_fault(repository: LocalRepository
     fingerprints = backup_files.read_listing(repository.run(backup_files.listing_command(5)))
     repository.forget(SECOND)
     (repository.main / SECOND / f"{BIG}.gz").unlink()
-    requested = backup_files.due(fingerprints, BackupFiles())
+    requested = backup_files.choose_due(fingerprints, BackupFiles())
     text = repository.run(backup_files.comparison_command(5, requested))
     found = backup_files.read_comparison(text, requested, fingerprints, BackupFiles())
     assert sorted(found.compared) == [FULL, FIRST]
@@ -195,7 +195,7 @@ def test_a_listing_of_many_backups_is_compared_in_parts_the_newest_first() -> No
     labels = [f"2026{month:02}{day:02}-020000F" for month in range(1, 4) for day in range(1, 29)]
     text = "".join(f"backup {label}\nfiles {label} 5 1 1\n" for label in labels)
     fingerprints = backup_files.read_listing(text)
-    requested = backup_files.due(fingerprints, BackupFiles())
+    requested = backup_files.choose_due(fingerprints, BackupFiles())
     assert requested == tuple(labels[-len(requested) :])
     known = BackupFiles({label: ComparedBackup("5 1 1") for label in requested})
-    assert backup_files.due(fingerprints, known) == tuple(labels[-2 * len(requested) : -len(requested)])
+    assert backup_files.choose_due(fingerprints, known) == tuple(labels[-2 * len(requested) : -len(requested)])

@@ -14,7 +14,8 @@ import pytest
 from pgwizard.diagnose.diagnose import ROWS, diagnose
 from pgwizard.kube.health import SCALED_UP, Health
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release.record import DamagedBackup, RepositoryVerification
+from pgwizard.release import drills
+from pgwizard.release.record import DamagedBackup, DrillCheck, DrillResult, RepositoryVerification
 from pgwizard.status import report
 from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import read
@@ -474,6 +475,76 @@ def test_a_backup_that_a_verification_could_not_read_is_a_risk_and_still_counts(
         f"the verification of 2026-11-20 could not read backup {SECOND_FULL.label}"
     ]
     assert len(verdict.windows) == 1
+
+
+def drilled(days: float = 3, failed: str = "", count: int = 1) -> Snapshot:
+    """The release with drills, the last one so many days ago. failed: the name of a check."""
+    checks = tuple(
+        DrillCheck(name, "failed" if name == failed else "passed", seconds, "as it is")
+        for name, seconds in (("restore", 40.0), ("recovery", 10.0), ("wal", 0.0), ("rows", 9.0), ("query", 0.1))
+    )
+    result = DrillResult(
+        at(days).isoformat(), 252, FIRST_FULL.label, 1, "0/7000000", "2026-11-20T02:10:04Z", 4 * 10**9, 20, checks
+    )
+    return replace(CHAIN, release=replace(RELEASE, drills=(result,) * count))
+
+
+def drill_facts(found: Snapshot) -> list[str]:
+    return [str(fact) for fact in report.facts(found) if fact.label in ("drill", "restore")]
+
+
+def test_a_drill_shows_what_it_has_proven_and_when_another_is_due() -> None:
+    assert state_and_reasons(drilled()) == ("recoverable", [])
+    assert drill_facts(CHAIN) == []
+    assert drill_facts(drilled()) == [
+        "✓ drill       proven by a restore 3 d ago to 2026-11-20 02:10:04 UTC, 4 min 12 s"
+    ]
+    assert drill_facts(drilled(40)) == [
+        "✓ drill       proven by a restore 40 d ago to 2026-11-20 02:10:04 UTC, 4 min 12 s; drill again"
+    ]
+
+
+def test_a_drill_that_replayed_no_commit_names_its_backup() -> None:
+    found = drilled()
+    assert found.drill is not None
+    quiet = replace(found.drill, reached_at="")
+    assert drills.proof_text(quiet) == f"of backup {FIRST_FULL.label}, behind which nothing was committed, 4 min 12 s"
+
+
+def test_two_drills_give_an_estimate_of_a_restore_to_now() -> None:
+    found = drilled(count=2)
+    assert found.restore_seconds is not None
+    seconds = 20 + found.whole_backups[-1].size / 1e8
+    assert found.restore_seconds > seconds, "and WAL has to be replayed"
+    assert drill_facts(found)[1].startswith("✓ restore     to now would take about ")
+    assert replace(found, repository=None).restore_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("check", "fix"),
+    [
+        ("wal", "Take a full backup now: pgwizard backup postgresql --type full -n shop"),
+        ("rows", "The running database may be damaged as well: pg_amcheck names the damaged tables and indexes."),
+        ("query", "Run the query on the running database too"),
+    ],
+)
+def test_a_failed_drill_is_a_risk_until_one_passes(check: str, fix: str) -> None:
+    found = drilled(0.01, check)
+    verdict = judge(found)
+    [reason] = verdict.reasons
+    assert (verdict.state, reason.text, reason.key) == (
+        "at risk",
+        f"the drill of 2026-11-23 failed: {check}: as it is",
+        "status-drill",
+    )
+    assert reason.fix.startswith(fix)
+    assert reason.fix.endswith("hen drill again: pgwizard drill postgresql -n shop")
+    assert drill_facts(found)[0] == f"! drill       failed 14 min ago: {check}: as it is"
+
+
+def test_after_a_newer_full_backup_a_failed_drill_is_only_to_be_repeated() -> None:
+    [reason] = judge(drilled(30, "restore")).reasons
+    assert reason.fix == "A full backup was taken since: drill again: pgwizard drill postgresql -n shop"
 
 
 def test_files_that_cannot_be_compared_are_a_risk() -> None:

@@ -41,6 +41,11 @@ def test_a_certificate_is_read() -> None:
     assert trusted().certificates[0].self_signed
 
 
+def test_a_certificate_that_was_read_before_is_not_parsed_again() -> None:
+    once, again = (read_bundle(CA.read_bytes() + around) for around in (b"", b"a comment"))
+    assert once.certificates[0] is again.certificates[0]
+
+
 def test_the_text_that_is_kept_is_the_certificate_alone() -> None:
     plain = CA.read_text()
     around = f"Bag Attributes\n  friendlyName: x\n{plain}trailing text\n".replace("\n", "\r\n").encode()

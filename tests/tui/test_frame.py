@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from pgwizard.tui.pages.header import NARROW
-from pgwizard.tui.pages.panel_dock import MIDDLE
+from pgwizard.tui.pages.panel_dock import MIDDLE, PanelDock
 from pgwizard.tui.screens.wizard import Wizard
 from support.screens import painted, press, resize
 from support.wizards import with_wizard
@@ -116,6 +117,44 @@ def test_the_next_question_is_painted_without_the_rest_of_the_screen(monkeypatch
         monkeypatch.setattr(Wizard, "render", noted)
         await press(pilot, "enter", "enter")
         assert whole == []
+
+    with_wizard(scenario)
+
+
+def test_a_page_is_painted_first_with_its_question_in_focus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture without it, while the panel of the page before is removed, costs as much as the one that counts."""
+    clear = PanelDock.clear
+
+    async def clear_slowly(dock: PanelDock) -> None:
+        await asyncio.sleep(1)
+        await clear(dock)
+
+    monkeypatch.setattr(PanelDock, "clear", clear_slowly)
+    pictures: list[tuple[str | None, str | None]] = []
+
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        def note(_: object) -> None:
+            pictures.append((wizard.pages.current, wizard.focused.id if wizard.focused else None))
+
+        await wizard.go("Storage")
+        await press(pilot)
+        wizard.screen_layout_refresh_signal.subscribe(wizard, note, immediate=True)
+        await wizard.go("Tuning")
+        await press(pilot)
+        assert set(pictures) == {("page-Tuning", "q-tuning-profile")}
+
+    with_wizard(scenario, (120, 40))
+
+
+def test_two_steps_at_once_are_two_pages() -> None:
+    """A key and a click may come while a page is being made."""
+
+    async def scenario(_: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Database")
+        await asyncio.gather(wizard.frame.walk(1), wizard.frame.walk(1))
+        assert wizard.page == "Tuning"
+        await asyncio.gather(wizard.frame.walk(-1), wizard.frame.walk(-1))
+        assert wizard.page == "Database"
 
     with_wizard(scenario)
 

@@ -57,6 +57,19 @@ def test_a_folded_panel_is_unfolded_in_place_of_the_page_and_folded_again() -> N
     with_screen(scenario)
 
 
+def test_a_panel_that_was_unfolded_is_folded_in_a_terminal_that_was_wider_meanwhile() -> None:
+    """The focus is in the page again, which must not vanish under it."""
+
+    async def scenario(__: Pilot[int], screen: BaseScreen[None]) -> None:
+        _, dock = await dock_of(screen, "Schedule", MIDDLE - 1)
+        await dock.turn()
+        dock.fit(MIDDLE)
+        dock.fit(MIDDLE - 1)
+        assert (dock.is_unfolded, dock.covers_page, dock.display) == (False, False, False)
+
+    with_screen(scenario)
+
+
 def test_a_panel_in_a_wide_terminal_shares_the_width_with_the_page() -> None:
     async def scenario(pilot: Pilot[int], screen: BaseScreen[None]) -> None:
         _, dock = await dock_of(screen, "Schedule", MIDDLE)

@@ -106,6 +106,26 @@ def test_a_verification_is_shown_with_its_result_and_kept_in_the_record() -> Non
     acting(scenario)
 
 
+def test_a_drill_is_shown_with_its_result_and_kept_in_the_record() -> None:
+    async def scenario(pilot: Pilot[int], actions: ReleaseActions, sim: SimCluster, _: Watch) -> None:
+        run_to_the_end(pilot, actions.drill, results := list[Any]())
+        await until(pilot, lambda: "Prove by a restore beside the database?" in painted(pilot))
+        await press(pilot, "y")
+        await until(pilot, lambda: any("-drill-" in job for job in jobs(sim)))
+        run_to_the_end(pilot, actions.drill, others := list[Any]())
+        await until(pilot, lambda: others == [None])
+        await until(pilot, lambda: "A drill is running; its result will be shown here." in notices(pilot))
+        await until(pilot, lambda: results == [None])
+        await settled(pilot)
+        assert notices(pilot)[-1].startswith("✓ proven by a restore to ")
+        secret = sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql")))
+        assert secret is not None
+        assert len(record.read(secret).drills) == 1
+        assert not any("-drill-" in job for job in jobs(sim))
+
+    acting(scenario)
+
+
 def test_nothing_is_written_to_another_cluster_than_the_one_that_is_shown() -> None:
     async def scenario(pilot: Pilot[int], actions: ReleaseActions, sim: SimCluster, watch: Watch) -> None:
         before, results = jobs(sim), list[bool]()

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,19 @@ from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
 from pgwizard.kube.api import Cluster, ExecResult
 from pgwizard.local.autosave import AbandonedDraft, Drafts
-from pgwizard.plan.names import PartialReleaseRef
+from pgwizard.plan.names import PartialReleaseRef, ReleaseRef
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
+from pgwizard.restore import drill as restore_drill
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
 from pgwizard.simulator.repository import DamagedFile, segment_name
+from pgwizard.status import fleet
+from pgwizard.status.fleet import Fleet
 from pgwizard.tui.pages.panel_dock import MIDDLE
 from pgwizard.tui.panels.by_page import PANELS as WITH_PANEL
 from pgwizard.tui.screens.apply import ApplyScreen
+from pgwizard.tui.screens.fleet import FleetScreen
 from pgwizard.tui.screens.messages import Messages
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
@@ -43,7 +47,9 @@ from pgwizard.tui.widgets.help import Help
 from support import goldens
 from support.camera import NOW, SIZES, Camera, Moment, Remote, Scene, play, use_simulated_machine
 from support.faulting import answers_of, clock
+from support.fleets import forty
 from support.headless import GOLDEN, ROOT
+from support.snapshots import NOW as SNAPSHOTS_NOW
 
 SCREENS = GOLDEN / "screens"
 SCREENSHOTS = ROOT / "screenshots"
@@ -77,6 +83,7 @@ UNTRUSTED = (
         "'minio.minio.svc:9000 (10.96.4.7)': [20] unable to get local issuer certificate"
     ),
 )
+FLEET_SCREEN = "pgwizard.tui.screens.fleet:FleetScreen"
 DENIED_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
 
 
@@ -84,6 +91,7 @@ DENIED_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code
 def _simulated_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patched:
         use_simulated_machine(patched)
+        patched.setattr(fleet, "observe", observe_forty)
         time.tzset()
         yield
     time.tzset()
@@ -395,6 +403,32 @@ async def damaged() -> Start:
     return start_with(connection_to(cluster), **DASHBOARD)
 
 
+async def drilled(damage: Callable[[Remote], None]) -> Start:
+    """A release that was drilled twice. damage: what was done to its repository before."""
+    cluster = Remote()
+    cluster.runtime.programs.answers.append(df)
+    await install(cluster)
+    await asyncio.sleep(timedelta(days=6).total_seconds())
+    damage(cluster)
+    release = ReleaseRef("shop", "postgresql")
+    for _ in range(2):
+        await restore_drill.run(cluster, release, lambda _: None, now=clock(cluster))
+    await asyncio.sleep(timedelta(days=3).total_seconds())
+    return start_with(connection_to(cluster), **DASHBOARD)
+
+
+async def proven() -> Start:
+    return await drilled(lambda _: None)
+
+
+async def disproven() -> Start:
+    def damage(cluster: Remote) -> None:
+        repository = cluster.runtime.programs.repository("shop")
+        repository.damaged_wal.add(repository.number(cluster.clock.now()) - 2)
+
+    return await drilled(damage)
+
+
 async def of_damaged(camera: Camera) -> None:
     await camera.reach(StatusScreen)
     await camera.take("status-damaged")
@@ -479,6 +513,23 @@ async def of_status(camera: Camera) -> None:
     await camera.take("status")
 
 
+async def observe_forty(_: Cluster, **__: Any) -> AsyncIterator[Fleet]:
+    yield forty()
+    await asyncio.Event().wait()
+
+
+async def many() -> Start:
+    start = start_with(connection_to(Remote(example=False)), screen=FLEET_SCREEN)
+    return replace(start, now=lambda: SNAPSHOTS_NOW)
+
+
+async def of_fleet(camera: Camera) -> None:
+    await camera.reach(FleetScreen)
+    await camera.take("fleet")
+    await camera.pilot.press("slash", *"risk")
+    await camera.take("fleet-filtered")
+
+
 async def of_unreachable(camera: Camera) -> None:
     await camera.reach(StatusScreen)
     await camera.take("status-unreachable")
@@ -535,6 +586,9 @@ PLAYS = {
     "gap": Play("errors", with_gap, of_archive("status-gap", "missing"), ("status-gap",)),
     "branches": Play("filled", with_branches, of_archive("status-branches", "timeline 1"), ("status-branches",)),
     "foreign": Play("errors", with_foreign_writer, of_archive("status-foreign", "another"), ("status-foreign",)),
+    "proven": Play("filled", proven, of_archive("status-proven", "proven by"), ("status-proven",)),
+    "disproven": Play("errors", disproven, of_archive("status-drill", "the drill of"), ("status-drill",)),
+    "fleet": Play("errors", many, of_fleet, ("fleet", "fleet-filtered")),
     "no-release": Play("empty", no_release, of_status, ("status",)),
     "no-cluster": Play("errors", no_cluster, of_unreachable, ("status-unreachable",)),
     "no-answer": Play("loading", no_answer, of_status, ("status",)),

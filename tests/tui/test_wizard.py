@@ -475,6 +475,25 @@ def test_the_palette_does_what_the_key_does(page: str, title: str, does: str) ->
     driven(scenario)
 
 
+def test_the_palette_has_every_key_with_what_it_does() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
+        await wizard.go("Database")
+        await settled(pilot)
+        commands = pilot.app.get_system_commands(pilot.app.screen)
+        assert [f"{each.title}: {each.help}" for each in commands if not each.title.startswith("page ")] == [
+            "quit: Ctrl+Q: leave pgwizard",
+            "theme: choose other colours",
+            "messages: every message with its cause and fix",
+            "next: Ctrl+N: next page",
+            "back: F7: previous page; every answer is kept",
+            "apply: F9: show what would change, and apply it after you approve",
+            "save: Ctrl+S: save the answers as a file: references only, no secret values",
+            "help: F1",
+        ]
+
+    driven(scenario)
+
+
 def test_a_namespace_to_create_is_not_created_in_a_cluster_that_has_it() -> None:
     async def bare(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(simulated(example=False))

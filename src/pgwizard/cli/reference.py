@@ -22,6 +22,7 @@ from pgwizard.cli.verbs.apply import DIFFERENCES, OutcomeLine
 from pgwizard.cli.verbs.backup import FaultLine, JobLine, LogLine
 from pgwizard.cli.verbs.drill import DrillLine
 from pgwizard.cli.verbs.explain import MessageLine
+from pgwizard.cli.verbs.fleet import FleetLine
 from pgwizard.cli.verbs.offline import VersionLine
 from pgwizard.cli.verbs.releases import ReleaseLine
 from pgwizard.cli.verbs.render import FilesLine
@@ -34,6 +35,7 @@ LINES: tuple[type[JsonLine], ...] = (
     ChangeLine,
     OutcomeLine,
     StatusLine,
+    FleetLine,
     JobLine,
     LogLine,
     FaultLine,
@@ -57,7 +59,7 @@ WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "export": (FilesLine, WarningLine, NoteLine),
     "apply": (EventLine, ChangeLine, OutcomeLine),
     "diff": (EventLine, ChangeLine, OutcomeLine),
-    "status": (StatusLine,),
+    "status": (StatusLine, FleetLine, NoteLine),
     "backup": (JobLine, LogLine, WarningLine, NoteLine),
     "verify": (VerificationLine, NoteLine),
     "restore": (RestorePlanLine, UnreachableLine, EventLine, ReceiptLine),

@@ -24,7 +24,7 @@ APPLY = switch("--apply", about="with --headless: apply instead of render")
 
 JSON = switch("--json", about="print JSON lines, including errors (docs/cli.md)")
 NAMESPACE = text("-n", "--namespace", value="NAME", about="the namespace; by default that of the kubeconfig's context")
-ALL_NAMESPACES = switch("-A", "--all", "--all-namespaces", about="list the releases of all namespaces")
+ALL_NAMESPACES = switch("-A", "--all", "--all-namespaces", about="the releases of all namespaces")
 CONTEXT = text("--context", value="NAME", about="the context of the kubeconfig; the current one by default")
 KUBECONFIG = text("--kubeconfig", value="FILE", about="instead of $KUBECONFIG and ~/.kube/config", completes="file")
 DEMO = switch("--demo", about="use a cluster that is simulated inside this process")
@@ -56,6 +56,10 @@ FORMAT = choice(
     default="helm",
     about="a chart, base and overlay, or manifests",
 )
+STATUS_FORMAT = choice(
+    "--format", choices=("text", "prometheus"), default="text", about="text, or metrics in the format of OpenMetrics"
+)
+WATCH = switch("-w", "--watch", about="with -A: print each release again when its state or worst reason changes")
 VALUES_ONLY = switch("--values-only", about="print the chart's values.yaml alone")
 FORCE = switch("--force", about="keep the other files of the folder")
 
@@ -103,6 +107,8 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (CONTEXT, DEMO),
     (KUBECONFIG, DEMO),
     (NAMESPACE, ALL_NAMESPACES),
+    (JSON, STATUS_FORMAT),
+    (WATCH, STATUS_FORMAT),
     (TIMEOUT, NO_WAIT),
     (TAKE_OVER, ADOPTABLE),
     (TAIL, FOLLOW),
@@ -244,11 +250,13 @@ VERBS: dict[str, Verb] = {
             "Show whether a release can be recovered",
             "On a terminal it opens a live screen. Otherwise, and with --json, it prints the status once and exits "
             "with 0 only if the release is recoverable and nothing threatens that. It also works for a release that "
-            "another tool installed: NAME is the name of its StatefulSet.",
-            "pgwizard status\npgwizard status postgresql -n shop --json | jq .verdict",
+            "another tool installed: NAME is the name of its StatefulSet. -A shows every release as a line, the worst "
+            "first, and exits with 0 only if all are recoverable.",
+            "pgwizard status\npgwizard status postgresql -n shop --json | jq .verdict\n"
+            "pgwizard status -A\npgwizard status -A --format prometheus",
             "status:status",
             (_NAME,),
-            _RELEASE,
+            (ALL_NAMESPACES, WATCH, STATUS_FORMAT, *_RELEASE),
         ),
         Verb(
             "backup",

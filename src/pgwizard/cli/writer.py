@@ -34,6 +34,11 @@ class Writer:
         self._console = console
         self._spinner: Any = None
 
+    @property
+    def is_json(self) -> bool:
+        """Whether it writes lines of JSON."""
+        return self._json
+
     # ---- standard output -------------------------------------------------------------------------------------------
 
     def put(self, text: str) -> None:

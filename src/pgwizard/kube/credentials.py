@@ -479,17 +479,23 @@ async def _outcome(
     ending = asyncio.create_task(process.wait())
     answer = asyncio.create_task(_read_answer(stdout, content, command))
     follower = asyncio.create_task(_follow(stderr, follow))
+
+    def check_readers() -> None:
+        for reader in (answer, follower):
+            if reader.done():
+                reader.result()
+
     silence = asyncio.get_running_loop().call_later(SILENCE_SECONDS, announce)
     try:
         async with asyncio.timeout(PLUGIN_SECONDS):
-            await asyncio.wait([ending, answer], return_when=asyncio.FIRST_COMPLETED)
-            if answer.done():
-                answer.result()
-            has_failed = bool(await ending)
+            while not ending.done():  # without a reader the pipe would fill up, and the plug-in hang
+                tasks = [task for task in (ending, answer, follower) if not task.done()]
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                check_readers()
+            has_failed = bool(ending.result())
             await asyncio.wait([answer], timeout=REST_SECONDS)
             await asyncio.wait([follower], timeout=REST_SECONDS if has_failed else _PAUSE_SECONDS)
-            if answer.done():
-                answer.result()
+            check_readers()
             return bytes(content), list(words)
     except TimeoutError:
         raise KubeconfigError(

@@ -81,8 +81,7 @@ async def hold(
         raise
     finally:
         renewal.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await renewal
+        await asyncio.wait([renewal])  # awaited itself, its end would look like a cancellation of this task
         if not lost or not isinstance(lost[0], ClusterError):
             with contextlib.suppress(ClusterError):
                 await _write(cluster, await cluster.get(ref), "", now, required=me)

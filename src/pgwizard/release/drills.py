@@ -19,6 +19,8 @@ _MARKS: Mapping[str, str] = {"passed": "✓", "failed": "✗", "skipped": "·"}
 _OF_DATABASE = {"rows", "indexes", "checksums"}
 """Checks that fail where the database was damaged before it was backed up."""
 _FEWEST_DRILLS = 2
+START_SECONDS = 20.0
+"""What a restore in place takes beside restore and replay: stop, start of the Job's pod, and start of the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,10 @@ def rates(drills: Sequence[DrillResult]) -> RestoreRates | None:
 
 def proof_text(drill: DrillResult) -> str:
     """What a drill that did not fail has proven: ``to 2026-11-27 21:00:04 UTC, 4 min 12 s``."""
-    reached = f"{datetime.fromisoformat(drill.reached_at):%Y-%m-%d %H:%M:%S} UTC" if drill.reached_at else drill.backup
-    return f"to {reached}, {span(drill.seconds)}"
+    reached = f"of backup {drill.backup}, behind which nothing was committed"
+    if drill.reached_at:
+        reached = f"to {datetime.fromisoformat(drill.reached_at):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{reached}, {span(drill.seconds)}"
 
 
 def failure(drill: DrillResult, release: ReleaseRef, commands: Commands) -> Finding | None:

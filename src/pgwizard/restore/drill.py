@@ -6,12 +6,14 @@ The database is only read, for the timeline that it is on. Whatever ends a drill
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pgwizard.clock import Clock
 from pgwizard.errors import (
     AlreadyExists,
+    ClusterError,
     DeadlineError,
     FirstBackupFailed,
     Forbidden,
@@ -34,7 +36,8 @@ from pgwizard.kube.api import (
 )
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import Names, ReleaseRef
-from pgwizard.release import deletion, record, records, rights, rollout, stages
+from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
+from pgwizard.release.layout import Layout
 from pgwizard.release.record import DrillCheck, DrillResult, Record
 from pgwizard.release.stages import Report, Stage
 from pgwizard.restore import drill_job
@@ -47,6 +50,8 @@ from pgwizard.text import span
 
 CONTINUITY = "continuity"
 """The check that is made before the Job: whether the repository holds a backup and all WAL behind it."""
+LONGEST_SECONDS = 6 * 3_600.0
+"""How long a drill may take unless something else is asked for."""
 _GONE_SECONDS = 300.0
 _LATE_SECONDS = 60.0
 """How much later than the Job's own deadline its end is noticed at the latest."""
@@ -62,7 +67,7 @@ async def run(
     report: Report,
     *,
     now: Clock,
-    seconds: float,
+    seconds: float = LONGEST_SECONDS,
     query: DrillQuery | None = None,
 ) -> DrillResult:
     """Restore and check the newest state, and keep the result in the record. seconds: how long the Job may take.
@@ -81,6 +86,11 @@ async def run(
     kept, _ = await records.get(cluster, release)
     await cluster.patch(record.secret_ref(release), record.drills_patch(kept, found))
     return found
+
+
+def is_check(progress: str) -> bool:
+    """Whether a text of progress is the end of a check that was made."""
+    return re.match(r"[a-z]+ (passed|failed)\b", progress) is not None
 
 
 def _accesses(release: ReleaseRef) -> list[Access]:
@@ -128,6 +138,7 @@ class _Drill:
         began = self.now()
         async with stages.enter(CONTINUITY, self.report) as stage:
             running = await self._tidied(stage)
+            await self._wait_for_backups(stage)
             view = await read_view(self.cluster, kept)
             plan, check = plan_of(view, self.now())
             check = replace(check, seconds=round((self.now() - began).total_seconds(), 1))
@@ -139,7 +150,7 @@ class _Drill:
         async with stages.enter("drill", self.report) as stage:
             found = await self._restored(plan, running, stage, began)
             failed = found.failed_check
-            stage.done(f"{failed.name} failed" if failed else "restored and checked")
+            stage.done(f"ended, and {failed.name} failed" if failed else "restored and checked")
         return replace(found, checks=(check, *found.checks))
 
     async def _tidied(self, stage: Stage) -> Ref | None:
@@ -161,6 +172,14 @@ class _Drill:
                 running = ref
         return running
 
+    async def _wait_for_backups(self, stage: Stage) -> None:
+        """What expires after a backup may be what is being restored."""
+        for job in await backups.newest_first(self.cluster, Layout.of(self.release)):
+            if assess(job).status == "progressing":
+                stage.progress(f"backup Job {job['metadata']['name']} runs: waiting for its end")
+                with contextlib.suppress(FirstBackupFailed):
+                    await backups.wait(self.cluster, job, stage.progress, stage.log, at=self.now())
+
     async def _jobs(self) -> list[Object]:
         found: list[Object] = []
         labels = drill_job.selector(self.release)
@@ -181,7 +200,8 @@ class _Drill:
             raise
         finally:
             if is_ours:
-                await self._delete(ref)
+                with contextlib.suppress(ClusterError, DeadlineError):  # then it is deleted some time after its end
+                    await self._delete(ref)
 
     async def _manifest(self, name: str, plan: DrillPlan) -> Object:
         namespace = self.release.namespace

@@ -13,7 +13,7 @@ readonly data="$PGDATA"
 readonly receipt="${DRILL_RECEIPT:-/dev/termination-log}"
 readonly most_refusals=100 # of the server, one after the other: 30 s at least
 readonly limits="max_connections max_worker_processes max_wal_senders max_prepared_xacts max_locks_per_xact"
-readonly names="restore recovery wal rows indexes checksums query"
+readonly names="restore recovery wal rows indexes query checksums"
 readonly count="$1"
 readonly restore=("${@:2:$count}") arguments=("${@:$((count + 2))}")
 
@@ -102,8 +102,8 @@ mkdir -p "$data" && chmod 700 "$data"
 error="" status=0
 backrest detail --archive-mode=off "${restore[@]}" restore 2>&1 | while IFS= read -r line; do
   printf '%s\n' "$line"
-  if [[ "$line" == *" ERROR: "* ]]; then
-    error="${line#* ERROR: }"
+  if [[ "$line" == *"ERROR: ["* ]]; then
+    error="${line#*ERROR: }"
   elif [[ "$line" =~ restore\ backup\ set\ ([-_0-9A-Z]+) ]]; then
     backup="${BASH_REMATCH[1]}"
   fi
@@ -213,8 +213,8 @@ if [[ "$checks" != *'"name":"wal"'* ]]; then
   if ((reached > must_exceed)); then
     end wal passed "everything that is archived was replayed"
   else
-    end wal failed "recovery ended at $position, and the archive goes beyond $(lsn_of_bytes "$must_exceed")$(
-      ): a segment between them is missing or damaged"
+    end wal failed "recovery ended at $position, and the newest segment begins at $(lsn_of_bytes "$must_exceed")$(
+      ): a segment is missing or damaged"
   fi
 fi
 

@@ -67,24 +67,24 @@ async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
 
 
 async def plan_to(
-    cluster: Cluster, found: Preparation, target: RecoveryTarget | TargetRefusal, now: Clock
+    cluster: Cluster, preparation: Preparation, target: RecoveryTarget | TargetRefusal, now: Clock
 ) -> RestorePlan | TargetRefusal:
     """The restore that reaches a target, or why none does."""
     if isinstance(target, TargetRefusal):
         return target
-    if found.view is None:
-        raise PreflightError(f"a restore of release {found.release} has not ended")
-    place = await locate(cluster, found.release, found.view, target)
-    return place if isinstance(place, TargetRefusal) else choose(found.view, place, now())
+    if preparation.view is None:
+        raise PreflightError(f"a restore of release {preparation.release} has not ended")
+    place = await locate(cluster, preparation.release, preparation.view, target)
+    return place if isinstance(place, TargetRefusal) else choose(preparation.view, place, now())
 
 
-async def undo_plan(cluster: Cluster, found: Preparation, now: Clock) -> RestorePlan | TargetRefusal:
+async def undo_plan(cluster: Cluster, preparation: Preparation, now: Clock) -> RestorePlan | TargetRefusal:
     """The way back to what the newest restore left. Raises PreflightError where there is nothing to undo."""
-    kept, _ = await records.get(cluster, found.release)
-    if not kept.restorations or found.view is None:
-        raise PreflightError(f"release {found.release} was not restored: there is nothing to undo")
-    last = _journal(found.release, kept.restorations[-1])
-    plan = choose(found.view, RecoveryTarget("latest", timeline=last.plan.left), now())
+    live_record, _ = await records.get(cluster, preparation.release)
+    if not live_record.restorations or preparation.view is None:
+        raise PreflightError(f"release {preparation.release} was not restored: there is nothing to undo")
+    last = _journal(preparation.release, live_record.restorations[-1])
+    plan = choose(preparation.view, RecoveryTarget("latest", timeline=last.plan.left), now())
     if isinstance(plan, TargetRefusal) or last.undo is None:
         return plan
     return replace(plan, must_reach=max(plan.must_reach, last.undo.must_reach))

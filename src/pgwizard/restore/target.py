@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
+from pgwizard.release.drills import START_SECONDS
 from pgwizard.status.repository import Backup, read_lsn
 from pgwizard.status.wal import Archive, Reach, continuity
 from pgwizard.status.walk import whole_backups
@@ -41,8 +42,7 @@ RefusalReason = Literal[
 
 RESTORE_BYTES_PER_SECOND = 70e6
 SEGMENTS_PER_SECOND = 4.0
-FIXED_SECONDS = 20.0
-"""Stop, start of the Job's pod, and start of the server. All three were measured on two busy cores."""
+"""Both were measured on two busy cores."""
 _OTHERWISE = "Give a time, a backup, or latest."
 _SECOND = timedelta(seconds=1)
 _LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
@@ -605,7 +605,7 @@ def _archived_until(view: RepositoryView) -> datetime | None:
 
 
 def _with_estimate(plan: RestorePlan) -> RestorePlan:
-    seconds = FIXED_SECONDS + plan.bytes / RESTORE_BYTES_PER_SECOND + plan.segments / SEGMENTS_PER_SECOND
+    seconds = START_SECONDS + plan.bytes / RESTORE_BYTES_PER_SECOND + plan.segments / SEGMENTS_PER_SECOND
     return replace(plan, seconds=round(seconds, 1))
 
 

@@ -43,7 +43,7 @@ class ScaledClock:
         return self._start + (time.monotonic() - self._origin) * self._speed
 
     def run_at(self, speed: float) -> None:
-        """Go on from this moment at another speed; who sleeps already wakes as it was meant before."""
+        """Run at another speed from now on; tasks that sleep already wake when they were to."""
         self._start, self._origin, self._speed = self.now(), time.monotonic(), speed
 
     async def sleep(self, seconds: float) -> None:
@@ -87,6 +87,6 @@ class ManualClock:
 
 
 async def settle(turns: int = 30) -> None:
-    """Let every task that can go on do so; the longest chain of wake-ups is shorter than ``turns``."""
+    """Run every task that is ready; the longest chain of wake-ups is shorter than ``turns``."""
     for _ in range(turns):
         await asyncio.sleep(0)

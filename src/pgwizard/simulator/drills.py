@@ -53,8 +53,8 @@ def drill(
         "checksums": ("skipped", "the database has no data checksums"),
     }
     if lost:
-        gone = f"recovery ended at {receipt['lsn']}, and the archive goes beyond {_lsn(newest * _SEGMENT_BYTES)}"
-        checks["wal"] = ("failed", f"{gone}: a segment between them is missing or damaged")
+        gone = f"recovery ended at {receipt['lsn']}, and the newest segment begins at {_lsn(newest * _SEGMENT_BYTES)}"
+        checks["wal"] = ("failed", f"{gone}: a segment is missing or damaged")
     return _ended(receipt, checks)
 
 

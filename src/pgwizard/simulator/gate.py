@@ -1,4 +1,4 @@
-"""Owns the way of a request: recorded, struck by faults, authorized, done, explain."""
+"""Owns what happens to a request: it is recorded, fails where a fault is due, is authorized, and performed."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _RBAC = "rbac.authorization.k8s.io/v1"
 
 
 class PolicyRules:
-    """The authorizer. The administrator may do everything except what was denied."""
+    """The authorizer. The administrator may do everything except what a test denies."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

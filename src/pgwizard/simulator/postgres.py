@@ -107,7 +107,7 @@ class Programs:
                 return repository.archive_listing(self._clock.now(), scope)
             case ["backup-listing", *_]:
                 return repository.backup_listing()
-            case ["backup-comparison", _, *labels]:
+            case ["backup-comparison", _, _, *labels]:
                 return repository.backup_comparison(labels)
         return None
 

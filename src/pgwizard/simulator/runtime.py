@@ -69,6 +69,7 @@ class Runtime:
         self._tasks: dict[Ref, asyncio.Task[None]] = {}
         self._wakes: dict[Ref, asyncio.Event] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._defects: list[Exception] = []
 
     def ensure_running(self) -> None:
         """Start the workers in the running loop, once."""
@@ -84,7 +85,7 @@ class Runtime:
             self._touch(Ref.of(obj))
 
     async def stop(self) -> None:
-        """End every worker."""
+        """End every worker. Raises the first defect of a controller."""
         tasks = list(self._tasks.values()) if self._loop is asyncio.get_running_loop() else []
         if self._on_change in self.store.listeners:
             self.store.listeners.remove(self._on_change)
@@ -93,6 +94,8 @@ class Runtime:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._defects:
+            raise self._defects[0]
 
     def _on_change(self, change: StoreChange) -> None:
         _, _, obj, _ = change
@@ -126,6 +129,8 @@ class Runtime:
                 delay = await reconcile(self, ref)
                 if not wake.is_set() and self.store.peek(ref) is not None:
                     await self._pause(wake, delay)
+        except Exception as defect:  # noqa: BLE001 - nobody awaits a worker
+            self._defects.append(defect)
         finally:
             if self._wakes.get(ref) is wake:
                 self._tasks.pop(ref, None)

@@ -199,7 +199,7 @@ class Store:
         return [change for change in self._changes if change[0] > version]
 
     def compact(self) -> None:
-        """Forget the past: every watch that did not keep up, and every list half read, gets 410."""
+        """Forget all changes so far: a watch that is behind, or a list that is half read, gets 410."""
         self._changes.clear()
         self.oldest = self.version
 

@@ -272,7 +272,7 @@ def _expire(rt: Runtime, ref: Ref, found: Object) -> float | None:
 
 
 async def cronjob(rt: Runtime, ref: Ref) -> float | None:
-    """Start the Job that is due, tidy up old ones, and sleep until the next time."""
+    """Start the Job that is due, delete old ones, and sleep until the next time."""
     found = rt.store.peek(ref)
     if found is None:
         return None

@@ -193,8 +193,8 @@ class BackupFiles:
 
     def damaged(self, backups: Iterable[Backup]) -> dict[str, ComparedBackup]:
         """Of these backups those that cannot be restored because of a file, in their order."""
-        known = ((backup.label, self.compared.get(backup.label)) for backup in backups)
-        return {label: found for label, found in known if found is not None and found.is_damaged}
+        pairs = ((backup.label, self.compared.get(backup.label)) for backup in backups)
+        return {label: files for label, files in pairs if files is not None and files.is_damaged}
 
 
 def read_listing(text: str) -> dict[str, str]:
@@ -211,27 +211,29 @@ def read_listing(text: str) -> dict[str, str]:
     return {label: fingerprints.get(label, "") for label in sorted(labels, reverse=True)}
 
 
-def due(fingerprints: Mapping[str, str], known: BackupFiles) -> tuple[str, ...]:
+def choose_due(fingerprints: Mapping[str, str], earlier: BackupFiles) -> tuple[str, ...]:
     """The backups to compare now, oldest first: what is new or has changed, and what these may draw on."""
     changed = [
         label
         for label, fingerprint in fingerprints.items()
-        if (found := known.compared.get(label)) is None or found.fingerprint != fingerprint
+        if (backup := earlier.compared.get(label)) is None or backup.fingerprint != fingerprint
     ][:_COMPARED_AT_ONCE]
     chains = {label.partition("_")[0] for label in changed}
-    related = {label for label, found in known.compared.items() if found.faults and label.partition("_")[0] in chains}
+    related = {
+        label for label, backup in earlier.compared.items() if backup.faults and label.partition("_")[0] in chains
+    }
     return tuple(sorted({*changed, *(related & fingerprints.keys())}))
 
 
-def kept(fingerprints: Mapping[str, str], known: BackupFiles) -> BackupFiles:
-    """What is known of backups that are still there and have not changed."""
-    return BackupFiles({label: found for label, found in known.compared.items() if label in fingerprints})
+def drop_expired(fingerprints: Mapping[str, str], earlier: BackupFiles) -> BackupFiles:
+    """The earlier comparisons of backups that are still there."""
+    return BackupFiles({label: backup for label, backup in earlier.compared.items() if label in fingerprints})
 
 
 def read_comparison(
-    text: str, requested: Collection[str], fingerprints: Mapping[str, str], known: BackupFiles
+    text: str, requested: Collection[str], fingerprints: Mapping[str, str], earlier: BackupFiles
 ) -> BackupFiles:
-    """What was known, with the answer of ``comparison_command`` for these backups.
+    """The earlier comparisons, with the answer of ``comparison_command`` for these backups.
 
     A backup that is no longer in ``backup.info`` at the end was expired meanwhile. Raises ValueError.
     """
@@ -245,8 +247,8 @@ def read_comparison(
                 pass
             case ["manifest", label] if label in fresh:
                 fresh[label] = replace(fresh[label], faults=(FileFault(MANIFEST, 0),), fault_count=1)
-            case ["fault", label, expected, found, *path] if label in fresh and expected.isdecimal():
-                size = None if found == "-" else _number(found, line)
+            case ["fault", label, expected, actual, *path] if label in fresh and expected.isdecimal():
+                size = None if actual == "-" else _number(actual, line)
                 fault = FileFault(plain(" ".join(path), 200), int(expected), size)
                 fresh[label] = replace(fresh[label], faults=(*fresh[label].faults, fault))
             case ["faults", label, count] if label in fresh:
@@ -260,7 +262,7 @@ def read_comparison(
                 needs.setdefault(label, []).append(fit(other))
             case _:
                 raise _refusal(line)
-    compared = {label: found for label, found in {**known.compared, **fresh}.items() if label in current}
+    compared = {label: backup for label, backup in {**earlier.compared, **fresh}.items() if label in current}
     chains = {label.partition("_")[0] for label in requested}
     chained = [label for label in compared if label.partition("_")[0] in chains]
     return BackupFiles(

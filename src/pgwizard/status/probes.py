@@ -277,9 +277,9 @@ async def compared_files(
 
     fingerprints = backup_files.read_listing(await run(backup_files.listing_command(io_timeout_seconds, layout.stanza)))
     known = known or BackupFiles()
-    requested = backup_files.due(fingerprints, known)
+    requested = backup_files.choose_due(fingerprints, known)
     if not requested:
-        return backup_files.kept(fingerprints, known)
+        return backup_files.drop_expired(fingerprints, known)
     text = await run(backup_files.comparison_command(io_timeout_seconds, requested, layout.stanza))
     return backup_files.read_comparison(text, requested, fingerprints, known)
 

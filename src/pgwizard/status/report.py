@@ -5,7 +5,7 @@ Pure: the same event gives the same line. It does not print.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -107,6 +107,7 @@ def facts(snapshot: Snapshot) -> list[Fact]:
     found = [_release_fact(snapshot)]
     if snapshot.wants_backups:
         found += [_next_full(snapshot), *_wal_facts(snapshot), _repository_fact(snapshot), _files_fact(snapshot)]
+        found += _drill_facts(snapshot)
     found.append(_volume_fact(snapshot))
     if snapshot.wants_backups:
         found.append(_certificate_fact(snapshot))
@@ -258,8 +259,9 @@ def _repository_fact(snapshot: Snapshot) -> Fact:
     return _with_age(snapshot, "repository", Fact(mark, "repository", text))
 
 
+_DRILLED_FOR = timedelta(days=35)
 _VERIFIED_FOR = timedelta(days=35)
-"""A verification each month is usual."""
+"""Both are usual each month."""
 
 
 def _files_fact(snapshot: Snapshot) -> Fact:
@@ -291,6 +293,25 @@ def verification_text(snapshot: Snapshot) -> str:
     found = "valid" if verification.is_valid else "damaged"
     late = ", verify again" if age > _VERIFIED_FOR else ""
     return f"verified {about(max(age.total_seconds(), 0))} ago: {found}{late}"
+
+
+def _drill_facts(snapshot: Snapshot) -> Iterator[Fact]:
+    """What the last drill has proven, and how long a restore would take; nothing before there was one."""
+    from pgwizard.release import drills
+
+    drill = snapshot.drill
+    if drill is None:
+        return
+    age = snapshot.at - drill.moment
+    ago = f"{about(max(age.total_seconds(), 0))} ago"
+    failed = drill.failed_check
+    if failed is not None:
+        yield Fact("!", "drill", f"failed {ago}: {failed.name}: {failed.text}")
+        return
+    late = "; drill again" if age > _DRILLED_FOR else ""
+    yield Fact("✓", "drill", f"proven by a restore {ago} {drills.proof_text(drill)}{late}")
+    if snapshot.restore_seconds is not None:
+        yield Fact("✓", "restore", f"to now would take about {span(snapshot.restore_seconds)}, by the last two drills")
 
 
 def _volume_fact(snapshot: Snapshot) -> Fact:

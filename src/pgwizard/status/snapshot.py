@@ -20,8 +20,9 @@ from pgwizard.kube.health import Health
 from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
+from pgwizard.release import drills
 from pgwizard.release.live import LiveRelease
-from pgwizard.release.record import DamagedBackup, Record, RepositoryVerification
+from pgwizard.release.record import DamagedBackup, DrillResult, Record, RepositoryVerification
 from pgwizard.release.rollout import is_crash
 from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import Listing
@@ -64,6 +65,7 @@ class ReleaseSummary:
     is_namespace_ending: whether the namespace is being deleted; False where that may not be read.
     is_role_empty: whether the Role of the backup Jobs grants nothing, or is not there; False where that is not known.
     is_restore_unfinished: whether a restore has begun and not ended: the data directory may be half restored.
+    drills: the last ones, oldest first.
     has_record: False for a release that is known by its live objects alone: what a record says is not known then.
     manager: the tool that installed it, empty where that is not known.
     """
@@ -78,6 +80,7 @@ class ReleaseSummary:
     is_role_empty: bool = False
     verification: RepositoryVerification | None = None
     is_restore_unfinished: bool = False
+    drills: tuple[DrillResult, ...] = ()
     has_record: bool = True
     manager: str = ""
 
@@ -110,6 +113,7 @@ class ReleaseSummary:
                 is_namespace_ending,
                 verification=record.verification,
                 is_restore_unfinished=is_unfinished,
+                drills=record.drills,
             )
         sections = (last.answers.get(section) for section in ("credentials", "repository"))
         credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
@@ -123,6 +127,7 @@ class ReleaseSummary:
             is_restore_unfinished=is_unfinished,
             is_tls_verified=not (isinstance(tls := last.answers.get("tls"), Mapping) and tls.get("verify") is False),
             verification=record.verification,
+            drills=record.drills,
         )
 
 
@@ -421,6 +426,22 @@ class Snapshot:
     def verification(self) -> RepositoryVerification | None:
         """The last verification of the repository; None where it was never verified."""
         return self.release.verification if self.release else None
+
+    @property
+    def drill(self) -> DrillResult | None:
+        """The last drill; None where there was none."""
+        return self.release.drills[-1] if self.release and self.release.drills else None
+
+    @property
+    def restore_seconds(self) -> float | None:
+        """How long a restore to now would take, by the last two drills; None where that is not known."""
+        rates = drills.rates(self.release.drills) if self.release else None
+        wal = self.own_repository.wal if self.own_repository else None
+        if rates is None or wal is None or not self.whole_backups:
+            return None
+        backup = self.whole_backups[-1]
+        count = segments_between(backup.wal_start, wal.last, self._segment_bytes)
+        return None if count is None else round(drills.START_SECONDS + rates.seconds(backup.size, count + 1), 1)
 
     @property
     def invalid_backups(self) -> dict[str, DamagedBackup]:

@@ -18,6 +18,7 @@ from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0, SCALED_UP
 from pgwizard.plan.names import Names
+from pgwizard.release import drills
 from pgwizard.release.backups import FIND_DAMAGE, RESUME, damage_cause, full_backup_command
 from pgwizard.status.backup_files import MANIFEST, ComparedBackup
 from pgwizard.status.repository import Backup, Wal
@@ -287,7 +288,12 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         return _lost(f"pgBackRest reports: {repository.stanza}", fix)
     walk = snapshot.walk
     windows, branches = _windows(snapshot, walk, repository.wal), walk.continuity.branches if walk else ()
-    broken = (*_incomplete(snapshot), *_invalid(snapshot), *(_broken(snapshot, walk, windows, taken) if walk else ()))
+    broken = (
+        *_incomplete(snapshot),
+        *_invalid(snapshot),
+        *_drilled(snapshot),
+        *(_broken(snapshot, walk, windows, taken) if walk else ()),
+    )
     if not windows:
         base = _without_base(snapshot, f"Job {taken} is taking one." if taken else "")
         return replace(base, reasons=(*base.reasons, *broken), branches=branches)
@@ -510,6 +516,18 @@ def _invalid(snapshot: Snapshot) -> Iterable[Finding]:
         more = f" and {count - 1} more" if count > 1 else ""
         text = f"the verification of {day} found a damaged WAL segment: {verification.segments[0]}{more}"
         yield _reason(text, fix, _INVALID_KEY)
+
+
+def _drilled(snapshot: Snapshot) -> Iterable[Finding]:
+    """That the last drill failed."""
+    drill = snapshot.drill
+    failure = drills.failure(drill, snapshot.ref, snapshot.commands) if drill else None
+    if drill is None or failure is None:
+        return
+    if any(backup.type == "full" and backup.start > drill.moment for backup in snapshot.intact_backups):
+        again = snapshot.commands.pgwizard("drill", snapshot.ref.name, namespace=snapshot.ref.namespace)
+        failure = replace(failure, fix=f"A full backup was taken since: drill again: {again}")
+    yield failure
 
 
 def _verify(snapshot: Snapshot) -> str:

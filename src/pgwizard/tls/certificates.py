@@ -13,6 +13,7 @@ import re
 import warnings
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 LIMIT_BYTES = 512 * 1024
 DAY_SECONDS = 24 * 3600
+_CACHE_SIZE = 2048
+"""Certificates, of some 4 KB each. Every search reads the same ones, and one bundle is in many namespaces."""
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _BEGIN_IN_BASE64 = base64.b64encode(b"-----BEGIN CERTIFICATE-----")
 
@@ -133,21 +136,29 @@ def _instead(data: bytes, labels: list[str]) -> str:
 
 def _parse(block: bytes, number: int, total: int) -> tuple[Certificate, str]:
     """The certificate, and its PEM text rewritten without headers, carriage returns and odd line lengths."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     which = f"certificate {number} of {total}" if total > 1 else "the certificate"
     if b"\\n" in block:
         raise ValueError(f"{which} is in one line, its line breaks written as \\n: write them as line breaks")
     try:
-        with warnings.catch_warnings():
-            # odd serial numbers and names, which OpenSSL accepts: the library's words are not for our users
-            warnings.simplefilter("ignore")
+        return _parse_block(block)
+    except ValueError as error:
+        raise ValueError(f"{which} is broken: its PEM text does not hold a certificate") from error
+
+
+@lru_cache(_CACHE_SIZE)
+def _parse_block(block: bytes) -> tuple[Certificate, str]:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    with warnings.catch_warnings():
+        # odd serial numbers and names, which OpenSSL accepts: the library's words are not for our users
+        warnings.simplefilter("ignore")
+        try:
             certificate = x509.load_pem_x509_certificate(block)
             summary = _summary(certificate)
-        return summary, certificate.public_bytes(Encoding.PEM).decode("ascii")
-    except (ValueError, x509.InvalidVersion) as error:
-        raise ValueError(f"{which} is broken: its PEM text does not hold a certificate") from error
+        except x509.InvalidVersion as error:
+            raise ValueError(str(error)) from error
+    return summary, certificate.public_bytes(Encoding.PEM).decode("ascii")
 
 
 def _summary(certificate: X509Certificate) -> Certificate:

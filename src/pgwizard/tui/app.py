@@ -38,9 +38,7 @@ TERMINAL_SECONDS = 1.0
 """How often to check whether the terminal still exists."""
 STOPPED = "pgwizard: stopped"
 _IN_PALETTE = frozenset({"quit", "command_palette"})
-"""Actions for which Textual has commands of its own."""
-_OF_TEXTUAL = frozenset({"Theme", "Quit"})
-"""Its commands that are useful here."""
+"""Keys that are in the palette already, or open it."""
 
 
 class TerminalOutput:
@@ -142,9 +140,8 @@ class WizardApp(ReportsDefects, BaseApp):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: themes, the way out, messages, and every key of the screen by its name."""
-        for command in super().get_system_commands(screen):
-            if command.title in _OF_TEXTUAL:
-                yield command
+        yield SystemCommand("quit", "Ctrl+Q: leave pgwizard", self.action_quit)
+        yield SystemCommand("theme", "choose other colours", self.action_change_theme)
         yield SystemCommand("messages", "every message with its cause and fix", self.action_messages)
         if isinstance(screen, ScreenPart):
             for own in screen.commands():
@@ -154,9 +151,9 @@ class WizardApp(ReportsDefects, BaseApp):
             is_command = enabled and binding.show and binding.description and binding.action not in _IN_PALETTE
             if is_command and (node, binding.action) not in seen:
                 seen.add((node, binding.action))
-                does = binding.tooltip or binding.description
-                keys = f"{self.get_key_display(binding)}: {does}"
-                yield SystemCommand(binding.description, keys, partial(self._do, binding.action, node))
+                key = self.get_key_display(binding)
+                does = f"{key}: {binding.tooltip}" if binding.tooltip else key
+                yield SystemCommand(binding.description, does, partial(self._do, binding.action, node))
 
     @work(group="palette", exit_on_error=False)
     async def _do(self, action: str, node: DOMNode) -> None:

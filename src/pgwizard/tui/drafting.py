@@ -1,4 +1,4 @@
-"""The answers of a wizard as a draft of one release, from the draft that an ended wizard left to what was applied."""
+"""The draft of one release in a wizard: it may begin with the answers of another one, and ends once it is applied."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pgwizard.wizard.draft import dump, without_defaults, worth_keeping
 class Drafting:
     """release: the one that is being changed, None for a new one.
 
-    changed: called once other answers are in the place of these.
+    on_replace: called after other answers have taken the place of these.
     """
 
     def __init__(
@@ -26,9 +26,9 @@ class Drafting:
         frame: Frame,
         autosave: Autosave,
         release: ReleaseRef | None,
-        changed: Callable[[], None],
+        on_replace: Callable[[], None],
     ) -> None:
-        self._frame, self._pages, self._autosave, self._changed = frame, frame.pages, autosave, changed
+        self._frame, self._pages, self._autosave, self._on_replace = frame, frame.pages, autosave, on_replace
         self._left = LeftDrafts(screen, autosave, self._restore)
         self.release = release
 
@@ -58,4 +58,4 @@ class Drafting:
     async def _replace(self, raw: dict[str, Any], page: str) -> None:
         await self._pages.replace(raw)
         await self._frame.go(page)
-        self._changed()
+        self._on_replace()

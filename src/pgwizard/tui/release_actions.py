@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pgwizard.errors import PgwizardError
 from pgwizard.quantities import human_size
-from pgwizard.release import backups, records, verification
+from pgwizard.release import backups, drills, records, verification
 from pgwizard.release.report import error_lines
+from pgwizard.release.stages import Event
+from pgwizard.restore import drill as restore_drill
+from pgwizard.restore.drill import is_check
 from pgwizard.status.snapshot import Cron, Snapshot
 from pgwizard.status.verdict import outage
 from pgwizard.text import fit, plain
@@ -28,6 +31,7 @@ class ReleaseActions:
 
     def __init__(self, screen: ScreenPart, watch: ReleaseWatch) -> None:
         self._screen, self._watch = screen, watch
+        self._is_drilling = False
 
     async def back_up(self) -> bool:
         """Start a Job for a full or an incremental backup; whether one was started."""
@@ -72,6 +76,38 @@ class ReleaseActions:
         self._watch.ask_again("release")
         severity: Literal["information", "error"] = "information" if found.is_valid else "error"
         self._screen.host.notify(verification.result_lines(found)[0], severity=severity, markup=False, timeout=15)
+
+    async def drill(self) -> None:
+        """Restore the newest state beside the database and check it; progress and result are shown as notices."""
+        snapshot = self._watch.snapshot
+        if snapshot is None or not snapshot.wants_backups:
+            return
+        if self._is_drilling:
+            self._screen.host.notify("A drill is running; its result will be shown here.", markup=False)
+            return
+        size = human_size(snapshot.volume.size) if snapshot.volume else "the database's size"
+        choices = {"y": f"yes: it needs a second volume of {size} until it ends"}
+        key = await self._screen.host.push_screen_wait(ChoiceDialog("Prove by a restore beside the database?", choices))
+        cluster = self._writable() if key is not None else None
+        if cluster is None:
+            return
+        self._screen.host.notify("Drilling: the result will be shown here. Leaving this screen ends it.", markup=False)
+
+        def report(event: Event) -> None:
+            if event.kind == "done" or (event.kind == "progress" and is_check(event.text)):
+                self._screen.host.notify(fit(event.text), markup=False)
+
+        self._is_drilling = True
+        try:
+            found = await restore_drill.run(cluster, snapshot.ref, report, now=self._screen.start.now)
+        except PgwizardError as error:
+            self._refuse(error)
+            return
+        finally:
+            self._is_drilling = False
+        self._watch.ask_again("release")
+        severity: Literal["information", "error"] = "error" if found.failed_check else "information"
+        self._screen.host.notify(drills.result_lines(found)[0], severity=severity, markup=False, timeout=15)
 
     async def suspend(self, chosen: str) -> None:
         """Suspend a schedule, or resume it. chosen: the CronJob's name, empty to choose one of all."""

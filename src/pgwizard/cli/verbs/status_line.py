@@ -62,6 +62,7 @@ class CronPart(Cron):
 @dataclass(frozen=True, slots=True)
 class StatusLine(JsonLine):
     """A release at a moment. Rates are bytes per day; outage_days: how long the volume has room for WAL without S3.
+    restore_seconds: how long a restore to now would take, by the last two drills.
 
     answered: when each source last answered; unknown: why a source did not; loading: sources still being read.
     """
@@ -82,6 +83,7 @@ class StatusLine(JsonLine):
     grows_per_day: float | None
     wal_per_day: float | None
     outage_days: float | None
+    restore_seconds: float | None
     archiver: ArchiverPart | None
     volume: Volume | None
     certificate: MirroredCertificate | None
@@ -113,6 +115,7 @@ def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
         grows_per_day=snapshot.growth_bytes_per_day,
         wal_per_day=snapshot.wal_bytes_per_day,
         outage_days=snapshot.outage_days,
+        restore_seconds=snapshot.restore_seconds,
         archiver=_part(ArchiverPart, archiver, failing=archiver.is_failing) if archiver else None,
         volume=snapshot.volume,
         certificate=snapshot.certificate,

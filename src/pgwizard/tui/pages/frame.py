@@ -35,6 +35,7 @@ class Frame(ReportsDefects, Horizontal):
         self._rail, self._about = Rail(), AboutLine()
         self._middle = Vertical(pages, self._about, id="middle")
         self._going = asyncio.Lock()
+        """A key and a click may come while the page before is being made."""
 
     def compose(self) -> ComposeResult:
         yield self._rail
@@ -45,15 +46,19 @@ class Frame(ReportsDefects, Horizontal):
 
     async def go(self, page: str, question: QuestionPath | None = None) -> None:
         """Show a page, at a question of it; then its panel, and what else can wait until it is painted."""
-        async with self._going:  # a key and a click may come while the page before is being made
+        async with self._going:
+            await self._go(page, question)
+
+    async def _go(self, page: str, question: QuestionPath | None = None) -> None:
+        with self.app.batch_update():  # painted once, with the focus, and not as soon as the old panel is gone
             self._about.turn_to(None)
             await self.pages.show(page)
             await self.dock.clear()
             self._lay_out()
             self.follow()
-            self.call_after_refresh(self._complete)
             self.refresh_bindings()
             self.pages.focus_page(question)
+        self.call_after_refresh(self._complete)
 
     @work(group="complete", exit_on_error=False)
     async def _complete(self) -> None:
@@ -62,9 +67,10 @@ class Frame(ReportsDefects, Horizontal):
 
     async def walk(self, step: int) -> None:
         """Go so many pages on (1) or back (-1); not beyond the ends."""
-        page = self.pages.order.beside(step)
-        if page is not None:
-            await self.go(page)
+        async with self._going:
+            page = self.pages.order.beside(step)
+            if page is not None:
+                await self._go(page)
 
     @on(Form.Finished)
     @on(ReleaseColumn.NewWanted)

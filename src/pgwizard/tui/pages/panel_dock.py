@@ -49,6 +49,7 @@ class PanelDock(Vertical):
     def fit(self, columns: int) -> None:
         """columns: of the terminal."""
         self._width = columns
+        self.is_unfolded = self.is_unfolded and self._is_folded
         self._lay_out()
 
     @property

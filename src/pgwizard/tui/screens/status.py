@@ -60,6 +60,7 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
         Binding("r", "refresh", "reload", tooltip="read everything again now"),
         Binding("a", "answers", "answers", tooltip="change the answers of the last revision"),
         Binding("e", "explain", "explain", tooltip="explain why the verdict is not better"),
+        Binding("D", "drill", "drill", tooltip="restore the newest state beside the database, and check it"),
         COPY,
         WRITE,
         Binding("escape", "leave", "back"),
@@ -129,7 +130,9 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
         """Without a snapshot there is little to do; back is offered where there is something to go back to."""
         if action == "explain":
             return self._verdict is not None and bool(self._verdict.reasons)
-        if action in ("backup", "verify", "suspend", "answers", "copy", "write_file") or parameters == ("info",):
+        if action in ("backup", "verify", "drill", "suspend", "answers", "copy", "write_file") or parameters == (
+            "info",
+        ):
             return self._verdict is not None
         return action != "leave" or self.has_way_back or self.query_one(Dashboard).is_home_left
 
@@ -162,6 +165,10 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
     @work(group="verify", exclusive=True, exit_on_error=False)
     async def action_verify(self) -> None:
         await self._actions.verify()
+
+    @work(group="drill", exit_on_error=False)
+    async def action_drill(self) -> None:
+        await self._actions.drill()
 
     @work(group="ask", exit_on_error=False)
     async def action_suspend(self) -> None:

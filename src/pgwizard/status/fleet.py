@@ -1,0 +1,195 @@
+"""Observes all releases of a cluster at once.
+
+``observe`` never ends, ``look`` ends once every release was read. Each release is observed as one alone is, over a
+``SharedCluster``: their watches are shared, and what is polled is spread over time. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import zlib
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from pgwizard.clock import Clock
+from pgwizard.errors import Finding, PgwizardError, describe_defect
+from pgwizard.kube.api import POD, Cluster, Resource
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import records
+from pgwizard.release.live import LiveRelease
+from pgwizard.release.record import UnreadableRecord
+from pgwizard.status import observe as one
+from pgwizard.status.shared_cluster import SharedCluster
+from pgwizard.status.snapshot import Snapshot
+
+_SLOWEST_PACE = 60.0
+"""Each source is polled once a minute: the archiver and the record as well, which one release alone polls often."""
+_RELIST_SECONDS = 60.0
+"""How often releases are looked for."""
+_CALM_SECONDS = 1.0
+"""Changes of so long are one picture."""
+_LABEL = "app.kubernetes.io/name"
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All releases at a moment. snapshots: by release, what was read; troubles: why one cannot be read.
+
+    requests: how many there were so far, by verb.
+    """
+
+    at: datetime
+    snapshots: Mapping[ReleaseRef, Snapshot] = field(default_factory=dict)
+    troubles: Mapping[ReleaseRef, Finding] = field(default_factory=dict)
+    releases: tuple[ReleaseRef, ...] = ()
+    requests: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every release was read, or cannot be."""
+        return all(
+            ref in self.troubles or (ref in self.snapshots and not self.snapshots[ref].pending_sources)
+            for ref in self.releases
+        )
+
+
+class _Spread(one.Again):
+    """Polls at a slower pace, and each release at another moment of it."""
+
+    def __init__(self, release: ReleaseRef) -> None:
+        super().__init__()
+        self._release = release
+        self._begun: set[str] = set()
+
+    async def due(self, source: str, seconds: float) -> None:
+        pace = max(seconds, _SLOWEST_PACE)
+        if source not in self._begun:
+            self._begun.add(source)
+            share = zlib.crc32(f"{self._release}/{source}".encode()) / 2**32
+            pace *= 0.5 + share / 2
+        await super().due(source, pace)
+
+
+async def _releases(cluster: Cluster) -> tuple[list[records.ListedRelease], Mapping[Resource, str]]:
+    """The releases, and labels that all of their pods have. Raises ClusterError."""
+    there = await records.all_releases(cluster, None)
+    is_labelled = all(not isinstance(item, LiveRelease) or _has_label(item) for item in there)
+    return there, {POD: f"{_LABEL}=postgresql"} if is_labelled else {}
+
+
+def _has_label(release: LiveRelease) -> bool:
+    template = release.statefulset["spec"]["template"].get("metadata") or {}
+    return bool((template.get("labels") or {}).get(_LABEL) == "postgresql")
+
+
+async def look(cluster: Cluster, *, now: Clock, timeout_seconds: float = 60) -> Fleet:
+    """All releases, once each was read or cannot be. Raises ClusterError where they cannot be listed."""
+    there, labels = await _releases(cluster)
+    shared = SharedCluster(cluster, labels)
+    shared.requests["list"] += 2
+    snapshots: dict[ReleaseRef, Snapshot] = {}
+    troubles = _unreadable(there)
+
+    async def read(release: ReleaseRef) -> None:
+        try:
+            snapshots[release] = await one.look(shared, release, now=now, timeout_seconds=timeout_seconds)
+        except PgwizardError as error:
+            troubles[release] = Finding(text=error.message, fix=error.hint)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for item in there:
+                if item.ref not in troubles:
+                    group.create_task(read(item.ref))
+    finally:
+        await shared.stop()
+    at = now()
+    aged = {ref: replace(snapshot, at=at) for ref, snapshot in snapshots.items()}
+    return Fleet(at, aged, troubles, tuple(item.ref for item in there), dict(shared.requests))
+
+
+def _unreadable(there: Iterable[records.ListedRelease]) -> dict[ReleaseRef, Finding]:
+    return {
+        item.ref: Finding(text=item.problem, fix=records.UNREADABLE)
+        for item in there
+        if isinstance(item, UnreadableRecord)
+    }
+
+
+async def observe(cluster: Cluster, *, now: Clock) -> AsyncGenerator[Fleet, None]:
+    """A fleet for each second in which something changed, without end. Use ``contextlib.aclosing``.
+
+    Raises ClusterError where the releases cannot be listed at first.
+    """
+    there, labels = await _releases(cluster)
+    watch = _FleetWatch(SharedCluster(cluster, labels), now)
+    watch.follow(there)
+    try:
+        yield watch.fleet()
+        while True:
+            await watch.changed.wait()
+            watch.changed.clear()
+            yield watch.fleet()
+            await asyncio.sleep(_CALM_SECONDS)
+    finally:
+        await watch.stop()
+
+
+class _FleetWatch:
+    """What is known of every release, kept by a task each."""
+
+    def __init__(self, shared: SharedCluster, now: Clock) -> None:
+        self._shared, self._now = shared, now
+        self._snapshots: dict[ReleaseRef, Snapshot] = {}
+        self._troubles: dict[ReleaseRef, Finding] = {}
+        self._tasks: dict[ReleaseRef, asyncio.Task[None]] = {}
+        self._unreadable: dict[ReleaseRef, Finding] = {}
+        self._relisting = asyncio.create_task(self._relist())
+        self.changed = asyncio.Event()
+
+    def fleet(self) -> Fleet:
+        refs = tuple(sorted({*self._tasks, *self._unreadable}))
+        troubles = {**self._troubles, **self._unreadable}
+        return Fleet(self._now(), dict(self._snapshots), troubles, refs, dict(self._shared.requests))
+
+    def follow(self, there: Iterable[records.ListedRelease]) -> None:
+        """Observe these releases, and no others. One that is gone stays until it was seen to be gone."""
+        there = list(there)
+        self._unreadable = _unreadable(there)
+        for ref in {item.ref for item in there} - set(self._tasks) - set(self._unreadable):
+            self._tasks[ref] = asyncio.create_task(self._keep(ref))
+        self.changed.set()
+
+    async def _relist(self) -> None:
+        while True:
+            await asyncio.sleep(_RELIST_SECONDS)
+            with contextlib.suppress(PgwizardError):  # each release itself reports that it cannot be read
+                self.follow(await records.all_releases(self._shared, None))
+
+    async def _keep(self, release: ReleaseRef) -> None:
+        """Observe one release; after an error again a minute later."""
+        again = _Spread(release)
+        while True:
+            try:
+                observed = one.observe(self._shared, release, now=self._now, again=again)
+                async with aclosing(observed) as snapshots:
+                    async for snapshot in snapshots:
+                        self._snapshots[release] = snapshot
+                        self._troubles.pop(release, None)
+                        self.changed.set()
+            except PgwizardError as error:
+                self._troubles[release] = Finding(text=error.message, fix=error.hint)
+            except Exception as defect:  # noqa: BLE001 - shown in its line: the other releases are observed
+                self._troubles[release] = Finding(text=describe_defect(defect))
+            self.changed.set()
+            await asyncio.sleep(_RELIST_SECONDS)
+
+    async def stop(self) -> None:
+        tasks = [self._relisting, *self._tasks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._shared.stop()

@@ -1,0 +1,156 @@
+"""Drills of a real release: they fail exactly where a restore would lose something, and leave nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.live_releases import CLAIM, Site, site
+from support.rigtools import LIVE
+from support.waiting import wait_until
+
+pytest_plugins = ["support.rigfixtures"]
+pytestmark = LIVE
+SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
+CONFIG = "--log-level-console=off"
+
+
+@pytest.fixture
+def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
+    with site(kubectl_binary, tmp_path) as found:
+        found.apply(SMALL)
+        found.sql("CREATE TABLE moments (n int); CREATE INDEX ON moments (n)")
+        yield found
+
+
+def drill(place: Site, *options: str, expect: int = 0) -> dict[str, Any]:
+    """The last line of a drill."""
+    where = f"--namespace={place.kubectl.namespace}"
+    done = place.pgwizard(*place.command(None, "drill", "postgresql", where, "--json", *options), expect=expect)
+    [line] = [found for found in map(json.loads, done.out.splitlines()) if found["type"] == "drill"]
+    return dict(line)
+
+
+def outcomes(line: dict[str, Any]) -> dict[str, str]:
+    return {check["name"]: check["outcome"] for check in line["checks"]}
+
+
+def failures(line: dict[str, Any]) -> dict[str, str]:
+    return {check["name"]: check["text"] for check in line["checks"] if check["outcome"] == "failed"}
+
+
+def status(place: Site, expect: int) -> Any:
+    command = place.command(None, "status", "postgresql", f"--namespace={place.kubectl.namespace}", "--json")
+    return json.loads(place.pgwizard(*command, expect=expect).out)
+
+
+def archived(place: Site) -> str:
+    """The segment that has all that was committed; it is in the repository."""
+    name = place.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    place.sql("SELECT pg_switch_wal()")
+    wait_until(f"{name} is archived", lambda: bool(stored(place, name)))
+    return name
+
+
+def stored(place: Site, name: str) -> str:
+    folder = f"archive/main/15-1/{name[:16]}"
+    files = place.in_pod("pgbackrest", CONFIG, "repo-ls", folder).split()
+    return next((f"{folder}/{file}" for file in files if file.startswith(f"{name}-")), "")
+
+
+def overwrite(place: Site, file: str) -> None:
+    """Other bytes, as many as before: no listing shows it."""
+    script = (
+        f'size=$(pgbackrest {CONFIG} repo-get "$1" | wc -c); '
+        f'head -c "$size" /dev/urandom | pgbackrest {CONFIG} repo-put "$1"'
+    )
+    place.in_pod("bash", "-c", script, "overwrite", file)
+
+
+def leftovers(place: Site) -> list[str]:
+    """Jobs and pods of drills, and volume claims beside the database's."""
+    items = place.kubectl.json("get", "jobs,pods,pvc")["items"]
+    names = [f"{item['kind']}/{item['metadata']['name']}" for item in items]
+    return [name for name in names if "-drill-" in name and not name.endswith(CLAIM)]
+
+
+def test_a_drill_of_a_healthy_release_passes_and_the_status_shows_it(place: Site) -> None:
+    place.sql("INSERT INTO moments SELECT generate_series(1, 1000)")
+    archived(place)
+    line = drill(place, "--query", "SELECT count(*) FROM moments", "--expect", "1000")
+    assert outcomes(line) == {
+        "continuity": "passed",
+        "restore": "passed",
+        "recovery": "passed",
+        "wal": "passed",
+        "rows": "passed",
+        "indexes": "passed",
+        "query": "passed",
+        "checksums": "skipped",
+    }
+    assert line["reachedAt"]
+    wait_until("nothing is left", lambda: leftovers(place) == [])
+    assert place.sql("SELECT count(*) FROM moments") == "1000"
+
+    failed = drill(place, "--query", "SELECT count(*) FROM moments", "--expect", "7", expect=11)
+    assert failures(failed) == {"query": "it answered 1000, and 7 was expected"}
+    assert [reason["key"] for reason in status(place, 11)["verdict"]["reasons"]] == ["status-drill"]
+    drill(place)
+    found = status(place, 0)
+    assert len(found["release"]["drills"]) == 3
+    assert found["restoreSeconds"] > 20
+
+
+def test_a_segment_that_is_missing_or_damaged_fails_by_the_position_that_was_reached(place: Site) -> None:
+    place.sql("INSERT INTO moments VALUES (1)")
+    archived(place)
+    place.sql("INSERT INTO moments VALUES (2)")
+    last = archived(place)
+    overwrite(place, stored(place, last))
+    damaged = drill(place, expect=11)
+    assert list(failures(damaged)) == ["wal"], "it is the newest segment, and a listing shows nothing"
+
+    place.sql("INSERT INTO moments VALUES (3)")
+    archived(place)
+    place.in_pod("pgbackrest", CONFIG, "repo-rm", stored(place, last))
+    gone = failures(drill(place, expect=11))
+    assert list(gone) == ["continuity", "wal"]
+    assert last in gone["continuity"]
+
+    place.pgwizard(
+        *place.command(None, "backup", "postgresql", f"--namespace={place.kubectl.namespace}", "--type=full", "-f")
+    )
+    assert failures(drill(place)) == {}, "the newest backup does not need it"
+
+
+def test_a_damaged_backup_file_fails_at_the_restore(place: Site) -> None:
+    [label] = [backup["label"] for backup in place.info()["backup"]]
+    files = place.in_pod("pgbackrest", CONFIG, "repo-ls", "--recurse", f"backup/main/{label}").split()
+    bundle = next(file for file in files if file.startswith(("bundle/", "pg_data/base/")) and "." not in file[-2:])
+    overwrite(place, f"backup/main/{label}/{bundle}")
+    line = drill(place, expect=11)
+    assert list(failures(line)) == ["restore"]
+    assert outcomes(line)["rows"] == "skipped"
+    wait_until("nothing is left", lambda: leftovers(place) == [])
+
+
+def test_a_client_that_was_killed_leaves_nothing_that_the_next_drill_does_not_delete(place: Site) -> None:
+    where = f"--namespace={place.kubectl.namespace}"
+    with place.start(None, "drill", "postgresql", where) as process:
+        wait_until("the Job is there", lambda: any("Job/" in name for name in leftovers(place)))
+        process.kill()
+    [job] = place.kubectl.json("get", "jobs", "--selector=app.kubernetes.io/component=drill")["items"]
+    assert (job["spec"]["ttlSecondsAfterFinished"], job["spec"]["activeDeadlineSeconds"]) == (600, 21_600)
+    place.ended(job["metadata"]["name"])
+    drill(place)
+    wait_until("nothing is left", lambda: leftovers(place) == [])
+
+    with place.start(None, "drill", "postgresql", where) as process:
+        wait_until("the Job is there", lambda: any("Job/" in name for name in leftovers(place)))
+        process.terminate()
+        process.wait(300)
+    wait_until("nothing is left", lambda: leftovers(place) == [])

@@ -1,0 +1,113 @@
+"""Many releases at once: what is shared, what is spread over time, and what is known of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import aclosing
+
+import pytest
+
+from pgwizard.errors import ClusterError
+from pgwizard.kube.api import POD, STATEFULSET, Ref
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release.record import TYPE
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import Fault
+from pgwizard.status import fleet
+from pgwizard.status.fleet_report import rows, totals
+from pgwizard.status.shared_cluster import SharedCluster
+from support.faulting import clock, live
+from support.faulting import secret as named_secret
+from support.fleets import multiply
+from support.observing import on
+
+HOME = ReleaseRef("default", "postgresql")
+
+
+def test_every_release_is_read_once_over_shared_watches() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        copies = multiply(sim, 5)
+        found = await fleet.look(sim, now=clock(sim))
+        assert found.is_complete
+        assert set(found.releases) == {HOME, *copies}
+        assert totals(rows(found)) == "6 releases: 6 recoverable"
+        assert found.requests["watch"] == 7, "one for each kind, however many releases there are"
+        assert sum(found.requests.values()) <= 16 * len(found.releases)
+
+    on(scenario)
+
+
+def test_a_record_that_cannot_be_read_is_a_line_of_its_own() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.store.put({**named_secret("broken-pgwizard", "default"), "type": TYPE})
+        found = rows(await fleet.look(sim, now=clock(sim)))
+        assert [(each.ref.name, each.state) for each in found] == [("broken", "unknown"), ("postgresql", "recoverable")]
+        assert found[0].worst is not None
+        assert found[0].worst.text == "Secret default/broken-pgwizard holds no record of a release"
+
+    on(scenario)
+
+
+def test_a_release_is_seen_to_change_and_a_new_one_to_appear() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        async with asyncio.timeout(3_600), aclosing(fleet.observe(sim, now=clock(sim))) as fleets:
+            states: list[list[str]] = []
+            async for found in fleets:
+                states.append([each.state for each in rows(found) if not each.is_loading])
+                if states[-1] == ["recoverable"] and len(found.releases) == 1:
+                    multiply(sim, 1)
+                    sim.store.remove(Ref(STATEFULSET, "postgresql", "default"))
+                if len(states[-1]) == 2 and "recoverable" in states[-1] and "at risk" in states[-1]:
+                    return
+
+    on(scenario)
+
+
+def test_polls_are_spread_over_a_minute() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        multiply(sim, 10)
+        at: Counter[int] = Counter()
+
+        async with asyncio.timeout(3_600), aclosing(fleet.observe(sim, now=clock(sim))) as fleets:
+            first, before = None, 0
+            async for found in fleets:
+                if not found.is_complete:
+                    continue
+                seconds = found.at.timestamp()
+                first = seconds if first is None else first
+                at[int((seconds - first) // 10)] += found.requests["exec"] - before if before else 0
+                before = found.requests["exec"]
+                if seconds - first > 240:
+                    break
+        usual = sum(at[tenth] for tenth in range(6, 24)) / 18
+        assert max(at[tenth] for tenth in range(6, 24)) <= 3 * usual, dict(at)
+
+    on(scenario)
+
+
+def test_the_shared_watch_ends_for_all_and_begins_again() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        shared = SharedCluster(sim)
+        for _ in range(2):
+            names = []
+            async with aclosing(shared.watch(POD, "default", fields="metadata.name=postgresql-0")) as events:
+                async for event in events:
+                    if event.type == "SYNCED":
+                        break
+                    names.append(event.object["metadata"]["name"])
+            assert names == ["postgresql-0"]
+        assert shared.requests["watch"] == 1
+        await shared.stop()
+        assert live(sim, POD, "postgresql-0")
+
+    on(scenario)
+
+
+def test_releases_that_may_not_be_listed_are_an_error() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.faults.append(Fault("403", "list", "secrets"))
+        with pytest.raises(ClusterError, match="forbidden"):
+            await fleet.look(sim, now=clock(sim))
+
+    on(scenario)
