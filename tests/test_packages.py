@@ -37,7 +37,7 @@ EDGES: dict[str, str] = {
     "export": "answers plan",
     "wizard": "answers kube plan release tls",
     "local": "answers tls",
-    "tui": "answers diagnose kube local plan release restore status tls wizard",
+    "tui": "answers diagnose export kube local plan release restore status tls wizard",
     "cli": "answers diagnose export kube local plan release restore simulator status tls tui wizard",
     "__main__": "cli",
 }
@@ -55,8 +55,8 @@ PUBLIC: dict[str, str] = {
         "records report rights rollout stages survey uninstall verification"
     ),
     "status": "fleet fleet_report metrics observe probes report repository snapshot verdict wal walk",
-    "restore": "drill drill_job journal report run target",
-    "export": "chart kustomize",
+    "restore": "creation drill drill_job journal report run target",
+    "export": "chart folder prerequisites",
     "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",
     "local": "autosave files inputs",
     "tui": "app navigation start",
@@ -67,7 +67,9 @@ PUBLIC: dict[str, str] = {
 PURE = (
     "answers.questions",
     "diagnose.diagnose",
+    "export.folder",
     "export.kustomize",
+    "export.prerequisites",
     "export.translate",
     "export.values",
     "kube.health",

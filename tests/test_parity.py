@@ -28,7 +28,6 @@ from pgwizard.cli import connect as cli_connect
 from pgwizard.clock import utc_now
 from pgwizard.kube.api import Cluster, Object, Ref, WriteResult
 from pgwizard.local.files import write_folder, write_text
-from pgwizard.plan import manifests
 from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Request
@@ -37,7 +36,7 @@ from pgwizard.tui.pages.choice import Choice
 from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import Start
-from pgwizard.tui.widgets.dialogs import Line
+from pgwizard.tui.widgets.dialogs import ChoiceDialog, Line, TextWindow
 from support import simtime
 from support.faulting import EVENT, LEASE, SECRET, secret, settle
 from support.headless import CA, GOLDEN, run
@@ -277,11 +276,7 @@ async def by_wizard(sim: Recording, answers: Mapping[str, Any]) -> list[Did]:
     async def connect(stack: AsyncExitStack) -> Cluster:
         return await stack.enter_async_context(sim)
 
-    app = WizardApp(
-        Start(
-            connect, write_text, utc_now, export=lambda folder, texts: write_folder(folder, texts, manifests.FILE_NAMES)
-        )
-    )
+    app = WizardApp(Start(connect, write_text, utc_now, export=write_folder))
     async with opened(app, size=(120, 40)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.cluster is not None)
         wizard = cast("Wizard", app.screen)
@@ -293,8 +288,13 @@ async def by_wizard(sim: Recording, answers: Mapping[str, Any]) -> list[Did]:
         await press(pilot, "enter")
         await until(pilot, lambda: Path("answers.yaml").exists() and app.screen is wizard)
         await wizard.go("Review")
-        await press(pilot, "e", "enter")
-        await until(pilot, lambda: Path("manifests").exists())
+        await press(pilot, "e")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await press(pilot, "y")
+        await until(pilot, lambda: isinstance(app.screen, Line))
+        await press(pilot, "enter")
+        await until(pilot, lambda: Path("manifests").exists() and isinstance(app.screen, TextWindow))
+        await press(pilot, "escape")
         return [await applied(pilot, sim), await applied(pilot, sim)]
 
 

@@ -55,7 +55,8 @@ def test_what_needs_a_record_names_the_manager_and_what_works_without_one() -> N
         with pytest.raises(PreflightError) as error:
             await records.get(sim, RELEASE)
         assert str(error.value) == ("release default/postgresql has no record: Argo CD application shop [2J manages it")
-        assert "status, explain, backup, logs and verify work without a record" in error.value.hint
+        assert "status, explain, backup, logs and verify work without one" in error.value.hint
+        assert "import postgresql" in error.value.hint
 
     on(scenario)
 

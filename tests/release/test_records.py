@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from pgwizard.errors import AnswersError, Finding, PreflightError
+from pgwizard.kube.api import Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record, records, uninstall
+from pgwizard.release.live_objects import current_answers
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault
 from pgwizard.status import observe
-from support.faulting import SECRET, answers_of, clock, deployed, live, secret
+from support.faulting import CRONJOB, SECRET, STATEFULSET, answers_of, clock, deployed, live, secret, taken_over
 from support.observing import on
 
 ELSEWHERE = {"repository": {"enabled": False}, "tls": {"verify": False, "source": None}}
@@ -38,9 +40,25 @@ def test_releases_are_found_in_every_namespace() -> None:
 
 def test_the_answers_of_the_last_revision_are_those_that_were_applied() -> None:
     async def scenario(sim: SimCluster) -> None:
-        found = await records.answers_of(sim, ReleaseRef("default", "postgresql"))
+        found, findings = await current_answers(sim, ReleaseRef("default", "postgresql"))
+        assert findings == ()
         assert found["schedule"] == {"full": "0 3 * * 0", "incremental": "0 2 * * 1-6", "timeZone": "Etc/UTC"}
         assert json.dumps(found)
+
+    on(scenario, answers={"schedule": {"full": "0 3 * * 0"}})
+
+
+@pytest.mark.parametrize("change", ["no record", "another tool"])
+def test_the_answers_of_a_release_of_another_tool_are_those_of_its_objects(change: str) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        if change == "no record":
+            await sim.delete(Ref(SECRET, "postgresql-pgwizard", "default"))
+        else:
+            taken_over(sim, Ref(STATEFULSET, "postgresql", "default"))
+        job = Ref(CRONJOB, "postgresql-pgbackrest-full", "default")
+        await sim.patch(job, {"spec": {"schedule": "0 4 * * 0"}})
+        found, findings = await current_answers(sim, ReleaseRef("default", "postgresql"))
+        assert (found["schedule"]["full"], findings) == ("0 4 * * 0", ())
 
     on(scenario, answers={"schedule": {"full": "0 3 * * 0"}})
 
@@ -103,7 +121,7 @@ def test_a_record_that_is_damaged_or_of_another_version_is_refused_as_such(quest
             "an apply": lambda: deployed(sim),
             "an uninstall": lambda: uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False),
             "a status": lambda: observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)),
-            "its answers": lambda: records.answers_of(sim, ReleaseRef("default", "postgresql")),
+            "its answers": lambda: current_answers(sim, ReleaseRef("default", "postgresql")),
         }
         with pytest.raises(PreflightError) as caught:
             await readers[question]()

@@ -165,6 +165,13 @@ def test_a_quiet_stretch_is_refused_only_where_the_server_cannot_commit() -> Non
     )
 
 
+def test_a_silent_server_that_archived_nothing_after_its_backup_can_be_restored() -> None:
+    idle = view({1: "1-4"}, [backup(3, 4)], is_answering=False)
+    plan = choose(idle, RecoveryTarget("latest"), moment(NOW))
+    assert isinstance(plan, RestorePlan)
+    assert (plan.backup, plan.type, plan.lost_since) == (idle.backups[0].label, "default", None)
+
+
 OTHERS: list[tuple[str, RepositoryView, RecoveryTarget, str]] = [
     ("newest", WHOLE, RecoveryTarget("latest"), "1-10F 1 default"),
     ("newest, the newest backup is on the branch that was left", RESTORED, RecoveryTarget("latest"), "1-3F 2 default"),

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import DataTable, Input, OptionList, Static
+from textual.widgets import DataTable, OptionList, Static
 
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Cluster, Ref, Resource
@@ -65,8 +65,8 @@ class Host(Screen[None]):
     def on_jump(self, event: Jump) -> None:
         self.events.append(("jump", event.path))
 
-    def on_review_export_requested(self, event: Review.ExportRequested) -> None:
-        self.events.append(("export", event.folder))
+    def on_review_export_requested(self) -> None:
+        self.events.append(("export",))
 
     def action_apply(self) -> None:
         self.events.append(("apply",))
@@ -447,10 +447,8 @@ def test_the_content_can_be_copied() -> None:
 
 def test_export_and_apply_are_requests_to_the_wizard() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        await press(pilot, "e", *"shop", "enter", "f9")
-        await press(pilot, "e", "escape")
-        assert not host.query_one("#prompt", Input).display
-        assert host.events == [("export", "shop"), ("apply",)]
+        await press(pilot, "e", "f9")
+        assert host.events == [("export",), ("apply",)]
         await press(pilot, "escape")
         assert host.events[2:] == [("leave",)]
 
@@ -459,8 +457,8 @@ def test_export_and_apply_are_requests_to_the_wizard() -> None:
 
 def test_nothing_is_exported_while_an_answer_is_invalid() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
-        await press(pilot, "e", "enter")
-        assert ("export", "manifests") not in host.events
+        await press(pilot, "e")
+        assert ("export",) not in host.events
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}})
 

@@ -1,9 +1,12 @@
-"""The answers as a file, and the manifests as a folder."""
+"""The answers as a file, and a folder for another tool."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
+import pytest
 from textual.pilot import Pilot
 
 from pgwizard.errors import OutputError
@@ -11,10 +14,11 @@ from pgwizard.plan.plan import Facts
 from pgwizard.tls.certificates import read_bundle
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.saving import Saving
+from pgwizard.tui.widgets.dialogs import TextWindow
 from pgwizard.wizard.draft import Draft
 from support.alone import with_screen
 from support.headless import GOLDEN
-from support.screens import notices, painted, press, settled, until
+from support.screens import notices, painted, press, until
 
 BUNDLE = read_bundle((GOLDEN / "ca.crt").read_bytes())
 CHANGED = {"storage": {"size": "77Gi"}}
@@ -89,44 +93,99 @@ def test_saved_answers_with_problems_point_to_the_review() -> None:
     with_screen(scenario)
 
 
-def test_each_object_is_exported_as_a_file_of_the_folder() -> None:
-    exported: dict[str, dict[str, str]] = {}
-    draft = Draft({})
+# ---- export --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Folders:
+    """What was exported, by folder. refused: a folder that cannot be written."""
+
+    texts: dict[str, dict[str, str]] = field(default_factory=dict)
+    replaceable: dict[str, frozenset[str]] = field(default_factory=dict)
+    refused: str = ""
+
+    def export(self, folder: str, texts: dict[str, str], replaceable: frozenset[str]) -> None:
+        if folder == self.refused:
+            raise OutputError(f"{folder} cannot be written", hint="Choose another folder")
+        self.texts[folder], self.replaceable[folder] = texts, replaceable
+
+
+async def begin_exporting(pilot: Pilot[int], screen: BaseScreen[None], raw: dict[str, Any] | None = None) -> None:
+    """Export up to the question for the format."""
+    draft = Draft(raw or {})
     draft.learn(Facts(ca=BUNDLE), (), ())
+    screen.run_worker(Saving(screen).export(draft))
+    await until(pilot, lambda: "Export the answers as" in painted(pilot))
+
+
+@pytest.mark.parametrize(
+    ("key", "folder", "file"),
+    [
+        ("h", "chart", "templates/statefulset.yaml"),
+        ("k", "deploy", "overlays/default/kustomization.yaml"),
+        ("y", "manifests", "12-statefulset.yaml"),
+    ],
+)
+def test_each_format_is_written_into_its_folder_and_names_the_secrets_that_must_exist(
+    key: str, folder: str, file: str
+) -> None:
+    folders = Folders()
 
     async def scenario(pilot: Pilot[int], screen: BaseScreen[None]) -> None:
-        await Saving(screen).export(draft, "out")
-        (names,) = (set(texts) for texts in exported.values())
-        assert exported.keys() == {"out"}
-        assert any(name.endswith("-statefulset.yaml") for name in names)
-        await settled(pilot)
-        assert notices(pilot) == [f"exported {len(names)} manifests to out"]
+        await begin_exporting(pilot, screen)
+        await press(pilot, key)
+        await until(pilot, lambda: "Write into the folder" in painted(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "Exported" in painted(pilot))
+        assert file in folders.texts[folder]
+        assert folders.texts[folder].keys() <= folders.replaceable[folder]
+        shown = str(cast("TextWindow", pilot.app.screen).text)
+        assert f"{len(folders.texts[folder])} files in {folder}:" in shown
+        assert "Secret postgresql-pgbackrest-s3 with the keys accessKey and secretKey must exist" in shown
+        await press(pilot, "escape")
+        await until(pilot, lambda: "Exported" not in painted(pilot))
 
-    with_screen(scenario, export=exported.__setitem__)
+    with_screen(scenario, export=folders.export)
+
+
+def test_esc_exports_nothing() -> None:
+    folders = Folders()
+
+    async def scenario(pilot: Pilot[int], screen: BaseScreen[None]) -> None:
+        await begin_exporting(pilot, screen)
+        await press(pilot, "h")
+        await until(pilot, lambda: "Write into the folder" in painted(pilot))
+        await press(pilot, "escape")
+        await until(pilot, lambda: "Write into the folder" not in painted(pilot))
+        assert folders.texts == {}
+
+    with_screen(scenario, export=folders.export)
 
 
 def test_answers_with_problems_are_not_exported() -> None:
-    exported: dict[str, dict[str, str]] = {}
+    folders = Folders()
 
     async def scenario(pilot: Pilot[int], screen: BaseScreen[None]) -> None:
-        await Saving(screen).export(Draft({"storage": {"size": "20GB"}}), "out")
-        await settled(pilot)
-        assert notices(pilot) == ["not exported: the answers have problems"]
-        assert exported == {}
+        await begin_exporting(pilot, screen, {"storage": {"size": "20GB"}})
+        await press(pilot, "h")
+        await until(pilot, lambda: notices(pilot) == ["not exported: the answers have problems"])
+        assert folders.texts == {}
 
-    with_screen(scenario, export=exported.__setitem__)
+    with_screen(scenario, export=folders.export)
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_with_its_reason() -> None:
-    def refuse(folder: str, _: dict[str, str]) -> None:
-        raise OutputError(f"{folder} cannot be written", hint="Choose another folder")
-
-    draft = Draft({})
-    draft.learn(Facts(ca=BUNDLE), (), ())
+def test_for_a_folder_that_cannot_be_written_another_one_is_requested() -> None:
+    folders = Folders(refused="chart")
 
     async def scenario(pilot: Pilot[int], screen: BaseScreen[None]) -> None:
-        await Saving(screen).export(draft, "out")
-        await settled(pilot)
-        assert notices(pilot) == ["out cannot be written. Choose another folder"]
+        await begin_exporting(pilot, screen)
+        await press(pilot, "h")
+        await until(pilot, lambda: "Write into the folder" in painted(pilot))
+        await press(pilot, "enter")
+        await until(pilot, lambda: notices(pilot) == ["chart cannot be written. Choose another folder"])
+        await until(pilot, lambda: "Write into the folder" in painted(pilot))
+        await press(pilot, "ctrl+u", *"other", "enter")
+        await until(pilot, lambda: "Exported" in painted(pilot))
+        assert folders.texts.keys() == {"other"}
 
-    with_screen(scenario, export=refuse)
+    with_screen(scenario, export=folders.export)

@@ -244,6 +244,23 @@ async def of_filled(camera: Camera) -> None:
     await camera.pilot.press("escape", "ctrl+s")
     await camera.reach(Line)
     await camera.take("save")
+    await camera.pilot.press("escape")
+    await camera.reach(Wizard)
+    await export_as_chart(camera)
+
+
+async def export_as_chart(camera: Camera) -> None:
+    """The format, the folder, and the result of an export."""
+    await camera.screen(Wizard).go("Review")
+    await camera.pilot.press("e")
+    await camera.reach(ChoiceDialog)
+    await camera.take("export-format")
+    await camera.pilot.press("h")
+    await camera.reach(Line)
+    await camera.take("export-folder")
+    await camera.pilot.press("enter")
+    await camera.reach(TextWindow)
+    await camera.take("export-result")
 
 
 async def of_others(camera: Camera) -> None:
@@ -556,6 +573,7 @@ async def of_themes(camera: Camera) -> None:
 # ---- the golden files ----------------------------------------------------------------------------------------------
 
 WINDOWS = ("secrets", "pick")
+EXPORT = ("export-format", "export-folder", "export-result")
 
 
 @dataclass(frozen=True)
@@ -569,7 +587,7 @@ class Play:
     folded: tuple[str, ...] = ()
 
 
-OF_FILLED = ("review-answers", "review-manifests", "review-live", *WINDOWS, "secrets-s3", "help", "save")
+OF_FILLED = ("review-answers", "review-manifests", "review-live", *WINDOWS, "secrets-s3", "help", "save", *EXPORT)
 PLAYS = {
     "fresh": Play("empty", empty, of_empty, ("draft", *PAGES, *WINDOWS)),
     "changed": Play("filled", filled, of_filled, (*PAGES, *OF_FILLED), PANELS),

@@ -40,7 +40,7 @@ from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
 from pgwizard.tui.start import ClusterChoice, Start
-from pgwizard.tui.widgets.dialogs import Line, Offer, Pick
+from pgwizard.tui.widgets.dialogs import ChoiceDialog, Line, Offer, Pick
 from pgwizard.tui.widgets.filtered_list import FilteredList, FilterInput
 from pgwizard.tui.widgets.help import Help
 from pgwizard.tui.widgets.rail import Rail
@@ -79,7 +79,7 @@ def driven(
             demo=True,
             raw=raw,
             places=places,
-            export=lambda folder, texts: saved.update({f"{folder}/{name}": text for name, text in texts.items()}),
+            export=lambda folder, texts, _: saved.update({f"{folder}/{name}": text for name, text in texts.items()}),
             drafts=drafts,
         )
         app = WizardApp(start)
@@ -465,7 +465,7 @@ def test_the_palette_does_what_the_key_does(page: str, title: str, does: str) ->
         assert len(commands) == 1, does
         commands[0].callback()
         done = {
-            "export": lambda: bool(wizard.query_one("#prompt").display),
+            "export": lambda: isinstance(pilot.app.screen, ChoiceDialog),
             "next": lambda: wizard.page == "Tuning",
             "help": lambda: isinstance(pilot.app.screen, Help),
             "page Review": lambda: wizard.page == "Review",
@@ -916,11 +916,13 @@ def test_a_parameter_in_focus_shows_its_reason_whole() -> None:
 
 
 def test_manifests_that_can_no_longer_be_rendered_are_not_exported() -> None:
-    """The certificate goes with the connection, after the dialog for the folder has opened."""
+    """The certificate goes with the connection, after the export was requested."""
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, saved: dict[str, str]) -> None:
         wizard.draft.learn(Facts(), (Finding("tls.source", "is gone"),))
-        wizard.post_message(Review.ExportRequested("manifests"))
+        wizard.post_message(Review.ExportRequested())
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
+        await press(pilot, "y")
         await until(pilot, lambda: notices(pilot) != [])
         assert notices(pilot) == ["not exported: the answers have problems"]
         assert saved == {}

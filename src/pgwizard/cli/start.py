@@ -99,8 +99,7 @@ def _save(path: str, text: str) -> None:
     write_text(path, text)
 
 
-def _export(folder: str, texts: dict[str, str]) -> None:
+def _export(folder: str, texts: dict[str, str], replaceable: frozenset[str]) -> None:
     from pgwizard.local.files import write_folder
-    from pgwizard.plan import manifests
 
-    write_folder(folder, texts, manifests.FILE_NAMES)
+    write_folder(folder, texts, replaceable)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pgwizard.errors import Forbidden, PreflightError
+from pgwizard.errors import Finding, Forbidden, PreflightError
 from pgwizard.kube.api import (
     CONFIGMAP,
     CRONJOB,
@@ -29,7 +29,8 @@ from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.pgbackrest import version_text
 from pgwizard.release import records
 from pgwizard.release.image_version import ImageVersion
-from pgwizard.release.live_answers import LiveObjects
+from pgwizard.release.live_answers import LiveObjects, import_answers
+from pgwizard.release.ownership import other_owner
 
 _CONFIGURATIONS = {"postgresql-configmap": "/etc/postgresql", "pgbackrest-configmap": "/etc/pgbackrest"}
 """Where the pod mounts them."""
@@ -54,6 +55,21 @@ async def collect(cluster: Cluster, release: ReleaseRef) -> LiveObjects:
     pod = ((statefulset["spec"].get("template") or {}).get("spec") or {}).get("containers") or [{}]
     version = await ImageVersion(cluster, release).read(str(pod[0].get("image")))
     return LiveObjects(release, objects, version_text(version) if version else "")
+
+
+async def current_answers(cluster: Cluster, release: ReleaseRef) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+    """The answers of a release, as nested keys of the file, and what they do not express.
+
+    Those of the last revision; imported where there is none, or another tool manages the release by now. Raises
+    PreflightError, and the errors of the cluster.
+    """
+    record, _ = await records.find(cluster, release)
+    statefulset = await find_object(cluster, Ref(STATEFULSET, release.name, release.namespace))
+    is_ours = statefulset is None or other_owner(statefulset, is_ours=True) is None
+    if record is not None and record.last is not None and is_ours:
+        return dict(record.last.answers), ()
+    imported = import_answers(await collect(cluster, release))
+    return imported.answers.model_dump(by_alias=True, mode="json"), imported.findings
 
 
 async def _read(cluster: Cluster, ref: Ref) -> Object | None:

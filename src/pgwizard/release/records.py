@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any
 
 from pgwizard.errors import AnswersError, ClusterError, Finding, Forbidden, NotFound, PreflightError
 from pgwizard.kube.api import SECRET, Cluster
@@ -71,18 +70,12 @@ async def _absence(cluster: Cluster, release: ReleaseRef) -> PreflightError:
     if unrecorded is None:
         return PreflightError(record.absence(release), hint=other_releases_text(await _everywhere(cluster)))
     owner = f"{unrecorded.manager} manages it" if unrecorded.manager else "it was installed without pgwizard"
+    read = cluster.commands.pgwizard("import", release.name, "-o", "answers.yaml", namespace=release.namespace)
     return PreflightError(
         f"release {release} has no record: {owner}",
-        hint="status, explain, backup, logs and verify work without a record; the others need it.",
+        hint="status, explain, backup, logs and verify work without one. To manage it with pgwizard, read its answers: "
+        f"{read}; then: pgwizard apply answers.yaml --take-over",
     )
-
-
-async def answers_of(cluster: Cluster, release: ReleaseRef) -> dict[str, Any]:
-    """The answers of the last revision, as nested keys of the file. Raises PreflightError where there are none."""
-    found, _ = await get(cluster, release)
-    if found.last is None:
-        raise PreflightError(f"the record of release {release} holds no revision")
-    return dict(found.last.answers)
 
 
 async def releases(cluster: Cluster, namespace: str | None) -> list[Listed]:

@@ -19,7 +19,7 @@ from pgwizard.kube.api import JOB, Object
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.quantities import read_quantity
 from pgwizard.release.record import DrillResult, drill_result
-from pgwizard.restore.job import foreign_metadata, pod_spec
+from pgwizard.restore.job import pod_spec
 from pgwizard.restore.target import lsn_text
 from pgwizard.text import plain
 
@@ -87,7 +87,7 @@ def manifest(
     claim = copy.deepcopy(stateful["spec"]["volumeClaimTemplates"][0]["spec"])
     claim = {key: claim[key] for key in ("accessModes", "storageClassName") if key in claim}
     claim |= {"resources": {"requests": {"storage": size}}}
-    foreign, annotations = foreign_metadata(stateful)
+    foreign, annotations = _foreign_metadata(stateful)
     labels = {**foreign, **_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
     storage = {"ephemeral": {"volumeClaimTemplate": {"metadata": {"labels": labels}, "spec": claim}}}
     spec = pod_spec(stateful, CONTAINER, storage, command)
@@ -107,6 +107,16 @@ def manifest(
             "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec},
         },
     }
+
+
+def _foreign_metadata(stateful: Object) -> tuple[dict[str, str], dict[str, str]]:
+    """Labels and annotations that policies and meshes want on the database's pod: all but its own."""
+    metadata, own = stateful["spec"]["template"]["metadata"], ("app.kubernetes.io/", "checksum/")
+    labels, annotations = (
+        {key: value for key, value in (metadata.get(kind) or {}).items() if not key.startswith(own)}
+        for kind in ("labels", "annotations")
+    )
+    return labels, annotations
 
 
 def _variables(plan: DrillPlan, query: DrillQuery | None) -> list[dict[str, str]]:

@@ -316,7 +316,7 @@ def _spans(view: RepositoryView, now: datetime) -> Iterator[_Span]:
             elif timeline != view.timeline:
                 until = (death or now) - _SECOND
             else:
-                until = max(now, since) if is_open else reach.until  # a backup may have ended within this second
+                until = max(now if is_open else reach.until, since)  # the newest WAL may be the backup's own
             since = max(since, birth) if birth else since
             if since <= until:
                 yield _Span(timeline, reach, since, until, is_open, ends_at)

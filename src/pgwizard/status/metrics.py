@@ -161,12 +161,12 @@ _UNREADABLE = "pgwizard_release_unreadable"
 
 def exposition(fleet: Fleet) -> str:
     """All metrics of all releases."""
-    judged = [(snapshot, judge(snapshot)) for _, snapshot in sorted(fleet.snapshots.items())]
+    verdicts = [(snapshot, judge(snapshot)) for _, snapshot in sorted(fleet.snapshots.items())]
     lines: list[str] = []
     for metric in METRICS:
         samples = [
             ({"namespace": snapshot.ref.namespace, "release": snapshot.ref.name, **labels}, value)
-            for snapshot, verdict in judged
+            for snapshot, verdict in verdicts
             for labels, value in metric.read(snapshot, verdict)
         ]
         lines += _family(metric.name, metric.unit, metric.help, samples)

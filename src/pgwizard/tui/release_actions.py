@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pgwizard.errors import PgwizardError
 from pgwizard.quantities import human_size
 from pgwizard.release import backups, drills, records, verification
+from pgwizard.release.live_objects import current_answers
 from pgwizard.release.report import error_lines
 from pgwizard.release.stages import Event
 from pgwizard.restore import drill as restore_drill
@@ -137,15 +138,19 @@ class ReleaseActions:
         return crons.get(key or "")
 
     async def change_answers(self) -> None:
-        """Open the wizard with the answers of the last revision."""
+        """Open the wizard with the answers of the last revision, or with those that another tool's release has."""
         snapshot, cluster = self._watch.snapshot, self._writable()
         if snapshot is None or cluster is None:
             return
         try:
-            raw = await records.answers_of(cluster, snapshot.ref)
+            raw, findings = await current_answers(cluster, snapshot.ref)
         except PgwizardError as error:
             self._refuse(error)
             return
+        if findings:
+            command = cluster.commands.pgwizard("import", snapshot.ref.name, namespace=snapshot.ref.namespace)
+            text = f"{len(findings)} of its settings cannot be expressed as answers. They are listed by: {command}"
+            self._screen.host.notify(text, severity="warning", markup=False, timeout=15)
         self._screen.open_screen(OpenWizard(raw))
 
     def _writable(self) -> Cluster | None:

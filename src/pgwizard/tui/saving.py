@@ -1,15 +1,28 @@
-"""Writes the answers, and the manifests that they come to, to the disk of this machine."""
+"""Writes the answers, and what other tools deploy of them, to the disk of this machine."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
+
+from rich.text import Text
 
 from pgwizard.errors import OutputError
 from pgwizard.tui.base import BaseScreen
-from pgwizard.tui.widgets.dialogs import Line
+from pgwizard.tui.widgets.dialogs import ChoiceDialog, Line, TextWindow
 from pgwizard.wizard.draft import Draft
 
+if TYPE_CHECKING:
+    from pgwizard.export.folder import ExportFormat
+    from pgwizard.plan.plan import Plan
+
 SAVED = "answers.yaml"
+_FORMATS: dict[str, tuple[ExportFormat, str]] = {
+    "h": ("helm", "Helm chart: its values are the answers"),
+    "k": ("kustomize", "kustomize: a base, and an overlay to edit"),
+    "y": ("yaml", "YAML: one file per object, for kubectl apply"),
+}
+_FOLDERS: dict[ExportFormat, str] = {"helm": "chart", "kustomize": "deploy", "yaml": "manifests"}
 
 
 class Saving:
@@ -37,22 +50,45 @@ class Saving:
             self._screen.notify(f"saved as {name}; {onward}", markup=False)
             return True
 
-    async def export(self, draft: Draft, folder: str) -> None:
-        """Write one file for each object. Nothing while the answers have problems."""
-        from pgwizard.plan import manifests
+    async def export(self, draft: Draft) -> None:
+        """Ask for the format and the folder, write it, and show what it needs. Esc goes back, and writes nothing."""
+        from pgwizard.export.folder import export_folder
         from pgwizard.plan.plan import resolve
 
-        if draft.problems:  # the certificate may have gone with the connection since the folder was typed
-            self._screen.notify("not exported: the answers have problems", severity="warning", markup=False)
+        window = self._screen.app.push_screen_wait
+        form = await window(ChoiceDialog("Export the answers as", {key: text for key, (_, text) in _FORMATS.items()}))
+        if form is None:
             return
-        plan = resolve(draft.answers, draft.facts)
-        texts = {manifest.file_name: manifest.text for manifest in manifests.render(plan)}
-        try:
-            await asyncio.to_thread(self._screen.start.export, folder, texts)
-        except OutputError as error:
-            self._fail(error)
-        else:
-            self._screen.notify(f"exported {len(texts)} manifests to {folder}", markup=False)
+        chosen, _ = _FORMATS[form]
+        while True:
+            if draft.problems:  # the certificate may have gone with the connection meanwhile
+                self._screen.notify("not exported: the answers have problems", severity="warning", markup=False)
+                return
+            plan = resolve(draft.answers, draft.facts)
+            made = await asyncio.to_thread(export_folder, plan, chosen)
+            hint = f"Enter writes {len(made.texts)} files, none with a secret: {', '.join(list(made.texts)[:2])} ..."
+            folder = await window(Line("Write into the folder", _FOLDERS[chosen], hint))
+            if folder is None:
+                return
+            try:
+                await asyncio.to_thread(self._screen.start.export, folder, made.texts, made.replaceable)
+            except OutputError as error:
+                self._fail(error)
+                continue
+            await window(TextWindow("Exported", _result(plan, folder, made.texts)))
+            return
 
     def _fail(self, error: OutputError) -> None:
         self._screen.notify(f"{error.message}. {error.hint}", severity="error", markup=False)
+
+
+def _result(plan: Plan, folder: str, texts: dict[str, str]) -> Text:
+    """What was written, and the Secrets that must be there before it is deployed."""
+    from pgwizard.export.prerequisites import secrets_to_create, secrets_to_exist
+
+    notes = [*secrets_to_create(plan), *secrets_to_exist(plan)]
+    text = Text()
+    if notes:
+        text.append("Before it is deployed:\n").append("".join(f"· {note}\n" for note in notes)).append("\n")
+    text.append(f"{len(texts)} files in {folder}:\n")
+    return text.append("".join(f"  {name}\n" for name in texts), "dim")

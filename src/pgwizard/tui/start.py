@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Connector = Callable[[AsyncExitStack], Awaitable["Cluster"]]
 Save = Callable[[str, str], None]
-Export = Callable[[str, dict[str, str]], None]
+Export = Callable[[str, dict[str, str], frozenset[str]], None]
 DEMO = "DEMO: a simulated cluster in this process"
 
 
@@ -69,7 +69,8 @@ class Start:
 
     screen: the module and class to show; raw: answers from a file, as nested keys of it. release: the one to look
     at. places: the clusters to choose from, blocking, or KubeconfigError. export: writes a folder of files, or
-    OutputError. drafts: made when first needed; None keeps none. folder: what the names of files are relative to.
+    OutputError; of what is there it replaces only files of the names in its last argument. drafts: made when first
+    needed; None keeps none. folder: what the names of files are relative to.
     follow_login: takes what is to be called with each line that a log-in writes for a person.
     loaded: called once the screen is open.
     """
@@ -82,7 +83,7 @@ class Start:
     raw: dict[str, Any] | None = None
     release: PartialReleaseRef = ANY_RELEASE
     places: Callable[[], Sequence[ClusterChoice]] = tuple
-    export: Export = lambda _folder, _texts: None
+    export: Export = lambda _folder, _texts, _replaceable: None
     drafts: Callable[[], DraftStore] | None = None
     folder: Path = Path()
     follow_login: Callable[[Callable[[str], object]], object] = lambda _: None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine, line_of
 from pgwizard.cli.options import Invocation
@@ -12,9 +13,13 @@ from pgwizard.cli.source import resolve_plan, source_of
 from pgwizard.cli.table import FORCE, FORMAT, JSON, OUTPUT_FOLDER, VALUES_ONLY
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import Finding, UsageError
+from pgwizard.export.prerequisites import secrets_to_create, secrets_to_exist
 from pgwizard.local.files import write_folder
 from pgwizard.plan import manifests
 from pgwizard.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from pgwizard.export.folder import ExportFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,8 @@ def render(call: Invocation, writer: Writer) -> None:
 
 def export(call: Invocation, writer: Writer) -> None:
     """Write a folder for another tool, or print the chart's values. Raises AnswersError and OutputError."""
-    from pgwizard.export.chart import chart, values, values_yaml
-    from pgwizard.export.kustomize import file_names, kustomize
+    from pgwizard.export.chart import values, values_yaml
+    from pgwizard.export.folder import export_folder
 
     form = call[FORMAT]
     if form != "helm" and call[VALUES_ONLY]:
@@ -57,36 +62,12 @@ def export(call: Invocation, writer: Writer) -> None:
     if folder is None:
         writer.put(json.dumps(values(plan), indent=2, ensure_ascii=False) + "\n" if call[JSON] else values_yaml(plan))
     else:
-        match form:
-            case "helm":
-                texts = chart(plan)
-                replaceable = frozenset(texts)
-            case "kustomize":
-                texts, replaceable = kustomize(plan), file_names()
-            case _:
-                texts = {manifest.file_name: manifest.text for manifest in manifests.render(plan)}
-                replaceable = frozenset(manifests.FILE_NAMES)
-        write_folder(folder, texts, replaceable, force=call[FORCE])
-        _list_files(call, writer, folder, tuple(texts))
+        written = export_folder(plan, cast("ExportFormat", form))
+        write_folder(folder, written.texts, written.replaceable, force=call[FORCE])
+        _list_files(call, writer, folder, tuple(written.texts))
     _advise(plan, warnings, writer)
-    for note in _existing_secrets(plan):
+    for note in secrets_to_exist(plan):
         writer.note(f"note: {note}", NoteLine(note))
-
-
-def _existing_secrets(plan: Plan) -> list[str]:
-    """The Secrets that the answers name, with their keys: they must be there before the install."""
-    keys: dict[str, list[str]] = {}
-    for source, refs in (
-        (plan.credentials_source, (plan.username, plan.password)),
-        (plan.s3_source, (plan.s3_key, plan.s3_key_secret) if plan.backups else ()),
-        (plan.cipher_source, (plan.cipher_pass,) if plan.cipher_pass else ()),
-    ):
-        for ref in refs if source is None else ():
-            keys.setdefault(ref.secret, []).append(ref.key)
-    return [
-        f"Secret {name} with the keys {' and '.join(dict.fromkeys(found))} must exist in namespace {plan.namespace}"
-        for name, found in keys.items()
-    ]
 
 
 def _list_files(call: Invocation, writer: Writer, folder: str, names: tuple[str, ...]) -> None:
@@ -97,27 +78,5 @@ def _list_files(call: Invocation, writer: Writer, folder: str, names: tuple[str,
 def _advise(plan: Plan, warnings: Sequence[Finding], writer: Writer) -> None:
     for problem in warnings:
         writer.note(f"warning: {problem}", WarningLine.of(problem))
-    for note in _notes(plan):
+    for note in secrets_to_create(plan):
         writer.note(f"note: {note}", NoteLine(note))
-
-
-def _notes(plan: Plan) -> list[str]:
-    """Which Secrets must be created before other tools apply the manifests."""
-    place = f"kubectl -n {plan.namespace} create secret generic"
-    notes = []
-    if plan.credentials_source is not None:
-        notes.append(
-            f"Secret {plan.names.credentials} is rendered without values ({plan.credentials_source}). "
-            f"Create it first: {place} {plan.names.credentials} --from-literal=username=... --from-file=password=FILE"
-        )
-    if plan.s3_source is not None:
-        notes.append(
-            f"Secret {plan.names.s3} is rendered without values ({plan.s3_source}). "
-            f"Create it first: {place} {plan.names.s3} --from-file=accessKey=FILE --from-file=secretKey=FILE"
-        )
-    if plan.cipher_source is not None:
-        notes.append(
-            f"Secret {plan.names.cipher} is rendered without values ({plan.cipher_source}). "
-            f"Create it first: {place} {plan.names.cipher} --from-file=passphrase=FILE"
-        )
-    return notes

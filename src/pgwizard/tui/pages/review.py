@@ -19,8 +19,6 @@ from pgwizard.tui.widgets.review_parts import FoldSearch, Headings, Prompt
 from pgwizard.tui.widgets.review_sections import SECTIONS, ReviewSection, ReviewSections
 from pgwizard.wizard.draft import Draft
 
-EXPORT_FOLDER = "manifests"
-
 
 class Review(Copies, Vertical):
     """Made once, shown again each time by ``enter`` and ``follow``."""
@@ -44,7 +42,7 @@ class Review(Copies, Vertical):
         Binding("slash", "search", "search", key_display="/"),
         Binding("n", "step(1)", "next match", show=False),
         Binding("N", "step(-1)", "previous match", show=False),
-        Binding("e", "export", "export", tooltip="write the manifests into a folder"),
+        Binding("e", "export", "export", tooltip="write a Helm chart, a kustomize base or manifests"),
         COPY,
         WRITE,
     ]
@@ -55,15 +53,11 @@ class Review(Copies, Vertical):
         "o shows only the answers that differ from their defaults (≠).\n"
         "/ searches; n and N go to the next and the previous match.\n"
         "d shows what an apply would change in the cluster; nothing is written.\n"
-        "e writes the manifests into a folder. Ctrl+S saves the answers. F9 applies."
+        "e writes a Helm chart, a kustomize base or manifests. Ctrl+S saves the answers. F9 applies."
     )
 
     class ExportRequested(Message):
-        """The manifests are to be written, a file an object. folder: as it was typed."""
-
-        def __init__(self, folder: str) -> None:
-            super().__init__()
-            self.folder = folder
+        """The answers are to be written for another tool."""
 
     def __init__(self, draft: Draft) -> None:
         super().__init__()
@@ -145,13 +139,7 @@ class Review(Copies, Vertical):
         if self.draft.problems:
             self.notify("There are problems: 1 lists them", severity="warning", markup=False)
             return
-        self.prompt.ask("folder for the manifests; it is replaced as a whole", EXPORT_FOLDER, self._request_export)
-        self.hint.show("Enter writes one file per object into this folder · Esc cancels")
-
-    def _request_export(self, folder: str) -> None:
-        self.hint.show(self.sections.hint())
-        if folder.strip():
-            self.post_message(self.ExportRequested(folder.strip()))
+        self.post_message(self.ExportRequested())
 
     def on_prompt_closed(self, event: Prompt.Closed) -> None:
         self.focus()

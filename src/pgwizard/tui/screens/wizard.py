@@ -28,7 +28,6 @@ from pgwizard.tui.pages.form import Form
 from pgwizard.tui.pages.frame import Frame
 from pgwizard.tui.pages.order import CONNECT, REVIEW
 from pgwizard.tui.pages.pages import Pages
-from pgwizard.tui.pages.review import Review
 from pgwizard.tui.panels.tls import TlsPanel
 from pgwizard.tui.saving import Saving
 from pgwizard.tui.widgets.keyline import KeyLine
@@ -144,8 +143,8 @@ class Wizard(ReportsDefects, BaseScreen[None]):
         self.refresh_bindings()
 
     @work(group="export", exclusive=True, exit_on_error=False)
-    async def on_review_export_requested(self, event: Review.ExportRequested) -> None:
-        await self.saving.export(self.draft, event.folder)
+    async def on_review_export_requested(self) -> None:
+        await self.saving.export(self.draft)
 
     # ---- keys ------------------------------------------------------------------------------------------------------
 

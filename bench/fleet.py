@@ -1,0 +1,48 @@
+"""What 200 releases cost on the simulated cluster: the first picture, and then an hour in which nothing changes.
+
+``python bench/fleet.py [COUNT]``. The clock of the cluster jumps, so that seconds are those of the processor alone.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from contextlib import aclosing
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.status import fleet
+from pgwizard.status.fleet_report import rows, totals
+from support.faulting import clock
+from support.fleets import multiply
+from support.observing import on
+
+_IDLE_SECONDS = 600
+
+
+async def measure(sim: SimCluster, count: int) -> None:
+    multiply(sim, count - 1)
+    begun = time.process_time()
+    found = await fleet.look(sim, now=clock(sim))
+    spent, requests = time.process_time() - begun, sum(found.requests.values())
+    print(f"one shot: {spent:.2f} s, {totals(rows(found))}, {requests:,} requests")
+    begun, complete, before, since = time.process_time(), 0.0, Counter[str](), 0.0
+    async with aclosing(fleet.observe(sim, now=clock(sim))) as fleets:
+        async for found in fleets:
+            at = found.at.timestamp()
+            if not complete and found.is_complete:
+                complete, before, since = time.process_time(), Counter(found.requests), at
+                print(f"first full picture: {complete - begun:.2f} s")
+            if complete and at - since >= _IDLE_SECONDS:
+                spent, passed = time.process_time() - complete, at - since
+                requests = sum((Counter(found.requests) - before).values())
+                print(f"idle: {spent / passed:.1%} of a core, {requests / passed / count:.2f} requests/s a release")
+                return
+
+
+if __name__ == "__main__":
+    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    on(lambda sim: measure(sim, wanted))

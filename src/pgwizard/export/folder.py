@@ -1,0 +1,33 @@
+"""The files that an export writes, in each format. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pgwizard.export.chart import chart
+from pgwizard.export.kustomize import file_names, kustomize
+from pgwizard.plan import manifests
+from pgwizard.plan.plan import Plan
+
+ExportFormat = Literal["helm", "kustomize", "yaml"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFolder:
+    """texts: the files by their path in the folder. replaceable: every path that an export of this format may write."""
+
+    texts: dict[str, str]
+    replaceable: frozenset[str]
+
+
+def export_folder(plan: Plan, form: ExportFormat) -> ExportFolder:
+    """The folder of a plan. A chart needs no certificate at hand, the others do."""
+    match form:
+        case "helm":
+            texts = chart(plan)
+            return ExportFolder(texts, frozenset(texts))
+        case "kustomize":
+            return ExportFolder(kustomize(plan), file_names())
+    rendered = {manifest.file_name: manifest.text for manifest in manifests.render(plan)}
+    return ExportFolder(rendered, frozenset(manifests.FILE_NAMES))
