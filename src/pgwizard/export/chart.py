@@ -72,7 +72,7 @@ kubeVersion: ">=1.30.0-0"
 def _helpers(folder: Path, meaning: Terms) -> str:
     parts = [
         _own_file("helpers.tpl").replace("BARE_VALUE", json.dumps(f"^({BARE_VALUE.pattern})$")),
-        *(f'{{{{- define "postgresql.{name}" -}}}}\n{text}\n{{{{- end }}}}\n' for name, text in label_lists()),
+        *(f'{{{{- define "postgresql.own.{name}" -}}}}\n{text}\n{{{{- end }}}}\n' for name, text in label_lists()),
         *(_configuration(folder, name, meaning) for name in CONFIGURATIONS),
     ]
     return "\n".join(parts)

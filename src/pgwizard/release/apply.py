@@ -325,7 +325,7 @@ async def _check(
             stage.warning(finding)
         surveyed.require([*refused, *findings.errors])
         if refused:
-            raise PreflightError("the namespace's limits refuse the release; nothing was written", refused)
+            raise PreflightError("the cluster would refuse the pods or the volume; nothing was written", refused)
         if findings.errors:
             raise AnswersError("the answers", findings.errors)
         plan = resolve(answers, facts)

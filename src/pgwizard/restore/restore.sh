@@ -24,7 +24,7 @@ backrest() {
 
 # Neither a setting of the role nor one of the database may log the password, or stop what is set here.
 sql() {
-  PGOPTIONS="$silent -c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0" \
+  PGOPTIONS="$silent -c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c search_path=pg_catalog" \
     psql -XAtq -v ON_ERROR_STOP=1 -v VERBOSITY=terse -U "$POSTGRES_USER" -d postgres "$@"
 }
 
