@@ -25,7 +25,7 @@ from pgwizard import errors
 from pgwizard.answers.questions import Answers, Section, question_of, sections_in
 from pgwizard.plan import manifests
 from pgwizard.plan.names import Names
-from pgwizard.plan.plan import ContainerResources, KeyRef, Pair, Plan
+from pgwizard.plan.plan import ContainerResources, KeyRef, Pair, Plan, Toleration
 from pgwizard.plan.tuning import Parameter
 from pgwizard.wizard.choices import LISTS
 from pgwizard.wizard.secret_questions import SECRET_QUESTIONS
@@ -56,6 +56,12 @@ SAMPLES: dict[str, object] = {
     "images.pgbackrestVersion": "2.59.1",
     "advanced.archivePushQueueMax": "7Gi",
     "advanced.options": {"delta": "y"},
+    "pods.labels": {"team": "payments"},
+    "pods.annotations": {"linkerd.io/inject": "disabled"},
+    "pods.nodeSelector": {"disktype": "ssd"},
+    "pods.tolerations": ["dedicated=database:NoSchedule"],
+    "pods.ephemeralStorageRequest": "77Mi",
+    "pods.ephemeralStorageLimit": "7Gi",
     "initContainer.cpuRequest": "77m",
     "initContainer.cpuLimit": "7",
     "initContainer.memoryRequest": "33Mi",
@@ -258,7 +264,7 @@ def test_every_part_of_a_planned_value_is_placed() -> None:
     placed = {node.attr for name in NAMES for node in _parsed(name).find_all(nodes.Getattr)}
     parts = {
         field.name
-        for kind in (ContainerResources, Names, KeyRef, Pair, Parameter)
+        for kind in (ContainerResources, Names, KeyRef, Pair, Parameter, Toleration)
         for field in dataclasses.fields(kind)
     }
     assert placed == parts

@@ -92,6 +92,14 @@ WORLD: list[Object] = [
         )
     ),
     *(secret("postgresql-pgbackrest-s3", place, accessKey="an id", secretKey="a secret") for place in ("data", "shop")),
+    {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": "databases"},
+        "value": 1000,
+    },
+    {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "gvisor"}, "handler": "runsc"},
+    {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "database", "namespace": "shop"}},
     secret("object-store", "storage", id="an id", secret="a secret"),
     secret("object-store-tls", "storage", **{"ca.crt": CA.read_text()}),
 ]
@@ -170,7 +178,10 @@ async def furnished() -> Recording:
 # ---- the wizard ----------------------------------------------------------------------------------------------------
 
 
-MAPS = {("tuning", "parameters"), ("advanced", "options"), ("jobs", "labels"), ("jobs", "annotations")}
+MAPS = {
+    *(("tuning", "parameters"), ("advanced", "options"), ("jobs", "labels"), ("jobs", "annotations")),
+    *(("pods", "labels"), ("pods", "annotations"), ("pods", "nodeSelector")),
+}
 """Questions that are answered with names and values."""
 
 

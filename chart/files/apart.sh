@@ -11,9 +11,9 @@ readonly scripts=/etc/pgbackrest folder=/tmp
 readonly begin_bytes=33554432 end_bytes=65536 # of a log; the two that are kept must fit into /tmp
 readonly running="$folder/apart.lock" current="$folder/apart.current"
 
-# A timeout that is meant for applications must not end the sessions of a backup, which last for hours. An older server
-# refuses the parameters of a newer one.
-PGOPTIONS="-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+# A timeout that is meant for applications must not end the sessions of a backup, which last for hours, and no view of
+# somebody's may be found first. An older server refuses the parameters of a newer one.
+PGOPTIONS="-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c search_path=pg_catalog"
 if [[ "$(psql --version 2>/dev/null)" =~ \ ([0-9]+) ]]; then
   if ((BASH_REMATCH[1] >= 14)); then
     PGOPTIONS+=" -c idle_session_timeout=0"
@@ -24,9 +24,11 @@ if [[ "$(psql --version 2>/dev/null)" =~ \ ([0-9]+) ]]; then
 fi
 export PGOPTIONS
 
-# A run has files of its own, so that who follows it late still reads its own log and its own code.
+# A run has files of its own, so that who follows it late still reads its own log and its own code. They are opened
+# before the lock is given away: on a busy node two more runs may have ended, and deleted them, before the next line.
 start() {
-  local run="$folder/apart.run.$EPOCHREALTIME.$$" last="" old
+  local last="" old
+  run="$folder/apart.run.$EPOCHREALTIME.$$"
   read -r last <"$current" || true
   for old in "$folder"/apart.run.*; do
     if [[ "$old" != "$last".* ]]; then # somebody may still read the last one
@@ -34,6 +36,8 @@ start() {
     fi
   done
   : >"$run.log"
+  : >"$run.result"
+  open_files
   printf '%s\n%s\n' "$run" "$wanted" >"$current.new"
   mv "$current.new" "$current"
   # file descriptor 9 keeps the lock until the script has ended
@@ -51,9 +55,16 @@ start() {
     }
     status=0
     bash "$4/$5" "${@:6}" 2>&1 | bounded "$2" "$3" || status=$?
-    echo "$status" >"$1.new"
-    mv "$1.new" "$1.result"
+    echo "$status" >"$1.result"
   ' apart "$run" "$begin_bytes" "$end_bytes" "$scripts" "$@" >>"$run.log" 2>&1 </dev/null
+}
+
+open_files() {
+  exec 7<"$run.result" 8<"$run.log"
+}
+
+has_result() {
+  [[ -s /dev/fd/7 ]]
 }
 
 say_new_lines() {
@@ -69,14 +80,13 @@ is_running() {
   ! flock --nonblock "$running" true
 }
 
-# follow RUN: its log as it grows; ends with its exit code
+# The log of the run whose files are open, as it grows; ends with its exit code.
 follow() {
-  local run="$1" ended="" quiet=0 rest=""
-  exec 8<"$run.log"
+  local ended="" quiet=0 rest="" code
   until [[ -n "$ended" ]]; do
-    if [[ -s "$run.result" ]]; then
+    if has_result; then
       ended=yes # what was written until then is printed below
-    elif ((++quiet % 10 == 0)) && ! is_running && [[ ! -s "$run.result" ]]; then
+    elif ((++quiet % 10 == 0)) && ! is_running && ! has_result; then
       ended=lost
     else
       sleep 0.2
@@ -87,7 +97,6 @@ follow() {
       echo "still running"
     fi
   done
-  exec 8<&-
   if [[ -n "$rest" ]]; then
     printf '%s\n' "$rest"
   fi
@@ -95,31 +104,28 @@ follow() {
     echo "it was killed before it ended" >&2
     return 1
   fi
-  return "$(<"$run.result")"
+  read -r code <&7
+  return "$code"
 }
 
 touch "$current"
 while true; do
   exec 9>>"$running"
-  mine=no
   if flock --nonblock 9; then
-    mine=yes
     start "$@"
-  fi
-  exec 9>&-
-  { read -r run && IFS= read -r what; } <"$current" || {
-    sleep 0.5 # the owner of the lock has not written yet what it runs
-    continue
-  }
-  if [[ "$mine" == no ]]; then
-    if [[ -e "$run.result" ]]; then
-      sleep 0.5 # the previous run: the next has not written yet what it is
+    what="$wanted"
+    exec 9>&-
+  else
+    exec 9>&-
+    # Where no run is named, its files are gone, or it has a result, the owner of the lock has yet to write the next.
+    if ! { { read -r run && IFS= read -r what; } <"$current" && open_files 2>/dev/null && ! has_result; }; then
+      sleep 0.5
       continue
     fi
     echo "$what is running: following it"
   fi
   status=0
-  follow "$run" || status=$?
+  follow || status=$?
   if [[ "$what" == "$wanted" ]]; then
     exit "$status"
   fi

@@ -14,20 +14,42 @@
 {{- end -}}
 {{- end }}
 
-{{- define "postgresql.job_labels" -}}
-{{- $labels := include "postgresql.backup_labels" . | fromJsonArray -}}
-{{- range $name, $value := .Values.jobs.labels -}}
-{{- $labels = append $labels (dict "name" $name "value" $value) -}}
+{{/* A list of {name, value}: the first argument, and the entries of the second, a map. */}}
+{{- define "postgresql.pairs" -}}
+{{- $pairs := index . 0 -}}
+{{- range $name, $value := index . 1 -}}
+{{- $pairs = append $pairs (dict "name" $name "value" $value) -}}
 {{- end -}}
-{{ toJson $labels }}
+{{ toJson $pairs }}
+{{- end }}
+
+{{- define "postgresql.labels" -}}
+{{ include "postgresql.pairs" (list (include "postgresql.own.labels" . | fromJsonArray) .Values.pods.labels) }}
+{{- end }}
+
+{{- define "postgresql.selector" -}}
+{{ include "postgresql.own.selector" . }}
+{{- end }}
+
+{{- define "postgresql.backup_labels" -}}
+{{ include "postgresql.pairs" (list (include "postgresql.own.backup_labels" . | fromJsonArray) .Values.pods.labels) }}
+{{- end }}
+
+{{- define "postgresql.job_labels" -}}
+{{- $labels := merge (dict) (.Values.jobs.labels | default dict) (.Values.pods.labels | default dict) -}}
+{{ include "postgresql.pairs" (list (include "postgresql.own.backup_labels" . | fromJsonArray) $labels) }}
 {{- end }}
 
 {{- define "postgresql.job_annotations" -}}
-{{- $annotations := list -}}
-{{- range $name, $value := .Values.jobs.annotations -}}
-{{- $annotations = append $annotations (dict "name" $name "value" $value) -}}
-{{- end -}}
-{{ toJson $annotations }}
+{{ include "postgresql.pairs" (list list .Values.jobs.annotations) }}
+{{- end }}
+
+{{- define "postgresql.pod_annotations" -}}
+{{ include "postgresql.pairs" (list list .Values.pods.annotations) }}
+{{- end }}
+
+{{- define "postgresql.node_selector" -}}
+{{ include "postgresql.pairs" (list list .Values.pods.nodeSelector) }}
 {{- end }}
 
 {{- define "postgresql.check-name" -}}
@@ -78,15 +100,15 @@ value tls.certificate
 {{- end -}}
 {{- end }}
 
-{{- define "postgresql.labels" -}}
+{{- define "postgresql.own.labels" -}}
 [{"name": "app.kubernetes.io/name", "value": "postgresql"}, {"name": "app.kubernetes.io/instance", "value": {{ toJson $.Release.Name }}}, {"name": "app.kubernetes.io/component", "value": "database"}, {"name": "app.kubernetes.io/managed-by", "value": "pgwizard"}, {"name": "app.kubernetes.io/version", "value": {{ int64 $.Values.images.postgresqlVersion | toString | toJson }}}]
 {{- end }}
 
-{{- define "postgresql.selector" -}}
+{{- define "postgresql.own.selector" -}}
 [{"name": "app.kubernetes.io/name", "value": "postgresql"}, {"name": "app.kubernetes.io/instance", "value": {{ toJson $.Release.Name }}}, {"name": "app.kubernetes.io/component", "value": "database"}]
 {{- end }}
 
-{{- define "postgresql.backup_labels" -}}
+{{- define "postgresql.own.backup_labels" -}}
 [{"name": "app.kubernetes.io/name", "value": "postgresql"}, {"name": "app.kubernetes.io/instance", "value": {{ toJson $.Release.Name }}}, {"name": "app.kubernetes.io/component", "value": "backup"}, {"name": "app.kubernetes.io/managed-by", "value": "pgwizard"}, {"name": "app.kubernetes.io/version", "value": {{ int64 $.Values.images.postgresqlVersion | toString | toJson }}}]
 {{- end }}
 

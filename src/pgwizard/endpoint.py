@@ -15,6 +15,22 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceName:
+    """A Service of the cluster that a host may be the name of. pod: before it, the name of one of its pods.
+
+    is_certain: it can be nothing else; one or two labels may also be a host outside the cluster.
+    """
+
+    namespace: str
+    name: str
+    pod: str = ""
+    is_certain: bool = True
+
+    def __str__(self) -> str:
+        return f"Service {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """host: a name or an address, without the brackets of IPv6. port: the scheme's own where none is written."""
 
@@ -48,6 +64,18 @@ class Endpoint:
         except ValueError:
             return False
         return True
+
+    def service(self, namespace: str) -> ServiceName | None:
+        """The Service that the cluster's DNS finds for a pod of this namespace; None where the host names none."""
+        if self.is_address:
+            return None
+        labels = self.host.lower().removesuffix(".").split(".")
+        if "svc" in labels[2:4]:
+            *pods, name, home = labels[: labels.index("svc", 2)]
+            return ServiceName(home, name, pods[0] if pods else "")
+        if len(labels) == 2:
+            return ServiceName(labels[1], labels[0], is_certain=False)
+        return ServiceName(namespace, labels[0], is_certain=False) if len(labels) == 1 else None
 
     @property
     def has_possible_host(self) -> bool:

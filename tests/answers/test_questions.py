@@ -65,6 +65,17 @@ DEFAULTS = {
         "networkPolicy": False,
         "options": {},
     },
+    "pods": {
+        "labels": {},
+        "annotations": {},
+        "nodeSelector": {},
+        "tolerations": [],
+        "priorityClass": None,
+        "runtimeClass": None,
+        "serviceAccount": None,
+        "ephemeralStorageRequest": None,
+        "ephemeralStorageLimit": None,
+    },
     "initContainer": {"cpuRequest": "50m", "cpuLimit": "1", "memoryRequest": "32Mi", "memoryLimit": "64Mi"},
     "jobs": {
         "cpuRequest": "20m",

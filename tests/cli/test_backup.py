@@ -207,7 +207,7 @@ def test_a_backup_that_is_stopped_before_its_job_names_no_log(
     async def stopped(*_: object, **__: object) -> None:
         raise asyncio.CancelledError
 
-    monkeypatch.setattr(records, "get", stopped)
+    monkeypatch.setattr(records, "find_layout", stopped)
     done = headless.run("backup", "postgresql", "-n", "default", "--demo")
     assert (done.code, done.err) == (130, "pgwizard: stopped\n")
 

@@ -92,6 +92,43 @@ def test_a_restore_without_a_target_names_the_options(released: SimCluster) -> N
     )
 
 
+def test_a_release_is_named_or_comes_from_answers(released: SimCluster, answers: str) -> None:
+    neither = headless.run("restore", "--to", "latest", "--demo")
+    expected = "pgwizard: restore needs the release's NAME, or --from FILE\nSuch as: --from answers.yaml.\n"
+    assert (neither.code, neither.err) == (2, expected)
+    assert headless.run("restore", "postgresql", "--from", answers, "--demo").err == expected
+    assert restore("--set", "storage.size=2Gi").err == (
+        "pgwizard: --set and --ca-file change answers: they go with --from FILE\n"
+    )
+    there = headless.run("restore", "--from", answers, "--yes", "--demo")
+    assert (there.code, there.err.splitlines()) == (
+        5,
+        [
+            "pgwizard: release postgresql in namespace default exists; nothing was written",
+            "It is restored in place: pgwizard restore postgresql --to latest -n default",
+        ],
+    )
+
+
+def test_a_release_from_answers_is_made_first_and_needs_a_repository_with_backups(
+    sim: SimCluster, answers: str
+) -> None:
+    dry = headless.run("restore", "--from", answers, "--dry-run", "--demo")
+    assert (dry.code, dry.out.splitlines()[-1]) == (
+        0,
+        "Dry run: nothing was written. The backups can be read once the release's objects are there.",
+    )
+    assert set(writes(sim)) <= {"pods/exec"}
+    empty = headless.run("restore", "--from", answers, "--yes", "--demo")
+    assert (empty.code, empty.err.splitlines()[0]) == (
+        5,
+        "pgwizard: the repository of release postgresql cannot be used: missing stanza path",
+    )
+    assert faulting.live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
+    again = headless.run("restore", "postgresql", "--demo")
+    assert again.err == empty.err
+
+
 def test_a_script_must_confirm_and_a_person_types_the_name(
     released: SimCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,16 +161,10 @@ def test_a_restore_that_failed_exits_with_12_and_the_next_run_ends_it(released: 
     assert "Cause: The target of the restore lies after the last archived commit" in failed.err
     assert "The database is down. Try it again: pgwizard restore postgresql -n default" in failed.err
     assert faulting.live(released, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
-    other = restore("--to", "latest", "--yes")
-    assert (other.code, other.err.splitlines()) == (
-        5,
-        [
-            "pgwizard: a restore to the newest state has not ended",
-            "Run restore without --to and --undo first: it resumes.",
-        ],
-    )
-    assert headless.run("apply", "answers.yaml", "--demo").code == 5
     released.outcomes.clear()
+    other = restore("--to", "latest", "--dry-run")
+    assert (other.code, other.out.splitlines()[0]) == (0, "Target   the newest state"), "another target can be given"
+    assert headless.run("apply", "answers.yaml", "--demo").code == 5
     assert restore("--yes").code == 0
     assert released.store.peek(Ref(STATEFULSET, "postgresql", "default")) is not None
 

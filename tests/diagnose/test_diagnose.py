@@ -186,6 +186,35 @@ SEEN_IN_KUBERNETES = (
             "available: 1 Preemption is not helpful for scheduling."
         ),
     ),
+    (
+        "priority-class-missing",
+        'pods "db-0" is forbidden: no PriorityClass with name high was found',
+    ),
+    (
+        "runtime-class-missing",
+        'pods "db-0" is forbidden: pod rejected: RuntimeClass "gvisor" not found',
+    ),
+    (
+        "runtime-missing",
+        'rpc error: code = Unknown desc = failed to get sandbox runtime: no runtime for "runsc" is configured',
+    ),
+    (
+        "service-account-missing",
+        (
+            'pods "db-0" is forbidden: error looking up service account shop/database: '
+            'serviceaccount "database" not found'
+        ),
+    ),
+    ("evicted-storage", 'Container postgresql exceeded its local ephemeral storage limit "1Gi". '),
+    ("evicted-storage", "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. "),
+    (
+        "quota-ephemeral-storage",
+        (
+            'create Pod db-0 in StatefulSet db failed error: pods "db-0" is forbidden: exceeded quota: q, requested: '
+            "limits.ephemeral-storage=2Gi, used: limits.ephemeral-storage=0, limited: limits.ephemeral-storage=1Gi"
+        ),
+    ),
+    ("node-ephemeral-storage", "0/1 nodes are available: 1 Insufficient ephemeral-storage. preemption: 0/1 nodes"),
     ("node-cpu", "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes"),
     ("node-selector", "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."),
     ("claim-unbound", "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"),

@@ -123,6 +123,19 @@ def test_export_writes_a_chart_and_names_its_files_and_the_secrets_to_create(tmp
     assert again.code == 0, "what an export wrote, an export replaces"
 
 
+def test_values_that_were_edited_are_replaced_only_on_request(tmp_path: Path) -> None:
+    answers, folder = GOLDEN / "defaults" / "answers.yaml", tmp_path / "chart"
+    assert headless.run("export", answers, "-o", folder).code == 0
+    values_file = folder / "values.yaml"
+    edited = values_file.read_text().replace("size: 10Gi", "size: 20Gi")
+    values_file.write_text(edited)
+    done = headless.run("export", answers, "-o", folder)
+    assert (done.code, values_file.read_text()) == (3, edited)
+    assert f"{values_file} was edited since it was exported: nothing was written\n--force replaces it." in done.err
+    assert headless.run("export", answers, "-o", folder, "--force").code == 0
+    assert "size: 10Gi" in values_file.read_text()
+
+
 @pytest.fixture
 def defaults(tmp_path: Path) -> Path:
     """A file of answers that changes nothing; its certificate is in the cluster alone."""

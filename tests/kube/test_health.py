@@ -57,6 +57,14 @@ def test_a_stateful_set_scaled_to_0_is_not_ready() -> None:
     )
 
 
+def test_a_stateful_set_with_more_than_one_pod_is_not_ready() -> None:
+    """The pods share nothing: each has a database of its own."""
+    status = {"observedGeneration": 2, "updatedReplicas": 2, "readyReplicas": 2, **SAME}
+    assert assess(thing("StatefulSet", status, {"replicas": 2}, generation=2)) == Health(
+        "failed", "scaled to 2", "ScaledUp"
+    )
+
+
 def container(state: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {"containerStatuses": [{"name": "postgresql", "state": state, **fields}]}
 

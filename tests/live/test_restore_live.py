@@ -149,3 +149,34 @@ def test_a_restore_that_is_stopped_resumes_and_a_target_of_the_past_is_refused(p
     assert "a restore of release postgresql" in apply.err
     restore(place)
     assert rows(place) == "1"
+
+
+def test_every_kind_of_target_is_reached(place: Site) -> None:
+    commit(place, 1)
+    place.run_job(INCREMENTAL, f"{INCREMENTAL}-target")
+    place.ended(f"{INCREMENTAL}-target")
+    label = place.info()["backup"][-1]["label"]
+    commit(place, 2)
+    place.sql("SELECT pg_create_restore_point('before migration')")
+    xid = place.sql("WITH added AS (INSERT INTO moments VALUES (3)) SELECT txid_current()")
+    lsn = place.sql("SELECT pg_current_wal_insert_lsn()")
+    commit(place, 4)
+    archived(place)
+
+    reached = {}
+    for target in (
+        f"--to=lsn:{lsn}",
+        "--to=name:before migration",
+        f"--to=xid:{xid} --before",
+        f"--to=xid:{xid}",
+        f"--to=backup:{label}",
+    ):
+        restore(place, *([target] if "name:" in target else target.split()))
+        reached[target.partition(":")[0] + (" --before" if "--before" in target else "")] = rows(place)
+    assert reached == {
+        "--to=lsn": "1,2,3",
+        "--to=name": "1,2",
+        "--to=xid --before": "1,2",
+        "--to=xid": "1,2,3",
+        "--to=backup": "1",
+    }

@@ -119,6 +119,43 @@ def test_a_database_that_cannot_start_is_restored(place: Site, damage: str) -> N
     assert rows(place) == "1"
 
 
+def test_wal_of_a_server_that_was_killed_is_kept_beside_the_data_directory(place: Site) -> None:
+    commit(place, 1)
+    archive(place)
+    commit(place, 2)
+    damage = 'mv "$PGDATA/global" "$PGDATA/../global.gone"; kill -9 "$(head -n 1 "$PGDATA/postmaster.pid")"'
+    place.in_pod("bash", "-c", damage)
+    wait_until("the server fails to start", lambda: _restarts(place) > 1)
+
+    done = restore(place, "--to=latest", "--yes")
+    assert "the server was killed: its last WAL, which is not archived, is kept in " in done.out
+    assert rows(place) == "1"
+    assert "pg_wal.before-restore-" in place.in_pod("bash", "-c", "ls $PGDATA/..")
+
+
+def test_a_namespace_that_is_gone_comes_back_from_the_bucket(place: Site) -> None:
+    commit(place, 1)
+    archive(place)
+    before = place.sql("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")
+    place.sql("SELECT pg_sleep(2)")
+    commit(place, 2)
+    scale_down(place)
+    place.kubectl.run("delete", "namespace", place.kubectl.namespace, "--wait=true", "--timeout=300s")
+
+    answers = str(place.folder / "answers.yaml")
+    place.pgwizard(*place.command(None, "restore", "--from", answers, "--yes", "--dry-run"))
+    done = place.pgwizard(*place.command(None, "restore", "--from", answers, "--yes"))
+    assert "Release is restored to the newest state" in done.out
+    assert rows(place) == "1,2"
+    password = place.secret("postgresql")["password"].decode()
+    login = f"PGPASSWORD={password} exec psql -h 127.0.0.1 -U postgres -d myapp -Atc 'SELECT 1'"
+    assert place.in_pod("bash", "-c", login).strip() == "1"
+    place.apply(SMALL)
+    assert place.settled(SMALL)
+    restore(place, f"--to={before}", "--yes")
+    assert rows(place) == "1"
+
+
 def _restarts(place: Site) -> int:
     code, out, _ = place.kubectl.outcome("get", "pod", POD, "-o=jsonpath={.status.containerStatuses[0].restartCount}")
     return int(out or 0) if code == 0 else 0

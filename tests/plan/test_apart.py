@@ -122,6 +122,18 @@ def test_many_callers_at_once_get_their_own_exit_codes(place: Place) -> None:
     assert [ended(process)[0] for process in requests] == [0, 10, 20, 30, 40, 50]
 
 
+def test_a_caller_that_is_stalled_while_other_runs_come_and_go_gets_its_own_exit_code(place: Place) -> None:
+    stalled = place.ask("full")
+    wait_until("it runs", lambda: place.runs() == ["begin full"])
+    stalled.send_signal(signal.SIGSTOP)
+    place.let_go("full", 33)
+    place.let_go("incr", 0)
+    for _ in range(3):
+        assert ended(place.ask("incr"))[0] == 0
+    stalled.send_signal(signal.SIGCONT)
+    assert ended(stalled) == (33, ["begin full", "end full"])
+
+
 def test_a_killed_run_is_noticed(place: Place) -> None:
     process = place.ask("full")
     wait_until("it runs", lambda: place.runs() == ["begin full"])

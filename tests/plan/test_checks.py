@@ -156,6 +156,29 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         "50m is above the limit, initContainer.cpuLimit: 10m",
     ),
     (
+        {"advanced": {"options": {"repo1-s3-key-type": "web-id"}}},
+        "advanced.options.repo1-s3-key-type",
+        "web-id needs a ServiceAccount that has a role of the cloud: name it in pods.serviceAccount",
+    ),
+    (
+        {
+            "images": {"pgbackrestVersion": "2.60"},
+            "advanced": {"options": {"repo1-s3-key-type": "process"}},
+        },
+        "advanced.options.repo1-s3-key-type",
+        "process needs repo1-s3-process-cmd",
+    ),
+    (
+        {"advanced": {"options": {"pg-version-force": "15"}}},
+        "advanced.options.pg-version-force",
+        "cannot be set: the version is that of the image",
+    ),
+    (
+        {"pods": {"ephemeralStorageRequest": "2Gi", "ephemeralStorageLimit": "1Gi"}},
+        "pods.ephemeralStorageRequest",
+        "2Gi is above the limit, pods.ephemeralStorageLimit: 1Gi",
+    ),
+    (
         {"initContainer": {"memoryRequest": "1Gi"}},
         "initContainer.memoryRequest",
         "1Gi is above the limit, initContainer.memoryLimit: 64Mi",
@@ -425,6 +448,29 @@ def test_an_answer_that_cannot_work_is_an_error(sections: dict[str, Any], path: 
 
 
 WARNINGS: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"repository": {"endpoint": "s3.amazonaws.com", "region": "eu-central-1"}},
+        "repository.region",
+        "s3.amazonaws.com is in us-east-1, not in eu-central-1: S3 refuses every request",
+    ),
+    (
+        {"advanced": {"options": {"repo1-s3-key-type": "web-id"}}, "pods": {"serviceAccount": "backup"}},
+        "advanced.options.repo1-s3-key-type",
+        "web-id leaves repository.credentials unused: the role of the pod's ServiceAccount is used",
+    ),
+    (
+        {"advanced": {"options": {"repo1-s3-key-type": "auto"}}},
+        "advanced.options.repo1-s3-key-type",
+        (
+            "auto leaves repository.credentials unused: the role of the node's instance is used, which the metadata "
+            "service of the cloud gives to pods"
+        ),
+    ),
+    (
+        {"pods": {"ephemeralStorageLimit": "512Mi"}},
+        "pods.ephemeralStorageLimit",
+        "512Mi: the kubelet evicts the database's pod once its logs and /tmp exceed it; expected 640Mi or more",
+    ),
     (
         {"tuning": {"parameters": {"max_locks_per_transaction": "10000"}}},
         "tuning.memory",

@@ -68,7 +68,8 @@ def run(folder: Path, script: str, *arguments: str, version: int = 17, problem: 
     ],
 )
 def test_no_timeout_of_the_server_ends_a_backup(tmp_path: Path, version: int, added: str) -> None:
-    options = f"-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0{added}"
+    options = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+    options += f" -c search_path=pg_catalog{added}"
     assert run(tmp_path, "apart.sh", "backup.sh", "full", version=version) == (
         0,
         [f"pgbackrest --stanza=main --type=full backup with {options}"],

@@ -82,6 +82,7 @@ def test_the_hook_job_is_last_and_what_others_need_comes_first() -> None:
         ("backups.minio.minio.svc", ["minio"]),
         ("minio.minio.svc.", ["minio"]),
         ("minio", ["shop"]),
+        ("minio.store", ["store"]),
         ("s3.svc.example.com", []),
         ("s3.example.com", []),
         ("10.0.0.1:9000", []),

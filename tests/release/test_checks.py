@@ -230,7 +230,7 @@ def test_without_the_right_to_run_a_command_the_version_is_not_known() -> None:
 
 
 def verified(*, is_trusted: bool, reason: ChainReason, message: str) -> Any:
-    async def verify(*_: Any) -> Verification:
+    async def verify(*_: Any, namespace: str) -> Verification:
         return Verification(ChainVerdict(is_trusted, reason, "CN=minio", "10.0.0.1", message), 0.1)
 
     return verify

@@ -77,8 +77,8 @@ RANGES: list[Any] = [
     pytest.param(
         {"maxLimitRequestRatio": {"ephemeral-storage": "2"}, "defaultRequest": {"ephemeral-storage": "1Gi"}},
         [
-            f"error release.namespace: container {name} has no ephemeral-storage limit, and the LimitRange limits "
-            f"wants a limit of at most 2 times the request   Change release.namespace{CHANGE}"
+            f"error pods.ephemeralStorageLimit: container {name} has no ephemeral-storage limit, and the LimitRange "
+            f"limits wants a limit of at most 2 times the request   Change pods.ephemeralStorageLimit{CHANGE}"
             for name in ("minio-ca-init of the database's pod", "wait-for-revision of the pod of a backup")
         ],
         id="a ratio without a limit",

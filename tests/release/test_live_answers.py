@@ -92,16 +92,19 @@ def test_sidecars_volumes_and_fields_of_others_are_named() -> None:
         pod["containers"][0]["env"].append({"name": "PGPASSWORD", "value": "a secret"})
         pod["containers"][0]["volumeMounts"].append({"name": "extra", "mountPath": "/extra"})
         pod["volumes"].append({"name": "extra", "emptyDir": {}})
-        pod["nodeSelector"] = {"disk": "ssd"}
-        pod["tolerations"] = [{"key": "db", "operator": "Exists"}]
+        pod["affinity"] = {"nodeAffinity": {}}
+        pod["tolerations"] = [{"key": "db", "operator": "Exists", "tolerationSeconds": 60}]
 
     assert findings(statefulset=changed_statefulset(change)) == [
         "StatefulSet postgresql: spec.template.spec.containers[postgresql].env[PGPASSWORD]",
         "StatefulSet postgresql: spec.template.spec.containers[postgresql].volumeMounts[/extra]",
         "StatefulSet postgresql: spec.template.spec.containers[metrics]",
         "StatefulSet postgresql: spec.template.spec.volumes[extra]",
-        'StatefulSet postgresql: spec.template.spec.nodeSelector: {"disk": "ssd"}',
-        'StatefulSet postgresql: spec.template.spec.tolerations: [{"key": "db", "operator": "Exists"}]',
+        'StatefulSet postgresql: spec.template.spec.affinity: {"nodeAffinity": {}}',
+        (
+            'StatefulSet postgresql: spec.template.spec.tolerations: [{"key": "db", "operator": "Exists", '
+            '"tolerationSeconds": 60}]'
+        ),
     ]
 
 

@@ -18,6 +18,7 @@ from pgwizard.restore.job import Receipt, receipt_of, shortfall
 from pgwizard.restore.target import RestorePlan
 
 SCRIPT = Path(pgwizard.__file__).parent / "restore" / "restore.sh"
+LEFT = "pgBackRest ended with 38: nothing was touched\npgwizard-untouched\n"
 AT = datetime(2026, 11, 27, 21, 0, 4, tzinfo=UTC)
 FOUND = {
     "timeline": 2,
@@ -103,7 +104,7 @@ def test_the_wal_of_a_server_that_was_killed_is_kept_once(tmp_path: Path, volume
     kept = volume / "pg_wal.before-restore-20261127-210004"
     assert (code, text) == (
         38,
-        f"the server was killed: its last WAL, which is not archived, is kept in {kept}\n",
+        f"the server was killed: its last WAL, which is not archived, is kept in {kept}\n{LEFT}",
     )
     assert (kept / "000000010000000000000007").read_text(encoding="utf-8") == "the last commits"
     (tmp_path / "tools").rename(tmp_path / "first")
@@ -119,7 +120,10 @@ def test_wal_that_cannot_be_kept_ends_the_script_before_the_restore(tmp_path: Pa
         cp="exit 1",
     )
     kept = volume / "pg_wal.before-restore-20261127-210004"
-    assert text == f"the server was killed, and its last WAL could not be copied to {kept}: nothing was restored\n"
+    assert text.splitlines() == [
+        f"the server was killed, and its last WAL could not be copied to {kept}: nothing was restored",
+        "pgwizard-untouched",
+    ]
     assert code == 206
 
 
@@ -133,7 +137,7 @@ def test_wal_is_not_kept_of_a_server_that_ended_in_order_or_of_a_restore(
     if remains:
         (volume / "pgdata" / remains).touch()
     answer = f"echo 'Database cluster state:               {state}'"
-    assert script_on(tmp_path, pg_controldata=answer) == (38, "")
+    assert script_on(tmp_path, pg_controldata=answer) == (38, "" if remains == "backup.manifest.copy" else LEFT)
     assert [path.name for path in volume.iterdir()] == ["pgdata"]
 
 
@@ -153,6 +157,7 @@ def test_wal_that_a_silent_server_left_is_archived_or_else_kept(tmp_path: Path, 
             "archiving 000000010000000000000006, which only the volume has",
             "000000010000000000000006 could not be archived",
             f"the server was killed: its last WAL, which is not archived, is kept in {kept}",
+            *LEFT.splitlines(),
         ],
     )
     assert (kept / "000000010000000000000007").read_text(encoding="utf-8") == "the last commits"
@@ -165,9 +170,9 @@ def test_wal_that_a_silent_server_left_is_archived_or_else_kept(tmp_path: Path, 
 def test_wal_that_a_stopped_server_left_must_be_archived(tmp_path: Path, volume: Path) -> None:
     (volume / "pgdata" / "pg_wal" / "archive_status" / "000000010000000000000006.ready").touch()
     code, text = script_on(tmp_path, pgbackrest="exit 44")
-    assert (code, text.splitlines()[-1]) == (
+    assert (code, text.splitlines()[-2:]) == (
         201,
-        "000000010000000000000006 could not be archived: nothing was touched",
+        ["000000010000000000000006 could not be archived: nothing was touched", "pgwizard-untouched"],
     )
 
 
@@ -183,8 +188,18 @@ def test_a_data_directory_that_pgbackrest_would_not_know_is_compared_too(tmp_pat
 def test_an_older_psql_ends_the_script_before_anything_is_touched(tmp_path: Path, volume: Path) -> None:
     assert script_on(tmp_path, psql="echo 'psql (PostgreSQL) 14.19'", pgbackrest="echo touched") == (
         203,
-        "psql 15 or newer is needed to set the password, and the image has another: nothing was touched\n",
+        (
+            "psql 15 or newer is needed to set the password, and the image has another: nothing was touched\n"
+            "pgwizard-untouched\n"
+        ),
     )
+
+
+def test_a_repository_that_cannot_be_read_leaves_the_data_directory_alone(tmp_path: Path, volume: Path) -> None:
+    assert script_on(tmp_path) == (38, LEFT)
+    (volume / "pgdata" / "backup.manifest").touch()
+    (tmp_path / "tools").rename(tmp_path / "first")
+    assert script_on(tmp_path) == (38, "")
 
 
 def test_a_receipt_is_the_last_such_line_of_the_log() -> None:

@@ -48,7 +48,7 @@ async def restored(sim: SimCluster, target: RecoveryTarget = LATEST, *, is_undo:
     try:
         found = await restore_run.prepare(sim, RELEASE)
         if found.journal is not None:
-            journal = restore_run.resumed(found.journal, is_undo=is_undo, has_target=False)
+            journal = restore_run.resumed(found.journal, is_undo=is_undo)
         else:
             assert found.view is not None
             undo = restore_run.undo_plan(sim, found, now) if is_undo else None
@@ -183,6 +183,97 @@ def test_a_restore_that_failed_is_undone_without_a_look_at_the_server() -> None:
         assert [job for job in sim.store.find(JOB, "default") if "-restore-" in job["metadata"]["name"]] == []
 
     on(scenario)
+
+
+def test_a_restore_that_failed_before_it_touched_anything_is_undone_by_a_start() -> None:
+    """As with a store that is down: another restore would need it too."""
+
+    async def scenario(sim: SimCluster) -> None:
+        failure = ScriptedOutcome("job-failed", RESTORES, lines=("5 could not be archived", "pgwizard-untouched"))
+        sim.outcomes.append(failure)
+        assert isinstance((await restored(sim)).error, RestoreFailed)
+        undone = await restored(sim, is_undo=True)
+        assert (undone.error, undone.stages) == (None, ["start", "resume"])
+        assert (timelines(sim), fulls(sim), suspended(sim)) == (1, 1, [False, False])
+        assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 1
+        sim.outcomes.clear()
+        assert isinstance((await restored(sim, is_undo=True)).error, PreflightError), "there is nothing to undo"
+
+    on(scenario)
+
+
+def test_a_data_directory_that_one_try_has_touched_stays_so() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("job-failed", RESTORES))
+        await restored(sim)
+        sim.outcomes[:] = [ScriptedOutcome("job-failed", RESTORES, lines=("pgwizard-untouched",))]
+        await restored(sim)
+        assert read_journal(kept(sim).restorations[-1]).is_touched
+        sim.outcomes.clear()
+        undone = await restored(sim, is_undo=True)
+        assert (undone.error, undone.stages[:2]) == (None, ["stop", "restore"])
+
+    on(scenario)
+
+
+def test_a_restore_that_failed_can_be_given_another_target() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("job-failed", RESTORES))
+        await restored(sim, RecoveryTarget("time", at=clock(sim)()))
+        sim.outcomes.clear()
+        found = await restore_run.prepare(sim, RELEASE)
+        journal = await restore_run.redirected(sim, found, LATEST, clock(sim))
+        assert isinstance(journal, Journal)
+        assert (journal.plan.type, journal.plan.left, journal.plan.silence) == ("default", 1, "")
+        assert found.journal is not None
+        assert journal.id == f"{found.journal.id}-2"
+        ended = await restore_run.run(RELEASE, journal, sim, lambda _: None, now=clock(sim))
+        assert ended.receipt is not None
+        assert (timelines(sim), suspended(sim)) == (2, [False, False])
+        with pytest.raises(PreflightError, match="no restore of default/postgresql is open"):
+            await restore_run.redirected(sim, await restore_run.prepare(sim, RELEASE), LATEST, clock(sim))
+
+    on(scenario)
+
+
+def test_the_job_has_the_labels_and_annotations_that_the_answers_want_on_jobs() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        jobs: list[Object] = []
+
+        def mark(cron: Any) -> None:
+            metadata = cron["spec"]["jobTemplate"]["spec"]["template"].setdefault("metadata", {})
+            metadata.setdefault("labels", {})["team"] = "data"
+            metadata["annotations"] = {"sidecar.istio.io/inject": "false"}
+
+        sim.runtime.change(Ref(CRONJOB, "postgresql-pgbackrest-full", "default"), mark)
+        sim.store.listeners.append(lambda change: jobs.append(change[2]) if change[2]["kind"] == "Job" else None)
+        await restored(sim)
+        job = next(job for job in jobs if "-restore-" in job["metadata"]["name"])
+        for metadata in (job["metadata"], job["spec"]["template"]["metadata"]):
+            assert metadata["labels"]["team"] == "data"
+            assert metadata["labels"]["app.kubernetes.io/component"] == "restore"
+            assert metadata["annotations"] == {"sidecar.istio.io/inject": "false"}
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "x; rm"},
+        {"backup": "../other"},
+        {"suspended": {"../cron": True}},
+        {"plan": {"backup": "--repo1-path=/x"}},
+        {"plan": {"value": "a\nb"}},
+    ],
+)
+def test_a_record_with_other_texts_than_ours_is_not_followed(change: dict[str, Any]) -> None:
+    plan = RestorePlan("t\x1b[2J", "20261128-103028F", 1, "default", "", False, 0, 1, None, None, 1, 1, 1)
+    good = Journal("20261128-103028", "2026-11-28T10:30:28+00:00", plan).restoration()
+    assert "\x1b" not in read_journal(good).plan.target
+    more = {key: {**good.details[key], **value} if key == "plan" else value for key, value in change.items()}
+    with pytest.raises(ValueError, match="cannot read"):
+        read_journal(replace(good, details={**good.details, **more}))
 
 
 def test_a_receipt_short_of_the_plan_keeps_the_server_down(monkeypatch: pytest.MonkeyPatch) -> None:

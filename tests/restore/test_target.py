@@ -166,6 +166,13 @@ def test_a_quiet_stretch_is_refused_only_where_the_server_cannot_commit() -> Non
     )
 
 
+def test_a_silent_server_that_archived_nothing_after_its_backup_can_be_restored() -> None:
+    idle = view({1: "1-4"}, [backup(3, 4)], is_answering=False)
+    plan = choose(idle, RecoveryTarget("latest"), moment(NOW))
+    assert isinstance(plan, RestorePlan)
+    assert (plan.backup, plan.type, plan.lost_since) == (idle.backups[0].label, "default", None)
+
+
 OTHERS: list[tuple[str, RepositoryView, RecoveryTarget, str]] = [
     ("newest", WHOLE, RecoveryTarget("latest"), "1-10F 1 default"),
     ("newest, the newest backup is on the branch that was left", RESTORED, RecoveryTarget("latest"), "1-3F 2 default"),
@@ -254,12 +261,12 @@ def test_a_plan_becomes_the_options_of_pgbackrest() -> None:
     ]
 
 
-def test_the_newest_state_must_reach_the_last_segment_and_a_backup_its_end() -> None:
+def test_the_newest_state_must_reach_into_the_last_segment_and_a_backup_its_end() -> None:
     newest = choose(WHOLE, RecoveryTarget("latest"), moment(NOW))
     first = choose(WHOLE, RecoveryTarget("backup", "1-3F"), moment(NOW))
     assert isinstance(newest, RestorePlan)
     assert isinstance(first, RestorePlan)
-    assert (newest.must_reach, first.must_reach) == (39 * SEGMENT, int(4.5 * SEGMENT))
+    assert (newest.must_reach, first.must_reach) == (39 * SEGMENT + 1, int(4.5 * SEGMENT))
     assert (newest.lost_since, newest.lost_until) == (None, None)
     assert (first.lost_since, first.segments) == (moment(4), 2)
 

@@ -167,7 +167,10 @@ def test_the_volume_is_the_last_line_of_df() -> None:
 
 def test_psql_gets_the_superuser_or_the_container_s_variable() -> None:
     known, unknown = probes.archiver_command("owner"), probes.archiver_command(None)
-    database = "dbname=postgres options='-c statement_timeout=15s -c lock_timeout=0'"
+    database = (
+        "dbname=postgres options='-c statement_timeout=15s -c lock_timeout=0 -c search_path=pg_catalog "
+        "-c datestyle=ISO -c timezone=UTC'"
+    )
     assert known[:8] == ("psql", "-XAtq", "-U", "owner", "-d", database, "-v", "ON_ERROR_STOP=1")
     assert unknown[:4] == ("bash", "-c", 'exec psql -XAtq -U "${POSTGRES_USER:-postgres}" "$@"', "psql")
     assert known[4:] == unknown[4:]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pgwizard.diagnose.diagnose import ROWS, diagnose
-from pgwizard.kube.health import Health
+from pgwizard.kube.health import SCALED_UP, Health
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import drills
 from pgwizard.release.record import DamagedBackup, DrillCheck, DrillResult, RepositoryVerification
@@ -754,6 +754,20 @@ def test_a_release_whose_statefulset_is_there_or_was_not_looked_for_is_not_gone(
     assert judge(replace(LEFT, missing=None)).state == "at risk"
 
 
+def test_a_database_with_pods_beside_it_that_are_not_backed_up_is_at_risk() -> None:
+    verdict = judge(replace(FINE, objects={**FINE.objects, STATEFUL: Health("failed", "scaled to 3", SCALED_UP)}))
+    assert verdict.state == "at risk"
+    [reason] = verdict.reasons
+    assert (str(reason), reason.fix, reason.key) == (
+        "the StatefulSet is scaled to 3: each pod is a database of its own, and only postgresql-0 is backed up",
+        (
+            "kubectl -n shop scale statefulset postgresql --replicas=1. Delete the HorizontalPodAutoscaler or whatever "
+            "else scales it."
+        ),
+        "status-scaled",
+    )
+
+
 def test_a_database_scaled_to_0_is_the_first_reason_without_false_ones() -> None:
     verdict = judge(DOWN)
     assert (verdict.state, window_of(verdict)) == ("at risk", (at(1.4), at(seconds=38)))
@@ -878,5 +892,5 @@ def test_every_cause_that_a_verdict_may_name_has_its_place_in_the_documentation(
     text = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
     keys = [row.key for row in ROWS]
     keys += ["status-foreign", "status-whose", "status-down", "status-old", "status-damaged", "wal-dropped"]
-    keys += ["status-restore", "wal-missing", "wal-stranger", "wal-history", "wal-branch"]
+    keys += ["status-restore", "status-scaled", "wal-missing", "wal-stranger", "wal-history", "wal-branch"]
     assert [key for key in keys if f'<a id="{key}"></a>' not in text] == []

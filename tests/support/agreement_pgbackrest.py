@@ -28,6 +28,7 @@ from pgwizard.plan.server import s3_server
 from pgwizard.tls.certificates import read_bundle
 from pgwizard.tls.chain import ChainVerdict, would_verify
 from support.agreement import Row
+from support.agreement_options import compare_options
 from support.pgbackrest_cases import HOSTS, DialCase, ServerCase, cases, dials
 from support.rigtools import IMAGE, KUBECONFIG, Kubectl, find_kubectl, own_namespace, pod_object
 from support.waiting import wait_until
@@ -35,9 +36,11 @@ from support.waiting import wait_until
 CASES = 800
 """A few of them end before any certificate is looked at; 500 chains remain at least."""
 SCRIPT = Path(__file__).with_name("pgbackrest_cases.sh")
+OPTIONS_SCRIPT = Path(__file__).with_name("pgbackrest_options.sh")
 IMAGES = ("15.0", "17", "18")
 _FIRST_PORT = 20_000
 _SIDE_BY_SIDE = 16
+_OPTIONS_SIDE_BY_SIDE = 4
 _REFUSAL = re.compile(
     r"unable to verify certificate presented by '[^']*': (?P<verify>\[[0-9]+\])"
     r"|unable to find hostname|TLS certificate name contains embedded null|common name is missing"
@@ -49,11 +52,14 @@ _ACCEPTED = "unable to find child 'IsTruncated'"
 
 @dataclass(frozen=True, slots=True)
 class Pgbackrest:
-    """One that can be run. run: what its script prints for a folder of cases, with an io-timeout."""
+    """One that can be run. run: what its script prints for a folder of cases, with an io-timeout. run_options: what
+    the other script prints for files of options.
+    """
 
     version: str
     place: str
     run: Callable[[Mapping[str, bytes], float], str]
+    run_options: Callable[[Mapping[str, bytes]], str]
 
     def answers(self, cases: Sequence[ServerCase]) -> list[str | None]:
         """For each case: empty where it trusts the server, why not, None where no handshake took place.
@@ -132,8 +138,15 @@ def installed() -> Pgbackrest | str:
             command += [str(_SIDE_BY_SIDE), f"{io_timeout_seconds:g}"]
             return subprocess.run(command, capture_output=True, text=True, timeout=1800, check=True).stdout
 
+    def run_options(files: Mapping[str, bytes]) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                Path(folder, name).write_bytes(content)
+            command = ["bash", str(OPTIONS_SCRIPT), folder, str(_OPTIONS_SIDE_BY_SIDE)]
+            return subprocess.run(command, capture_output=True, text=True, timeout=1800, check=True).stdout
+
     version = subprocess.run(["pgbackrest", "version"], capture_output=True, text=True, timeout=300, check=True).stdout
-    return Pgbackrest(version.split()[-1], "this machine", run)
+    return Pgbackrest(version.split()[-1], "this machine", run, run_options)
 
 
 # ---- those of a cluster's images -----------------------------------------------------------------------------------
@@ -147,7 +160,6 @@ rm -rf "$folder"
 @contextlib.contextmanager
 def in_image(kubectl: Kubectl, tag: str) -> Iterator[Pgbackrest]:
     """That of the chart's image with this tag, in a pod. Raises LookupError where the node does not have the image."""
-    script = SCRIPT.read_bytes()
     pod, name = pod_object("pgbackrest"), IMAGE.replace("15.0", tag)
     pod["spec"]["containers"][0] |= {"image": name, "imagePullPolicy": "Never"}
     pod["spec"]["hostAliases"] = [{"ip": "127.0.0.1", "hostnames": list(HOSTS)}]
@@ -163,19 +175,25 @@ def in_image(kubectl: Kubectl, tag: str) -> Iterator[Pgbackrest]:
 
         wait_until(f"a pod of {name} runs", has_settled)
 
-        def run(files: Mapping[str, bytes], io_timeout_seconds: float) -> str:
-            unpacked = {**{f"cases/{path}": content for path, content in files.items()}, "script.sh": script}
+        def unpack(files: Mapping[str, bytes], script: Path, *arguments: str) -> str:
+            unpacked = {f"cases/{path}": content for path, content in files.items()}
             archive = io.BytesIO()
             with tarfile.open(fileobj=archive, mode="w") as tar:
-                for path, content in unpacked.items():
+                for path, content in {**unpacked, "script.sh": script.read_bytes()}.items():
                     entry = tarfile.TarInfo(path)
                     entry.size = len(content)
                     tar.addfile(entry, io.BytesIO(content))
-            arguments = ("bash", str(_SIDE_BY_SIDE), f"{io_timeout_seconds:g}")
-            return kubectl.exec("pgbackrest", "bash", "-c", _UNPACK, *arguments, data=archive.getvalue()).decode()
+            command = ("bash", "-c", _UNPACK, "bash", *arguments)
+            return kubectl.exec("pgbackrest", *command, data=archive.getvalue()).decode()
+
+        def run(files: Mapping[str, bytes], io_timeout_seconds: float) -> str:
+            return unpack(files, SCRIPT, str(_SIDE_BY_SIDE), f"{io_timeout_seconds:g}")
+
+        def run_options(files: Mapping[str, bytes]) -> str:
+            return unpack(files, OPTIONS_SCRIPT, str(_OPTIONS_SIDE_BY_SIDE))
 
         version = kubectl.exec("pgbackrest", "pgbackrest", "version").decode()
-        yield Pgbackrest(version.split()[-1], f"image {tag}", run)
+        yield Pgbackrest(version.split()[-1], f"image {tag}", run, run_options)
     finally:
         kubectl.run("delete", "pod", "pgbackrest", "--now", "--ignore-not-found")
 
@@ -233,6 +251,7 @@ def compare() -> Iterator[Row]:
     else:
         yield from compare_with(here, all_cases)
         yield compare_servers(here)
+        yield compare_options(here.version, here.place, here.run_options)
     binary = find_kubectl()
     if KUBECONFIG is None or binary is None:
         why = "PGWIZARD_TEST_KUBECONFIG names no cluster" if binary else "kubectl is not installed"
@@ -244,5 +263,6 @@ def compare() -> Iterator[Row]:
                 with in_image(kubectl, tag) as program:
                     yield from compare_with(program, all_cases)
                     yield compare_servers(program)
+                    yield compare_options(program.version, program.place, program.run_options)
             except LookupError as error:
                 yield Row("chains", f"pgbackrest, image {tag}", absent=str(error))

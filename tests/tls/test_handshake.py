@@ -94,6 +94,49 @@ def test_a_named_port_of_the_pod_is_found() -> None:
     on(scenario)
 
 
+def service(name: str, namespace: str, **spec: Any) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": [{"port": 9000}], **spec}}
+
+
+async def aliases(sim: SimCluster) -> None:
+    """Services that are names of others, one of them of itself."""
+    for name, target in (("s3", "minio.minio.svc.cluster.local"), ("loop", "loop.default.svc"), ("odd", "a..b")):
+        await sim.create(service(name, "default", type="ExternalName", externalName=target))
+
+
+@pytest.mark.parametrize("host", ["minio.minio", "minio.minio.svc.", "s3", "s3.default.svc", "minio-0.minio.minio.svc"])
+def test_a_service_is_found_by_every_name_that_a_pod_may_use(host: str) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await aliases(sim)
+        sent = await handshake(sim, Endpoint.parse(f"{host}:9000"), namespace="default")
+        assert sent.chain.certificates[0].subject == "CN=minio.minio.svc"
+
+    on(scenario)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "message", "hint"),
+    [
+        (
+            "backups.minio.minio.svc:9000",
+            "no pod of Service minio/minio is called backups: the cluster's DNS does not know that name",
+            "Set repository.uriStyle to path where it is the bucket, unless a DNS server of yours knows it.",
+        ),
+        ("loop.default.svc:9000", "Service default/loop is an alias that leads nowhere", "Correct its externalName."),
+        ("odd.default.svc:9000", "Service default/odd is an alias that leads nowhere", "Correct its externalName."),
+    ],
+)
+def test_a_name_that_leads_to_no_pod_is_refused_with_the_reason(endpoint: str, message: str, hint: str) -> None:
+    assert refused(endpoint, aliases) == (message, hint)
+
+
+def test_a_short_name_that_is_no_service_is_looked_up_outside_the_cluster() -> None:
+    message, hint = refused("nowhere.invalid:9000")
+    assert message.startswith("nowhere.invalid:9000 cannot be reached from this machine: ")
+    assert hint == "Pods may still reach it."
+
+
 def test_a_proxy_in_between_is_named() -> None:
     assert refused("gone.minio.svc:9000")[0] == "Service minio/gone does not exist"
     assert refused("minio.minio.svc:1")[0] == "Service minio/minio has no port 1; its ports: 9000, 9001"

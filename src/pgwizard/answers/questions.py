@@ -128,8 +128,13 @@ def _label_text(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else _number_text(value)
 
 
+def is_free_key(key: str) -> bool:
+    """Whether an answer may set this label or annotation: neither pgwizard nor Kubernetes does."""
+    return not _RESERVED_KEY.fullmatch(key)
+
+
 def _free_key(text: str) -> str:
-    if _RESERVED_KEY.fullmatch(text):
+    if not is_free_key(text):
         raise ValueError(f"{_echo(text)} is set by pgwizard or by Kubernetes; expected a key of your own")
     return text
 
@@ -145,11 +150,13 @@ _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _DOMAIN = r"[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*"
 _HOST = rf"({_DOMAIN}\.?|\[[^\[\]/]*\])"
+_METADATA_KEY = rf"({_SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
 _IMAGE_PART = r"[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*"
 
 _RESERVED_KEY = re.compile(
-    r"app\.kubernetes\.io/(name|instance|component|managed-by|version)|(batch\.kubernetes\.io|helm\.sh|pgwizard)/.*"
-    r"|job-name|controller-uid"
+    r"app\.kubernetes\.io/(name|instance|component|managed-by|version)"
+    r"|((apps|batch|pod-security|statefulset)\.kubernetes\.io|checksum|helm\.sh|pgwizard)/.*"
+    r"|job-name|controller-uid|controller-revision-hash"
 )
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_printable)]
@@ -198,11 +205,13 @@ Cpu = Annotated[
 MetadataKey = Annotated[
     str,
     StringConstraints(max_length=317),
-    _matching(
-        rf"({_SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?",
-        "a key of a label or an annotation; expected such as sidecar.istio.io/inject",
-    ),
+    _matching(_METADATA_KEY, "a key of a label or an annotation; expected such as sidecar.istio.io/inject"),
     AfterValidator(_free_key),
+]
+NodeLabel = Annotated[
+    str,
+    StringConstraints(max_length=317),
+    _matching(_METADATA_KEY, "a label of nodes; expected such as topology.kubernetes.io/zone"),
 ]
 LabelValue = Annotated[
     str,
@@ -212,6 +221,15 @@ LabelValue = Annotated[
         "a label's value; expected at most 63 letters, digits, - _ . such as disabled",
     ),
     WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
+TolerationText = Annotated[
+    str,
+    StringConstraints(max_length=512),
+    _matching(
+        rf"{_METADATA_KEY}(=([A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?)?)?(:(NoSchedule|PreferNoSchedule|NoExecute))?",
+        "a taint as kubectl taint spells it; expected key=value:effect, key:effect or key, such as "
+        "dedicated=database:NoSchedule",
+    ),
 ]
 AnnotationValue = Annotated[
     str,
@@ -741,6 +759,53 @@ class Advanced(Section):
     ] = Field(default_factory=dict)
 
 
+class Pods(Section):
+    """Where the pods run, and what the cluster's policies ask of them."""
+
+    labels: Annotated[
+        dict[MetadataKey, LabelValue],
+        Question("Labels", "For every object and pod but the volume claim, such as team: payments."),
+    ] = Field(default_factory=dict)
+    annotations: Annotated[
+        dict[MetadataKey, AnnotationValue],
+        Question("Annotations", "For the database's pod; jobs.annotations are for the backup Jobs."),
+    ] = Field(default_factory=dict)
+    node_selector: Annotated[
+        dict[NodeLabel, LabelValue],
+        Question("Node selector", "Labels that a node must have to run the database and its backups."),
+    ] = Field(default_factory=dict)
+    tolerations: Annotated[
+        list[TolerationText],
+        Question("Tolerations", "Taints that do not keep the pods away, such as dedicated=database:NoSchedule."),
+    ] = Field(default_factory=list)
+    priority_class: Annotated[
+        ObjectName | None,
+        Question("PriorityClass", "Decides which pods go first where a node is full. null: the cluster's default."),
+    ] = None
+    runtime_class: Annotated[
+        ObjectName | None,
+        Question("RuntimeClass", "The container runtime of the pods, such as gvisor. null: the node's default."),
+    ] = None
+    service_account: Annotated[
+        ObjectName | None,
+        Question(
+            "ServiceAccount",
+            "An existing one for the database's pod, which gets no token of it. null: default. Backups have their own.",
+        ),
+    ] = None
+    ephemeral_storage_request: Annotated[
+        Size | None,
+        Question("Ephemeral storage request", "Reserved for the logs and /tmp of each container. null: none."),
+    ] = None
+    ephemeral_storage_limit: Annotated[
+        Size | None,
+        Question(
+            "Ephemeral storage limit",
+            "For each container; a pod that writes more is evicted. null: only /tmp is bounded.",
+        ),
+    ] = None
+
+
 class InitContainer(Section):
     """Resources of the init container, which prepares the certificates."""
 
@@ -789,6 +854,7 @@ class Answers(Section):
     retention: Annotated[Retention, Page("Schedule")] = Field(default_factory=Retention)
     compression: Annotated[Compression, Page("Repository")] = Field(default_factory=GzCompression)
     advanced: Annotated[Advanced, Page("Advanced")] = Field(default_factory=Advanced)
+    pods: Annotated[Pods, Page("Advanced")] = Field(default_factory=Pods)
     init_container: Annotated[InitContainer, Page("Advanced")] = Field(default_factory=InitContainer)
     jobs: Annotated[BackupJobs, Page("Advanced")] = Field(default_factory=BackupJobs)
 

@@ -100,6 +100,6 @@ def _save(path: str, text: str) -> None:
 
 
 def _export(folder: str, texts: dict[str, str], replaceable: frozenset[str]) -> None:
-    from pgwizard.local.files import write_folder
+    from pgwizard.cli.export_files import write_export
 
-    write_folder(folder, texts, replaceable)
+    write_export(folder, texts, replaceable)

@@ -61,7 +61,7 @@ STATUS_FORMAT = choice(
 )
 WATCH = switch("-w", "--watch", about="with -A: print each release again when its state or worst reason changes")
 VALUES_ONLY = switch("--values-only", about="print the chart's values.yaml alone")
-FORCE = switch("--force", about="keep the other files of the folder")
+FORCE = switch("--force", about="replace values.yaml though it was edited; keep the other files of the folder")
 
 DRY_RUN = switch("--dry-run", about="try every object on the server and write nothing")
 DIFF = switch("--diff", about="show differences and new objects in full before asking")
@@ -86,6 +86,12 @@ RECOVERY_TARGET = text(
 )
 BEFORE = switch("--before", about="stop just before the time, transaction or WAL position")
 RESTORE_PLAN_ONLY = switch("--dry-run", about="show what would be restored and what is lost; write nothing")
+FROM_ANSWERS = text(
+    "--from",
+    value="FILE",
+    about="make the release of these answers and restore it from its repository; - reads standard input",
+    completes="file",
+)
 UNDO = switch("--undo", about="bring back the state before the last restore")
 DRILL_TIMEOUT = duration("--timeout", default="6h", about="how long the drill may take, such as 45m or 12h")
 DRILL_QUERY = text("--query", value="SQL", about="a query that must succeed on what was restored")
@@ -116,6 +122,8 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (FORCE, VALUES_ONLY),
     (RECOVERY_TARGET, UNDO),
     (BEFORE, UNDO),
+    (FROM_ANSWERS, UNDO),
+    (FROM_ANSWERS, NAMESPACE),
 )
 """The second of each pair would make the first ineffective. ``--dry-run`` is not listed: it tries the same command.
 ``--follow`` judges a backup by its whole log.
@@ -286,14 +294,16 @@ VERBS: dict[str, Verb] = {
             "the release's name. Then it stops the database, restores and recovers in a Job, checks what was reached, "
             "starts the database, and takes a full backup. A run that was stopped or failed is run again without --to: "
             "it resumes. A target that cannot be reached exits with 2 and names the nearest moments. --undo brings "
-            "back the state before the last restore.",
+            "back the state before the last restore. --from makes a release that is gone again, its namespace too, and "
+            "restores it from the bucket before its server is started, to the newest state unless --to says otherwise.",
             "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z --dry-run\n"
             "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z\n"
             "pgwizard restore postgresql -n shop --to latest --yes\n"
-            "pgwizard restore postgresql -n shop --undo",
+            "pgwizard restore postgresql -n shop --undo\n"
+            "pgwizard restore --from answers.yaml",
             "restore:restore",
-            (Argument("NAME", "the release"),),
-            (RECOVERY_TARGET, BEFORE, UNDO, RESTORE_PLAN_ONLY, YES, *_RELEASE),
+            (Argument("NAME", "the release; not with --from", required=False),),
+            (RECOVERY_TARGET, BEFORE, UNDO, FROM_ANSWERS, RESTORE_PLAN_ONLY, YES, *_SOURCE, *_RELEASE),
             synonyms=("recover",),
         ),
         Verb(

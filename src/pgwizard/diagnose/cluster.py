@@ -150,6 +150,42 @@ PODS = (
         "release.namespace",
     ),
     row(
+        "priority-class-missing",
+        r"no PriorityClass with name (?P<name>[^\s\"]{1,253}) was found",
+        "The PriorityClass {name} does not exist.",
+        "Create it, or correct pods.priorityClass.",
+        "pods.priorityClass",
+    ),
+    row(
+        "runtime-class-missing",
+        r"RuntimeClass \"(?P<name>[^\"\n]{1,253})\" not found",
+        "The RuntimeClass {name} does not exist.",
+        "Create it, or correct pods.runtimeClass.",
+        "pods.runtimeClass",
+    ),
+    row(
+        "runtime-missing",
+        r"no runtime for \"(?P<name>[^\"\n]{1,253})\" is configured",
+        "The node has no container runtime {name}, which the RuntimeClass names.",
+        "Choose nodes that have it with pods.nodeSelector, or correct pods.runtimeClass.",
+        "pods.runtimeClass",
+    ),
+    row(
+        "service-account-missing",
+        r"error looking up service account [^\s/]{1,63}/(?P<name>[^\s:]{1,253}): ",
+        "The ServiceAccount {name} does not exist in the namespace.",
+        "Create it, or correct pods.serviceAccount. One of backups, NAME-pgbackrest, is written by an apply.",
+        "pods.serviceAccount",
+    ),
+    row(
+        "evicted-storage",
+        r"Container (?P<name>[^\s]{1,63}) exceeded its local ephemeral storage limit"
+        r"|Pod ephemeral local storage usage exceeds the total limit of containers",
+        "The kubelet evicted the pod: its logs and /tmp exceed the limit for ephemeral storage.",
+        "Raise pods.ephemeralStorageLimit.",
+        "pods.ephemeralStorageLimit",
+    ),
+    row(
         "security-context-constraint",
         r"unable to validate against any security context constraint",
         "No SecurityContextConstraint of OpenShift allows the pod its user and groups, 999 and 1001.",
@@ -160,8 +196,8 @@ PODS = (
         "admission-policy",
         r"ValidatingAdmissionPolicy '(?P<policy>[^'\n]{1,253})' with binding '[^'\n]{1,253}' denied request",
         "The cluster's policy {policy} refused the object; its words follow on that line.",
-        "Meet the policy, or ask its owner for an exception for this namespace. jobs.labels and jobs.annotations mark "
-        "the Jobs and their pods.",
+        "Meet the policy, or ask its owner for an exception for this namespace. pods.labels and pods.annotations mark "
+        "the database's pod, jobs.labels and jobs.annotations the Jobs.",
     ),
     row(
         "admission-webhook-silent",
@@ -173,7 +209,8 @@ PODS = (
         "admission-denied",
         r"admission webhook \"(?P<hook>[^\"\n]{1,253})\" denied the request",
         "The cluster's policy {hook} refused the object; its words follow on that line.",
-        "Meet the policy, or ask its owner for an exception for this namespace.",
+        "Meet the policy, or ask its owner for an exception for this namespace. pods.labels and pods.annotations mark "
+        "the database's pod, jobs.labels and jobs.annotations the Jobs.",
     ),
     row(
         "container-missing",
@@ -187,7 +224,7 @@ PODS = (
 RESOURCES = (
     row(
         "quota-storage",
-        r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: [^\n]{0,300}?storage",
+        r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: [^\n]{0,300}?(?<!ephemeral-)storage",
         "The namespace's quota {quota} has no room for a volume of this size.",
         "Lower storage.size, or have the quota raised.",
         "storage.size",
@@ -214,6 +251,14 @@ RESOURCES = (
         "The namespace's quota {quota} has no room for {amount}.",
         "Lower resources.cpuRequest, or have the quota raised.",
         "resources.cpuRequest",
+    ),
+    row(
+        "quota-ephemeral-storage",
+        r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: (?P<amount>(?:(?:requests|limits)\.)?ephemeral-storage="
+        r"[^,\n]{1,30})(?=, used|\n|$)",
+        "The namespace's quota {quota} has no room for {amount}.",
+        "Lower pods.ephemeralStorageRequest or pods.ephemeralStorageLimit, or have the quota raised.",
+        "pods.ephemeralStorageLimit",
     ),
     row(
         "quota-exceeded",
@@ -281,6 +326,13 @@ RESOURCES = (
         "tuning.memory",
     ),
     row(
+        "node-ephemeral-storage",
+        r"Insufficient ephemeral-storage",
+        "No node has that much unreserved ephemeral storage left.",
+        "Lower pods.ephemeralStorageRequest, or add a node.",
+        "pods.ephemeralStorageRequest",
+    ),
+    row(
         "node-cpu",
         r"Insufficient cpu",
         "No node has that much unreserved CPU left.",
@@ -336,14 +388,16 @@ RESOURCES = (
         "node-taints",
         r"node\(s\) had (?:untolerated )?taints?",
         "Every suitable node has a taint that the pod does not tolerate.",
-        "Add a node without taints, or remove the taint. Cordoned nodes and nodes under pressure have one too.",
+        "Name the taint in pods.tolerations, or remove it. Cordoned nodes and nodes under pressure have one too.",
+        "pods.tolerations",
         rank=Rank.BROAD,
     ),
     row(
         "node-selector",
         r"node\(s\) didn't match Pod's node affinity/selector",
         "No node has the labels that the pod asks for.",
-        "The release asks for none: look for a webhook that adds them, or label a node.",
+        "Correct pods.nodeSelector, or label a node.",
+        "pods.nodeSelector",
         rank=Rank.BROAD,
     ),
     row(

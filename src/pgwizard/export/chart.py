@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ _CHECK_NAME = '{{- include "postgresql.check-name" $ -}}\n'
 _VALUES_HEAD = """\
 # Values of the chart that pgwizard exported. Secrets are never here: only the names of those that must exist.
 """
+_CHECKSUM = "# Checksum of this file as it was exported; an export over an edited one needs --force: "
 
 
 def chart(plan: Plan) -> dict[str, str]:
@@ -70,7 +72,7 @@ kubeVersion: ">=1.30.0-0"
 def _helpers(folder: Path, meaning: Terms) -> str:
     parts = [
         _own_file("helpers.tpl").replace("BARE_VALUE", json.dumps(f"^({BARE_VALUE.pattern})$")),
-        *(f'{{{{- define "postgresql.{name}" -}}}}\n{text}\n{{{{- end }}}}\n' for name, text in label_lists()),
+        *(f'{{{{- define "postgresql.own.{name}" -}}}}\n{text}\n{{{{- end }}}}\n' for name, text in label_lists()),
         *(_configuration(folder, name, meaning) for name in CONFIGURATIONS),
     ]
     return "\n".join(parts)
@@ -98,8 +100,19 @@ def values(plan: Plan) -> dict[str, Any]:
 
 
 def values_yaml(plan: Plan) -> str:
-    """The same as a commented file."""
-    return "\n".join([_VALUES_HEAD, *_commented(plan)]) + "\n"
+    """The same as a commented file, with the checksum by which ``is_edited`` knows it."""
+    text = "\n".join([_VALUES_HEAD, *_commented(plan)]) + "\n"
+    return f"{text}\n{_CHECKSUM}{_checksum(text)}\n"
+
+
+def is_edited(text: str) -> bool:
+    """Whether a file of values is not as it was exported."""
+    body, mark, checksum = text.rpartition(f"\n{_CHECKSUM}")
+    return not mark or checksum.strip() != _checksum(body)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _commented(plan: Plan) -> Iterator[str]:

@@ -34,6 +34,20 @@ _NAMED = {
         "properties": {"name": {**_TEXT, "minLength": 1}, "value": _TEXT, "reason": _TEXT},
     },
 }
+_TOLERATIONS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["key", "operator"],
+        "additionalProperties": False,
+        "properties": {
+            "key": {**_TEXT, "minLength": 1},
+            "operator": {"enum": ["Equal", "Exists"]},
+            "value": _TEXT,
+            "effect": {"enum": ["", "NoSchedule", "PreferNoSchedule", "NoExecute"]},
+        },
+    },
+}
 
 
 def _object(kind: Mapping[str, Any], *keys: str) -> dict[str, Any]:
@@ -72,9 +86,13 @@ def _named_values(pairs: Iterable[Pair | Parameter]) -> list[dict[str, str]]:
     return [asdict(pair) for pair in pairs]
 
 
-def _own_labels(plan: Plan) -> dict[str, str]:
-    common = {pair.name for pair in plan.backup_labels}
-    return {pair.name: pair.value for pair in plan.job_labels if pair.name not in common}
+def _mapping(pairs: Iterable[Pair]) -> dict[str, str]:
+    return {pair.name: pair.value for pair in pairs}
+
+
+def _job_labels(plan: Plan) -> dict[str, str]:
+    """Those of the Jobs alone."""
+    return _mapping(pair for pair in plan.job_labels if pair not in plan.backup_labels)
 
 
 def _cipher(plan: Plan) -> dict[str, str] | None:
@@ -238,18 +256,33 @@ VALUES = (
         note="Any other option of pgbackrest.conf: a list of {name: ..., value: ...}.",
         schema=_NAMED,
     ),
+    ChartValue("pods.labels", read=lambda plan: _mapping(plan.answered_labels)),
+    ChartValue("pods.annotations", read=lambda plan: _mapping(plan.pod_annotations)),
+    ChartValue("pods.nodeSelector", read=lambda plan: _mapping(plan.node_selector)),
+    ChartValue(
+        "pods.tolerations",
+        "tolerations",
+        lambda plan: [asdict(toleration) for toleration in plan.tolerations],
+        note="Taints that do not keep the pods away: a list of {key: ..., operator: ..., value: ..., effect: ...}.",
+        schema=_TOLERATIONS,
+    ),
+    ChartValue("pods.priorityClass", "priority_class"),
+    ChartValue("pods.runtimeClass", "runtime_class"),
+    ChartValue("pods.serviceAccount", "service_account"),
+    ChartValue("pods.ephemeralStorageRequest", "ephemeral_storage_request"),
+    ChartValue("pods.ephemeralStorageLimit", "ephemeral_storage_limit"),
     *(
         ChartValue(f"{section}.{to_camel(name)}", f"{part}.{name}")
         for section, part in (("initContainer", "init_resources"), ("jobs", "job_resources"))
         for name in ("cpu_request", "cpu_limit", "memory_request", "memory_limit")
     ),
-    ChartValue("jobs.labels", read=_own_labels),
-    ChartValue("jobs.annotations", read=lambda plan: {pair.name: pair.value for pair in plan.job_annotations}),
+    ChartValue("jobs.labels", read=_job_labels),
+    ChartValue("jobs.annotations", read=lambda plan: _mapping(plan.job_annotations)),
 )
 """Every value, in the order of the questions."""
 
 LABEL_LISTS = ("labels", "selector", "backup_labels")
-JOB_LISTS = ("job_labels", "job_annotations")
+ANSWERED_LISTS = ("job_labels", "job_annotations", "pod_annotations", "node_selector")
 CONFIGURATIONS: tuple[TemplateKind, ...] = ("postgresql.conf", "pgbackrest.conf")
 SCRIPTS = ("apart.sh", "backup.sh", "init.sh", "minio-ca-init.sh")
 """Files without an expression in them."""
@@ -270,8 +303,8 @@ def terms() -> Terms:
         "ca_source": '(include "postgresql.ca-source" $)',
         "compress_level": '(include "postgresql.compress-level" $)',  # 0 is a level, and false for Go
     }
-    lists = {name: f'(include "postgresql.{name}" $ | fromJsonArray)' for name in (*LABEL_LISTS, *JOB_LISTS)}
-    lists |= {name: found.pop(name) for name in ("pull_secrets", "parameters", "options")}
+    lists = {name: f'(include "postgresql.{name}" $ | fromJsonArray)' for name in (*LABEL_LISTS, *ANSWERED_LISTS)}
+    lists |= {name: found.pop(name) for name in ("pull_secrets", "parameters", "options", "tolerations")}
     functions = {
         "ca_certificate()": '(include "postgresql.ca-certificate" $)',
         **{f'file("{name}")': f'(include "postgresql.{name}" $)' for name in CONFIGURATIONS},
@@ -289,7 +322,7 @@ def _named(name: str) -> str:
 
 
 def label_lists() -> Iterator[tuple[str, str]]:
-    """Each list of labels, and the JSON array that a helper of the chart writes for it."""
+    """Each list of labels without the answered ones, and the JSON array that a helper of the chart writes for it."""
     plan = resolve(Answers.model_validate({"release": {"name": _PLACEHOLDER}}), Facts())
     for name in LABEL_LISTS:
         pairs = [f'{{"name": {json.dumps(pair.name)}, "value": {_label_value(pair)}}}' for pair in getattr(plan, name)]

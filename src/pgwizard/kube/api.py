@@ -269,6 +269,7 @@ NETWORK_POLICY = Resource("networking.k8s.io/v1", "NetworkPolicy")
 LIMIT_RANGE = Resource("v1", "LimitRange")
 RESOURCE_QUOTA = Resource("v1", "ResourceQuota")
 PRIORITY_CLASS = Resource("scheduling.k8s.io/v1", "PriorityClass")
+RUNTIME_CLASS = Resource("node.k8s.io/v1", "RuntimeClass")
 LEASE = Resource("coordination.k8s.io/v1", "Lease")
 
 FIELD_MANAGER = "pgwizard"

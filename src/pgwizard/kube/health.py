@@ -18,6 +18,8 @@ Status = Literal["ready", "progressing", "failed"]
 
 SCALED_TO_0 = "ScaledToZero"
 """Our own reason for a StatefulSet that is scaled to 0."""
+SCALED_UP = "ScaledUp"
+"""Our own reason for a StatefulSet with more than one pod, each a database of its own."""
 
 STUCK = frozenset(
     {
@@ -76,6 +78,8 @@ def _statefulset(obj: Object) -> Health:
     wanted = spec.get("replicas", 1)
     if wanted == 0:  # ready for its controller, but there is no database
         return Health("failed", "scaled to 0", SCALED_TO_0)
+    if wanted > 1:
+        return Health("failed", f"scaled to {wanted}", SCALED_UP)
     if status.get("observedGeneration", 0) < obj["metadata"].get("generation", 0):
         return Health("progressing", "the controller has not seen the change yet")
     if status.get("updatedReplicas", 0) < wanted or status.get("currentRevision") != status.get("updateRevision"):

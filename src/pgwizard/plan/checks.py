@@ -195,6 +195,24 @@ def _requests(answers: Answers, _: Facts) -> _Found:
             yield Finding(f"{key}.memoryRequest", text)
 
 
+_WRITTEN_BYTES = 640 * 1024**2
+"""What the kubelet counts of the database's pod at most: its volumes of this kind, and 50 MiB of its log."""
+
+
+def _ephemeral_storage(answers: Answers, _: Facts) -> _Found:
+    request, limit = answers.pods.ephemeral_storage_request, answers.pods.ephemeral_storage_limit
+    if limit is None:
+        return
+    if request is not None and quantities.size_bytes(request) > quantities.size_bytes(limit):
+        text = f"{request} is above the limit, pods.ephemeralStorageLimit: {limit}"
+        yield Finding("pods.ephemeralStorageRequest", text)
+    if quantities.size_bytes(limit) < _WRITTEN_BYTES:
+        yield _warning(
+            "pods.ephemeralStorageLimit",
+            f"{limit}: the kubelet evicts the database's pod once its logs and /tmp exceed it; expected 640Mi or more",
+        )
+
+
 # ---- postgresql.conf -----------------------------------------------------------------------------------------------
 
 _NOT_OVERRIDDEN = {
@@ -499,9 +517,14 @@ def _s3_names(answers: Answers) -> _Found:
             "and set repository.uriStyle to host if the bucket belongs there",
         )
     aws = _AWS.fullmatch(host)
-    if aws is not None and aws[1].lower() != repository.region:
+    there = aws[1].lower() if aws else ""
+    if (
+        host.lower() == "s3.amazonaws.com" and repository.uri_style == "path"
+    ):  # with the bucket in its name it redirects
+        there = "us-east-1"
+    if there not in ("", repository.region):
         yield _warning(
-            "repository.region", f"{host} is in {aws[1].lower()}, not in {repository.region}: S3 refuses every request"
+            "repository.region", f"{host} is in {there}, not in {repository.region}: S3 refuses every request"
         )
 
 
@@ -685,6 +708,7 @@ _REFUSED = {
     "compress": "use compression.type",
     "link-map": "the data directory has no links",
     "pg-host-": "backups run in the database's own pod",
+    "pg-version-force": "the version is that of the image",
     "repo-azure-": "the repository is S3",
     "repo-gcs-": "the repository is S3",
     "repo-host-": "backups run in the database's own pod",
@@ -703,6 +727,13 @@ _UNWISE_OPTIONS = {
     ("page-header-check", "n"): "a backup with damaged pages looks like a good one",
     ("repo-retention-archive", None): "WAL expires before its backups: older ones cannot be rolled forward",
 }
+_OTHER_KEYS = {
+    "auto": "the role of the node's instance is used, which the metadata service of the cloud gives to pods",
+    "process": "a program of the image is asked",
+    "web-id": "the role of the pod's ServiceAccount is used",
+    "pod-id": "the role of the pod's ServiceAccount is used",
+}
+"""Values of repo-s3-key-type that leave the key pair unused."""
 
 
 def _options(answers: Answers, _: Facts) -> _Found:
@@ -730,6 +761,8 @@ def _options(answers: Answers, _: Facts) -> _Found:
             yield _too_old(path, name, since, answers)
         elif option is not None:
             yield from _option_value(path, option, value, release)
+            if option.name == "repo-s3-key-type":
+                yield from _key_type(path, value, answers)
 
 
 def _reason_to_refuse(plain: str) -> str:
@@ -751,6 +784,19 @@ def _option_value(path: str, option: pgbackrest.ConfigOption, value: str, releas
     effect = _UNWISE_OPTIONS.get((option.name, value)) or _UNWISE_OPTIONS.get((option.name, None))
     if effect:
         yield _warning(path, f"{value} weakens backups: {effect}")
+
+
+def _key_type(path: str, value: str, answers: Answers) -> _Found:
+    """A pod has what the answers give it, and what a cloud's webhook adds for a ServiceAccount."""
+    options = set(map(pgbackrest.strip_index, answers.advanced.options))
+    if value in ("web-id", "pod-id") and answers.pods.service_account is None:
+        yield Finding(
+            path, f"{value} needs a ServiceAccount that has a role of the cloud: name it in pods.serviceAccount"
+        )
+    elif value == "process" and "repo-s3-process-cmd" not in options:
+        yield Finding(path, f"{value} needs repo1-s3-process-cmd")
+    elif value in _OTHER_KEYS:
+        yield _warning(path, f"{value} leaves repository.credentials unused: {_OTHER_KEYS[value]}")
 
 
 def _versions(answers: Answers, _: Facts) -> _Found:
@@ -789,6 +835,7 @@ _RULES: tuple[Callable[[Answers, Facts], _Found], ...] = (
     _processes,
     _overrides,
     _requests,
+    _ephemeral_storage,
     _own_secrets,
     _administrator,
     _endpoint,

@@ -7,6 +7,7 @@ Answers are taken as they are; ``checks`` has checked them before.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgwizard import quantities
@@ -80,6 +81,23 @@ class ContainerResources:
         return cls(section.cpu_request, section.cpu_limit, section.memory_request, section.memory_limit)
 
 
+@dataclass(frozen=True, slots=True)
+class Toleration:
+    """A taint that the pods tolerate. value: empty where any is tolerated; effect: empty for every effect."""
+
+    key: str
+    operator: str
+    value: str
+    effect: str
+
+    @classmethod
+    def of(cls, taint: str) -> Toleration:
+        """As ``kubectl taint`` spells it: ``key=value:effect``, ``key:effect`` or ``key``."""
+        rest, _, effect = taint.partition(":")
+        key, equals, value = rest.partition("=")
+        return cls(key, "Equal" if equals else "Exists", value, effect)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What the templates place. Text that ends in a configuration file is text here; numbers are YAML's own.
@@ -96,9 +114,18 @@ class Plan:
     create_namespace: bool
     labels: tuple[Pair, ...]
     selector: tuple[Pair, ...]
+    answered_labels: tuple[Pair, ...]
     backup_labels: tuple[Pair, ...]
     job_labels: tuple[Pair, ...]
     job_annotations: tuple[Pair, ...]
+    pod_annotations: tuple[Pair, ...]
+    node_selector: tuple[Pair, ...]
+    tolerations: tuple[Toleration, ...]
+    priority_class: str | None
+    runtime_class: str | None
+    service_account: str | None
+    ephemeral_storage_request: str | None
+    ephemeral_storage_limit: str | None
     job_resources: ContainerResources
     init_resources: ContainerResources
     database: str
@@ -182,15 +209,26 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
     username, password = _credential_keys(answers.credentials, names)
     s3_key, s3_key_secret = _s3_keys(answers, names)
     memory, others = answers.tuning.memory, stand_ins(answers)
+    answered = _pairs(answers.pods.labels)
+    ephemeral_request, ephemeral_limit = answers.pods.ephemeral_storage_request, answers.pods.ephemeral_storage_limit
     return Plan(
         names=names,
         namespace=answers.release.namespace,
         create_namespace=answers.release.create_namespace,
-        labels=(*instance, Pair("app.kubernetes.io/component", "database"), *common),
+        labels=(*instance, Pair("app.kubernetes.io/component", "database"), *common, *answered),
         selector=(*instance, Pair("app.kubernetes.io/component", "database")),
-        backup_labels=(*backup, *common),
-        job_labels=(*backup, *common, *(Pair(*label) for label in answers.jobs.labels.items())),
-        job_annotations=tuple(Pair(*annotation) for annotation in answers.jobs.annotations.items()),
+        answered_labels=answered,
+        backup_labels=(*backup, *common, *answered),
+        job_labels=(*backup, *common, *_pairs({**answers.pods.labels, **answers.jobs.labels})),
+        job_annotations=_pairs(answers.jobs.annotations),
+        pod_annotations=_pairs(answers.pods.annotations),
+        node_selector=_pairs(answers.pods.node_selector),
+        tolerations=tuple(map(Toleration.of, answers.pods.tolerations)),
+        priority_class=answers.pods.priority_class,
+        runtime_class=answers.pods.runtime_class,
+        service_account=answers.pods.service_account,
+        ephemeral_storage_request=ephemeral_request and quantities.whole_size(ephemeral_request),
+        ephemeral_storage_limit=ephemeral_limit and quantities.whole_size(ephemeral_limit),
         job_resources=ContainerResources.of(answers.jobs),
         init_resources=ContainerResources.of(answers.init_container),
         database=answers.release.database,
@@ -246,6 +284,10 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         s3_port=s3_server(answers).port,
         s3_namespace=_s3_namespace(answers),
     )
+
+
+def _pairs(answered: Mapping[str, str]) -> tuple[Pair, ...]:
+    return tuple(Pair(*item) for item in answered.items())
 
 
 # ---- secrets -------------------------------------------------------------------------------------------------------
@@ -386,15 +428,9 @@ def _bytes_text(size: str | None) -> str | None:
 
 
 def _s3_namespace(answers: Answers) -> str | None:
-    """A Service of the cluster is named ``name`` or ``name.namespace.svc``; two labels alone may be a public domain.
-
-    Before the Service's name may be that of a pod or a bucket.
-    """
-    endpoint = s3_server(answers)
-    labels = endpoint.host.lower().split(".")
-    if "svc" in labels[2:]:
-        return labels[labels.index("svc", 2) - 1]
-    return answers.release.namespace if len(labels) == 1 and not endpoint.is_address else None
+    """Where the host may be a public domain of two labels as well, nothing is in a namespace of that name."""
+    service = s3_server(answers).service(answers.release.namespace)
+    return service.namespace if service else None
 
 
 def _deadline_seconds(cron: str) -> int:

@@ -75,6 +75,7 @@ class Options:
 
     take_over: what another tool manages becomes pgwizard's. adoptable: the objects carry Helm's keys, so that Helm can
     adopt them.
+    awaits_restore: the release is new, and its server is not started: a restore fills the volume first.
     """
 
     dry_run: bool = False
@@ -83,6 +84,7 @@ class Options:
     force_conflicts: bool = False
     take_over: bool = False
     adoptable: bool = False
+    awaits_restore: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +177,13 @@ async def run(
     await _create_namespace(prepared, cluster, report)
     async with _hold_lock(prepared, cluster, report, now):
         await _delete_damaged(prepared, cluster)
-        written = await _write_revision(prepared, release, cluster, now)
+        written = await _write_revision(prepared, release, cluster, now, awaits_restore=options.awaits_restore)
         try:
             async with stages.enter("apply", report) as stage:
                 await _retire_unfinished(prepared, cluster)
                 stage.done(await _apply(prepared, cluster, stage, options))
-            if not options.wait:
-                await _start_job(prepared, cluster)  # suspended by itself: WAL without a stanza would fill the volume
-                headline = "Applied without waiting for the first backup. Run it again to wait for it."
-                return prepared.outcome("applied", headline)
+            if options.awaits_restore or not options.wait:
+                return await _end_early(prepared, written, cluster, options)
             await _start_early(prepared, cluster)
             async with stages.enter("wait", report) as stage:
                 plan = prepared.plan
@@ -212,6 +212,18 @@ async def run(
             stage.done(f"revision {written.revisions[-1].number}")
     headline = _headline(prepared.plan, findings, written.revisions[-1].number)
     return prepared.outcome("deployed", headline, findings)
+
+
+async def _end_early(
+    prepared: _Preparation, written: record.Record, cluster: Cluster, options: Options
+) -> ApplyOutcome:
+    """Once the objects are applied, without a wait for the server."""
+    if options.awaits_restore:
+        await cluster.apply(written.finish(prepared.inventory, "deployed").secret(), force=True)
+        return prepared.outcome("applied", "The release is created. Its server starts after the restore.")
+    await _start_job(prepared, cluster)  # suspended by itself: WAL without a stanza would fill the volume
+    headline = "Applied without waiting for the first backup. Run it again to wait for it."
+    return prepared.outcome("applied", headline)
 
 
 async def _record_interruption(prepared: _Preparation, written: record.Record, cluster: Cluster) -> None:
@@ -250,21 +262,36 @@ async def _require_references(release: ReleaseRequest, cluster: Cluster, now: Cl
 
 
 async def _survey(
-    release: ReleaseRequest, cluster: Cluster, report: Report, now: Clock, *, take_over: bool
+    release: ReleaseRequest, cluster: Cluster, report: Report, options: Options, now: Clock
 ) -> survey.Survey:
     async with stages.enter("survey", report) as stage:
         rights, surveyed = await asyncio.gather(
             release_rights.require_rights(cluster, release.answers, ca_file=release.ca_file is not None),
-            survey.survey(cluster, release.answers, release.ca_file, at=now(), take_over=take_over),
+            survey.survey(cluster, release.answers, release.ca_file, at=now(), take_over=options.take_over),
             return_exceptions=True,
         )
         if isinstance(rights, BaseException):  # a missing permission explains the rest
             raise rights
         if isinstance(surveyed, BaseException):
             raise surveyed
-        _require_no_restore(release, cluster, surveyed)
+        if options.awaits_restore:
+            _require_new(release, cluster, surveyed)
+        else:
+            _require_no_restore(release, cluster, surveyed)
         stage.done(f"{cluster.server}, namespace {release.answers.release.namespace}")
         return surveyed
+
+
+def _require_new(release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey) -> None:
+    """A server that runs would be stopped without archiving its last WAL first."""
+    ref, known = ReleaseRef.of(release.answers), surveyed.record
+    stateful = surveyed.installation.statefulset
+    if stateful is not None and not (known is not None and known.awaits_restore):
+        command = cluster.commands.pgwizard("restore", ref.name, "--to", "latest", namespace=ref.namespace)
+        raise PreflightError(
+            f"release {ref.name} in namespace {ref.namespace} exists; nothing was written",
+            hint=f"It is restored in place: {command}",
+        )
 
 
 def _require_no_restore(release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey) -> None:
@@ -273,7 +300,8 @@ def _require_no_restore(release: ReleaseRequest, cluster: Cluster, surveyed: sur
     Once the target is reached an apply is welcome: it may be what makes the pod start, or the backup succeed.
     """
     unfinished = surveyed.record.unfinished_restore if surveyed.record else None
-    if unfinished is not None and not unfinished.has_receipt:
+    awaits = surveyed.record is not None and surveyed.record.awaits_restore
+    if awaits or (unfinished is not None and not unfinished.has_receipt):
         ref = ReleaseRef.of(release.answers)
         command = cluster.commands.pgwizard("restore", ref.name, namespace=ref.namespace)
         raise PreflightError(
@@ -297,7 +325,7 @@ async def _check(
             stage.warning(finding)
         surveyed.require([*refused, *findings.errors])
         if refused:
-            raise PreflightError("the namespace's limits refuse the release; nothing was written", refused)
+            raise PreflightError("the cluster would refuse the pods or the volume; nothing was written", refused)
         if findings.errors:
             raise AnswersError("the answers", findings.errors)
         plan = resolve(answers, facts)
@@ -311,7 +339,7 @@ async def prepare(
     release: ReleaseRequest, cluster: Cluster, report: Report, options: Options, now: Clock
 ) -> _Preparation:
     """Read, check and try everything without writing."""
-    surveyed = await _survey(release, cluster, report, now, take_over=options.take_over)
+    surveyed = await _survey(release, cluster, report, options, now)
     plan, rendered = await _check(release, cluster, surveyed, report, now())
     async with stages.enter("dry run", report) as stage:
         values = await secret_values.decide(release.answers, release.secrets, plan, surveyed, cluster)
@@ -328,6 +356,8 @@ async def prepare(
             chart = {role for role in manifests.ORDER if role not in _NOT_ADOPTED}
             pairs = zip(rendered, objects, strict=True)
             objects = [ownership.adoptable(obj, plan.ref) if item.role in chart else obj for item, obj in pairs]
+        if options.awaits_restore:
+            objects = [_stopped(each) for each in objects if Ref.of(each).resource != JOB]
         trials = await release_dry_run.try_out(
             cluster,
             plan,
@@ -402,6 +432,11 @@ def _stamp(obj: Object, spec: str, mark: str, live: Object | None) -> Object:
         template = _annotate(obj["spec"]["template"], S3_MARK, mark)
         return {**obj, "spec": {**obj["spec"], "template": template}}
     return obj
+
+
+def _stopped(obj: Object) -> Object:
+    """Without its server, which would create an empty database on the empty volume."""
+    return {**obj, "spec": {**obj["spec"], "replicas": 0}} if Ref.of(obj).resource == STATEFULSET else obj
 
 
 _NOT_ADOPTED = frozenset({"namespace", "init-job"}) | manifests.SECRETS_TO_CREATE
@@ -532,12 +567,12 @@ async def _hold_lock(prepared: _Preparation, cluster: Cluster, report: Report, n
 
 
 async def _write_revision(
-    prepared: _Preparation, release: ReleaseRequest, cluster: Cluster, now: Clock
+    prepared: _Preparation, release: ReleaseRequest, cluster: Cluster, now: Clock, *, awaits_restore: bool
 ) -> record.Record:
     """Record objects before they are created, so that the leftovers of an interrupted run are known."""
     plan = prepared.plan
     before = prepared.surveyed.record or record.Record(plan.ref)
-    before = replace(before, salt=prepared.salt)
+    before = replace(before, salt=prepared.salt, awaits_restore=awaits_restore)
     begun = before.begin(prepared.inventory, now().isoformat(timespec="seconds"), prepared.spec, _dump(release.answers))
     if prepared.damage:  # an interruption must not hide it: the log of the Job may be gone by the next run
         begun = begun.finish(begun.inventory, "damaged")

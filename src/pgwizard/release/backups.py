@@ -176,6 +176,14 @@ def _end(job: Object) -> str:
     return str((job.get("status") or {}).get("completionTime") or "")
 
 
+async def job_marks(cluster: Cluster, release: ReleaseRef) -> Object:
+    """The labels and annotations of the pods of backup Jobs, which policies of the cluster may ask for."""
+    cron = await find_object(cluster, Ref(CRONJOB, Names.of(release.name).full, release.namespace))
+    template = cron["spec"]["jobTemplate"]["spec"]["template"] if cron is not None else {}
+    marks: Object = template.get("metadata") or {}
+    return marks
+
+
 async def set_suspend(cluster: Cluster, cron: str, namespace: str, *, suspend: bool) -> None:
     """Suspend a CronJob, or resume it; an apply leaves it so. Raises ClusterError."""
     await cluster.patch(Ref(CRONJOB, cron, namespace), {"spec": {"suspend": suspend}})

@@ -2,7 +2,7 @@
 
 Their findings are warnings. What can be seen from this machine is not what the pod will see: an endpoint that nothing
 here reaches may well be reached from the cluster, and the proof that counts is the first backup, which runs there.
-Only what the namespace's own limits refuse is an error: no run gets past them.
+Only what admission refuses is an error, by the namespace's own limits or for a missing class: no run gets past it.
 Every check ends within a deadline, and reports where it was cut off.
 """
 
@@ -40,7 +40,7 @@ from pgwizard.plan import manifests, pgbackrest
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, Plan, resolve
 from pgwizard.plan.server import name_rules, s3_server
-from pgwizard.release import limits, record, records
+from pgwizard.release import limits, placement, record, records
 from pgwizard.release.image_version import ImageVersion, version_finding
 from pgwizard.release.record import Record, UnreadableRecord
 from pgwizard.release.survey import Survey, read_sections
@@ -265,6 +265,15 @@ async def _demand(cluster: Cluster, plan: Plan, surveyed: Survey, known: limits.
     return limits.Demand(limits.pods(objects, running, schedule), claim, created)
 
 
+# ---- where the pods run --------------------------------------------------------------------------------------------
+
+
+async def _placement(subject: Subject) -> Sequence[Finding]:
+    missing = await placement.missing(subject.cluster, subject.answers)
+    async with contextlib.aclosing(_objects(subject.cluster, NODE, NODES_READ)) as nodes:
+        return [*missing, *await placement.unplaceable(nodes, subject.answers.pods)]
+
+
 # ---- the S3 server -------------------------------------------------------------------------------------------------
 
 
@@ -276,15 +285,15 @@ async def try_server(
     bundle: None for the public authorities. Over http, and where the answers turn verification off, the server is only
     connected to. Raises as ``handshake`` does.
     """
-    server = s3_server(answers)
+    server, namespace = s3_server(answers), answers.release.namespace
     if server.scheme == "http":
-        await handshake.reach(cluster, server)
+        await handshake.reach(cluster, server, namespace=namespace)
     elif not answers.tls.verify:
-        await handshake.handshake(cluster, server)
+        await handshake.handshake(cluster, server, namespace=namespace)
     else:
         if bundle is None:
             bundle = await asyncio.to_thread(public_authorities)
-        return await handshake.verify(cluster, server, bundle, rules, now)
+        return await handshake.verify(cluster, server, bundle, rules, now, namespace=namespace)
     return None
 
 
@@ -427,6 +436,7 @@ _CHECKS = (
     _Check(_storage_class, "the list of StorageClasses", "list StorageClasses", "storage.storageClass"),
     _Check(_pgbackrest, "the pod's pgBackRest", "run a command in the pod", "images.pgbackrestVersion"),
     _Check(_limits, "the namespace's limits", "list LimitRanges and ResourceQuotas", "release.namespace"),
+    _Check(_placement, "the list of nodes", "list nodes", "pods.nodeSelector"),
     _Check(_endpoint, "the S3 server", "port-forward to the S3 server", "repository.endpoint"),
     _Check(_releases, "the other releases", "list Secrets", "repository.path"),
 )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import (
     ApiError,
     Conflict,
@@ -129,7 +130,9 @@ async def try_out(
             else "Take the fields over with --force-conflicts where that is meant.",
         )
     if invalid:
-        raise PreflightError("the cluster refuses what would be written; nothing was written", invalid)
+        diagnoses = (diagnose(problem.text) for problem in invalid)
+        hint = next((found.fix for found in diagnoses if found is not None), "")
+        raise PreflightError("the cluster refuses what would be written; nothing was written", invalid, hint=hint)
     return [item for item in tried if isinstance(item, Trial)]
 
 
@@ -215,7 +218,7 @@ async def _try_beside(cluster: Cluster, obj: Object, live: Object | None) -> Wri
     ref = Ref.of(obj)
     tried = await _attempt(ref, cluster.create(_rename(obj), dry_run=True))
     if isinstance(tried, _Refusal):
-        problem = replace(tried.problem, text=tried.problem.text.replace(f'"{ref.name}-try"', f'"{ref.name}"'))
+        problem = replace(tried.problem, text=tried.problem.text.replace(f"{ref.name}-try", ref.name))
         return None if live is not None and _FULL.search(problem.text) else replace(tried, problem=problem)
     return tried
 

@@ -20,6 +20,10 @@ from pgwizard.text import plain
 _NAMESPACE = "release.namespace"
 _CLASS_KEY = ".storageclass.storage.k8s.io/"
 _KINDS = ("requests", "limits")
+_EPHEMERAL = {
+    "requests.ephemeral-storage": "pods.ephemeralStorageRequest",
+    "limits.ephemeral-storage": "pods.ephemeralStorageLimit",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +73,18 @@ _POSTGRESQL = {
     "limits.cpu": "resources.cpuLimit",
     "requests.memory": "resources.memoryRequest",
     "limits.memory": "tuning.memory",
+    **_EPHEMERAL,
 }
 
 
 def _section(section: str) -> dict[str, str]:
     """The questions of a section that has all four sizes of a container."""
-    return {
+    sizes = {
         f"{kind}.{what}": f"{section}.{what}{kind.removesuffix('s').title()}"
         for kind in _KINDS
         for what in ("cpu", "memory")
     }
+    return sizes | _EPHEMERAL
 
 
 def pods(objects: Sequence[Object], running: Object | None, schedule: Object | None) -> tuple[PodDemand, ...]:

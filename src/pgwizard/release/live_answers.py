@@ -15,17 +15,17 @@ from typing import Any
 
 from pgwizard import quantities
 from pgwizard.answers import file as answers_file
-from pgwizard.answers.questions import Answers
+from pgwizard.answers.questions import Answers, is_free_key
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Object
 from pgwizard.plan import checks, manifests, pgbackrest, settings
 from pgwizard.plan.names import CA_FILE, CA_KEY, STANZA, Names, ReleaseRef
-from pgwizard.plan.plan import Facts, resolve
+from pgwizard.plan.plan import Facts, Toleration, resolve
 from pgwizard.plan.postgresql_conf import PostgresqlConf, read_postgresql
 from pgwizard.plan.tuning import Machine
 from pgwizard.release.layout import Configuration, read_configuration
 from pgwizard.release.live_tuning import tuned_server
-from pgwizard.release.unexpressed import unexpressed
+from pgwizard.release.unexpressed import is_deployers, unexpressed
 from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, read_bundle
 
@@ -112,6 +112,7 @@ class _Reader:
             self._put("repository.enabled", False)
         self._tuning(options.get("process-max"))
         self._tls(verify=options.get("repo-storage-verify-tls", "y") != "n", backups=backups)
+        self._pods()
         self._jobs()
         self._put("advanced.networkPolicy", "network-policy" in self._live.objects)
 
@@ -381,6 +382,20 @@ class _Reader:
             f"Name it in tls.source, or write the certificate into a file: {where} | base64 -d > {plain(path)}",
         )
 
+    def _pods(self) -> None:
+        outside = _at(self._live.objects.get("statefulset"), "metadata", "labels") or {}
+        template = _at(self._spec, "template", "metadata") or {}
+        labels = {key: value for key, value in _free(template.get("labels")).items() if outside.get(key) == value}
+        self._put("pods.labels", labels)
+        self._put("pods.annotations", _free(template.get("annotations")))
+        self._put("pods.nodeSelector", dict(self._pod.get("nodeSelector") or {}))
+        self._put("pods.tolerations", [text for item in self._pod.get("tolerations") or () if (text := _taint(item))])
+        self._put("pods.priorityClass", self._pod.get("priorityClassName"))
+        self._put("pods.runtimeClass", self._pod.get("runtimeClassName"))
+        self._put("pods.serviceAccount", self._pod.get("serviceAccountName"))
+        for kind, part in (("requests", "Request"), ("limits", "Limit")):
+            self._put(f"pods.ephemeralStorage{part}", _at(self._main, "resources", kind, "ephemeral-storage"))
+
     def _jobs(self) -> None:
         init = _named(self._pod.get("initContainers"), _INIT)
         self._resources("initContainer", init)
@@ -435,6 +450,25 @@ def _named(items: Any, name: str) -> dict[str, Any]:
 
 def _first(items: Any) -> dict[str, Any]:
     return items[0] if items else {}
+
+
+def _free(metadata: Any) -> dict[str, str]:
+    """The labels or annotations that an answer may set."""
+    return {key: value for key, value in (metadata or {}).items() if is_free_key(key) and not is_deployers(key)}
+
+
+def _taint(toleration: Mapping[str, Any]) -> str:
+    """The toleration as an answer; empty where none expresses it."""
+    key, value, effect = (str(toleration.get(part) or "") for part in ("key", "value", "effect"))
+    text = key + (f"={value}" if toleration.get("operator") != "Exists" else "") + (f":{effect}" if effect else "")
+    read = Toleration.of(text)
+    same = (read.key, read.operator, read.value, read.effect) == (
+        key,
+        toleration.get("operator") or "Equal",
+        value,
+        effect,
+    )
+    return text if same and key and "tolerationSeconds" not in toleration else ""
 
 
 def _whole(text: str | None) -> int | None:

@@ -161,6 +161,8 @@ class Record:
     restorations: tuple[Restoration, ...] = ()
     verification: RepositoryVerification | None = None
     drills: tuple[DrillResult, ...] = ()
+    awaits_restore: bool = False
+    """Whether its objects were made for a restore that has not begun: until then nothing may start the server."""
 
     @property
     def unfinished_restore(self) -> Restoration | None:
@@ -171,7 +173,7 @@ class Record:
     def with_restore(self, restoration: Restoration) -> Record:
         """With a restore in place of the unfinished one, or else behind the others."""
         earlier = self.restorations[:-1] if self.unfinished_restore else self.restorations
-        return replace(self, restorations=(*earlier, restoration)[-_RESTORATIONS:])
+        return replace(self, restorations=(*earlier, restoration)[-_RESTORATIONS:], awaits_restore=False)
 
     @property
     def last(self) -> Revision | None:
@@ -210,6 +212,8 @@ class Record:
             "revisions": [asdict(revision) for revision in self.revisions],
             "salt": self.salt,
         }
+        if self.awaits_restore:
+            data["awaitsRestore"] = True
         if self.restorations:
             data["restorations"] = [asdict(restoration) for restoration in self.restorations]
         return {
@@ -268,13 +272,14 @@ def read(secret: Object) -> Record:
         inventory = tuple(_ref(*parts) for parts in data["inventory"])
         revisions = tuple(_revision(**revision) for revision in data["revisions"])
         salt = str(data.get("salt", ""))
+        awaits_restore = bool(data.get("awaitsRestore"))
         restorations = tuple(_restoration(**each) for each in data.get("restorations", ()))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         where = plain(f"{metadata['namespace']}/{metadata['name']}")
         raise ValueError(f"Secret {where} holds no record of a release") from error
     verification = _verification(secret["data"].get(VERIFICATION_KEY))
     drills = _drills(secret["data"].get(DRILLS_KEY))
-    return Record(release, inventory, revisions, salt, restorations, verification, drills)
+    return Record(release, inventory, revisions, salt, restorations, verification, drills, awaits_restore)
 
 
 def drills_patch(record: Record, drill: DrillResult) -> Object:

@@ -82,7 +82,7 @@ class _Progress:
             return Health("progressing", self._stopping(self.pod))
         pod = assess(self.pod)
         if pod.status == "ready":
-            return Health("progressing", whole.message) if whole.status != "ready" else whole
+            return Health("progressing", whole.message) if whole.status == "progressing" else whole
         if pod.status == "progressing" and self.claim is not None and not pod.reason:
             claim = assess(self.claim)
             if claim.status != "ready":

@@ -66,8 +66,13 @@ def _metadata(live: Any, wanted: Any, path: str) -> Iterator[str]:
     for kind in ("labels", "annotations"):
         there, ours = (dict((each or {}).get(kind) or {}) for each in (live, wanted))
         for key, value in there.items():
-            if ours.get(key) != value and not key.startswith(_DEPLOYERS):
+            if ours.get(key) != value and not is_deployers(key):
                 yield _field(f"{path}.{kind}[{key}]", value)
+
+
+def is_deployers(key: str) -> bool:
+    """Whether a label or an annotation is of a tool that deploys."""
+    return key.startswith(_DEPLOYERS)
 
 
 def _below(live: Mapping[str, Any], wanted: Mapping[str, Any], path: str) -> Iterator[str]:

@@ -87,7 +87,8 @@ def manifest(
     claim = copy.deepcopy(stateful["spec"]["volumeClaimTemplates"][0]["spec"])
     claim = {key: claim[key] for key in ("accessModes", "storageClassName") if key in claim}
     claim |= {"resources": {"requests": {"storage": size}}}
-    labels = {**_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
+    foreign, annotations = _foreign_metadata(stateful)
+    labels = {**foreign, **_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
     storage = {"ephemeral": {"volumeClaimTemplate": {"metadata": {"labels": labels}, "spec": claim}}}
     spec = pod_spec(stateful, CONTAINER, storage, command)
     spec["terminationGracePeriodSeconds"] = 1  # nothing in it is worth an orderly end
@@ -103,9 +104,19 @@ def manifest(
             "backoffLimit": 0,
             "activeDeadlineSeconds": max(1, int(deadline_seconds)),
             "ttlSecondsAfterFinished": _TTL_SECONDS,
-            "template": {"metadata": {"labels": labels}, "spec": spec},
+            "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec},
         },
     }
+
+
+def _foreign_metadata(stateful: Object) -> tuple[dict[str, str], dict[str, str]]:
+    """Labels and annotations that policies and meshes want on the database's pod: all but its own."""
+    metadata, own = stateful["spec"]["template"]["metadata"], ("app.kubernetes.io/", "checksum/")
+    labels, annotations = (
+        {key: value for key, value in (metadata.get(kind) or {}).items() if not key.startswith(own)}
+        for kind in ("labels", "annotations")
+    )
+    return labels, annotations
 
 
 def _variables(plan: DrillPlan, query: DrillQuery | None) -> list[dict[str, str]]:

@@ -25,6 +25,7 @@ CONTAINER = "restore"
 READER = "repository-reader"
 """How the command of a pod that reads the repository calls itself."""
 _RECEIPT = "pgwizard-receipt "
+_UNTOUCHED = "pgwizard-untouched"
 _SHORTEST_SECONDS = 3_600
 _SLOWEST = 20
 """So many times as long as estimated may a restore take."""
@@ -91,8 +92,8 @@ def pod_spec(
     return spec
 
 
-def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan) -> Object:
-    """The Job. stateful: the live StatefulSet."""
+def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan, marks: Object) -> Object:
+    """The Job. stateful: the live StatefulSet; marks: labels and annotations that the answers want on Jobs."""
     options = plan.options
     state = "unknown" if plan.silence else "archived"
 
@@ -101,16 +102,16 @@ def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan
 
     storage = {"persistentVolumeClaim": {"claimName": Names.of(release.name).claim}}
     spec = pod_spec(stateful, CONTAINER, storage, command)
-    return _job(release, name, spec, max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)))
+    return _job(release, name, spec, max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)), marks)
 
 
-def reader_manifest(stateful: Object, release: ReleaseRef, name: str, seconds: int) -> Object:
+def reader_manifest(stateful: Object, release: ReleaseRef, name: str, seconds: int, marks: Object) -> Object:
     """A Job whose pod waits for commands that read the repository, and then for its end. It does not mount the volume.
 
-    seconds: how long it lives, if nobody deletes it.
+    seconds: how long it lives, if nobody deletes it; marks: as for ``manifest``.
     """
     command = ("/bin/bash", "-c", "trap 'exit 0' TERM; sleep infinity & wait", READER)
-    return _job(release, name, pod_spec(stateful, "postgresql", {"emptyDir": {}}, lambda _: command), seconds)
+    return _job(release, name, pod_spec(stateful, "postgresql", {"emptyDir": {}}, lambda _: command), seconds, marks)
 
 
 def claim_manifest(stateful: Object, claim: Ref) -> Object:
@@ -133,18 +134,24 @@ def claim_manifest(stateful: Object, claim: Ref) -> Object:
     }
 
 
-def _job(release: ReleaseRef, name: str, spec: Object, seconds: int) -> Object:
-    labels = {**_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
+def _job(release: ReleaseRef, name: str, spec: Object, seconds: int, marks: Object) -> Object:
+    labels = {**(marks.get("labels") or {}), **_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
+    both = {"labels": labels, "annotations": dict(marks.get("annotations") or {})}
     return {
         "apiVersion": JOB.api_version,
         "kind": JOB.kind,
-        "metadata": {"name": name, "namespace": release.namespace, "labels": labels},
+        "metadata": {"name": name, "namespace": release.namespace, **both},
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": seconds,
-            "template": {"metadata": {"labels": labels}, "spec": spec},
+            "template": {"metadata": both, "spec": spec},
         },
     }
+
+
+def is_untouched(log: Sequence[str]) -> bool:
+    """Whether the Job has failed before it changed the data directory, by the last lines of its log."""
+    return _UNTOUCHED in log
 
 
 def receipt_of(log: Sequence[str]) -> Receipt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pgwizard.release.record import Restoration
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.target import RestorePlan
+from pgwizard.text import fit
 
 RestoreStage = Literal["restore point", "suspend", "stop", "restore", "start", "archive", "backup", "resume", "end"]
 """What is to be done next."""
@@ -23,7 +25,8 @@ class Journal:
 
     undo: the restore that brings the state before this one back, None until its restore point is archived. suspended:
     of each CronJob, whether it was suspended before. backup: the Job of the full backup that follows. claim: the uid of
-    the volume claim that was restored: on another one, the server would begin with an empty database.
+    the volume claim that was restored: on another one, the server would begin with an empty database. is_touched:
+    whether the data directory may have been changed; until then the server can be started on it as it is.
     """
 
     id: str
@@ -35,6 +38,12 @@ class Journal:
     receipt: Receipt | None = None
     backup: str = ""
     claim: str = ""
+    is_touched: bool = False
+
+    @property
+    def is_untouched_undo(self) -> bool:
+        """Whether it only starts the server again, on its data directory as it was."""
+        return not self.is_touched and self.receipt is None and not self.is_before("start")
 
     def is_before(self, stage: RestoreStage) -> bool:
         """Whether a stage is still to come."""
@@ -51,11 +60,34 @@ class Journal:
 
 
 _ADAPTER = TypeAdapter(Journal)
+_ID = re.compile(r"[0-9]{8}-[0-9]{6}(?:-[0-9]{1,3})?u?")
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
+_LABEL = re.compile(r"[-0-9A-Z_]{1,64}")
+_VALUE = re.compile(r"[ -~]{0,64}")
 
 
 def read_journal(restoration: Restoration) -> Journal:
-    """The restore that a record keeps. Raises ValueError where this version cannot read it."""
+    """The restore that a record keeps. Raises ValueError where this version cannot read it.
+
+    Whoever may write Secrets of that namespace can write records: no text of one is taken on trust.
+    """
+    refusal = ValueError("the record holds a restore that this version of pgwizard cannot read")
     try:
-        return _ADAPTER.validate_python(restoration.details)
+        found = _ADAPTER.validate_python(restoration.details)
     except ValidationError:
-        raise ValueError("the record holds a restore that this version of pgwizard cannot read") from None
+        raise refusal from None
+    plans = [plan for plan in (found.plan, found.undo) if plan is not None]
+    names = [name for name in (*found.suspended, found.backup) if name]
+    if (
+        not _ID.fullmatch(found.id)
+        or not all(_LABEL.fullmatch(plan.backup) and _VALUE.fullmatch(plan.value) for plan in plans)
+        or not all(map(_NAME.fullmatch, names))
+    ):
+        raise refusal
+    receipt = found.receipt and replace(found.receipt, reason=fit(found.receipt.reason))
+    undo = found.undo and _fit(found.undo)
+    return replace(found, plan=_fit(found.plan), undo=undo, receipt=receipt)
+
+
+def _fit(plan: RestorePlan) -> RestorePlan:
+    return replace(plan, target=fit(plan.target), silence=fit(plan.silence))

@@ -26,16 +26,14 @@ def plan_rows(plan: RestorePlan) -> Mapping[str, str]:
         "Takes": f"about {span(plan.seconds)}, and a full backup after it; the database is down meanwhile",
     }
     if plan.silence:
-        return {**rows, "Server": _silence_text(plan), "Undo": "brings back no more than the archive has"}
+        since = f"after {shown_moment(plan.archived_until)}" if plan.archived_until else "after the last backup"
+        return {
+            **rows,
+            "Server": f"does not answer: {fit(plan.silence)}",
+            "Archive": f"lacks what the server wrote {since}: it is lost, except for whole segments on its volume",
+            "Undo": "brings back no more than the archive has",
+        }
     return rows
-
-
-def _silence_text(plan: RestorePlan) -> str:
-    since = f"after {shown_moment(plan.archived_until)}" if plan.archived_until else "after the last backup"
-    return (
-        f"does not answer: {fit(plan.silence)}. What it wrote {since} is not in the archive and will be lost, except "
-        "for whole WAL segments that its volume still has"
-    )
 
 
 def loss_text(plan: RestorePlan) -> str:

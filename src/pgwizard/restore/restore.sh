@@ -24,12 +24,19 @@ backrest() {
 
 # Neither a setting of the role nor one of the database may log the password, or stop what is set here.
 sql() {
-  PGOPTIONS="$silent -c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0" \
+  PGOPTIONS="$silent -c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c search_path=pg_catalog" \
     psql -XAtq -v ON_ERROR_STOP=1 -v VERBOSITY=terse -U "$POSTGRES_USER" -d postgres "$@"
 }
 
 give_up() {
   echo "$2"
+  exit "$1"
+}
+
+# As give_up, where the server can be started again on its data directory as it is. job.py reads the line.
+leave() {
+  echo "$2"
+  echo "pgwizard-untouched"
   exit "$1"
 }
 
@@ -64,7 +71,7 @@ archive_rest() {
           echo "$name could not be archived"
           return
         fi
-        give_up "$unarchived" "$name could not be archived: nothing was touched"
+        leave "$unarchived" "$name could not be archived: nothing was touched"
       fi
       mv "$ready" "${ready%.ready}.done"
     fi
@@ -92,7 +99,7 @@ keep_rest() {
     if [[ "$(stat -c %d "$data")" != "$(stat -c %d "${data%/*}")" ]] ||
       ! { rm -rf "$kept.part" && cp -a "$wal/." "$kept.part" && sync -f "$kept.part" && mv "$kept.part" "$kept"; }; then
       rm -rf "$kept.part"
-      give_up "$unkept" "the server was killed, and its last WAL could not be copied to $kept: nothing was restored"
+      leave "$unkept" "the server was killed, and its last WAL could not be copied to $kept: nothing was restored"
     fi
   fi
   echo "the server was killed: its last WAL, which is not archived, is kept in $kept"
@@ -100,7 +107,7 @@ keep_rest() {
 
 # \getenv, by which the password comes on no command line, is new in psql 15.
 if [[ ! "$(psql --version)" =~ \)\ ([0-9]+) ]] || ((BASH_REMATCH[1] < 15)); then
-  give_up "$settings" "psql 15 or newer is needed to set the password, and the image has another: nothing was touched"
+  leave "$settings" "psql 15 or newer is needed to set the password, and the image has another: nothing was touched"
 fi
 before="$(control_limits)"
 if [[ -d "$wal" && ( "$state" == unknown || -f "$data/global/pg_control" ) ]]; then
@@ -113,7 +120,14 @@ if [[ -n "$(ls -A "$data")" && ! -e "$data/PG_VERSION" && ! -e "$data/backup.man
   touch "$data/PG_VERSION" # without either, pgBackRest compares no files and refuses a folder that has some
 fi
 began=$EPOCHSECONDS
-backrest detail --delta "${restore[@]}" restore || exit $?
+backrest detail --delta "${restore[@]}" restore || {
+  code=$?
+  # pgBackRest writes its manifest before it changes anything, and removes pg_control first of all.
+  if [[ -f "$data/global/pg_control" ]] && ! compgen -G "$data/backup.manifest*" >/dev/null; then
+    leave "$code" "pgBackRest ended with $code: nothing was touched"
+  fi
+  exit "$code"
+}
 restored=$EPOCHSECONDS
 
 maxima=()

@@ -44,11 +44,15 @@ READY_SECONDS = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What a restore would do, before anything is written. journal: of a restore that has not ended, if any."""
+    """What a restore would do, before anything is written. journal: of a restore that has not ended, if any.
+
+    awaits_restore: whether the release is new, and was made to be restored.
+    """
 
     release: ReleaseRef
     journal: Journal | None
     view: RepositoryView | None
+    awaits_restore: bool = False
 
 
 async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
@@ -63,7 +67,7 @@ async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
     if await find_object(cluster, _claim(release)) is None:
         await rights.require(cluster, [Access("create", "persistentvolumeclaims", "", release.namespace)])
-    return Preparation(release, None, await read_view(cluster, kept))
+    return Preparation(release, None, await read_view(cluster, kept), kept.awaits_restore)
 
 
 async def plan_to(
@@ -81,9 +85,10 @@ async def plan_to(
 async def undo_plan(cluster: Cluster, preparation: Preparation, now: Clock) -> RestorePlan | TargetRefusal:
     """The way back to what the newest restore left. Raises PreflightError where there is nothing to undo."""
     live_record, _ = await records.get(cluster, preparation.release)
-    if not live_record.restorations or preparation.view is None:
+    reached = [each for each in live_record.restorations if each.has_receipt]
+    if not reached or preparation.view is None:
         raise PreflightError(f"release {preparation.release} was not restored: there is nothing to undo")
-    last = _journal(preparation.release, live_record.restorations[-1])
+    last = _journal(preparation.release, reached[-1])
     plan = choose(preparation.view, RecoveryTarget("latest", timeline=last.plan.left), now())
     if isinstance(plan, TargetRefusal) or last.undo is None:
         return plan
@@ -117,20 +122,54 @@ def _accesses(release: ReleaseRef) -> list[Access]:
     return [Access(verb, resource, group, release.namespace) for resource, group, verbs in kinds for verb in verbs]
 
 
-def resumed(journal: Journal, *, is_undo: bool, has_target: bool) -> Journal:
+def resumed(journal: Journal, *, is_undo: bool) -> Journal:
     """A restore that has not ended, to be continued; or undone, as long as the server has not been started.
 
-    Raises PreflightError where something else is wanted first.
+    Raises PreflightError where it can no longer be undone.
     """
-    if is_undo and journal.undo is not None and journal.is_before("start"):
-        stage: RestoreStage = "suspend" if journal.is_before("stop") else "stop"
-        return replace(journal, plan=journal.undo, id=f"{journal.id.removesuffix('u')}u", stage=stage)
-    if is_undo or has_target:
-        raise PreflightError(
-            f"a restore to {journal.plan.target} has not ended",
-            hint="Run restore without --to and --undo first: it resumes.",
-        )
-    return journal
+    if not is_undo:
+        return journal
+    if journal.undo is None or not journal.is_before("start"):
+        raise _unfinished(journal)
+    again = replace(journal, plan=journal.undo, id=f"{journal.id.removesuffix('u')}u")
+    if not journal.is_touched and not journal.plan.silence:
+        return again.at_stage("start")
+    return again.at_stage(_again(journal))
+
+
+def _unfinished(journal: Journal) -> PreflightError:
+    return PreflightError(
+        f"a restore to {journal.plan.target} has not ended, and its server has been started",
+        hint="Run restore without --to and --undo first: it resumes.",
+    )
+
+
+def _again(journal: Journal) -> RestoreStage:
+    """The stage at which a restore continues with another target."""
+    return "suspend" if journal.is_before("stop") else "stop"
+
+
+async def redirected(
+    cluster: Cluster, found: Preparation, target: RecoveryTarget | TargetRefusal, now: Clock
+) -> Journal | TargetRefusal:
+    """A restore that has not ended, to another target, as long as the server has not been started.
+
+    Raises PreflightError once it has been.
+    """
+    journal = found.journal
+    if journal is None or not journal.is_before("start"):
+        raise _unfinished(journal) if journal else PreflightError(f"no restore of {found.release} is open")
+    kept, _ = await records.get(cluster, found.release)
+    # a try that failed may have left a timeline above the one that the server was on
+    view = replace(await read_view(cluster, kept), timeline=journal.plan.left)
+    plan = await plan_to(cluster, replace(found, view=view), target, now)
+    if isinstance(plan, TargetRefusal):
+        return plan
+    if plan.is_newest and journal.undo is not None:
+        plan = replace(plan, must_reach=max(plan.must_reach, journal.undo.must_reach))
+    plan = replace(plan, silence=journal.plan.silence, archived_until=journal.plan.archived_until)
+    stem, count = journal.id[:15], int(journal.id[16:].removesuffix("u") or 1)
+    return replace(journal, plan=plan, id=f"{stem}-{count + 1}").at_stage(_again(journal))
 
 
 def new_journal(plan: RestorePlan, now: Clock) -> Journal:
@@ -165,7 +204,7 @@ class _Run:
         unfinished = kept.unfinished_restore
         if (unfinished is None) != (self.journal.stage == "restore point"):
             raise PreflightError(
-                f"release {self.release} has changed since it was read; nothing was written",
+                f"the restore of release {self.release} has begun or ended since it was read",
                 hint="Run it again: it looks again.",
             )
         if self.journal.is_before("suspend"):
@@ -322,11 +361,17 @@ class _Run:
             await self._take_down(stage)
             await self._delete_jobs(but=name)
             await _require_alone(self.cluster, self.release, (name,))
+            was_touched = self.journal.is_touched
             await self._require_volume(stage)
             await self._start_job(ref)
             plan = self.journal.plan
             stage.progress(f"backup {plan.backup}, timeline {plan.timeline}: {plan.target}")
-            receipt = await self._wait(ref, stage)
+            try:
+                receipt = await self._wait(ref, stage)
+            except RestoreFailed as error:
+                if not was_touched and restore_job.is_untouched(error.log):
+                    await self._write(replace(self.journal, is_touched=False))
+                raise
             if why := await self._doubt(plan, receipt):
                 await self._delete_jobs()  # the next run restores once more, and does not follow this Job
                 raise self._failure(f"release {self.release}: {why}")
@@ -353,7 +398,7 @@ class _Run:
             with contextlib.suppress(AlreadyExists):
                 await self.cluster.create(restore_job.claim_manifest(stateful, ref))
             live = await self.cluster.get(ref)
-        await self._write(replace(self.journal, claim=str(live["metadata"]["uid"])))
+        await self._write(replace(self.journal, claim=str(live["metadata"]["uid"]), is_touched=True))
 
     async def _start_job(self, ref: Ref) -> None:
         """One that runs or has succeeded is followed; one that failed is made again."""
@@ -366,7 +411,9 @@ class _Run:
         if live is None:
             stateful = await self.cluster.get(Ref(STATEFULSET, self.release.name, self.release.namespace))
             with contextlib.suppress(AlreadyExists):
-                await self.cluster.create(restore_job.manifest(stateful, self.release, ref.name, self.journal.plan))
+                marks = await backups.job_marks(self.cluster, self.release)
+                job = restore_job.manifest(stateful, self.release, ref.name, self.journal.plan, marks)
+                await self.cluster.create(job)
 
     async def _doubt(self, plan: RestorePlan, receipt: Receipt) -> str:
         """Why what was restored cannot be relied on; empty where it can."""
@@ -428,7 +475,7 @@ class _Run:
             ready = await rollout.wait_ready(self.cluster, self.release, READY_SECONDS, report, backups=True, at=at)
             if await (await self._server()).is_recovering():
                 raise RestoreFailed(f"release {self.release}: the server is still in recovery")
-            await self._write(self.journal.at_stage("archive"))
+            await self._write(self.journal.at_stage("resume" if self.journal.is_untouched_undo else "archive"))
             stage.done(ready)
 
     async def _require_restored_volume(self) -> None:

@@ -77,7 +77,7 @@ class DatabaseServer:
         """The words that the statements return, each in a transaction of its own. Raises PreflightError."""
         user = ["psql", "-XAtq", "-U", self.superuser] if self.superuser else []
         command = user or ["bash", "-c", 'exec psql -XAtq -U "$POSTGRES_USER" "$@"', "psql"]
-        command += ["-d", "postgres", "-v", "ON_ERROR_STOP=1"]
+        command += ["-d", probes.DATABASE, "-v", "ON_ERROR_STOP=1"]
         for statement in statements:
             command += ["-c", statement]
         pod = Names.of(self.release.name).pod

@@ -316,7 +316,7 @@ def _spans(view: RepositoryView, now: datetime) -> Iterator[_Span]:
             elif timeline != view.timeline:
                 until = (death or now) - _SECOND
             else:
-                until = max(now, since) if is_open else reach.until  # a backup may have ended within this second
+                until = max(now if is_open else reach.until, since)  # the newest WAL may be the backup's own
             since = max(since, birth) if birth else since
             if since <= until:
                 yield _Span(timeline, reach, since, until, is_open, ends_at)
@@ -638,8 +638,11 @@ def _share(span: _Span, at: datetime, now: datetime) -> float:
 
 
 def _last_lsn(view: RepositoryView, reach: Reach) -> int:
-    """Where the last segment begins that recovery gets to: how much of it is used is not known."""
-    return view.archive.number(reach.last) * view.archive.segment_bytes if reach.last else reach.backup.lsn_stop
+    """The first byte of the last segment that recovery reads: how much of it is used is not known.
+
+    Recovery that ends where that segment begins has not read it: it is damaged.
+    """
+    return view.archive.number(reach.last) * view.archive.segment_bytes + 1 if reach.last else reach.backup.lsn_stop
 
 
 def shown_moment(at: datetime | None) -> str:

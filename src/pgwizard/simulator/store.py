@@ -20,7 +20,16 @@ from pgwizard.simulator.clock import stamp
 from pgwizard.simulator.statuses import bad_request
 
 CLUSTER_SCOPED = frozenset(
-    {"Namespace", "StorageClass", "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "PriorityClass"}
+    {
+        "Namespace",
+        "StorageClass",
+        "Node",
+        "PersistentVolume",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "PriorityClass",
+        "RuntimeClass",
+    }
 )
 _GENERATION = frozenset({"StatefulSet", "Job", "CronJob", "NetworkPolicy", "Deployment", "Pod"})
 _FIELDS = {

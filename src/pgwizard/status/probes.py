@@ -61,8 +61,13 @@ FROM pg_stat_archiver, pg_control_system(), pg_control_checkpoint(), pg_control_
 WHERE name = 'archive_timeout'"""
 _WAITING = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
 
-_DATABASE = "dbname=postgres options='-c statement_timeout=15s -c lock_timeout=0'"
-"""The server's own timeouts may be too short for any query. Only parameters that every version has are set."""
+DATABASE = (
+    "dbname=postgres options='-c statement_timeout=15s -c lock_timeout=0 -c search_path=pg_catalog -c datestyle=ISO "
+    "-c timezone=UTC'"
+)
+"""How psql connects. The server's own timeouts may be too short for any query, and settings of the role or the database
+may write times in another way, or find others' views first. Only parameters that every version has are set.
+"""
 
 
 def volume_command(data: str = DATA) -> tuple[str, ...]:
@@ -83,7 +88,7 @@ def info_command(io_timeout_seconds: int, stanza: str = STANZA) -> tuple[str, ..
 
 def archiver_command(superuser: str | None) -> tuple[str, ...]:
     """The command of psql. superuser: where it is not known, the container's own variable is used."""
-    arguments = ("-d", _DATABASE, "-v", "ON_ERROR_STOP=1", "-c", _STATISTICS, "-c", _WAITING)
+    arguments = ("-d", DATABASE, "-v", "ON_ERROR_STOP=1", "-c", _STATISTICS, "-c", _WAITING)
     if superuser is not None:
         return ("psql", "-XAtq", "-U", superuser, *arguments)
     return ("bash", "-c", 'exec psql -XAtq -U "${POSTGRES_USER:-postgres}" "$@"', "psql", *arguments)
@@ -359,7 +364,9 @@ async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, image: Im
             if answers is not None:
                 version = await image.read(answers.images.postgresql)
                 rules = pgbackrest.rules(version) if version else Rules()
-                found = await handshake.verify(cluster, s3_server(answers), mine, rules, at)
+                found = await handshake.verify(
+                    cluster, s3_server(answers), mine, rules, at, namespace=release.namespace
+                )
                 return found.verdict.ends or mine.next_end(at)
     return mine.next_end(at)
 

@@ -102,7 +102,7 @@ class ReleaseSummary:
     @classmethod
     def of(cls, record: Record, *, is_namespace_ending: bool = False) -> ReleaseSummary:
         """The summary of a record; an unreadable answer is left out."""
-        last, is_unfinished = record.last, record.unfinished_restore is not None
+        last, is_unfinished = record.last, record.awaits_restore or record.unfinished_restore is not None
         if last is None:
             return cls(
                 0,

@@ -16,7 +16,7 @@ from typing import Literal
 from pgwizard.diagnose.diagnose import diagnose, sharper
 from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
-from pgwizard.kube.health import SCALED_TO_0
+from pgwizard.kube.health import SCALED_TO_0, SCALED_UP
 from pgwizard.plan.names import Names
 from pgwizard.release import drills
 from pgwizard.release.backups import FIND_DAMAGE, RESUME, damage_cause, full_backup_command
@@ -231,12 +231,25 @@ def judge(snapshot: Snapshot) -> Verdict:
     """The verdict at ``snapshot.at``. Old observations do not count."""
     if snapshot.missing is not None and snapshot.is_gone:
         return Verdict("gone", (), tuple(_gone_verdict(snapshot, snapshot.missing)))
-    verdict, down = _judge_backups(snapshot), (_unfinished_restore(snapshot), outage(snapshot))
+    verdict, down = _judge_backups(snapshot), (_unfinished_restore(snapshot), outage(snapshot), _others(snapshot))
     worst = [*_ending(snapshot), *dict.fromkeys(filter(None, down))]
     if not worst:
         return verdict
     state: RecoveryState = "at risk" if verdict.state == "recoverable" else verdict.state
     return replace(verdict, state=state, reasons=(*worst, *verdict.reasons))
+
+
+def _others(snapshot: Snapshot) -> Finding | None:
+    """That other pods beside the database's answer its clients, each with a volume that nobody backs up."""
+    workload, names = snapshot.objects.get(_server(snapshot)[0]), Names.of(snapshot.ref.name)
+    if workload is None or workload.reason != SCALED_UP:
+        return None
+    text = (
+        f"the StatefulSet is {workload.message}: each pod is a database of its own, and only {names.pod} is backed up"
+    )
+    one = ("scale", "statefulset", names.release, "--replicas=1")
+    scale = snapshot.commands.kubectl(*one, namespace=snapshot.ref.namespace)
+    return _reason(text, f"{scale}. Delete the HorizontalPodAutoscaler or whatever else scales it.", "status-scaled")
 
 
 def _ending(snapshot: Snapshot) -> Iterable[Finding]:

@@ -1,22 +1,22 @@
 """TLS with the S3 endpoint: what it sends, and whether a chosen certificate verifies it.
 
 An endpoint inside the cluster is reached through a ready pod behind its Service, by the API server's port-forward, with
-the true name in SNI; any other one over TCP. It makes no requests: no byte of S3 and no credential is ever sent.
+the true name in SNI; any other one over TCP. namespace: of the release, in which its pods look up a name without dots;
+empty where none is known. It makes no requests: no byte of S3 and no credential is ever sent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import ssl
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pgwizard.endpoint import Endpoint
-from pgwizard.errors import DeadlineError, Finding, NotFound, Unreachable
+from pgwizard.endpoint import Endpoint, ServiceName
+from pgwizard.errors import DeadlineError, Finding, Forbidden, NotFound, Unreachable
 from pgwizard.kube.api import POD, SERVICE, ByteStream, Cluster, Object, Ref
 from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, read_bundle
@@ -24,8 +24,9 @@ from pgwizard.tls.chain import ChainReason, ChainVerdict, would_verify
 from pgwizard.tls.names import Rules
 
 DEADLINE_SECONDS = 8.0
-_IN_CLUSTER = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.[a-z0-9.-]*)?", re.IGNORECASE)
 _CHUNK = 65536
+_LONGEST_ALIAS = 3
+"""So many Services of the type ExternalName are followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ class Verification:
         return Finding("tls.source", verdict.message)
 
 
-async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float = DEADLINE_SECONDS) -> Handshake:
+async def handshake(
+    cluster: Cluster, endpoint: Endpoint, *, namespace: str = "", deadline_seconds: float = DEADLINE_SECONDS
+) -> Handshake:
     """What the endpoint sends, trusted or not.
 
     Raises Unreachable where it cannot be reached or does not speak TLS, DeadlineError where it does not answer in time,
@@ -67,7 +70,8 @@ async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: f
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # only to see what is sent; nothing else is exchanged over this connection
     begin = time.perf_counter()
-    tls = await _shake_hands(cluster, endpoint, context, deadline_seconds)
+    async with _open(cluster, endpoint, namespace, "did not answer a TLS handshake within", deadline_seconds) as stream:
+        tls = await _exchange(stream, context, endpoint)
     pem = b"".join(ssl.DER_cert_to_PEM_cert(der).encode() for der in _sent_chain(tls))
     try:
         chain = read_bundle(pem)
@@ -76,9 +80,11 @@ async def handshake(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: f
     return Handshake(chain, (tls.version() or "TLS").replace("TLSv", "TLS "), time.perf_counter() - begin)
 
 
-async def reach(cluster: Cluster, endpoint: Endpoint, *, deadline_seconds: float = DEADLINE_SECONDS) -> None:
+async def reach(
+    cluster: Cluster, endpoint: Endpoint, *, namespace: str = "", deadline_seconds: float = DEADLINE_SECONDS
+) -> None:
     """A connection to the endpoint and nothing more, for one that speaks no TLS. Raises as ``handshake`` does."""
-    async with _open(cluster, endpoint, "did not take a connection within", deadline_seconds):
+    async with _open(cluster, endpoint, namespace, "did not take a connection within", deadline_seconds):
         return
 
 
@@ -89,26 +95,21 @@ async def verify(
     rules: Rules,
     now: datetime,
     *,
+    namespace: str = "",
     deadline_seconds: float = DEADLINE_SECONDS,
 ) -> Verification:
     """A real handshake, and whether pgBackRest would trust its chain with these certificates alone.
 
     Raises as ``handshake`` does.
     """
-    sent = await handshake(cluster, endpoint, deadline_seconds=deadline_seconds)
+    sent = await handshake(cluster, endpoint, namespace=namespace, deadline_seconds=deadline_seconds)
     return Verification(would_verify(bundle, sent.chain, endpoint.host, now, rules), sent.seconds)
 
 
-async def _shake_hands(
-    cluster: Cluster, endpoint: Endpoint, context: ssl.SSLContext, deadline_seconds: float
-) -> ssl.SSLObject:
-    """The client's end after the handshake; the connection is closed already."""
-    async with _open(cluster, endpoint, "did not answer a TLS handshake within", deadline_seconds) as stream:
-        return await _exchange(stream, context, endpoint)
-
-
 @contextlib.asynccontextmanager
-async def _open(cluster: Cluster, endpoint: Endpoint, what: str, deadline_seconds: float) -> AsyncIterator[ByteStream]:
+async def _open(
+    cluster: Cluster, endpoint: Endpoint, namespace: str, what: str, deadline_seconds: float
+) -> AsyncIterator[ByteStream]:
     """A connection that lasts until the deadline."""
     if not endpoint.has_possible_host:  # getaddrinfo and OpenSSL would end in a UnicodeError
         raise Unreachable(
@@ -116,7 +117,7 @@ async def _open(cluster: Cluster, endpoint: Endpoint, what: str, deadline_second
             hint="Correct the endpoint: expected 1 to 63 characters between two dots.",
         )
     try:
-        async with asyncio.timeout(deadline_seconds), _connect(cluster, endpoint) as stream:
+        async with asyncio.timeout(deadline_seconds), _connect(cluster, endpoint, namespace) as stream:
             yield stream
     except TimeoutError:
         raise DeadlineError(
@@ -175,16 +176,37 @@ def _place(endpoint: Endpoint) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _connect(cluster: Cluster, endpoint: Endpoint) -> AsyncIterator[ByteStream]:
-    inside = _IN_CLUSTER.fullmatch(endpoint.host)
-    if inside is None:
+async def _connect(
+    cluster: Cluster, endpoint: Endpoint, namespace: str, aliases: int = _LONGEST_ALIAS
+) -> AsyncIterator[ByteStream]:
+    place = endpoint.service(namespace)
+    spec = None if place is None else await _service_spec(cluster, place)
+    if place is None or spec is None:
         async with _tcp(endpoint) as stream:
             yield stream
-        return
-    name, namespace = inside[1].lower(), inside[2].lower()
-    pod, number = await _find_pod(cluster, namespace, name, endpoint.port)
-    async with cluster.port_forward(namespace, pod, number) as stream:
-        yield stream
+    elif spec.get("type") == "ExternalName":
+        alias = replace(endpoint, host=plain(str(spec.get("externalName")), 253))
+        if not aliases or not alias.has_possible_host:
+            raise Unreachable(f"{place} is an alias that leads nowhere", hint="Correct its externalName.")
+        async with _connect(cluster, alias, namespace, aliases - 1) as stream:
+            yield stream
+    else:
+        pod, number = await _find_pod(cluster, place, spec, endpoint.port)
+        async with cluster.port_forward(place.namespace, pod, number) as stream:
+            yield stream
+
+
+async def _service_spec(cluster: Cluster, place: ServiceName) -> Object | None:
+    """The Service's; None where the host is no Service, or may be another name than that of one."""
+    try:
+        return (await cluster.get(Ref(SERVICE, place.name, place.namespace))).get("spec") or {}
+    except NotFound:
+        if place.is_certain:
+            raise Unreachable(f"{place} does not exist", hint="Check the endpoint's name and namespace.") from None
+    except Forbidden:
+        if place.is_certain:
+            raise
+    return None
 
 
 class _Tcp:
@@ -220,13 +242,8 @@ async def _tcp(endpoint: Endpoint) -> AsyncIterator[ByteStream]:
         writer.transport.abort()  # the server needs no close_notify, and sending one could block
 
 
-async def _find_pod(cluster: Cluster, namespace: str, name: str, port: int) -> tuple[str, int]:
+async def _find_pod(cluster: Cluster, where: ServiceName, spec: Object, port: int) -> tuple[str, int]:
     """A ready pod behind the Service, and the port of it that the Service's port leads to."""
-    where = f"Service {namespace}/{name}"
-    try:
-        spec: Object = (await cluster.get(Ref(SERVICE, name, namespace))).get("spec") or {}
-    except NotFound:
-        raise Unreachable(f"{where} does not exist", hint="Check the endpoint's name and namespace.") from None
     selector = spec.get("selector") or {}
     if not selector:
         raise Unreachable(f"{where} selects no pods, so it cannot be tried from here", hint="Pods may reach it.")
@@ -235,10 +252,17 @@ async def _find_pod(cluster: Cluster, namespace: str, name: str, port: int) -> t
     if leading is None and spec.get("clusterIP") != "None":
         known = ", ".join(str(entry.get("port")) for entry in ports) or "none"
         raise Unreachable(f"{where} has no port {port}; its ports: {known}", hint="Correct the endpoint's port.")
-    pods = await _ready(cluster, namespace, selector)
+    pods = await _ready(cluster, where.namespace, selector)
     if not pods:
-        command = cluster.commands.kubectl("get", "pods", namespace=namespace)
+        command = cluster.commands.kubectl("get", "pods", namespace=where.namespace)
         raise Unreachable(f"no pod of {where} is ready", hint=f"See {command}")
+    if where.pod:
+        pods = [pod for pod in pods if pod["metadata"]["name"] == where.pod]
+        if not pods:
+            raise Unreachable(
+                f"no pod of {where} is called {plain(where.pod, 63)}: the cluster's DNS does not know that name",
+                hint="Set repository.uriStyle to path where it is the bucket, unless a DNS server of yours knows it.",
+            )
     # A headless Service is only a name: clients connect to the pod's own port.
     target = port if leading is None or spec.get("clusterIP") == "None" else leading.get("targetPort", port)
     for pod in pods:

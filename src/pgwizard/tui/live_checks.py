@@ -27,7 +27,7 @@ RETRY_SECONDS = 5.0
 _CHECKED = frozenset(
     {
         *("release", "credentials", "storage", "repository", "tls", "images"),
-        *("tuning", "resources", "initContainer", "jobs"),
+        *("tuning", "resources", "pods", "initContainer", "jobs"),
     }
 )
 """Sections that name objects of the cluster or size pods, or decide how a certificate is compared with a server."""

@@ -76,7 +76,7 @@ class RestoreRun:
     def resume(self) -> None:
         """Continue the restore that has not ended."""
         if self._journal is not None:
-            self._confirm(restore.resumed(self._journal, is_undo=False, has_target=False))
+            self._confirm(restore.resumed(self._journal, is_undo=False))
 
     def go_back(self) -> bool:
         """From the confirmation to the choice of the target; False where that is not open."""
@@ -146,7 +146,7 @@ class RestoreRun:
     async def _plan_undo(self) -> None:
         cluster = await self._screen.connection.once_connected()
         if self._journal is not None and self.state != "ended":
-            self._confirm(restore.resumed(self._journal, is_undo=True, has_target=False))
+            self._confirm(restore.resumed(self._journal, is_undo=True))
             return
         found = self._found = await restore.prepare(cluster, self._release)
         self._take(await restore.undo_plan(cluster, found, self._screen.start.now))

@@ -317,7 +317,7 @@ async def ask_endpoint(cluster: Cluster, search: Search) -> Handshake | Finding:
     if search.endpoint is None:
         return Finding(text="there is no endpoint to ask")
     try:
-        return await handshake.handshake(cluster, search.endpoint)
+        return await handshake.handshake(cluster, search.endpoint, namespace=search.namespace)
     except PgwizardError as error:
         return _why(error)
 
@@ -362,7 +362,8 @@ async def confirm(cluster: Cluster, row: Candidate, search: Search, now: datetim
     if row.bundle is None:
         return row.reason if isinstance(row.reason, Finding) else Finding(text="its certificates were not read")
     try:
-        return (await handshake.verify(cluster, search.endpoint, row.bundle, search.rules, now)).verdict
+        home = search.namespace
+        return (await handshake.verify(cluster, search.endpoint, row.bundle, search.rules, now, namespace=home)).verdict
     except PgwizardError as error:
         return _why(error)
 

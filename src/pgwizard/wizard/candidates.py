@@ -90,8 +90,8 @@ class Search:
     @property
     def homes(self) -> tuple[str, ...]:
         """The namespace of the endpoint, where its host is the name of a Service."""
-        parts = self.host.split(".")
-        return (parts[1],) if len(parts) > 2 and parts[2] == "svc" else ()
+        service = self.endpoint.service(self.namespace) if self.endpoint else None
+        return (service.namespace,) if service else ()
 
 
 @dataclass(frozen=True, slots=True)

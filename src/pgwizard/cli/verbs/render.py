@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from pgwizard.cli.export_files import write_export
 from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine, line_of
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.source import resolve_plan, source_of
@@ -63,7 +64,7 @@ def export(call: Invocation, writer: Writer) -> None:
         writer.put(json.dumps(values(plan), indent=2, ensure_ascii=False) + "\n" if call[JSON] else values_yaml(plan))
     else:
         written = export_folder(plan, cast("ExportFormat", form))
-        write_folder(folder, written.texts, written.replaceable, force=call[FORCE])
+        write_export(folder, written.texts, written.replaceable, force=call[FORCE])
         _list_files(call, writer, folder, tuple(written.texts))
     _advise(plan, warnings, writer)
     for note in secrets_to_exist(plan):

@@ -1,22 +1,38 @@
-"""``restore``: a release back to an earlier moment, in place."""
+"""``restore``: a release back to an earlier moment, in place; or a release that is gone, from its repository."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pgwizard.cli import connect, prompt
-from pgwizard.cli.json_lines import JsonLine
+from pgwizard.cli.json_lines import JsonLine, NoteLine
 from pgwizard.cli.options import Invocation
-from pgwizard.cli.run_lines import reporter
-from pgwizard.cli.table import BEFORE, NAMESPACE, RECOVERY_TARGET, RESTORE_PLAN_ONLY, UNDO, YES
+from pgwizard.cli.run_lines import reporter, show_changes
+from pgwizard.cli.source import LocatedRelease, Source, release_of
+from pgwizard.cli.table import (
+    BEFORE,
+    CA_FILE,
+    FROM_ANSWERS,
+    NAMESPACE,
+    RECOVERY_TARGET,
+    RESTORE_PLAN_ONLY,
+    SET,
+    UNDO,
+    YES,
+)
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
 from pgwizard.errors import Interrupted, UsageError
 from pgwizard.kube.api import Cluster
 from pgwizard.local.zone import local_zone
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release.stages import Event
+from pgwizard.release.apply import ReleaseRequest
+from pgwizard.release.changes import Change
+from pgwizard.release.stages import Event, Report
+from pgwizard.restore import creation
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal
 from pgwizard.restore.report import loss_text, plan_lines, receipt_text
@@ -70,23 +86,35 @@ class ReceiptLine(JsonLine):
 
 
 def restore(call: Invocation, writer: Writer) -> None:
-    """Restore in place. Raises UsageError for a target that cannot be reached."""
-    release_name = call.word
-    interrupted = Interrupted("stopped: nothing was written")
+    """Restore in place, or make the release again and restore it.
+
+    Raises UsageError for a target that cannot be reached.
+    """
+    answers, interrupted = _answers(call), Interrupted("stopped: nothing was written")
 
     async def work(cluster: Cluster, now: Clock) -> None:
         nonlocal interrupted
-        release = ReleaseRef(call[NAMESPACE] or cluster.namespace, release_name)
+        show = reporter(writer, answers.locate if answers else lambda finding: finding)
+        if answers is not None:
+            release = ReleaseRef.of(answers.request.answers)
+            interrupted = Interrupted("stopped", hint="Run it again at any time: it resumes.")
+            if not await _create(call, writer, answers.request, cluster, show=show, now=now):
+                return
+        else:
+            release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
         found = await restore_run.prepare(cluster, release)
         journal = await _journal(call, writer, cluster, found, now)
-        show_plan(writer, journal.plan)
+        if journal.is_untouched_undo:
+            text = "The data directory was not touched: the server is started on it again."
+            writer.line(text, NoteLine(text))
+        else:
+            show_plan(writer, journal.plan)
         if call[RESTORE_PLAN_ONLY]:
             return
         await _confirm(call, release)
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         resume = Interrupted("stopped", hint=f"The restore has not ended. Resume it: {command}")
         interrupted = resume if found.journal is not None else Interrupted("stopped: the database was not touched")
-        show = reporter(writer)
 
         def report(event: Event) -> None:
             nonlocal interrupted
@@ -97,7 +125,41 @@ def restore(call: Invocation, writer: Writer) -> None:
         ended = await restore_run.run(release, journal, cluster, report, now=now)
         show_receipt(writer, release, ended, cluster)
 
-    connect.run(call, writer, work, released=True, interruption=lambda: interrupted)
+    with answers.locating() if answers else contextlib.nullcontext():
+        connect.run(call, writer, work, released=answers is None, interruption=lambda: interrupted)
+
+
+def _answers(call: Invocation) -> LocatedRelease | None:
+    """The release of ``--from``; None where a release is named. Raises UsageError for neither and for both."""
+    path = call[FROM_ANSWERS]
+    if (path is None) != bool(call.words):
+        raise UsageError("restore needs the release's NAME, or --from FILE", hint="Such as: --from answers.yaml.")
+    if path is None:
+        if call[SET] != () or call[CA_FILE] is not None:
+            raise UsageError("--set and --ca-file change answers: they go with --from FILE")
+        return None
+    return release_of(Source(path, call[SET], call[CA_FILE]))
+
+
+async def _create(
+    call: Invocation, writer: Writer, request: ReleaseRequest, cluster: Cluster, *, show: Report, now: Clock
+) -> bool:
+    """Make the objects of the release. Returns whether the repository can be read by now."""
+    namespace = request.answers.release.namespace
+
+    async def approve(changes: Sequence[Change]) -> bool:
+        show_changes(writer, changes, whole=False)
+        return call[YES] or (
+            prompt.is_interactive(yes=False) and await prompt.confirm(f"Create this in {namespace}? [y/N] ")
+        )
+
+    dry_run = call[RESTORE_PLAN_ONLY]
+    outcome = await creation.create(request, cluster, show, approve, dry_run=dry_run, now=now)
+    if outcome is not None and dry_run:
+        show_changes(writer, outcome.changes, whole=False)
+        text = "Dry run: nothing was written. The backups can be read once the release's objects are there."
+        writer.line(text, NoteLine(text))
+    return outcome is None or not dry_run
 
 
 async def _journal(
@@ -105,19 +167,24 @@ async def _journal(
 ) -> Journal:
     """The restore that is wanted, or the one that has not ended. Raises UsageError."""
     typed, is_undo = call[RECOVERY_TARGET], call[UNDO]
-    if found.journal is not None:
-        return restore_run.resumed(found.journal, is_undo=is_undo, has_target=typed is not None)
-    if found.view is None or (typed is None and not is_undo):
+    if found.journal is not None and typed is None:
+        return restore_run.resumed(found.journal, is_undo=is_undo)
+    if found.awaits_restore and not is_undo:
+        typed = typed or "latest"
+    if typed is None and not is_undo:
         raise UsageError("restore needs --to TARGET or --undo", hint="Such as: --to 2026-11-27T21:00:04Z.")
+    target = read_target(typed or "", local_zone(), is_exclusive=call[BEFORE])
+    plan: RestorePlan | Journal | TargetRefusal
     if is_undo:
         plan = await restore_run.undo_plan(cluster, found, now)
+    elif found.journal is not None:
+        plan = await restore_run.redirected(cluster, found, target, now)
     else:
-        target = read_target(typed or "", local_zone(), is_exclusive=call[BEFORE])
         plan = await restore_run.plan_to(cluster, found, target, now)
     if isinstance(plan, TargetRefusal):
         writer.line(None, UnreachableLine(plan.reason, plan.text, plan.before, plan.after))
         raise UsageError(f"the target cannot be reached: {plan.text}", hint=plan.fix)
-    return restore_run.new_journal(plan, now)
+    return plan if isinstance(plan, Journal) else restore_run.new_journal(plan, now)
 
 
 async def _confirm(call: Invocation, release: ReleaseRef) -> None:
@@ -153,6 +220,8 @@ def show_receipt(writer: Writer, release: ReleaseRef, journal: Journal, cluster:
     """What a restore reached, and how it is undone."""
     receipt = journal.receipt
     if receipt is None:
+        text = "The database runs again. Nothing was restored."
+        writer.line(text, NoteLine(text))
         return
     undo = cluster.commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
     text = f"Release is restored to {journal.plan.target}: {receipt_text(receipt)}.\nUndo it: {undo}"

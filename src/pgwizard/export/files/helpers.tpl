@@ -14,20 +14,42 @@
 {{- end -}}
 {{- end }}
 
-{{- define "postgresql.job_labels" -}}
-{{- $labels := include "postgresql.backup_labels" . | fromJsonArray -}}
-{{- range $name, $value := .Values.jobs.labels -}}
-{{- $labels = append $labels (dict "name" $name "value" $value) -}}
+{{/* A list of {name, value}: the first argument, and the entries of the second, a map. */}}
+{{- define "postgresql.pairs" -}}
+{{- $pairs := index . 0 -}}
+{{- range $name, $value := index . 1 -}}
+{{- $pairs = append $pairs (dict "name" $name "value" $value) -}}
 {{- end -}}
-{{ toJson $labels }}
+{{ toJson $pairs }}
+{{- end }}
+
+{{- define "postgresql.labels" -}}
+{{ include "postgresql.pairs" (list (include "postgresql.own.labels" . | fromJsonArray) .Values.pods.labels) }}
+{{- end }}
+
+{{- define "postgresql.selector" -}}
+{{ include "postgresql.own.selector" . }}
+{{- end }}
+
+{{- define "postgresql.backup_labels" -}}
+{{ include "postgresql.pairs" (list (include "postgresql.own.backup_labels" . | fromJsonArray) .Values.pods.labels) }}
+{{- end }}
+
+{{- define "postgresql.job_labels" -}}
+{{- $labels := merge (dict) (.Values.jobs.labels | default dict) (.Values.pods.labels | default dict) -}}
+{{ include "postgresql.pairs" (list (include "postgresql.own.backup_labels" . | fromJsonArray) $labels) }}
 {{- end }}
 
 {{- define "postgresql.job_annotations" -}}
-{{- $annotations := list -}}
-{{- range $name, $value := .Values.jobs.annotations -}}
-{{- $annotations = append $annotations (dict "name" $name "value" $value) -}}
-{{- end -}}
-{{ toJson $annotations }}
+{{ include "postgresql.pairs" (list list .Values.jobs.annotations) }}
+{{- end }}
+
+{{- define "postgresql.pod_annotations" -}}
+{{ include "postgresql.pairs" (list list .Values.pods.annotations) }}
+{{- end }}
+
+{{- define "postgresql.node_selector" -}}
+{{ include "postgresql.pairs" (list list .Values.pods.nodeSelector) }}
 {{- end }}
 
 {{- define "postgresql.check-name" -}}

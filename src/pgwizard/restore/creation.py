@@ -1,0 +1,63 @@
+"""Makes the objects of a release that is restored from its repository alone. Its server is not started meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+
+from pgwizard.clock import Clock
+from pgwizard.errors import Forbidden, PreflightError
+from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import apply, records, survey
+from pgwizard.release.record import Record
+from pgwizard.release.stages import Report
+from pgwizard.text import fit
+
+
+async def create(
+    request: apply.ReleaseRequest,
+    cluster: Cluster,
+    report: Report,
+    approve: apply.Approve,
+    *,
+    dry_run: bool,
+    now: Clock,
+) -> apply.ApplyOutcome | None:
+    """Apply the objects. None where they are there already, and wait for the restore or are being restored.
+
+    Raises what an apply does.
+    """
+    release = ReleaseRef.of(request.answers)
+    if not request.answers.repository.enabled:
+        raise PreflightError(f"the answers of release {release} have no repository to restore from")
+    kept, _ = await records.find(cluster, release)
+    if kept is not None and (_is_created(kept, request) or kept.unfinished_restore is not None):
+        return None
+    await _require_no_other(request, cluster, release)
+    options = apply.Options(dry_run=dry_run, awaits_restore=True)
+    return await apply.run(request, cluster, report, approve, options, now=now)
+
+
+def _is_created(kept: Record, request: apply.ReleaseRequest) -> bool:
+    """Whether nothing is left to apply; answers may have been corrected meanwhile."""
+    last = kept.last
+    if not kept.awaits_restore or last is None or last.outcome != "deployed":
+        return False
+    return bool(last.answers == request.answers.model_dump(by_alias=True, mode="json"))
+
+
+async def _require_no_other(request: apply.ReleaseRequest, cluster: Cluster, release: ReleaseRef) -> None:
+    """Two servers that archive into one path ruin each other's WAL, and pgBackRest does not notice."""
+    own = request.answers.repository
+    place = (own.s3_endpoint, own.bucket, own.path)
+    with contextlib.suppress(Forbidden):
+        for other in await records.releases(cluster, None):
+            if not isinstance(other, Record) or other.ref == release:
+                continue
+            known = survey.read_sections(other.last, "repository")
+            theirs = known.repository if known else None
+            if theirs and theirs.enabled and (theirs.s3_endpoint, theirs.bucket, theirs.path) == place:
+                raise PreflightError(
+                    f"release {other.ref} backs up to {fit(own.bucket)}{fit(own.path)} too; nothing was written",
+                    hint="Two servers must not archive into one path. Uninstall that release first.",
+                )
