@@ -272,7 +272,10 @@ CASES = {
     ),
     "a list that does not come": Case(
         {},
-        ["warning images.postgresql: not checked: the list of nodes: no answer within 10 s"],
+        [
+            "warning images.postgresql: not checked: the list of nodes: no answer within 10 s",
+            "warning pods.nodeSelector: not checked: the list of nodes: no answer within 10 s",
+        ],
         kind=SilentNodes,
     ),
     "an endpoint that does not answer": Case(

@@ -416,7 +416,8 @@ class _Reader:
         self._put("images.kubectl", container.get("image"))
         self._resources("jobs", container)
         metadata = _at(job, "spec", "jobTemplate", "metadata") or {}
-        own = _at(job, "metadata", "labels") or {}
+        plain_answers = Answers.model_validate({"release": {"name": self._live.ref.name}})
+        own = {pair.name for pair in resolve(plain_answers, Facts()).backup_labels}
         labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key not in own}
         self._put("jobs.labels", labels)
         self._put("jobs.annotations", dict(metadata.get("annotations") or {}))
