@@ -22,15 +22,26 @@ _OF_THE_MACHINE = ("PGWIZARD_TRACEBACK", "KUBECONFIG", "COLUMNS", "LINES", "NO_C
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``pytest --update-golden`` writes what the tests see as what they expect; read the diff before committing it."""
+    """``pytest --update-golden`` writes what the tests see as what they expect; read the diff before committing it.
+
+    With ``--screens-once`` each screen test runs once in two runs: those with golden files here, the others rushed.
+    """
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; other tests are left out")
+    parser.addoption(
+        "--screens-once", action="store_true", help="leave out the screen tests that -p support.rushed runs"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--update-golden"):
-        others = [item for item in items if "update_golden" not in getattr(item, "fixturenames", ())]
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in set(others)]
+    def is_left_out(item: pytest.Item) -> bool:
+        if "update_golden" in getattr(item, "fixturenames", ()):
+            return False
+        is_screen = item.path.is_relative_to(config.rootpath / "tests" / "tui")
+        return bool(config.getoption("--update-golden")) or (is_screen and bool(config.getoption("--screens-once")))
+
+    left_out = [item for item in items if is_left_out(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not is_left_out(item)]
 
 
 @pytest.fixture

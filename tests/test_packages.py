@@ -58,7 +58,7 @@ PUBLIC: dict[str, str] = {
     "restore": "creation drill drill_job journal report run target",
     "export": "chart folder prerequisites",
     "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",
-    "local": "autosave files inputs",
+    "local": "autosave files inputs zone",
     "tui": "app navigation start",
     "cli": "main",
 }

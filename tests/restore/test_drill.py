@@ -111,7 +111,7 @@ def test_a_gap_behind_the_newest_backup_fails_before_and_after_the_restore() -> 
         failed = [check for check in found.checks if check.outcome == "failed"]
         assert [check.name for check in failed] == ["continuity", "wal"]
         assert "WAL segment 000000010000000000000005 is missing" in failed[0].text
-        assert failed[1].text.startswith("recovery ended at 0/5000000, and the newest segment begins at 0/C000000")
+        assert failed[1].text.startswith("recovery ended at 0/5000000, and the newest segment begins at 0/C000001")
         assert kept(sim) == (found,)
 
     on(scenario)
@@ -177,7 +177,7 @@ def test_the_job_has_a_volume_of_its_own_and_neither_token_nor_ports_nor_the_lab
         assert container["resources"]["limits"] == database["resources"]["limits"]
         assert container["resources"]["requests"] == {"cpu": "100m", "memory": "256Mi"}
         assert container["env"][len(database["env"]) :] == [
-            {"name": "DRILL_MUST_EXCEED", "value": "0/C000000"},
+            {"name": "DRILL_MUST_EXCEED", "value": "0/C000001"},
             {"name": "DRILL_QUERY", "value": "SELECT '$$(PGDATA)'"},
             {"name": "DRILL_EXPECT", "value": "x"},
         ]

@@ -20,6 +20,7 @@ from pgwizard.restore.target import (
     TargetKind,
     TargetRefusal,
     choose,
+    reachable_spans,
     read_target,
 )
 from pgwizard.status.repository import Backup
@@ -260,12 +261,12 @@ def test_a_plan_becomes_the_options_of_pgbackrest() -> None:
     ]
 
 
-def test_the_newest_state_must_reach_the_last_segment_and_a_backup_its_end() -> None:
+def test_the_newest_state_must_reach_into_the_last_segment_and_a_backup_its_end() -> None:
     newest = choose(WHOLE, RecoveryTarget("latest"), moment(NOW))
     first = choose(WHOLE, RecoveryTarget("backup", "1-3F"), moment(NOW))
     assert isinstance(newest, RestorePlan)
     assert isinstance(first, RestorePlan)
-    assert (newest.must_reach, first.must_reach) == (39 * SEGMENT, int(4.5 * SEGMENT))
+    assert (newest.must_reach, first.must_reach) == (39 * SEGMENT + 1, int(4.5 * SEGMENT))
     assert (newest.lost_since, newest.lost_until) == (None, None)
     assert (first.lost_since, first.segments) == (moment(4), 2)
 
@@ -417,3 +418,14 @@ def test_a_moment_is_chosen_exactly_where_each_segment_until_then_is_there(
 
 def minute_of(moment_: datetime) -> float:
     return (moment_ - BEGIN) / timedelta(minutes=1)
+
+
+def test_reachable_moments_are_listed_by_timeline_and_spans_that_overlap_are_one() -> None:
+    def spans(found: RepositoryView) -> list[tuple[int, float | None, float | None, bool]]:
+        return [
+            (each.timeline, minute(each.since), minute(each.until), each.is_open)
+            for each in reachable_spans(found, moment(NOW))
+        ]
+
+    assert spans(WHOLE) == [(1, 4.02, 40.0, True)]
+    assert spans(HOLE) == [(1, 4.02, 6.0, False), (1, 11.02, 40.0, True)]

@@ -38,6 +38,7 @@ from pgwizard.tui.panels.by_page import PANELS as WITH_PANEL
 from pgwizard.tui.screens.apply import ApplyScreen
 from pgwizard.tui.screens.fleet import FleetScreen
 from pgwizard.tui.screens.messages import Messages
+from pgwizard.tui.screens.restore import RestoreScreen
 from pgwizard.tui.screens.secret_browser import SecretBrowser
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.screens.wizard import Wizard
@@ -513,6 +514,64 @@ def of_archive(name: str, words: str) -> Scene:
     return scene
 
 
+async def of_restore(camera: Camera) -> None:
+    await camera.reach(StatusScreen)
+    await camera.see("timeline 1")
+    await camera.pilot.press("R")
+    await camera.reach(RestoreScreen)
+    await camera.see("Press Enter to go on")
+    await camera.pilot.press("pagedown", "pagedown", "down")
+    await camera.take("restore")
+    await camera.pilot.press("enter")
+    await camera.see("Type the release's name")
+    await camera.take("restore-confirm")
+    await camera.pilot.press(*"postgresql", "enter")
+    await camera.see("● restore ")
+    await camera.take("restore-running")
+    await camera.see("✓ resume")
+    await camera.take("restore-done")
+    await camera.pilot.press("f1")
+    await camera.reach(Help)
+    await camera.take("restore-help")
+
+
+async def of_refused_restore(camera: Camera) -> None:
+    await camera.reach(StatusScreen)
+    await camera.see("missing")
+    await camera.pilot.press("R")
+    await camera.reach(RestoreScreen)
+    await camera.see("Press Enter to go on")
+    camera.screen(RestoreScreen).query_one("#target", Input).value = "2026-12-01T21:00:00Z"
+    await camera.take("restore-refused")
+
+
+async def lost_repository() -> Start:
+    missing = (
+        "P00  ERROR: [055]: unable to load info file '/shop/backup/main/backup.info':",
+        "       FileMissingError: unable to open missing file '/shop/backup/main/backup.info' for read",
+        "       HINT: has a stanza-create been performed?",
+    )
+    outcome = ScriptedOutcome("job-failed", "shop/*-restore-*", lines=missing, exit_code=55)
+    cluster = Remote(outcomes=[outcome])
+    cluster.runtime.programs.answers.append(df)
+    await install(cluster)
+    await asyncio.sleep(timedelta(hours=30).total_seconds())
+    return start_with(connection_to(cluster), **DASHBOARD)
+
+
+async def of_failed_restore(camera: Camera) -> None:
+    await camera.reach(StatusScreen)
+    await camera.see("RECOVERABLE")
+    await camera.pilot.press("R")
+    await camera.reach(RestoreScreen)
+    await camera.see("Press Enter to go on")
+    await camera.pilot.press("enter")
+    await camera.see("Type the release's name")
+    await camera.pilot.press(*"postgresql", "enter")
+    await camera.see("✗ restore")
+    await camera.take("restore-failed")
+
+
 async def no_release() -> Start:
     return start_with(connection_to(Remote(example=False)), screen=DASHBOARD["screen"])
 
@@ -604,6 +663,14 @@ PLAYS = {
     "gap": Play("errors", with_gap, of_archive("status-gap", "missing"), ("status-gap",)),
     "branches": Play("filled", with_branches, of_archive("status-branches", "timeline 1"), ("status-branches",)),
     "foreign": Play("errors", with_foreign_writer, of_archive("status-foreign", "another"), ("status-foreign",)),
+    "restore": Play(
+        "filled",
+        with_branches,
+        of_restore,
+        ("restore", "restore-confirm", "restore-running", "restore-done", "restore-help"),
+    ),
+    "refused-restore": Play("errors", with_gap, of_refused_restore, ("restore-refused",)),
+    "failed-restore": Play("errors", lost_repository, of_failed_restore, ("restore-failed",)),
     "proven": Play("filled", proven, of_archive("status-proven", "proven by"), ("status-proven",)),
     "disproven": Play("errors", disproven, of_archive("status-drill", "the drill of"), ("status-drill",)),
     "fleet": Play("errors", many, of_fleet, ("fleet", "fleet-filtered")),
@@ -625,6 +692,7 @@ PICTURED = {
     "untrusted": {"apply-failed": "apply-failed", "messages": "messages"},
     "observed": {"status": "status"},
     "failing": {"status": "status-failing"},
+    "restore": {"restore": "restore"},
 }
 """The scenes that are pictures in ``screenshots/`` as well, with their names there: of the larger size."""
 

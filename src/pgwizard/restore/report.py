@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from pgwizard.quantities import human_size
 from pgwizard.restore.job import Receipt
-from pgwizard.restore.target import RestorePlan, shown_moment
+from pgwizard.restore.target import RepositoryView, RestorePlan, reachable_spans, shown_moment
 from pgwizard.text import fit, span
 
 
 def plan_lines(plan: RestorePlan) -> list[str]:
     """What a restore would use, and what is lost."""
+    return [f"{name:8} {text}" for name, text in plan_rows(plan).items()]
+
+
+def plan_rows(plan: RestorePlan) -> Mapping[str, str]:
+    """The same by name."""
     rows: Mapping[str, str] = {
         "Target": plan.target,
         "Backup": f"{fit(plan.backup)}, on timeline {plan.timeline}",
@@ -21,13 +27,13 @@ def plan_lines(plan: RestorePlan) -> list[str]:
     }
     if plan.silence:
         since = f"after {shown_moment(plan.archived_until)}" if plan.archived_until else "after the last backup"
-        rows = {
+        return {
             **rows,
             "Server": f"does not answer: {fit(plan.silence)}",
             "Archive": f"lacks what the server wrote {since}: it is lost, except for whole segments on its volume",
             "Undo": "brings back no more than the archive has",
         }
-    return [f"{name:8} {text}" for name, text in rows.items()]
+    return rows
 
 
 def loss_text(plan: RestorePlan) -> str:
@@ -44,6 +50,41 @@ def loss_text(plan: RestorePlan) -> str:
 def receipt_text(receipt: Receipt) -> str:
     """``timeline 2, before 2026-11-27 21:00:05.473485+00``."""
     return f"timeline {receipt.timeline}, {receipt.reason}"
+
+
+def strip_lines(view: RepositoryView, at: datetime | None, now: datetime, width: int, rows: int = 4) -> list[str]:
+    """What can be reached, from the oldest moment to now: a line a timeline, the newest first, at most ``rows``.
+
+    ``━`` can be reached, ``●`` is the end of a backup, ``·`` cannot be reached; ``▲`` below is ``at``.
+    Empty where nothing can be reached.
+    """
+    spans = reachable_spans(view, now)
+    if not spans:
+        return []
+    begin = min(span.since for span in spans)
+    timelines = sorted({span.timeline for span in spans}, reverse=True)[:rows]
+    titles = {timeline: f"timeline {timeline:<{len(str(timelines[0]))}} " for timeline in timelines}
+    cells = max(1, width - len(titles[timelines[0]]))
+    seconds = max(1.0, (now - begin).total_seconds())
+
+    def cell(moment: datetime) -> int:
+        return min(max(int((moment - begin).total_seconds() / seconds * cells), 0), cells - 1)
+
+    drawn = {timeline: ["·"] * cells for timeline in timelines}
+    for span_ in spans:
+        if span_.timeline in drawn:
+            first, last = cell(span_.since), cell(span_.until)
+            drawn[span_.timeline][first : last + 1] = "━" * (last + 1 - first)
+    for backup in view.whole_backups:
+        own = drawn.get(int(backup.wal_stop[:8], 16))
+        if own is not None and backup.stop >= begin - (now - begin) / cells:
+            own[cell(backup.stop)] = "●"
+    lines = [titles[timeline] + "".join(row) for timeline, row in drawn.items()]
+    indent = " " * len(titles[timelines[0]])
+    if at is not None and begin <= at <= now:
+        lines.append(indent + "▲".rjust(cell(at) + 1))
+    since = shown_moment(begin)
+    return [*lines, f"{indent}{since}{'now':>{cells - len(since)}}"] if cells > len(since) + 4 else lines
 
 
 def _count(count: int, word: str) -> str:

@@ -322,6 +322,28 @@ def _spans(view: RepositoryView, now: datetime) -> Iterator[_Span]:
                 yield _Span(timeline, reach, since, until, is_open, ends_at)
 
 
+@dataclass(frozen=True, slots=True)
+class ReachableSpan:
+    """Moments on one timeline that can be reached, both ends included, UTC. is_open: until now."""
+
+    timeline: int
+    since: datetime
+    until: datetime
+    is_open: bool
+
+
+def reachable_spans(view: RepositoryView, now: datetime) -> list[ReachableSpan]:
+    """Every moment that a restore can reach: by timeline, on each the oldest first."""
+    found: list[ReachableSpan] = []
+    for span in sorted(_spans(view, now), key=lambda span: (span.timeline, span.since)):
+        last = found[-1] if found else None
+        if last is not None and last.timeline == span.timeline and span.since <= last.until + _SECOND:
+            found[-1] = replace(last, until=max(last.until, span.until), is_open=last.is_open or span.is_open)
+        else:
+            found.append(ReachableSpan(span.timeline, span.since, span.until, span.is_open))
+    return found
+
+
 def _at_time(
     view: RepositoryView, spans: Sequence[_Span], target: RecoveryTarget, now: datetime
 ) -> RestorePlan | TargetRefusal:
@@ -616,8 +638,11 @@ def _share(span: _Span, at: datetime, now: datetime) -> float:
 
 
 def _last_lsn(view: RepositoryView, reach: Reach) -> int:
-    """Where the last segment begins that recovery gets to: how much of it is used is not known."""
-    return view.archive.number(reach.last) * view.archive.segment_bytes if reach.last else reach.backup.lsn_stop
+    """The first byte of the last segment that recovery reads: how much of it is used is not known.
+
+    Recovery that ends where that segment begins has not read it: it is damaged.
+    """
+    return view.archive.number(reach.last) * view.archive.segment_bytes + 1 if reach.last else reach.backup.lsn_stop
 
 
 def shown_moment(at: datetime | None) -> str:

@@ -266,11 +266,9 @@ class WizardApp(ReportsDefects, BaseApp):
             self.exit(130)
 
     async def action_quit(self) -> None:
-        """Quit; during an apply at the second press."""
-        writing = any(isinstance(screen, ScreenPart) and screen.is_writing for screen in self.screen_stack)
-        if not writing or self._is_second_press(
-            "An apply is running. Press Ctrl+Q again to leave it: the cluster continues, and a later apply resumes."
-        ):
+        """Quit; while a screen writes, at the second press."""
+        writing = [screen for screen in self.screen_stack if isinstance(screen, ScreenPart) and screen.is_writing]
+        if not writing or self._is_second_press(writing[-1].LEAVING):
             self.exit()
 
     def _is_second_press(self, text: str) -> bool:

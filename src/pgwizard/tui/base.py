@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from textual.app import App
 from textual.dom import DOMNode
@@ -81,6 +81,9 @@ class Command:
 
 class ScreenPart(HostAccess):
     """What the application asks of its screens; beside a ``Screen`` or a ``ModalScreen``."""
+
+    LEAVING: ClassVar[str] = ""
+    """What to know before it is left while it writes."""
 
     def begin(self) -> None:
         """Called before the screen is shown: start slow work here."""

@@ -70,6 +70,14 @@ class OpenApply(Open):
 
 
 @dataclass
+class OpenRestore(Open):
+    """Restore a release."""
+
+    screen = "pgwizard.tui.screens.restore:RestoreScreen"
+    release: ReleaseRef
+
+
+@dataclass
 class OpenSecretBrowser(Open):
     """Choose a Secret. own_namespace: of the release; current: namespace and name of the Secret that is chosen now.
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from pathlib import Path
+from datetime import datetime
 
 from pgwizard.cli import connect, prompt
 from pgwizard.cli.json_lines import JsonLine, NoteLine
@@ -30,6 +27,7 @@ from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
 from pgwizard.errors import Interrupted, UsageError
 from pgwizard.kube.api import Cluster
+from pgwizard.local.zone import local_zone
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.apply import ReleaseRequest
 from pgwizard.release.changes import Change
@@ -175,7 +173,7 @@ async def _journal(
         typed = typed or "latest"
     if typed is None and not is_undo:
         raise UsageError("restore needs --to TARGET or --undo", hint="Such as: --to 2026-11-27T21:00:04Z.")
-    target = read_target(typed or "", _local_zone(), is_exclusive=call[BEFORE])
+    target = read_target(typed or "", local_zone(), is_exclusive=call[BEFORE])
     plan: RestorePlan | Journal | TargetRefusal
     if is_undo:
         plan = await restore_run.undo_plan(cluster, found, now)
@@ -197,16 +195,6 @@ async def _confirm(call: Invocation, release: ReleaseRef) -> None:
         raise UsageError("standard input is no terminal: nothing was written", hint="--yes confirms the restore.")
     if await prompt.ask(f"Type the release's name to restore it in {release.namespace}: ") != release.name:
         raise Interrupted("not approved: nothing was written")
-
-
-def _local_zone() -> tzinfo:
-    """The time zone of this machine, with its changes of the clock; UTC where it has none that can be read."""
-    with contextlib.suppress(OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
-        if name := os.environ.get("TZ"):
-            return zoneinfo.ZoneInfo(name.removeprefix(":"))
-        with Path("/etc/localtime").open("rb") as file:
-            return zoneinfo.ZoneInfo.from_file(file)
-    return UTC
 
 
 def show_plan(writer: Writer, plan: RestorePlan) -> None:

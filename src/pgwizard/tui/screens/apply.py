@@ -35,6 +35,7 @@ class ApplyScreen(Copies, ReportsDefects, BaseScreen[str]):
     Ends with the dotted path of the question to go back to after a failure; empty for none.
     """
 
+    LEAVING = "An apply is running. Press Ctrl+Q again to leave it: the cluster continues, and a later apply resumes."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "approve", "apply", tooltip="apply these changes"),
         Binding("enter", "follow", "continue", priority=False, tooltip="open the status, or the question to change"),

@@ -19,12 +19,15 @@ from pgwizard.status.verdict import Verdict, judge
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.copying import COPY, WRITE, Copies, Excerpt
 from pgwizard.tui.defects import ReportsDefects
-from pgwizard.tui.navigation import OpenMessages
+from pgwizard.tui.navigation import OpenMessages, OpenRestore
 from pgwizard.tui.observer import ReleaseObserver
 from pgwizard.tui.release_actions import ReleaseActions
 from pgwizard.tui.widgets.dashboard import NARROW_COLUMNS, Dashboard
 from pgwizard.tui.widgets.keyline import KeyLine
 from pgwizard.tui.widgets.status_parts import JobsTable, ReleaseHeader, SchedulesTable, VerdictBox
+
+_OF_A_RELEASE = frozenset(("backup", "restore", "verify", "drill", "suspend", "answers", "copy", "write_file"))
+"""Actions that need a verdict on screen."""
 
 
 class StatusScreen(Copies, ReportsDefects, BaseScreen[None]):
@@ -55,6 +58,7 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
         Binding("b", "backup", "backup", tooltip="take a full or an incremental backup now"),
         Binding("s", "suspend", "suspend", tooltip="suspend or resume a schedule"),
         Binding("v", "verify", "verify", tooltip="read every file of the repository, and report what is damaged"),
+        Binding("R", "restore", "restore", key_display="R", tooltip="bring the database back to an earlier moment"),
         Binding("i", "focus_pane('info')", "info", tooltip="list every backup in the repository"),
         Binding("l", "focus_pane('log')", "log", tooltip="go to the log of the highlighted Job"),
         Binding("r", "refresh", "reload", tooltip="read everything again now"),
@@ -130,9 +134,7 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
         """Without a snapshot there is little to do; back is offered where there is something to go back to."""
         if action == "explain":
             return self._verdict is not None and bool(self._verdict.reasons)
-        if action in ("backup", "verify", "drill", "suspend", "answers", "copy", "write_file") or parameters == (
-            "info",
-        ):
+        if action in _OF_A_RELEASE or parameters == ("info",):
             return self._verdict is not None
         return action != "leave" or self.has_way_back or self.query_one(Dashboard).is_home_left
 
@@ -161,6 +163,11 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
     async def action_backup(self) -> None:
         if await self._actions.back_up():
             self.query_one(JobsTable).move_cursor(row=0)
+
+    def action_restore(self) -> None:
+        """Open the restore of this release; what it did is read once it is left."""
+        if self.release is not None:
+            self.open_screen(OpenRestore(self.release), lambda _: self.observed.ask_again())
 
     @work(group="verify", exclusive=True, exit_on_error=False)
     async def action_verify(self) -> None:

@@ -1,0 +1,201 @@
+"""Plans and runs a restore for a screen: what state it is in, what a view of it shows, and how it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from textual.worker import Worker
+
+from pgwizard.errors import PgwizardError
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release.report import finding_of
+from pgwizard.release.stages import Event
+from pgwizard.restore import run as restore
+from pgwizard.restore.journal import Journal
+from pgwizard.restore.report import receipt_text
+from pgwizard.restore.run import Preparation
+from pgwizard.restore.target import RecoveryTarget, RestorePlan, TargetRefusal
+from pgwizard.tui.base import BaseScreen
+from pgwizard.tui.widgets.outcomes import OutcomeRow, failure_rows
+from pgwizard.tui.widgets.restore_view import RestoreView
+from pgwizard.tui.widgets.target_choice import GO_ON
+
+RestoreState = Literal[
+    "reading", "choosing", "planning", "confirming", "open", "running", "stopping", "stopped", "failed", "ended"
+]
+RESUME = "The restore has not ended, and the database is down until it has. Press r to resume it."
+_UNTOUCHED = "Stopped. The database was not touched."
+_LOG_KEPT = 400
+
+
+class RestoreRun:
+    """Works in a worker of the screen. turned: called after each change of the state."""
+
+    def __init__(
+        self, screen: BaseScreen[Any], view: RestoreView, release: ReleaseRef, turned: Callable[[], None]
+    ) -> None:
+        self._screen, self._view, self._turned = screen, view, turned
+        self._release = release
+        self._found: Preparation | None = None
+        self._journal: Journal | None = None
+        self._work: Worker[None] | None = None
+        self._is_touched = False
+        self._log: deque[str] = deque(maxlen=_LOG_KEPT)
+        self.state: RestoreState = "reading"
+        self.message = ""
+        """The key of the message about a failure; empty for none."""
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether the restore runs, or its lock is still to be released."""
+        return self.state in ("running", "stopping")
+
+    def begin(self) -> None:
+        """Read what can be restored, or find the restore that has not ended. Nothing is written."""
+        self._found, self._journal, self.message = None, None, ""
+        self._log.clear()
+        self._view.restart()
+        self._turn("reading", "Reading the repository. Nothing is written before you confirm.")
+        self._do(self._read)
+
+    def plan(self, target: RecoveryTarget) -> None:
+        """Find the way to a target, then ask for the confirmation."""
+        if self._found is not None:
+            self._turn("planning", f"Looking for {target} in the archive.")
+            self._do(lambda: self._plan(target))
+
+    def undo(self) -> None:
+        """Back to the state before the newest restore, or before one that has not ended."""
+        if self._found is not None or self.state == "ended":
+            self._turn("planning", "Looking for the state before the restore in the archive.")
+            self._do(self._plan_undo)
+
+    def resume(self) -> None:
+        """Continue the restore that has not ended."""
+        if self._journal is not None:
+            self._confirm(restore.resumed(self._journal, is_undo=False))
+
+    def go_back(self) -> bool:
+        """From the confirmation to the choice of the target; False where that is not open."""
+        if self.state == "confirming":
+            self.begin()
+            return True
+        return False
+
+    def start(self) -> None:
+        """The restore is confirmed."""
+        self._is_touched = self._found is not None and self._found.journal is not None
+        self._view.show_log()
+        self._turn("running", "Ctrl+C stops watching. The restore then waits until it is resumed.")
+        self._do(self._run)
+
+    def stop(self) -> bool:
+        """Whether the screen can be left. While the restore runs it ends first, and shows how to resume it."""
+        if self.state == "stopping":
+            return False  # a second cancel would interrupt the release of the lock
+        if self._work is not None and not self._work.is_finished:
+            self._work.cancel()
+            if self.state == "running":
+                self._turn("stopping", "Stopping: the lock is being released.")
+                return False
+        return True
+
+    # ---- what is done ------------------------------------------------------------------------------------------------
+
+    def _do(self, step: Callable[[], Awaitable[None]]) -> None:
+        self._work = self._screen.run_worker(
+            self._guarded(step), name="restore", group="restore", exclusive=True, exit_on_error=False
+        )
+
+    async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
+        is_running = self.state == "running"
+        try:
+            await step()
+        except asyncio.CancelledError:
+            if is_running and self._screen.is_attached:
+                text = f"Stopped watching. {RESUME}" if self._is_touched else _UNTOUCHED
+                self._view.end("stopped", [("-", text)], has_log=bool(self._log))
+                self._turn("stopped", "Press r to look again, Esc for the status.")
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever ended it is shown as its outcome
+            self._fail(error)
+
+    async def _read(self) -> None:
+        cluster = await self._screen.connection.once_connected()
+        found = self._found = await restore.prepare(cluster, self._release)
+        if found.journal is not None:
+            self._journal = found.journal
+            rows: list[OutcomeRow] = [
+                ("!", f"A restore to {found.journal.plan.target} has not ended."),
+                ("next", f"its stage {found.journal.stage}"),
+            ]
+            self._view.end("stopped", rows, has_log=False)
+            self._turn("open", "Press r to resume it, or F7 to bring back the state before it.")
+        elif found.view is not None:
+            self._view.choose(found.view)
+            self._turn("choosing", GO_ON)
+
+    async def _plan(self, target: RecoveryTarget) -> None:
+        cluster = await self._screen.connection.once_connected()
+        if self._found is not None:
+            self._take(await restore.plan_to(cluster, self._found, target, self._screen.start.now))
+
+    async def _plan_undo(self) -> None:
+        cluster = await self._screen.connection.once_connected()
+        if self._journal is not None and self.state != "ended":
+            self._confirm(restore.resumed(self._journal, is_undo=True))
+            return
+        found = self._found = await restore.prepare(cluster, self._release)
+        self._take(await restore.undo_plan(cluster, found, self._screen.start.now))
+
+    def _take(self, plan: RestorePlan | TargetRefusal) -> None:
+        if isinstance(plan, TargetRefusal):
+            self._view.refuse(plan)
+            self._turn("choosing", f"The target cannot be reached. {plan.fix}")
+        else:
+            self._confirm(restore.new_journal(plan, self._screen.start.now))
+
+    def _confirm(self, journal: Journal) -> None:
+        self._journal = journal
+        self._view.confirm(journal.plan)
+        name = self._release.name
+        self._turn("confirming", f"Type the release's name, {name}, and press Enter to restore it.")
+
+    async def _run(self) -> None:
+        cluster = await self._screen.connection.once_connected()
+        if self._journal is None:
+            raise PgwizardError("no restore is planned")
+        ended = await restore.run(self._release, self._journal, cluster, self._report, now=self._screen.start.now)
+        self._found, self._journal = None, None
+        undo = cluster.commands.pgwizard("restore", self._release.name, "--undo", namespace=self._release.namespace)
+        rows: list[OutcomeRow] = [("✓", f"Release {self._release} is restored to {ended.plan.target}.")]
+        if ended.receipt is not None:
+            rows.append(("", receipt_text(ended.receipt)))
+        rows.append(("undo", f"Press F7, or run: {undo}"))
+        self._view.end("done", rows, has_log=bool(self._log))
+        self._turn("ended", "Press Enter for the status, F7 to undo the restore.")
+
+    def _report(self, event: Event) -> None:
+        if event.stage not in ("lock", restore.FIRST_STAGE) and event.kind == "began":
+            self._is_touched = True
+        if event.kind == "log":
+            self._log.append(event.text)
+        self._view.take(event)
+
+    def _fail(self, error: Exception) -> None:
+        was_running = self.state == "running"
+        found = finding_of(error, list(self._log))
+        self.message = found.key
+        rows = failure_rows(found, error.findings if isinstance(error, PgwizardError) else ())
+        if was_running:
+            rows.append(("-", RESUME if self._is_touched else "The database was not touched."))
+        self._view.end("failed", rows, has_log=bool(self._log))
+        self._turn("failed", "Press r to look again, Esc for the status.")
+
+    def _turn(self, state: RestoreState, prompt: str) -> None:
+        self.state = state
+        self._view.show_prompt(prompt)
+        self._turned()

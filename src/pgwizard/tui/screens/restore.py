@@ -1,0 +1,130 @@
+"""A restore in place: the target and what reaching it costs, the confirmation, then each stage as it runs.
+
+The screen binds keys. ``restore_run`` plans and runs the restore, and ``widgets.restore_view`` shows it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from pgwizard.diagnose import messages
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.tui.base import BaseScreen
+from pgwizard.tui.defects import ReportsDefects
+from pgwizard.tui.navigation import OpenMessages
+from pgwizard.tui.restore_run import RestoreRun, RestoreState
+from pgwizard.tui.start import DEMO
+from pgwizard.tui.widgets.keyline import KeyLine
+from pgwizard.tui.widgets.outcomes import OutcomeBox, outcome_lines
+from pgwizard.tui.widgets.panes import TextPart
+from pgwizard.tui.widgets.restore_view import RestoreView
+from pgwizard.tui.widgets.target_choice import TargetChoice
+
+
+class RestoreScreen(ReportsDefects, BaseScreen[None]):
+    """Restores a release in place."""
+
+    LEAVING = "A restore is running. Press Ctrl+Q again to leave it: the database is down until the restore is resumed."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "go_on", "status"),
+        Binding("f7", "undo", "undo", tooltip="bring back the state before the newest restore"),
+        Binding("r", "again", "look again", tooltip="resume the restore that has not ended, or look again"),
+        Binding("e", "explain", "explain", tooltip="show the message with its cause and fix"),
+        Binding("escape", "leave", "back"),
+    ]
+    HELP: ClassVar[str] = """\
+Brings the database back to an earlier moment, in place.
+
+Up and Down move the moment by a minute, with Shift by a second, PageUp and PageDown by an hour. Typed times need an \
+offset from UTC, such as 2026-11-28T10:39:51Z.
+
+━ can be reached   ● end of a backup   · cannot be reached   ▲ target
+A line a timeline: each restore begins a new one.
+
+Nothing is written before you type the release's name. Then the database stops, is restored in a Job, and starts only \
+if the target was reached. A full backup follows.
+Ctrl+C stops watching. The database is down until the restore is resumed here or by pgwizard restore.
+F7 undoes the newest restore, as long as the repository holds the state before it."""
+
+    def __init__(self, release: ReleaseRef) -> None:
+        super().__init__()
+        self._restored = release
+        self._view = RestoreView(release.name)
+        self.run = RestoreRun(self, self._view, release, self.refresh_bindings)
+
+    @property
+    def ending(self) -> list[str]:
+        """How it ended, as lines; empty until it has."""
+        return outcome_lines(self.query_one(OutcomeBox).rows)
+
+    @property
+    def is_writing(self) -> bool:
+        return self.run.is_writing
+
+    def compose(self) -> ComposeResult:
+        yield TextPart("header")
+        yield self._view
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "link", self._show_header)
+        self.run.begin()
+
+    def _show_header(self) -> None:
+        demo = f"{DEMO}   " if self.start.demo else ""
+        text = f"restore   {demo}{self._restored}   {self.host.link}"
+        self.query_one("#header", TextPart).show(text)
+
+    def on_target_choice_wanted(self, event: TargetChoice.Wanted) -> None:
+        if self.run.state == "choosing":
+            self.run.plan(event.target)
+
+    def on_target_choice_confirmed(self) -> None:
+        if self.run.state == "confirming":
+            self.run.start()
+
+    # ---- keys ------------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """Only the keys that do something now are shown."""
+        states: dict[str, tuple[RestoreState, ...]] = {
+            "go_on": ("ended",),
+            "undo": ("choosing", "open", "ended"),
+            "again": ("open", "failed", "stopped"),
+        }
+        if action == "leave":
+            return self.run.state != "stopping"
+        if action == "explain":
+            return bool(self.run.message)
+        return action not in states or self.run.state in states[action]
+
+    def action_go_on(self) -> None:
+        self.dismiss(None)
+
+    def action_undo(self) -> None:
+        self.run.undo()
+
+    def action_again(self) -> None:
+        """Resume the restore that has not ended, or read the repository again."""
+        if self.run.state == "open":
+            self.run.resume()
+            return
+        if not self.connection.connected.is_set():
+            self.connection.connect()
+        self.run.begin()
+
+    def action_explain(self) -> None:
+        """Show the message about how it ended."""
+        self.open_screen(OpenMessages(messages.link(self.run.message)))
+
+    def action_leave(self) -> None:
+        """From the confirmation back to the choice. While the restore runs, stop watching. Then go back."""
+        if not self.run.go_back() and self.run.stop():
+            self.dismiss(None)
+
+    def stop(self) -> bool:
+        self.action_leave()
+        return True

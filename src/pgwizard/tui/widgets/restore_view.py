@@ -1,0 +1,43 @@
+"""What is seen of a restore: the choice of the target, then its log, between its stages and how it ended."""
+
+from __future__ import annotations
+
+from pgwizard.restore.journal import ORDER
+from pgwizard.restore.target import RepositoryView, RestorePlan, TargetRefusal
+from pgwizard.tui.widgets.run_view import RunView
+from pgwizard.tui.widgets.stages import Stages
+from pgwizard.tui.widgets.target_choice import TargetChoice
+
+
+class RestoreView(RunView):
+    """name: of the release. The stages are shown once the restore runs: the choice needs the room."""
+
+    def __init__(self, name: str) -> None:
+        self.question = TargetChoice(name)
+        super().__init__(ORDER[:-1], self.question, ("stop", "start", "backup"))
+
+    def restart(self) -> None:
+        super().restart()
+        self.query_one(Stages).display = False
+        self.question.restart()
+
+    def choose(self, archive: RepositoryView) -> None:
+        """Ask for the target."""
+        self.question.choose(archive)
+
+    def confirm(self, plan: RestorePlan) -> None:
+        """Ask for the name of the release."""
+        super().restart()
+        self.query_one(Stages).display = False
+        self.question.confirm(plan)
+
+    def refuse(self, refusal: TargetRefusal) -> None:
+        """Say why a target that was looked for cannot be reached."""
+        self.question.refuse(refusal)
+
+    def show_log(self) -> None:
+        self.query_one(Stages).display = True
+        super().show_log()
+
+    def on_target_choice_prompted(self, event: TargetChoice.Prompted) -> None:
+        self.show_prompt(event.text)

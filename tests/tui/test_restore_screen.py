@@ -1,0 +1,217 @@
+"""The restore screen: what a target would use and lose, the confirmation, the run, and what stopping leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+from textual.pilot import Pilot
+
+from pgwizard.answers.questions import Answers
+from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import apply
+from pgwizard.release.changes import Change
+from pgwizard.simulator.cluster import SimCluster
+from pgwizard.simulator.faults import ScriptedOutcome
+from pgwizard.tui.app import WizardApp
+from pgwizard.tui.screens.restore import RestoreScreen
+from pgwizard.tui.screens.status import StatusScreen
+from pgwizard.tui.start import Start
+from support import simtime
+from support.faulting import clock
+from support.faulting import cluster as simulated
+from support.screens import notices, opened, painted, press, settled, until, words
+
+Scenario = Callable[[Pilot[int], RestoreScreen, SimCluster], Awaitable[None]]
+RELEASE = ReleaseRef("default", "postgresql")
+UNREADABLE = "P00  ERROR: [055]: unable to load info file '/postgresql/archive/main/archive.info'"
+FAILS = ScriptedOutcome("job-failed", who="*/*-restore-*", lines=(UNREADABLE,), exit_code=55)
+
+
+async def deployed(sim: SimCluster) -> None:
+    async def approve(_: Sequence[Change]) -> bool:
+        return True
+
+    answers = Answers.model_validate({"release": {"namespace": "default"}})
+    await apply.run(apply.ReleaseRequest(answers), sim, lambda _: None, approve, apply.Options(), now=clock(sim))
+
+
+def driven(scenario: Scenario, *, size: tuple[int, int] = (120, 40), outcomes: Sequence[ScriptedOutcome] = ()) -> None:
+    """Open the restore of a release from its status, an hour after its backup, and play the scenario."""
+
+    async def main() -> None:
+        async with simulated(outcomes=outcomes) as sim:
+            await deployed(sim)
+            await sim.clock.sleep(3_600)
+
+            async def connected(_: AsyncExitStack) -> Cluster:
+                return sim
+
+            start = Start(
+                connected,
+                lambda _path, _text: None,
+                screen="pgwizard.tui.screens.status:StatusScreen",
+                demo=True,
+                now=lambda: datetime.fromtimestamp(sim.clock.now(), UTC),
+            )
+            async with opened(WizardApp(start), size=size) as pilot:
+                await until(pilot, lambda: "RECOVERABLE" in painted(pilot))
+                await press(pilot, "R")
+                screen = await on_top(pilot)
+                await until(pilot, lambda: screen.run.state != "reading")
+                await settled(pilot)
+                await scenario(pilot, screen, sim)
+
+    simtime.run(main())
+
+
+async def on_top(pilot: Pilot[Any]) -> RestoreScreen:
+    await until(pilot, lambda: isinstance(pilot.app.screen, RestoreScreen))
+    screen = pilot.app.screen
+    assert isinstance(screen, RestoreScreen)
+    return screen
+
+
+async def typed(pilot: Pilot[int], text: str) -> None:
+    await press(pilot, "ctrl+u", *text)
+
+
+async def reached(pilot: Pilot[int], screen: RestoreScreen, state: str) -> None:
+    await until(pilot, lambda: screen.run.state in (state, "failed"))
+    await settled(pilot)
+    assert screen.run.state == state, screen.ending
+
+
+async def restored(pilot: Pilot[int], screen: RestoreScreen, target: str) -> None:
+    await typed(pilot, target)
+    await press(pilot, "enter")
+    await reached(pilot, screen, "confirming")
+    await press(pilot, *RELEASE.name, "enter")
+    await reached(pilot, screen, "ended")
+
+
+def test_the_newest_state_is_proposed_with_what_it_uses_and_loses() -> None:
+    async def scenario(pilot: Pilot[int], _screen: RestoreScreen, _sim: SimCluster) -> None:
+        text = words(pilot)
+        assert "Target the newest state" in text
+        assert "Loses nothing that is archived" in text
+        assert "timeline 1 ●━━━" in text
+
+    driven(scenario)
+
+
+def test_up_and_down_move_the_moment_and_show_what_it_loses() -> None:
+    async def scenario(pilot: Pilot[int], _screen: RestoreScreen, _sim: SimCluster) -> None:
+        await press(pilot, *["down"] * 3, "shift+up")
+        assert "Loses 2 min 59 s: all that was committed from" in words(pilot)
+        assert "▲" in painted(pilot)
+        await press(pilot, "pageup")
+        assert "Loses 0 s" in words(pilot), "the future is not reached"
+
+    driven(scenario)
+
+
+def test_what_cannot_be_reached_says_why_and_the_nearest_moment() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
+        await typed(pilot, "2020-01-01T00:00:00Z")
+        text = words(pilot)
+        assert "✗ 2020-01-01 00:00:00 UTC lies before the first backup that leads to it" in text
+        assert "The nearest that can be reached: 20" in text
+        await press(pilot, "enter")
+        assert screen.run.state == "choosing"
+        await typed(pilot, "2020-01-01T00:00:00")
+        assert "has no offset from UTC" in words(pilot)
+
+    driven(scenario)
+
+
+def test_nothing_is_written_before_the_name_is_typed() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await press(pilot, "enter")
+        await reached(pilot, screen, "confirming")
+        first = len(sim.requests)
+        await press(pilot, *"postgres", "enter")
+        assert "Not the release's name, postgresql: nothing was written" in " ".join(notices(pilot))
+        assert [request for request in sim.requests[first:] if request.is_write] == []
+        await press(pilot, "escape")
+        await reached(pilot, screen, "choosing")
+        await press(pilot, "escape")
+        assert isinstance(pilot.app.screen, StatusScreen)
+
+    driven(scenario)
+
+
+def test_a_restore_ends_with_what_it_reached_and_can_be_undone() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
+        await press(pilot, *["down"] * 10, "enter")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, *RELEASE.name, "enter")
+        await reached(pilot, screen, "ended")
+        text = words(pilot)
+        assert "✓ Release default/postgresql is restored to" in text
+        assert "timeline 2, before" in text
+        assert "pgwizard" in text
+        assert "restore postgresql --undo" in text
+        await press(pilot, "f7")
+        await reached(pilot, screen, "confirming")
+        assert "Target the newest state of timeline 1" in words(pilot)
+        await press(pilot, *RELEASE.name, "enter")
+        await reached(pilot, screen, "ended")
+        assert "timeline 3" in words(pilot)
+        await press(pilot, "enter")
+        assert isinstance(pilot.app.screen, StatusScreen)
+
+    driven(scenario)
+
+
+def test_a_restore_that_was_stopped_is_resumed() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
+        await press(pilot, "enter")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, *RELEASE.name, "enter")
+        await until(pilot, lambda: "● restore " in painted(pilot))
+        await press(pilot, "ctrl+c")
+        await reached(pilot, screen, "stopped")
+        assert "The restore has not ended, and the database is down until it has." in words(pilot)
+        await press(pilot, "r")
+        await reached(pilot, screen, "open")
+        assert "A restore to the newest state has not ended. next its stage restore" in words(pilot)
+        await press(pilot, "r")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, *RELEASE.name, "enter")
+        await reached(pilot, screen, "ended")
+
+    driven(scenario)
+
+
+def test_a_failed_restore_says_why_and_that_the_database_is_down() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
+        await press(pilot, "enter")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, *RELEASE.name, "enter")
+        await until(pilot, lambda: screen.run.state == "failed")
+        await settled(pilot)
+        text = words(pilot)
+        assert "✗" in text
+        assert "unable to load info file" in text
+        assert "the database is down until it has" in text
+        await press(pilot, "r")
+        await reached(pilot, screen, "open")
+
+    driven(scenario, outcomes=[FAILS])
+
+
+def test_leaving_while_it_runs_wants_a_second_press() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
+        await press(pilot, "enter")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, *RELEASE.name, "enter")
+        await until(pilot, lambda: screen.is_writing)
+        await press(pilot, "ctrl+q")
+        assert "A restore is running. Press Ctrl+Q again to leave it" in " ".join(notices(pilot))
+        await reached(pilot, screen, "ended")
+
+    driven(scenario)
