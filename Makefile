@@ -43,7 +43,7 @@ docs: $(READY) ## write what is generated from the models
 	$(VENV)/bin/python -m pgwizard.cli.reference docs
 
 chart: $(READY) ## write the chart of the default answers into chart/
-	$(VENV)/bin/pgwizard init -o .answers.yaml && $(VENV)/bin/pgwizard export .answers.yaml -o chart; rm -f .answers.yaml
+	$(VENV)/bin/pgwizard init -o .answers.yaml && $(VENV)/bin/pgwizard export .answers.yaml -o chart --force; rm -f .answers.yaml
 
 equivalence: $(READY) ## 10,000 random answers: native, Helm and kustomize give the same objects (needs helm and kubectl)
 	PGWIZARD_EQUIVALENCE=10000 $(VENV)/bin/pytest -q -n 2 tests/export/test_equivalence.py

@@ -57,6 +57,7 @@ LINES: tuple[type[JsonLine], ...] = (
 WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "render": (FilesLine, WarningLine, NoteLine),
     "export": (FilesLine, WarningLine, NoteLine),
+    "import": (WarningLine,),
     "apply": (EventLine, ChangeLine, OutcomeLine),
     "diff": (EventLine, ChangeLine, OutcomeLine),
     "status": (StatusLine, FleetLine, NoteLine),
@@ -130,9 +131,9 @@ _JSON = f"""\
 With `--json` each line is one JSON object, on standard error too. `type` is the kind of the line, and `apiVersion` is
 `{json_lines.API_VERSION}` until a key changes its meaning or is removed. Every key of a type is always present; `null`
 means none, or not known. Times are ISO 8601 in UTC, sizes are bytes. [output.schema.json](output.schema.json) is the
-JSON schema of a line. There are three exceptions: `render --json` without `-o` prints one Kubernetes `List` for
-`kubectl apply -f -`, `export --values-only --json` prints the values of the chart, and a question on a terminal is
-plain text on standard error (`--yes` skips it)."""
+JSON schema of a line. There are four exceptions: `render --json` without `-o` prints one Kubernetes `List` for
+`kubectl apply -f -`, `export --values-only --json` prints the values of the chart, `import --json` prints the answers,
+and a question on a terminal is plain text on standard error (`--yes` skips it)."""
 
 
 def _text(text: str) -> list[str]:
