@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest.register_assert_rewrite("support")  # before its first import: an assert there says what it compared
+if "support" not in sys.modules:  # -p support.rushed has imported it, and then it is too late
+    pytest.register_assert_rewrite("support")  # an assert there says what it compared
 
 from support import simtime  # noqa: E402
 

@@ -36,7 +36,9 @@
 {{- end }}
 
 {{- define "postgresql.job_labels" -}}
-{{- $labels := merge (dict) (.Values.jobs.labels | default dict) (.Values.pods.labels | default dict) -}}
+{{- $labels := dict -}}
+{{- range $key, $value := .Values.pods.labels }}{{- $_ := set $labels $key $value }}{{ end -}}
+{{- range $key, $value := .Values.jobs.labels }}{{- $_ := set $labels $key $value }}{{ end -}}
 {{ include "postgresql.pairs" (list (include "postgresql.own.backup_labels" . | fromJsonArray) $labels) }}
 {{- end }}
 

@@ -140,7 +140,7 @@ def test_a_namespace_that_is_gone_comes_back_from_the_bucket(place: Site) -> Non
     place.sql("SELECT pg_sleep(2)")
     commit(place, 2)
     scale_down(place)
-    place.kubectl.run("delete", "namespace", place.kubectl.namespace, "--wait=true", "--timeout=300s")
+    place.kubectl.run("delete", "namespace", place.kubectl.namespace, "--wait=true")
 
     answers = str(place.folder / "answers.yaml")
     place.pgwizard(*place.command(None, "restore", "--from", answers, "--yes", "--dry-run"))
