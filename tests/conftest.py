@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 if "support" not in sys.modules:  # -p support.rushed has imported it, and then it is too late
     pytest.register_assert_rewrite("support")  # an assert there says what it compared
 
-from support import simtime  # noqa: E402
+from support import simtime
 
 simtime.install()  # before a module of Textual or of the application takes the machine's clock
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -125,7 +125,9 @@ def test_every_line_of_every_verb_is_as_the_schema_says(sim: SimCluster, answers
         *_lines("status", "--demo", code=11),
         *_lines("explain", "release/postgresql", "--demo"),
     }
-    sim.runtime.change(Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=0, minReadySeconds=5))
+    sim.runtime.change(
+        Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=0, minReadySeconds=5)
+    )
     seen |= {
         *_lines("import", "postgresql", "--demo", "-o", "imported.yaml"),
         *_lines("backup", "--demo"),

@@ -172,7 +172,7 @@ def test_a_restore_that_was_stopped_is_resumed() -> None:
         await press(pilot, "enter")
         await reached(pilot, screen, "confirming")
         await press(pilot, *RELEASE.name, "enter")
-        await until(pilot, lambda: "● restore " in painted(pilot))
+        await until(pilot, lambda: "● restore  " in painted(pilot))
         await press(pilot, "ctrl+c")
         await reached(pilot, screen, "stopped")
         assert "The restore has not ended, and the database is down until it has." in words(pilot)

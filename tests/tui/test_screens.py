@@ -526,7 +526,7 @@ async def of_restore(camera: Camera) -> None:
     await camera.see("Type the release's name")
     await camera.take("restore-confirm")
     await camera.pilot.press(*"postgresql", "enter")
-    await camera.see("● restore ")
+    await camera.see("● restore  ")
     await camera.take("restore-running")
     await camera.see("✓ resume")
     await camera.take("restore-done")
