@@ -164,11 +164,11 @@ def test_every_kind_of_target_is_reached(place: Site) -> None:
     archived(place)
 
     reached = {}
-    for target in (
+    for target in (  # a restore to before the transaction gives its number to another one
         f"--to=lsn:{lsn}",
-        "--to=name:before migration",
-        f"--to=xid:{xid} --before",
         f"--to=xid:{xid}",
+        f"--to=xid:{xid} --before",
+        "--to=name:before migration",
         f"--to=backup:{label}",
     ):
         restore(place, *([target] if "name:" in target else target.split()))

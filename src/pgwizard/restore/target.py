@@ -128,7 +128,9 @@ class RestorePlan:
     @property
     def options(self) -> tuple[str, ...]:
         """Of ``pgbackrest restore``."""
-        options = [f"--set={self.backup}", f"--target-timeline={self.timeline}", f"--type={self.type}"]
+        options = [f"--set={self.backup}", f"--type={self.type}"]
+        if self.type != "immediate":  # which stays on the backup's own, and takes no such option
+            options.insert(1, f"--target-timeline={self.timeline}")
         if self.type != "default":
             options.append("--target-action=promote")
         if self.value:

@@ -20,7 +20,7 @@ READER = "repository-reader"
 def restore(repository: SimulatedRepository, words: Sequence[str], now: float) -> list[str]:
     """What the Job prints. words: its command."""
     options = dict(word[2:].split("=", 1) for word in words if word.startswith("--") and "=" in word)
-    origin = int(options["target-timeline"])
+    origin = int(options.get("target-timeline", repository.timeline))
     reached, reason = now, "no recovery target specified"
     if options["type"] == "time":
         at = datetime.fromisoformat(options["target"])
