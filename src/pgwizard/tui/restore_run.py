@@ -145,7 +145,7 @@ class RestoreRun:
 
     async def _plan_undo(self) -> None:
         cluster = await self._screen.connection.once_connected()
-        if self._journal is not None and self.state != "ended":
+        if self._journal is not None:
             self._confirm(restore.resumed(self._journal, is_undo=True))
             return
         found = self._found = await restore.prepare(cluster, self._release)
