@@ -51,7 +51,7 @@ PUBLIC: dict[str, str] = {
     "tls": "certificates chain handshake names public_authorities",
     "plan": "checks cron manifests names pgbackrest plan postgresql_conf retention server settings tuning",
     "release": (
-        "apply backups changes checks deletion drills image_version layout live live_answers live_objects record "
+        "apply backups changes checks clone deletion drills image_version layout live live_answers live_objects record "
         "records report rights rollout stages survey uninstall verification"
     ),
     "status": "fleet fleet_report metrics observe probes report repository snapshot verdict wal walk",

@@ -199,3 +199,17 @@ def test_a_stopped_restore_shows_whether_and_how_it_resumes(released: SimCluster
     released.faults.clear()
     again = restore("--yes") if resource == "cronjobs" else restore("--to", "latest", "--yes")
     assert (again.code, again.err) == (0, "")
+
+
+def test_a_clone_is_made_beside_its_source(released: SimCluster) -> None:
+    wrong = restore("--into", "staging")
+    assert (wrong.code, wrong.err) == (
+        2,
+        "pgwizard: --into staging: expected NAMESPACE/NAME\nSuch as: --into staging/postgresql.\n",
+    )
+    done = restore("--into", "staging/copy", "--set", "storage.size=20Gi", "--yes")
+    assert (done.code, done.err) == (0, "")
+    assert steady(done.out).splitlines()[-17:] == []
+    assert restore("--into", "staging/copy", "--yes").err.splitlines()[0] == (
+        "pgwizard: release copy in namespace staging exists; nothing was written"
+    )

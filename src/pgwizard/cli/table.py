@@ -92,6 +92,9 @@ FROM_ANSWERS = text(
     about="make the release of these answers and restore it from its repository; - reads standard input",
     completes="file",
 )
+INTO = text(
+    "--into", value="NAMESPACE/NAME", about="restore into this new release and leave the source as it is: a clone"
+)
 UNDO = switch("--undo", about="bring back the state before the last restore")
 DRILL_TIMEOUT = duration("--timeout", default="6h", about="how long the drill may take, such as 45m or 12h")
 DRILL_QUERY = text("--query", value="SQL", about="a query that must succeed on what was restored")
@@ -124,6 +127,7 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (BEFORE, UNDO),
     (FROM_ANSWERS, UNDO),
     (FROM_ANSWERS, NAMESPACE),
+    (INTO, UNDO),
 )
 """The second of each pair would make the first ineffective. ``--dry-run`` is not listed: it tries the same command.
 ``--follow`` judges a backup by its whole log.
@@ -295,15 +299,18 @@ VERBS: dict[str, Verb] = {
             "starts the database, and takes a full backup. A run that was stopped or failed is run again without --to: "
             "it resumes. A target that cannot be reached exits with 2 and names the nearest moments. --undo brings "
             "back the state before the last restore. --from makes a release that is gone again, its namespace too, and "
-            "restores it from the bucket before its server is started, to the newest state unless --to says otherwise.",
+            "restores it from the bucket before its server is started, to the newest state unless --to says otherwise. "
+            "--into makes a clone: another release with the same data, an archive path of its own, and a new password; "
+            "the source is only read. --set changes the clone's answers.",
             "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z --dry-run\n"
             "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z\n"
             "pgwizard restore postgresql -n shop --to latest --yes\n"
             "pgwizard restore postgresql -n shop --undo\n"
-            "pgwizard restore --from answers.yaml",
+            "pgwizard restore --from answers.yaml\n"
+            "pgwizard restore postgresql -n shop --into staging/postgresql",
             "restore:restore",
             (Argument("NAME", "the release; not with --from", required=False),),
-            (RECOVERY_TARGET, BEFORE, UNDO, FROM_ANSWERS, RESTORE_PLAN_ONLY, YES, *_SOURCE, *_RELEASE),
+            (RECOVERY_TARGET, BEFORE, UNDO, FROM_ANSWERS, INTO, RESTORE_PLAN_ONLY, YES, *_SOURCE, *_RELEASE),
             synonyms=("recover",),
         ),
         Verb(

@@ -46,13 +46,15 @@ READY_SECONDS = 3_600.0
 class Preparation:
     """What a restore would do, before anything is written. journal: of a restore that has not ended, if any.
 
-    awaits_restore: whether the release is new, and was made to be restored.
+    awaits_restore: whether the release is new, and was made to be restored. origin: the repository of another release
+    that it is restored from, if any.
     """
 
     release: ReleaseRef
     journal: Journal | None
     view: RepositoryView | None
     awaits_restore: bool = False
+    origin: record.Origin | None = None
 
 
 async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
@@ -67,7 +69,9 @@ async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
     if await find_object(cluster, _claim(release)) is None:
         await rights.require(cluster, [Access("create", "persistentvolumeclaims", "", release.namespace)])
-    return Preparation(release, None, await read_view(cluster, kept), kept.awaits_restore)
+    return Preparation(
+        release, None, await read_view(cluster, kept), kept.awaits_restore, kept.origin if kept.reads_origin else None
+    )
 
 
 async def plan_to(
@@ -89,6 +93,11 @@ async def undo_plan(cluster: Cluster, preparation: Preparation, now: Clock) -> R
     if not reached or preparation.view is None:
         raise PreflightError(f"release {preparation.release} was not restored: there is nothing to undo")
     last = _journal(preparation.release, reached[-1])
+    if last.is_clone:
+        raise PreflightError(
+            f"release {preparation.release} is a clone, and was not restored since: there is nothing to undo",
+            hint="Any earlier moment since it was made can be restored: --to TIME.",
+        )
     plan = choose(preparation.view, RecoveryTarget("latest", timeline=last.plan.left), now())
     if isinstance(plan, TargetRefusal) or last.undo is None:
         return plan
@@ -172,10 +181,10 @@ async def redirected(
     return replace(journal, plan=plan, id=f"{stem}-{count + 1}").at_stage(_again(journal))
 
 
-def new_journal(plan: RestorePlan, now: Clock) -> Journal:
+def new_journal(plan: RestorePlan, now: Clock, *, is_clone: bool = False) -> Journal:
     """A restore that is about to begin."""
     at = now()
-    return Journal(f"{at:%Y%m%d-%H%M%S}", at.isoformat(timespec="seconds"), plan)
+    return Journal(f"{at:%Y%m%d-%H%M%S}", at.isoformat(timespec="seconds"), plan, is_clone=is_clone)
 
 
 async def run(release: ReleaseRef, journal: Journal, cluster: Cluster, report: Report, *, now: Clock) -> Journal:
@@ -267,6 +276,10 @@ class _Run:
             )
         self._require_timeline(view)
         _require_backup(view, plan)
+        if self.journal.is_clone:
+            await self._write(self.journal.at_stage("suspend"))
+            stage.done("none: the release is new")
+            return
         undo = choose(view, RecoveryTarget("latest", timeline=view.timeline), self.now())
         refused = isinstance(undo, TargetRefusal)
         await self._write(
@@ -412,7 +425,9 @@ class _Run:
             stateful = await self.cluster.get(Ref(STATEFULSET, self.release.name, self.release.namespace))
             with contextlib.suppress(AlreadyExists):
                 marks = await backups.job_marks(self.cluster, self.release)
-                job = restore_job.manifest(stateful, self.release, ref.name, self.journal.plan, marks)
+                kept, _ = await records.get(self.cluster, self.release)
+                origin = kept.origin if kept.reads_origin else None
+                job = restore_job.manifest(stateful, self.release, ref.name, self.journal.plan, marks, origin=origin)
                 await self.cluster.create(job)
 
     async def _doubt(self, plan: RestorePlan, receipt: Receipt) -> str:
@@ -490,6 +505,8 @@ class _Run:
     async def _archive(self) -> None:
         """Nothing proves the archive of the new timeline but a segment in it."""
         async with stages.enter("archive", self.report) as stage:
+            if self.journal.is_clone:
+                await (await self._server()).create_stanza()
             await (await self._server()).mark(f"pgwizard-{self.journal.id}-restored", stage.progress)
             await self._write(self.journal.at_stage("backup"))
             stage.done(f"timeline {self.journal.receipt.timeline if self.journal.receipt else 0} is archived")

@@ -7,11 +7,14 @@ pattern or answered with nothing), shells, WAL contents, and every other program
 from __future__ import annotations
 
 import configparser
+import contextlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from pgwizard.kube.api import ExecResult, Object, Ref, Resource
@@ -25,6 +28,12 @@ CannedProgram = Callable[[list[str], bytes], ExecResult | None]
 """A test's own program: its result, or None for a command that it does not know."""
 
 _POD = Resource("v1", "Pod")
+_PRINTS = {
+    "df": "1B-blocks      Avail\n10737418240 6549825126",
+    "postgres": "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)",
+}
+_variables: ContextVar[Mapping[str, str]] = ContextVar("variables", default=MappingProxyType({}))
+"""pgBackRest's options in the environment of what runs now."""
 _SERVER_WAIT_SECONDS = 3600
 
 
@@ -71,7 +80,8 @@ class Programs:
             if (result := answer(command, stdin)) is not None:
                 return result
         log = ContainerLog()
-        code = await self._program(pod, command, stdin, log)
+        with _environment(pod):
+            code = await self._program(pod, command, stdin, log)
         if code == 127:
             missing = command[0] if command else ""
             text = f'exec: "{missing}": executable file not found in $PATH\n'
@@ -88,14 +98,19 @@ class Programs:
             return await self._backup_as_named(namespace, " ".join(command[1:]), log)
         if program == "pgbackrest":
             return await self._pgbackrest(namespace, command[1:], log)
+        if program == "env" and command[-1] == "own-repository":
+            with _environment({}):
+                system = self.repository(namespace).system_id
+            log.write(*([f"db-system-id={system}"] if system else ()))
+            return 0
         if program == "pg_isready":
             up = _serves(pod)
             log.write(f"/var/run/postgresql:5432 - {'accepting connections' if up else 'no response'}")
             return 0 if up else 2
         if program == "psql":
             return self._psql(pod, command[1:], stdin, log)
-        if program == "df":
-            log.write("1B-blocks      Avail\n10737418240 6549825126")
+        if program in _PRINTS:
+            log.write(_PRINTS[program])
             return 0
         return 127
 
@@ -149,8 +164,12 @@ class Programs:
         if containers[0]["name"] == recovery.CONTAINER:
             await self._clock.sleep(3)
             repository = self.repository(namespace)
+            with _environment(pod):
+                origin = self.repository(namespace)
+            if origin is not repository:  # a clone: nothing is written to it
+                repository.left, repository.began = list(origin.left), origin.began
             log.write(*recovery.restore(repository, words, self._clock.now()))
-            self._restored[self._volume(namespace)] = repository.system_id
+            self._restored[self._volume(namespace)] = origin.system_id
             return 0
         if recovery.READER in words:
             await self._until_deleted(pod)
@@ -389,8 +408,28 @@ class Programs:
                 continue
             stanza = next((name for name in parser.sections() if not name.startswith("global")), "main")
             options = dict(parser["global"]) if parser.has_section("global") else {}
-            return _Settings(stanza, options.get("repo1-s3-bucket", ""), options.get("repo1-path", ""))
+            names = ("repo1-s3-bucket", "repo1-path")
+            variables = _variables.get()
+            return _Settings(stanza, *(variables.get(name) or options.get(name, "") for name in names))
         return _Settings("main", "", "")
+
+
+@contextlib.contextmanager
+def _environment(pod: Object) -> Iterator[None]:
+    """With pgBackRest's options among the variables of a pod: they win over its configuration."""
+    [container, *_] = pod["spec"]["containers"] if pod else [{}]
+    prefix = "PGBACKREST_"
+    token = _variables.set(
+        {
+            each["name"].removeprefix(prefix).lower().replace("_", "-"): each["value"]
+            for each in container.get("env") or ()
+            if each["name"].startswith(prefix) and each.get("value")
+        }
+    )
+    try:
+        yield
+    finally:
+        _variables.reset(token)
 
 
 def _type(text: str) -> str:
