@@ -61,8 +61,7 @@ async def restored(sim: SimCluster) -> None:
     assert found.origin is not None
     plan = choose(found.view, RecoveryTarget("latest"), clock(sim)())
     assert isinstance(plan, RestorePlan)
-    journal = restore_run.new_journal(plan, clock(sim), is_clone=True)
-    await restore_run.run(INTO, journal, sim, lambda _: None, now=clock(sim))
+    await restore_run.run(INTO, restore_run.new_journal(plan, clock(sim)), sim, lambda _: None, now=clock(sim))
 
 
 def kept(sim: SimCluster) -> record.Record:

@@ -159,7 +159,7 @@ class Origin:
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """By which two repositories are told apart."""
+        """What distinguishes two repositories."""
         return self.endpoint, self.bucket, self.path
 
     def __str__(self) -> str:
@@ -204,6 +204,10 @@ class Record:
         """With a restore in place of the unfinished one, or else behind the others."""
         earlier = self.restorations[:-1] if self.unfinished_restore else self.restorations
         return replace(self, restorations=(*earlier, restoration)[-_RESTORATIONS:], awaits_restore=False)
+
+    def with_newest_restore(self, restoration: Restoration) -> Record:
+        """With a restore in place of the newest one."""
+        return replace(self, restorations=(*self.restorations[:-1], restoration))
 
     @property
     def last(self) -> Revision | None:

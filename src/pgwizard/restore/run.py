@@ -25,6 +25,7 @@ from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
 from pgwizard.release.layout import Layout
 from pgwizard.release.stages import Event, Report, Stage
+from pgwizard.restore import capacity
 from pgwizard.restore import job as restore_job
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.journal import Journal, RestoreStage, read_journal
@@ -63,7 +64,9 @@ async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     await rights.require(cluster, _accesses(release))
     unfinished = kept.unfinished_restore
     if unfinished is not None:
-        return Preparation(release, _journal(release, unfinished), None)
+        return Preparation(
+            release, _journal(release, unfinished), None, origin=kept.origin if kept.reads_origin else None
+        )
     summary = ReleaseSummary.of(kept)
     if not summary.backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
@@ -97,6 +100,11 @@ async def undo_plan(cluster: Cluster, preparation: Preparation, now: Clock) -> R
         raise PreflightError(
             f"release {preparation.release} is a clone, and was not restored since: there is nothing to undo",
             hint="Any earlier moment since it was made can be restored: --to TIME.",
+        )
+    if last.is_finished:
+        raise PreflightError(
+            f"the last restore of release {preparation.release} was finished: there is nothing to undo",
+            hint="An earlier moment can be restored, as long as retention keeps it: --to TIME.",
         )
     plan = choose(preparation.view, RecoveryTarget("latest", timeline=last.plan.left), now())
     if isinstance(plan, TargetRefusal) or last.undo is None:
@@ -181,10 +189,10 @@ async def redirected(
     return replace(journal, plan=plan, id=f"{stem}-{count + 1}").at_stage(_again(journal))
 
 
-def new_journal(plan: RestorePlan, now: Clock, *, is_clone: bool = False) -> Journal:
+def new_journal(plan: RestorePlan, now: Clock) -> Journal:
     """A restore that is about to begin."""
     at = now()
-    return Journal(f"{at:%Y%m%d-%H%M%S}", at.isoformat(timespec="seconds"), plan, is_clone=is_clone)
+    return Journal(f"{at:%Y%m%d-%H%M%S}", at.isoformat(timespec="seconds"), plan)
 
 
 async def run(release: ReleaseRef, journal: Journal, cluster: Cluster, report: Report, *, now: Clock) -> Journal:
@@ -252,6 +260,7 @@ class _Run:
         """
         async with stages.enter(FIRST_STAGE, self.report) as stage:
             await _require_alone(self.cluster, self.release, ())
+            await capacity.require(self.cluster, self.release)
             if self.journal.plan.silence:
                 await self._skip_mark(stage)
                 return
@@ -276,8 +285,9 @@ class _Run:
             )
         self._require_timeline(view)
         _require_backup(view, plan)
-        if self.journal.is_clone:
-            await self._write(self.journal.at_stage("suspend"))
+        kept, _ = await records.get(self.cluster, self.release)
+        if kept.reads_origin:
+            await self._write(replace(self.journal, is_clone=True, stage="suspend"))
             stage.done("none: the release is new")
             return
         undo = choose(view, RecoveryTarget("latest", timeline=view.timeline), self.now())

@@ -124,6 +124,8 @@ class Programs:
                 return repository.backup_listing()
             case ["backup-comparison", _, _, *labels]:
                 return repository.backup_comparison(labels)
+            case ["kept-wal", _]:
+                return []
         return None
 
     async def _pgbackrest(self, namespace: str, arguments: list[str], log: ContainerLog) -> int:
@@ -141,8 +143,9 @@ class Programs:
             await self._clock.sleep(5)
             log.write(*self.repository(namespace).verification())
             return 0
-        if verb == "check":
-            self._check(namespace, log)
+        if verb in ("check", "expire"):
+            if verb == "check":
+                self._check(namespace, log)
             return 0
         if verb == "backup":
             kind = next((item.partition("=")[2] for item in arguments if item.startswith("--type=")), "incr")

@@ -15,6 +15,7 @@ from pgwizard.cli.source import LocatedRelease, Source, release_of, with_overrid
 from pgwizard.cli.table import (
     BEFORE,
     CA_FILE,
+    FINISH,
     FROM_ANSWERS,
     INTO,
     NAMESPACE,
@@ -35,7 +36,7 @@ from pgwizard.release.apply import ReleaseRequest
 from pgwizard.release.changes import Change
 from pgwizard.release.record import Origin
 from pgwizard.release.stages import Event, Report
-from pgwizard.restore import creation
+from pgwizard.restore import creation, finish
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal
 from pgwizard.restore.report import loss_text, plan_lines, receipt_text
@@ -94,6 +95,9 @@ def restore(call: Invocation, writer: Writer) -> None:
 
     Raises UsageError for a target that cannot be reached.
     """
+    if call[FINISH]:
+        _finish(call, writer)
+        return
     answers, into = _answers(call), _into(call)
     interrupted = Interrupted("stopped: nothing was written")
 
@@ -117,7 +121,7 @@ def restore(call: Invocation, writer: Writer) -> None:
             text = "The data directory was not touched: the server is started on it again."
             writer.line(text, NoteLine(text))
         else:
-            show_plan(writer, replace(journal.plan, silence="") if journal.is_clone else journal.plan)
+            show_plan(writer, replace(journal.plan, silence="") if found.origin else journal.plan)
         if call[RESTORE_PLAN_ONLY]:
             return
         await _confirm(call, release)
@@ -136,6 +140,27 @@ def restore(call: Invocation, writer: Writer) -> None:
 
     with answers.locating() if answers else contextlib.nullcontext():
         connect.run(call, writer, work, released=answers is None, interruption=lambda: interrupted)
+
+
+def _finish(call: Invocation, writer: Writer) -> None:
+    _answers(call)
+
+    async def work(cluster: Cluster, now: Clock) -> None:
+        release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
+        offer = await finish.read_offer(cluster, release)
+        text = f"Ends the undo of the restore to {offer.journal.plan.target}. "
+        text += f"Deletes {', '.join(offer.kept)}." if offer.kept else "No copy of WAL was kept on the volume."
+        writer.line(text, NoteLine(text))
+        if call[RESTORE_PLAN_ONLY]:
+            return
+        await _confirm(call, release, "finish its restore")
+        await finish.finish(cluster, release, reporter(writer), now=now)
+        text = "The restore can no longer be undone. Retention applies to all backups."
+        writer.line(text, NoteLine(text))
+
+    connect.run(
+        call, writer, work, released=True, interruption=lambda: Interrupted("stopped", hint="Run it again at any time.")
+    )
 
 
 def _answers(call: Invocation) -> LocatedRelease | None:
@@ -211,18 +236,16 @@ async def _journal(
     if isinstance(plan, TargetRefusal):
         writer.line(None, UnreachableLine(plan.reason, plan.text, plan.before, plan.after))
         raise UsageError(f"the target cannot be reached: {plan.text}", hint=plan.fix)
-    if isinstance(plan, Journal):
-        return plan
-    return restore_run.new_journal(plan, now, is_clone=found.origin is not None)
+    return plan if isinstance(plan, Journal) else restore_run.new_journal(plan, now)
 
 
-async def _confirm(call: Invocation, release: ReleaseRef) -> None:
+async def _confirm(call: Invocation, release: ReleaseRef, what: str = "restore it") -> None:
     """Raises UsageError and Interrupted where it is not confirmed."""
     if call[YES]:
         return
     if not prompt.is_interactive(yes=False):
-        raise UsageError("standard input is no terminal: nothing was written", hint="--yes confirms the restore.")
-    if await prompt.ask(f"Type the release's name to restore it in {release.namespace}: ") != release.name:
+        raise UsageError("standard input is no terminal: nothing was written", hint="--yes confirms it.")
+    if await prompt.ask(f"Type the release's name to {what} in {release.namespace}: ") != release.name:
         raise Interrupted("not approved: nothing was written")
 
 
