@@ -243,8 +243,8 @@ def test_finish_asks_and_ends_the_undo(released: SimCluster) -> None:
     assert (done.code, done.err) == (0, "")
     assert steady(done.out).splitlines() == [
         shown.strip(),
-        "✓ delete no copy of WAL was kept on the volume",
-        "✓ expire retention applies to all backups and WAL",
+        "✓ delete        no copy of WAL was kept on the volume",
+        "✓ expire        retention applies to all backups and WAL",
         "The restore can no longer be undone. Retention applies to all backups.",
     ]
     assert restore("--undo", "--yes").err.splitlines()[0] == (
