@@ -50,7 +50,7 @@ from pgwizard.release import (
     rights as release_rights,
 )
 from pgwizard.release.changes import Change, compare, count_text
-from pgwizard.release.dry_run import Trial
+from pgwizard.release.dry_run import QUANTITIES, Trial
 from pgwizard.release.image_version import ImageVersion, version_finding
 from pgwizard.release.stages import Report, Stage
 from pgwizard.tls.certificates import Bundle
@@ -403,16 +403,13 @@ def _count(count: int, word: str) -> str:
 # ---- what is wanted ------------------------------------------------------------------------------------------------
 
 
-_QUANTITIES = frozenset({"cpu", "memory", "storage", "sizeLimit"})
-
-
 def _spec_text(value: Any, key: str = "") -> str:
     """An object as text that is the same however a quantity is spelt: 1.5Gi is 1536Mi."""
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{json.dumps(name)}:{_spec_text(value[name], name)}" for name in sorted(value)) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_spec_text, value)) + "]"
-    exact = read_quantity(value) if key in _QUANTITIES else None
+    exact = read_quantity(value) if key in QUANTITIES else None
     return json.dumps(value) if exact is None else f"{exact.normalize():f}"
 
 
