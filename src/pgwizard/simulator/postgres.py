@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.kube.api import ExecResult, Object, Ref, Resource
-from pgwizard.simulator import drills, recovery
+from pgwizard.simulator import drills, recovery, wal
 from pgwizard.simulator.clock import SimulatedClock
 from pgwizard.simulator.repository import SEGMENT_SECONDS, VERSION, SimulatedRepository, add_backup, lsn
 from pgwizard.simulator.store import Store
@@ -81,6 +81,11 @@ class Programs:
     async def _program(self, pod: Object, command: list[str], stdin: bytes, log: ContainerLog) -> int:
         program = command[0].rpartition("/")[2] if command else ""
         namespace = pod["metadata"]["namespace"]
+        if program == "bash" and command[3:4] == ["psql"]:  # which only adds the user of the container's variable
+            program, command = "psql", command[3:]
+        if program == "bash" and command[3:4] == [wal.NAME]:
+            log.write(*wal.scan(self.repository(namespace), command[4:], stdin.decode(), self._clock.now()))
+            return 0
         if program == "bash" and command[3:4] and (lines := self._reduced(namespace, command[3:])) is not None:
             log.write(*lines)
             return 0
@@ -351,7 +356,8 @@ class Programs:
             (r"pg_is_in_recovery", "f"),
             (r"txid_current", "t"),
             (r"pg_create_restore_point", lsn(repository.number(now))),
-            (r"pg_switch_wal", repository.segment(now)),
+            (r"pg_current_wal_insert_lsn|pg_switch_wal", repository.segment(now)),
+            (r"FROM pg_database$", "5 postgres\n16384 myapp"),
             (r"server_version_num", "150014"),
             (r"server_version|version\(\)", "15.14 (Debian 15.14-0+deb12u1)"),
             (r"system_identifier", str(self._system_id(namespace))),
