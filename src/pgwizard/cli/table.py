@@ -97,6 +97,8 @@ INTO = text(
 )
 UNDO = switch("--undo", about="bring back the state before the last restore")
 FINISH = switch("--finish", about="end the undo of the last restore: what was kept for it may be deleted")
+HISTORY_SINCE = text("--from", value="TIME", about="a time with its offset; an hour before --to by default")
+HISTORY_UNTIL = text("--to", value="TIME", about="a time with its offset; now by default")
 DRILL_TIMEOUT = duration("--timeout", default="6h", about="how long the drill may take, such as 45m or 12h")
 DRILL_QUERY = text("--query", value="SQL", about="a query that must succeed on what was restored")
 EXPECTED_ANSWER = text("--expect", value="TEXT", about="what the query must answer")
@@ -296,6 +298,20 @@ VERBS: dict[str, Verb] = {
             "verify:verify",
             (_NAME,),
             _RELEASE,
+        ),
+        Verb(
+            "history",
+            "List what was committed, and what removed tables",
+            "Reads the WAL of a stretch of time with pg_waldump, in the database's pod, and prints each commit, named "
+            "restore point and dropped database, with the target of a restore to just before it. Commits that removed "
+            "tables or emptied them (DROP, TRUNCATE, or a rewrite such as VACUUM FULL) are counted by relation: a "
+            "table has its indexes beside it. DELETE and UPDATE are commits like any other. Nothing is written.",
+            "pgwizard history postgresql -n shop\n"
+            "pgwizard history -n shop --from 2026-11-27T20:00:00Z --to 2026-11-27T21:30:00Z\n"
+            "pgwizard history -n shop --json | jq 'select(.isLoss)'",
+            "history:history",
+            (_NAME,),
+            (HISTORY_SINCE, HISTORY_UNTIL, *_RELEASE),
         ),
         Verb(
             "restore",

@@ -59,6 +59,15 @@ class DatabaseServer:
             text = plain((result.stderr + result.stdout).decode(errors="replace"))
             raise PreflightError(f"release {self.release}: stanza-create ended with {result.exit_code}: {text}")
 
+    async def segment(self) -> str:
+        """The name of the WAL segment that is being written."""
+        return " ".join(await self._sql("SELECT pg_walfile_name(pg_current_wal_insert_lsn())"))
+
+    async def database_names(self) -> dict[str, str]:
+        """The names of the databases by OID, as decimal text."""
+        lines = (await self._output("SELECT oid || ' ' || datname FROM pg_database")).splitlines()
+        return {oid: name for oid, _, name in (line.partition(" ") for line in lines) if name}
+
     async def is_recovering(self) -> bool:
         """Whether it refuses writes."""
         return await self._sql("SELECT pg_is_in_recovery()") != ["f"]
@@ -86,6 +95,9 @@ class DatabaseServer:
 
     async def _sql(self, *statements: str) -> list[str]:
         """The words that the statements return, each in a transaction of its own. Raises PreflightError."""
+        return (await self._output(*statements)).split()
+
+    async def _output(self, *statements: str) -> str:
         user = ["psql", "-XAtq", "-U", self.superuser] if self.superuser else []
         command = user or ["bash", "-c", 'exec psql -XAtq -U "$POSTGRES_USER" "$@"', "psql"]
         command += ["-d", probes.DATABASE, "-v", "ON_ERROR_STOP=1"]
@@ -98,4 +110,4 @@ class DatabaseServer:
         if result.exit_code != 0:
             text = plain((result.stderr or result.stdout).decode(errors="replace"))
             raise PreflightError(f"release {self.release}: psql ended with {result.exit_code}: {text}")
-        return result.stdout.decode(errors="replace").split()
+        return result.stdout.decode(errors="replace")

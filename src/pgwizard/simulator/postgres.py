@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pgwizard.kube.api import ExecResult, Object, Ref, Resource
-from pgwizard.simulator import drills, recovery
+from pgwizard.simulator import drills, recovery, wal
 from pgwizard.simulator.clock import SimulatedClock
 from pgwizard.simulator.repository import SEGMENT_SECONDS, VERSION, SimulatedRepository, add_backup, lsn
 from pgwizard.simulator.store import Store
@@ -91,18 +91,18 @@ class Programs:
     async def _program(self, pod: Object, command: list[str], stdin: bytes, log: ContainerLog) -> int:
         program = command[0].rpartition("/")[2] if command else ""
         namespace = pod["metadata"]["namespace"]
-        if program == "bash" and command[3:4] and (lines := self._reduced(namespace, command[3:])) is not None:
+        if program == "env":
+            with _environment({}):  # all that is unset
+                return await self._program(pod, command[command.index("bash") :], stdin, log)
+        if program == "bash" and command[3:4] == ["psql"]:  # which only adds the user of the container's variable
+            program, command = "psql", command[3:]
+        if program == "bash" and (lines := self._script(namespace, command[3:], stdin)) is not None:
             log.write(*lines)
             return 0
         if program in {"bash", "sh"} and len(command) > 1 and command[1].startswith("/etc/pgbackrest/"):
             return await self._backup_as_named(namespace, " ".join(command[1:]), log)
         if program == "pgbackrest":
             return await self._pgbackrest(namespace, command[1:], log)
-        if program == "env" and command[-1] == "own-repository":
-            with _environment({}):
-                system = self.repository(namespace).system_id
-            log.write(*([f"db-system-id={system}"] if system else ()))
-            return 0
         if program == "pg_isready":
             up = _serves(pod)
             log.write(f"/var/run/postgresql:5432 - {'accepting connections' if up else 'no response'}")
@@ -114,8 +114,8 @@ class Programs:
             return 0
         return 127
 
-    def _reduced(self, namespace: str, command: list[str]) -> list[str] | None:
-        """What the status's own scripts print, by their names; None for any other script."""
+    def _script(self, namespace: str, command: list[str], stdin: bytes) -> Sequence[str] | None:
+        """What our own scripts print, by their names; None for any other script."""
         repository = self.repository(namespace)
         match command:
             case ["archive-listing", _, scope, *_]:
@@ -124,6 +124,10 @@ class Programs:
                 return repository.backup_listing()
             case ["backup-comparison", _, _, *labels]:
                 return repository.backup_comparison(labels)
+            case [wal.NAME, *arguments]:
+                return wal.scan(repository, arguments, stdin.decode(), self._clock.now())
+            case ["own-repository"]:
+                return [f"db-system-id={repository.system_id}"] if repository.system_id else []
             case ["kept-wal", _]:
                 return []
         return None
@@ -373,7 +377,8 @@ class Programs:
             (r"pg_is_in_recovery", "f"),
             (r"txid_current", "t"),
             (r"pg_create_restore_point", lsn(repository.number(now))),
-            (r"pg_switch_wal", repository.segment(now)),
+            (r"pg_current_wal_insert_lsn|pg_switch_wal", repository.segment(now)),
+            (r"FROM pg_database$", "5 postgres\n16384 myapp"),
             (r"server_version_num", "150014"),
             (r"server_version|version\(\)", "15.14 (Debian 15.14-0+deb12u1)"),
             (r"system_identifier", str(self._system_id(namespace))),
