@@ -16,7 +16,7 @@ from pgwizard.kube.api import Cluster
 from pgwizard.local.zone import local_zone
 from pgwizard.release import records
 from pgwizard.restore import history as wal_history
-from pgwizard.restore.history import WalEventKind, ReleaseHistory, WalEvent
+from pgwizard.restore.history import ReleaseHistory, WalEvent, WalEventKind
 from pgwizard.restore.report import event_lines, history_text
 from pgwizard.restore.target import TargetRefusal, read_target
 from pgwizard.restore.view import read_view
