@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pgwizard.errors import DeadlineError, PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.kube.jobs import ReportLine
-from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.plan.names import STANZA, Names, ReleaseRef
 from pgwizard.release.layout import Layout
 from pgwizard.status import probes
 from pgwizard.status.repository import read_lsn
@@ -47,6 +47,17 @@ class DatabaseServer:
         report(f"waiting until WAL segment {plain(segment)} is archived")
         await self._wait_archived(segment)
         return position
+
+    async def create_stanza(self) -> None:
+        """Make its own archive, or check it where it is there. Raises PreflightError."""
+        command = ("pgbackrest", f"--stanza={STANZA}", "--log-level-console=warn", "stanza-create")
+        pod = Names.of(self.release.name).pod
+        result = await self.cluster.exec(
+            self.release.namespace, pod, "postgresql", command, timeout_seconds=_ARCHIVE_SECONDS
+        )
+        if result.exit_code != 0:
+            text = plain((result.stderr + result.stdout).decode(errors="replace"))
+            raise PreflightError(f"release {self.release}: stanza-create ended with {result.exit_code}: {text}")
 
     async def segment(self) -> str:
         """The name of the WAL segment that is being written."""
