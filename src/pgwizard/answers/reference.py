@@ -28,9 +28,23 @@ _WIDTH = 116
 
 def schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of a file of answers."""
-    found = Answers.model_json_schema(by_alias=True)
+    found = _with_refused_keys(Answers.model_json_schema(by_alias=True))
     found["title"] = "Answers of pgwizard"
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+
+
+def _with_refused_keys(node: Any) -> Any:
+    """With maps that refuse every key that matches no pattern; pydantic's accept it with any value."""
+    if isinstance(node, list):
+        return [_with_refused_keys(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: _with_refused_keys(item) for key, item in node.items()}
+    if patterns := found.pop("patternProperties", None):
+        [(pattern, value)] = patterns.items()
+        found["propertyNames"] = {**found.get("propertyNames", {}), "pattern": pattern}
+        found["additionalProperties"] = value
+    return found
 
 
 def commented_answers() -> str:
