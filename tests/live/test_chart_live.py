@@ -160,7 +160,7 @@ def test_helm_stops_where_pgwizard_stops_and_in_its_words(
     words = expected.format(place.kubectl.namespace)
     assert words in helm(place, "install", "postgresql", chart, code=1)
     assert nothing_is_created(place)
-    assert words in " ".join(place.apply(merged(SECRETS, answers), expect=4).output.split())
+    assert words in " ".join(place.apply(merged(SECRETS, answers), expect=5).output.split())
     helm(place, "template", "postgresql", chart, f"--set-file=tls.certificate={GOLDEN / 'ca.crt'}")
 
 

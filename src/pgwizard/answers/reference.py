@@ -34,16 +34,19 @@ def schema() -> dict[str, Any]:
 
 
 def _with_refused_keys(node: Any) -> Any:
-    """With maps that refuse every key that matches no pattern; pydantic's accept it with any value."""
+    """With maps that refuse every key that matches no pattern; pydantic's accept it with any value.
+
+    ``propertyNames`` would do, but Helm's validator reports its errors at another place.
+    """
     if isinstance(node, list):
         return [_with_refused_keys(item) for item in node]
     if not isinstance(node, dict):
         return node
     found = {key: _with_refused_keys(item) for key, item in node.items()}
-    if patterns := found.pop("patternProperties", None):
-        [(pattern, value)] = patterns.items()
-        found["propertyNames"] = {**found.get("propertyNames", {}), "pattern": pattern}
-        found["additionalProperties"] = value
+    if "patternProperties" in found:
+        refused = found.get("propertyNames", {}).pop("not", None)
+        found["patternProperties"] |= {refused["pattern"]: False} if refused else {}
+        found["additionalProperties"] = False
     return found
 
 
