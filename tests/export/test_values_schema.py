@@ -163,9 +163,9 @@ def _near(node: Mapping[str, Any]) -> st.SearchStrategy[Any]:
 @st.composite
 def _mutated(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
     """A text with one character more, less or other."""
-    text = draw(texts)
+    text: str = draw(texts)
     place = draw(st.integers(0, len(text)))
-    character = draw(st.sampled_from([*"aZ0-_./:@= ,[]%\n\x7f\u200b", "é", ""]))
+    character: str = draw(st.sampled_from([*"aZ0-_./:@= ,[]%\n\x7f\u200b", "é", ""]))
     return text[:place] + character + text[place + draw(st.integers(0, 1)) :]
 
 

@@ -56,7 +56,7 @@ def _schema_at(answers: Mapping[str, Any], path: str) -> dict[str, Any]:
 
 
 def _resolved(node: Any) -> Any:
-    """A schema in which types stand for what is accepted as them."""
+    """The schema, with each type replaced by the schema of what it accepts."""
     if isinstance(node, Mapping):
         return {key: _resolved(item) for key, item in node.items()}
     if isinstance(node, list):
