@@ -51,11 +51,11 @@ PUBLIC: dict[str, str] = {
     "tls": "certificates chain handshake names public_authorities",
     "plan": "checks cron manifests names pgbackrest plan postgresql_conf retention server settings tuning",
     "release": (
-        "apply backups changes checks deletion drills image_version layout live live_answers live_objects record "
-        "records report rights rollout stages survey uninstall verification"
+        "apply backups changes checks clone deletion drills image_version layout limits live live_answers live_objects "
+        "record records report rights rollout stages survey uninstall verification"
     ),
     "status": "fleet fleet_report metrics observe probes report repository snapshot verdict wal walk",
-    "restore": "creation drill drill_job journal report run target",
+    "restore": "creation drill drill_job finish history journal report run target view",
     "export": "chart folder prerequisites",
     "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",
     "local": "autosave files inputs zone",

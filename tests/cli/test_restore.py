@@ -98,7 +98,7 @@ def test_a_release_is_named_or_comes_from_answers(released: SimCluster, answers:
     assert (neither.code, neither.err) == (2, expected)
     assert headless.run("restore", "postgresql", "--from", answers, "--demo").err == expected
     assert restore("--set", "storage.size=2Gi").err == (
-        "pgwizard: --set and --ca-file change answers: they go with --from FILE\n"
+        "pgwizard: --set and --ca-file change answers: they go with --from FILE, --set with --into too\n"
     )
     there = headless.run("restore", "--from", answers, "--yes", "--demo")
     assert (there.code, there.err.splitlines()) == (
@@ -136,7 +136,7 @@ def test_a_script_must_confirm_and_a_person_types_the_name(
     silent = restore("--to", "latest")
     assert (silent.code, silent.err) == (
         2,
-        "pgwizard: standard input is no terminal: nothing was written\n--yes confirms the restore.\n",
+        "pgwizard: standard input is no terminal: nothing was written\n--yes confirms it.\n",
     )
     questions, answers = list[str](), ["y", "postgresql"]
 
@@ -199,3 +199,54 @@ def test_a_stopped_restore_shows_whether_and_how_it_resumes(released: SimCluster
     released.faults.clear()
     again = restore("--yes") if resource == "cronjobs" else restore("--to", "latest", "--yes")
     assert (again.code, again.err) == (0, "")
+
+
+def test_a_clone_is_made_beside_its_source(released: SimCluster) -> None:
+    wrong = restore("--into", "staging")
+    assert (wrong.code, wrong.err) == (
+        2,
+        "pgwizard: --into staging: expected NAMESPACE/NAME\nSuch as: --into staging/postgresql.\n",
+    )
+    done = restore("--into", "staging/copy", "--set", "storage.size=20Gi", "--yes")
+    assert (done.code, done.err) == (0, "")
+    printed = steady(done.out).splitlines()
+    assert printed[printed.index("Target   the newest state") :] == [
+        "Target   the newest state",
+        "Backup   IDF, on timeline 1",
+        "Replay   about 1 WAL segment; fetches at most 29.32Mi",
+        "Loses    nothing that is archived",
+        "Takes    about 20 s, and a full backup after it; the database is down meanwhile",
+        "✓ restore point none: the release is new",
+        "✓ suspend       no backup starts",
+        "✓ stop          copy-0 is gone",
+        "✓ restore       timeline 2, no recovery target specified",
+        "✓ start         copy-0 is ready",
+        "✓ archive       timeline 2 is archived",
+        "✓ backup        a full backup of the new timeline is in the repository",
+        "✓ resume        2 schedules",
+        "Clone staging/copy holds the newest state of its source: timeline 2, no recovery target specified.",
+        "Its subscriptions and the jobs of pg_cron are asleep; docs/restore.md shows how to wake them.",
+    ]
+    assert restore("--into", "staging/copy", "--yes").err.splitlines()[0] == (
+        "pgwizard: release copy in namespace staging exists; nothing was written"
+    )
+
+
+def test_finish_asks_and_ends_the_undo(released: SimCluster) -> None:
+    assert restore("--to", "latest", "--yes").code == 0
+    shown = "Ends the undo of the restore to the newest state. No copy of WAL was kept on the volume.\n"
+    assert restore("--finish", "--dry-run").out == shown
+    assert restore("--finish").err == (
+        "pgwizard: standard input is no terminal: nothing was written\n--yes confirms it.\n"
+    )
+    done = restore("--finish", "--yes")
+    assert (done.code, done.err) == (0, "")
+    assert steady(done.out).splitlines() == [
+        shown.strip(),
+        "✓ delete        no copy of WAL was kept on the volume",
+        "✓ expire        retention applies to all backups and WAL",
+        "The restore can no longer be undone. Retention applies to all backups.",
+    ]
+    assert restore("--undo", "--yes").err.splitlines()[0] == (
+        "pgwizard: the last restore of release default/postgresql was finished: there is nothing to undo"
+    )

@@ -32,7 +32,12 @@ def pods_of(rendered: list[manifests.Manifest]) -> Iterator[dict[str, Any]]:
         claims = [claim["metadata"]["name"] for claim in spec.get("volumeClaimTemplates", [])]
         volumes = [*template["spec"].get("volumes", []), *({"name": name, "emptyDir": {}} for name in claims)]
         pod_spec = {**template["spec"], "volumes": volumes}
-        pod_spec.pop("serviceAccountName", None)
+        for absent in (
+            "serviceAccountName",
+            "priorityClassName",
+            "runtimeClassName",
+        ):  # no object of the rig has the name
+            pod_spec.pop(absent, None)
         yield {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": manifest.role}, "spec": pod_spec}
 
 

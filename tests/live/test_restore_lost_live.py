@@ -132,6 +132,13 @@ def test_wal_of_a_server_that_was_killed_is_kept_beside_the_data_directory(place
     assert rows(place) == "1"
     assert "pg_wal.before-restore-" in place.in_pod("bash", "-c", "ls $PGDATA/..")
 
+    listed = restore(place, "--finish", "--dry-run")
+    assert "Deletes pg_wal.before-restore-" in listed.out
+    restore(place, "--finish", "--yes")
+    assert "pg_wal.before-restore-" not in place.in_pod("bash", "-c", "ls $PGDATA/..")
+    assert len(place.info()["backup"]) == 2, "retention keeps two full backups"
+    assert "was finished: there is nothing to undo" in restore(place, "--undo", "--yes", expect=5).err
+
 
 def test_a_namespace_that_is_gone_comes_back_from_the_bucket(place: Site) -> None:
     commit(place, 1)

@@ -545,6 +545,20 @@ def test_the_same_size_in_another_spelling_is_no_change() -> None:
     on(scenario)
 
 
+def test_the_same_memory_in_another_spelling_restarts_no_pod() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, answers_of(tuning={"memory": "2Gi"}))
+        before = uid(sim)
+        respelt = await deployed(sim, answers_of(tuning={"memory": "2147483648"}, jobs={"memoryLimit": "134217728"}))
+        assert respelt.outcome is not None
+        assert not any(change.restarts for change in respelt.outcome.changes)
+        assert uid(sim) == before
+        limits = live(sim, STATEFULSET, "postgresql")["spec"]["template"]["spec"]["containers"][0]["resources"]
+        assert limits["limits"]["memory"] == "2Gi"
+
+    on(scenario)
+
+
 @pytest.mark.parametrize(
     ("size", "stored"), [("10.3Gi", "11059540788"), ("10.5Gi", "10752Mi"), ("20480Mi", "20Gi"), ("20.5G", "20500M")]
 )

@@ -58,7 +58,8 @@ def test_the_script_gives_no_secret_to_a_command_line_and_keeps_archiving_on() -
         "\\getenv password POSTGRES_PASSWORD",
         "ALTER ROLE :\"name\" PASSWORD :'password';",
     ]
-    assert not [line for line in lines if "archive_mode" in line or "archive-mode" in line]
+    switched = [line.strip() for line in lines if "archive_mode" in line or "archive-mode" in line]
+    assert switched == ["own=(-c archive_mode=off)"], "for a clone alone, and without a trace in the data directory"
 
 
 def test_an_end_of_the_script_is_none_of_pgbackrest() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import cast
 import pytest
 
 from pgwizard.errors import DeadlineError, PreflightError
-from pgwizard.kube.api import Cluster
+from pgwizard.kube.api import Cluster, ExecResult
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.restore.locate import SCRIPT, doubt, locate, placed, segments
+from pgwizard.restore.locate import doubt, locate, placed, segments
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal
+from pgwizard.restore.wal_scan import script
 from pgwizard.status.repository import Backup
 from pgwizard.status.wal import Archive, Fork, History, SegmentRun
 
@@ -76,7 +78,7 @@ def search(folder: Path, names: str, pgbackrest: str, label: str = "") -> tuple[
     for name, body in {"pgbackrest": pgbackrest, "pg_waldump": f"echo '{POINT}'"}.items():
         (folder / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
         (folder / name).chmod(0o755)
-    command = ["bash", "-c", SCRIPT, "locate", "name", "before migration", label]
+    command = ["bash", "-c", script(), "wal-scan", "main", "name", "before migration", label, "", "", "0"]
     environment = {"PATH": f"{folder}:{os.environ['PATH']}", "PGDATA": str(folder / "pgdata")}
     done = subprocess.run(command, input=names, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
@@ -84,13 +86,12 @@ def search(folder: Path, names: str, pgbackrest: str, label: str = "") -> tuple[
 
 def test_segments_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     only_b = '[[ "$*" == *" --no-archive-async archive-get B "* ]] || { echo "ERROR: [041]: no permission"; exit 41; }'
-    assert search(tmp_path, "A\nB\nC\n", only_b) == (0, f"B {POINT}\nunreadable 2\n", "")
+    assert search(tmp_path, "A\nB\nC\n", only_b) == (0, f"unreadable 2 ERROR: [041]: no permission\nB {POINT}\n", "")
 
 
 def test_an_archive_that_cannot_be_read_is_not_one_without_the_point(tmp_path: Path) -> None:
     nothing = "echo 'ERROR: [041]: no permission'; exit 41"
-    expected = (1, "", "none of 2 segments could be read: ERROR: [041]: no permission\n")
-    assert search(tmp_path, "A\nB\n", nothing) == expected
+    assert search(tmp_path, "A\nB\n", nothing) == (0, "unreadable 2 ERROR: [041]: no permission\n", "")
     assert search(tmp_path, "", nothing) == (0, "", "")
 
 
@@ -105,25 +106,27 @@ def test_without_a_database_pg_control_comes_from_a_backup(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("lines", "searched", "there", "text"),
+    ("unreadable", "searched", "there", "text"),
     [
-        ([], 1_000, 2_400, "the newest 1,000 of 2,400 segments"),
-        (["unreadable 3"], 6, 6, "the 6 segments, of which 3 could not be read"),
-        (["unreadable 3"], 1_000, 2_400, "the newest 1,000 of 2,400 segments, of which 3 could not be read"),
+        (0, 1_000, 2_400, "the newest 1,000 of 2,400 segments"),
+        (3, 6, 6, "the 6 segments, of which 3 could not be read"),
+        (3, 1_000, 2_400, "the newest 1,000 of 2,400 segments, of which 3 could not be read"),
     ],
 )
 def test_a_target_that_was_not_found_says_what_was_searched(
-    lines: list[str], searched: int, there: int, text: str
+    unreadable: int, searched: int, there: int, text: str
 ) -> None:
-    found = doubt(XID, lines, searched, there)
+    found = doubt(XID, unreadable, searched, there)
     assert found is not None
     assert (found.reason, found.text) == ("unknown-point", f"{XID} was not found in the archived WAL; searched: {text}")
-    assert doubt(XID, [], 6, 6) is None
+    assert doubt(XID, 0, 6, 6) is None
 
 
 def test_a_search_that_does_not_end_is_refused() -> None:
     class Slow:
-        async def exec(self, *_: object, **__: object) -> None:
+        async def exec(self, *arguments: Sequence[str], **_: object) -> ExecResult:
+            if "wal-scan" not in arguments[3]:
+                return ExecResult(b"000000020000000000000006", b"", 0)
             raise DeadlineError("cannot run it: it did not end within 600 s")
 
     with pytest.raises(PreflightError, match="the WAL cannot be searched: cannot run it: it did not end within 600 s"):

@@ -33,7 +33,7 @@ def test_every_release_is_read_once_over_shared_watches() -> None:
         assert set(found.releases) == {HOME, *copies}
         assert totals(rows(found)) == "6 releases: 6 recoverable"
         assert found.requests["watch"] == 7, "one for each kind, however many releases there are"
-        assert sum(found.requests.values()) <= 18 * len(found.releases)
+        assert sum(found.requests.values()) <= 16 * len(found.releases)
 
     on(scenario)
 

@@ -81,6 +81,7 @@ def test_info_becomes_backups_and_the_range_of_the_archive() -> None:
         "",
         Wal(segment(1), segment(5)),
         system_id="7",
+        version="15",
     )
 
 

@@ -93,7 +93,8 @@ def _refuse_others(verb: Verb, shown: str, typed: Mapping[str, Any]) -> None:
             hint = verb.instead.get(flag, f"See pgwizard {verb.name} --help.")
             raise UsageError(f"{shown} takes no {'/'.join(OPTIONS[flag].flags)}", hint=hint)
     for meaningless, other in EXCLUSIVE:
-        if meaningless.flag in typed and other.flag in typed:
+        options = (meaningless, other)
+        if all(option in verb.options and option.flag in typed for option in options):
             raise UsageError(f"{meaningless.flag} cannot be used with {other.flag}", hint="Leave out one of the two.")
 
 

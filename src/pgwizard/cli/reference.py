@@ -23,6 +23,7 @@ from pgwizard.cli.verbs.backup import FaultLine, JobLine, LogLine
 from pgwizard.cli.verbs.drill import DrillLine
 from pgwizard.cli.verbs.explain import MessageLine
 from pgwizard.cli.verbs.fleet import FleetLine
+from pgwizard.cli.verbs.history import HistoryEventLine, HistoryLine
 from pgwizard.cli.verbs.offline import VersionLine
 from pgwizard.cli.verbs.releases import ReleaseLine
 from pgwizard.cli.verbs.render import FilesLine
@@ -39,6 +40,8 @@ LINES: tuple[type[JsonLine], ...] = (
     JobLine,
     LogLine,
     FaultLine,
+    HistoryEventLine,
+    HistoryLine,
     RestorePlanLine,
     UnreachableLine,
     ReceiptLine,
@@ -63,6 +66,7 @@ WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "status": (StatusLine, FleetLine, NoteLine),
     "backup": (JobLine, LogLine, WarningLine, NoteLine),
     "verify": (VerificationLine, NoteLine),
+    "history": (HistoryEventLine, HistoryLine, NoteLine),
     "restore": (RestorePlanLine, UnreachableLine, EventLine, ReceiptLine),
     "drill": (EventLine, DrillLine),
     "logs": (LogLine, NoteLine, FaultLine),

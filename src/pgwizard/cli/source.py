@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,6 +113,17 @@ def release_of(source: Source) -> LocatedRelease:
     answers = _trusting(answers, source)
     request = ReleaseRequest(answers, inputs.read_secrets(answers, source.folder), ca)
     return LocatedRelease(source.name, request, loaded.locate)
+
+
+def with_overrides(request: ReleaseRequest, overrides: tuple[str, ...]) -> ReleaseRequest:
+    """The request with single answers changed. Raises AnswersError."""
+    if not overrides:
+        return request
+    text = json.dumps(request.answers.model_dump(by_alias=True, mode="json"))
+    loaded = answers_file.load(text.encode(), overrides)
+    if loaded.answers is None or loaded.problems:
+        raise AnswersError("the answers of the clone", loaded.problems)
+    return replace(request, answers=loaded.answers)
 
 
 def _trusting(answers: Answers, source: Source) -> Answers:

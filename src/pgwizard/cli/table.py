@@ -92,7 +92,13 @@ FROM_ANSWERS = text(
     about="make the release of these answers and restore it from its repository; - reads standard input",
     completes="file",
 )
+INTO = text(
+    "--into", value="NAMESPACE/NAME", about="restore into this new release and leave the source as it is: a clone"
+)
 UNDO = switch("--undo", about="bring back the state before the last restore")
+FINISH = switch("--finish", about="end the undo of the last restore: what was kept for it may be deleted")
+HISTORY_SINCE = text("--from", value="TIME", about="a time with its offset; an hour before --to by default")
+HISTORY_UNTIL = text("--to", value="TIME", about="a time with its offset; now by default")
 DRILL_TIMEOUT = duration("--timeout", default="6h", about="how long the drill may take, such as 45m or 12h")
 DRILL_QUERY = text("--query", value="SQL", about="a query that must succeed on what was restored")
 EXPECTED_ANSWER = text("--expect", value="TEXT", about="what the query must answer")
@@ -124,6 +130,12 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (BEFORE, UNDO),
     (FROM_ANSWERS, UNDO),
     (FROM_ANSWERS, NAMESPACE),
+    (INTO, UNDO),
+    (RECOVERY_TARGET, FINISH),
+    (BEFORE, FINISH),
+    (UNDO, FINISH),
+    (FROM_ANSWERS, FINISH),
+    (INTO, FINISH),
 )
 """The second of each pair would make the first ineffective. ``--dry-run`` is not listed: it tries the same command.
 ``--follow`` judges a backup by its whole log.
@@ -288,22 +300,41 @@ VERBS: dict[str, Verb] = {
             _RELEASE,
         ),
         Verb(
+            "history",
+            "List what was committed, and what removed tables",
+            "Reads the WAL of a stretch of time with pg_waldump, in the database's pod, and prints each commit, named "
+            "restore point and dropped database, with the target of a restore to just before it. Commits that removed "
+            "tables or emptied them (DROP, TRUNCATE, or a rewrite such as VACUUM FULL) are counted by relation: a "
+            "table has its indexes beside it. DELETE and UPDATE are commits like any other. Nothing is written.",
+            "pgwizard history postgresql -n shop\n"
+            "pgwizard history -n shop --from 2026-11-27T20:00:00Z --to 2026-11-27T21:30:00Z\n"
+            "pgwizard history -n shop --json | jq 'select(.isLoss)'",
+            "history:history",
+            (_NAME,),
+            (HISTORY_SINCE, HISTORY_UNTIL, *_RELEASE),
+        ),
+        Verb(
             "restore",
             "Bring a release back to an earlier moment, in place",
             "Chooses the backup and the timeline that lead to the target, shows them with what is lost, and asks for "
             "the release's name. Then it stops the database, restores and recovers in a Job, checks what was reached, "
             "starts the database, and takes a full backup. A run that was stopped or failed is run again without --to: "
             "it resumes. A target that cannot be reached exits with 2 and names the nearest moments. --undo brings "
-            "back the state before the last restore. --from makes a release that is gone again, its namespace too, and "
-            "restores it from the bucket before its server is started, to the newest state unless --to says otherwise.",
+            "back the state before the last restore; --finish ends that offer and deletes what was kept for it. "
+            "--from makes a release that is gone again, its namespace too, and restores it from the bucket before its "
+            "server is started, to the newest state unless --to says otherwise. "
+            "--into makes a clone: another release with the same data, an archive path of its own, and a new password; "
+            "the source is only read. --set changes the clone's answers.",
             "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z --dry-run\n"
             "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z\n"
             "pgwizard restore postgresql -n shop --to latest --yes\n"
             "pgwizard restore postgresql -n shop --undo\n"
-            "pgwizard restore --from answers.yaml",
+            "pgwizard restore postgresql -n shop --finish\n"
+            "pgwizard restore --from answers.yaml\n"
+            "pgwizard restore postgresql -n shop --into staging/postgresql",
             "restore:restore",
             (Argument("NAME", "the release; not with --from", required=False),),
-            (RECOVERY_TARGET, BEFORE, UNDO, FROM_ANSWERS, RESTORE_PLAN_ONLY, YES, *_SOURCE, *_RELEASE),
+            (RECOVERY_TARGET, BEFORE, UNDO, FINISH, FROM_ANSWERS, INTO, RESTORE_PLAN_ONLY, YES, *_SOURCE, *_RELEASE),
             synonyms=("recover",),
         ),
         Verb(

@@ -50,7 +50,7 @@ from pgwizard.release import (
     rights as release_rights,
 )
 from pgwizard.release.changes import Change, compare, count_text
-from pgwizard.release.dry_run import Trial
+from pgwizard.release.dry_run import QUANTITIES, Trial
 from pgwizard.release.image_version import ImageVersion, version_finding
 from pgwizard.release.stages import Report, Stage
 from pgwizard.tls.certificates import Bundle
@@ -75,7 +75,8 @@ class Options:
 
     take_over: what another tool manages becomes pgwizard's. adoptable: the objects carry Helm's keys, so that Helm can
     adopt them.
-    awaits_restore: the release is new, and its server is not started: a restore fills the volume first.
+    awaits_restore: the release is new, and its server is not started: a restore fills the volume first. origin: the
+    repository of another release, which it restores.
     """
 
     dry_run: bool = False
@@ -85,6 +86,7 @@ class Options:
     take_over: bool = False
     adoptable: bool = False
     awaits_restore: bool = False
+    origin: record.Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,7 @@ async def run(
     await _create_namespace(prepared, cluster, report)
     async with _hold_lock(prepared, cluster, report, now):
         await _delete_damaged(prepared, cluster)
-        written = await _write_revision(prepared, release, cluster, now, awaits_restore=options.awaits_restore)
+        written = await _write_revision(prepared, release, cluster, now, options)
         try:
             async with stages.enter("apply", report) as stage:
                 await _retire_unfinished(prepared, cluster)
@@ -403,16 +405,13 @@ def _count(count: int, word: str) -> str:
 # ---- what is wanted ------------------------------------------------------------------------------------------------
 
 
-_QUANTITIES = frozenset({"cpu", "memory", "storage", "sizeLimit"})
-
-
 def _spec_text(value: Any, key: str = "") -> str:
     """An object as text that is the same however a quantity is spelt: 1.5Gi is 1536Mi."""
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{json.dumps(name)}:{_spec_text(value[name], name)}" for name in sorted(value)) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_spec_text, value)) + "]"
-    exact = read_quantity(value) if key in _QUANTITIES else None
+    exact = read_quantity(value) if key in QUANTITIES else None
     return json.dumps(value) if exact is None else f"{exact.normalize():f}"
 
 
@@ -567,12 +566,17 @@ async def _hold_lock(prepared: _Preparation, cluster: Cluster, report: Report, n
 
 
 async def _write_revision(
-    prepared: _Preparation, release: ReleaseRequest, cluster: Cluster, now: Clock, *, awaits_restore: bool
+    prepared: _Preparation, release: ReleaseRequest, cluster: Cluster, now: Clock, options: Options
 ) -> record.Record:
     """Record objects before they are created, so that the leftovers of an interrupted run are known."""
     plan = prepared.plan
     before = prepared.surveyed.record or record.Record(plan.ref)
-    before = replace(before, salt=prepared.salt, awaits_restore=awaits_restore)
+    before = replace(
+        before,
+        salt=prepared.salt,
+        awaits_restore=options.awaits_restore,
+        origin=options.origin or before.origin,
+    )
     begun = before.begin(prepared.inventory, now().isoformat(timespec="seconds"), prepared.spec, _dump(release.answers))
     if prepared.damage:  # an interruption must not hide it: the log of the Job may be gone by the next run
         begun = begun.finish(begun.inventory, "damaged")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -32,13 +32,15 @@ from pgwizard.kube.api import (
     side_by_side,
 )
 from pgwizard.plan.plan import Plan
-from pgwizard.quantities import live_bytes, size_text
+from pgwizard.quantities import live_bytes, read_quantity, size_text
 from pgwizard.release.immutable import claim_size, claimed_size
 from pgwizard.release.ownership import other_owner, without_marks
 from pgwizard.release.survey import claim_ref
 
 _LABELS = ".metadata.labels."
 """How the server begins the name of a label in a conflict."""
+QUANTITIES = frozenset({"cpu", "memory", "storage", "sizeLimit", "ephemeral-storage"})
+"""The fields of our objects that hold one."""
 
 # ---- live objects and dry runs -------------------------------------------------------------------------------------
 
@@ -158,6 +160,7 @@ def _role_of(obj: Object) -> Ref | None:
 async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | None, *, force: bool) -> Trial | _Refusal:
     ref = Ref.of(obj)
     size = claim_size(live) if ref.resource == STATEFULSET and live is not None else None
+    obj = obj if live is None else _with_live_quantities(obj, live)
     # a claim template cannot change in place, not even how its size is written: the rest is tried with the live one
     attempt = obj if size is None else with_claim_size(obj, size)
     has_volume = size is None or await find_object(cluster, claim_ref(plan)) is not None
@@ -251,6 +254,25 @@ def _refusal(ref: Ref, error: ApiError) -> str:
     if ref.resource == STATEFULSET and "updates to statefulset spec" in error.message:
         return f"{error.message}: a StatefulSet cannot change this in place. Make a new release and restore into it"
     return error.message
+
+
+def _with_live_quantities(wanted: Any, live: Any, key: str = "") -> Any:
+    """What is wanted, with each quantity of the same value spelt as the live one.
+
+    A StatefulSet restarts its pod where nothing but a spelling changes (536870912 for 512Mi), and the server does not
+    even count that as a new generation: nobody who waits for the new pod would see that one is due.
+    """
+    if isinstance(wanted, Mapping) and isinstance(live, Mapping):
+        return {name: _with_live_quantities(value, live.get(name), name) for name, value in wanted.items()}
+    if isinstance(wanted, list) and isinstance(live, list):
+        named = {item["name"]: item for item in live if isinstance(item, Mapping) and "name" in item}
+        return [
+            _with_live_quantities(item, named.get(item.get("name")) if isinstance(item, Mapping) else None)
+            for item in wanted
+        ]
+    if key in QUANTITIES and (exact := read_quantity(wanted)) is not None and exact == read_quantity(live):
+        return live
+    return wanted
 
 
 def with_claim_size(statefulset: Object, size: str) -> Object:

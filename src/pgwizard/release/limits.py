@@ -310,9 +310,9 @@ def _pod_key(key: str) -> str | None:
 
 def _pods_in_quota(pods: Sequence[PodDemand], counted: str, room: _Room) -> Iterator[Finding]:
     """The pods one after another, as they are made: the first that does not fit is named, with its question."""
-    room = replace(room, left=room.left + sum(_amount(pod.running, counted) for pod in pods))
+    room = replace(room, left=room.left + sum(amount(pod.running, counted) for pod in pods))
     for pod in pods:
-        size = _amount(pod.spec, counted)
+        size = amount(pod.spec, counted)
         if size > max(room.left, Decimal(0)):
             main = str(_mains(pod.spec)[0]["name"])
             question = pod.questions.get(main, {}).get(counted, _NAMESPACE)
@@ -398,7 +398,8 @@ def _inits(pod: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return pod.get("initContainers") or ()
 
 
-def _amount(pod: Mapping[str, Any] | None, counted: str) -> Decimal:
+def amount(pod: Mapping[str, Any] | None, counted: str) -> Decimal:
+    """How much of one thing, such as ``requests.cpu`` or ``pods``, the spec of a pod takes; 0 without one."""
     if pod is None:
         return Decimal(0)
     if counted == "pods":

@@ -145,6 +145,29 @@ class Restoration:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The repository that a clone was restored from, which stays its source's. release: the source, as
+    namespace/name; empty where only its bucket was known.
+    """
+
+    release: str
+    endpoint: str
+    bucket: str
+    region: str
+    path: str
+    uri_style: str
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What distinguishes two repositories."""
+        return self.endpoint, self.bucket, self.path
+
+    def __str__(self) -> str:
+        place = fit(f"{self.bucket}{self.path}")
+        return f"{fit(self.release)} ({place})" if self.release else place
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """inventory: every object that may exist because of this release, so that pruning survives an interruption.
 
@@ -163,6 +186,13 @@ class Record:
     drills: tuple[DrillResult, ...] = ()
     awaits_restore: bool = False
     """Whether its objects were made for a restore that has not begun: until then nothing may start the server."""
+    origin: Origin | None = None
+    """Where its data came from, where it is a clone."""
+
+    @property
+    def reads_origin(self) -> bool:
+        """Whether the repository to restore from is still the source's: until the restore has reached its target."""
+        return self.origin is not None and not any(each.has_receipt for each in self.restorations)
 
     @property
     def unfinished_restore(self) -> Restoration | None:
@@ -174,6 +204,10 @@ class Record:
         """With a restore in place of the unfinished one, or else behind the others."""
         earlier = self.restorations[:-1] if self.unfinished_restore else self.restorations
         return replace(self, restorations=(*earlier, restoration)[-_RESTORATIONS:], awaits_restore=False)
+
+    def with_newest_restore(self, restoration: Restoration) -> Record:
+        """With a restore in place of the newest one."""
+        return replace(self, restorations=(*self.restorations[:-1], restoration))
 
     @property
     def last(self) -> Revision | None:
@@ -214,6 +248,8 @@ class Record:
         }
         if self.awaits_restore:
             data["awaitsRestore"] = True
+        if self.origin is not None:
+            data["origin"] = asdict(self.origin)
         if self.restorations:
             data["restorations"] = [asdict(restoration) for restoration in self.restorations]
         return {
@@ -273,13 +309,14 @@ def read(secret: Object) -> Record:
         revisions = tuple(_revision(**revision) for revision in data["revisions"])
         salt = str(data.get("salt", ""))
         awaits_restore = bool(data.get("awaitsRestore"))
+        origin = _origin(**data["origin"]) if data.get("origin") else None
         restorations = tuple(_restoration(**each) for each in data.get("restorations", ()))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         where = plain(f"{metadata['namespace']}/{metadata['name']}")
         raise ValueError(f"Secret {where} holds no record of a release") from error
     verification = _verification(secret["data"].get(VERIFICATION_KEY))
     drills = _drills(secret["data"].get(DRILLS_KEY))
-    return Record(release, inventory, revisions, salt, restorations, verification, drills, awaits_restore)
+    return Record(release, inventory, revisions, salt, restorations, verification, drills, awaits_restore, origin)
 
 
 def drills_patch(record: Record, drill: DrillResult) -> Object:
@@ -364,6 +401,12 @@ def _revision(number: Any, at: Any, outcome: Any, spec: Any, answers: Any) -> Re
     if not fits or not _is_moment(at):
         raise ValueError
     return Revision(number, at, outcome, spec, answers)
+
+
+def _origin(**parts: Any) -> Origin:
+    if not all(isinstance(part, str) and part.isprintable() and len(part) <= 1024 for part in parts.values()):
+        raise ValueError
+    return Origin(**parts)
 
 
 def _restoration(at: Any, is_finished: Any, details: Any) -> Restoration:

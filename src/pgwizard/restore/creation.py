@@ -9,7 +9,7 @@ from pgwizard.errors import Forbidden, PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, records, survey
-from pgwizard.release.record import Record
+from pgwizard.release.record import Origin, Record
 from pgwizard.release.stages import Report
 from pgwizard.text import fit
 
@@ -22,19 +22,26 @@ async def create(
     *,
     dry_run: bool,
     now: Clock,
+    origin: Origin | None = None,
 ) -> apply.ApplyOutcome | None:
     """Apply the objects. None where they are there already, and wait for the restore or are being restored.
 
-    Raises what an apply does.
+    origin: the repository of another release, for a clone of it. Raises what an apply does.
     """
     release = ReleaseRef.of(request.answers)
     if not request.answers.repository.enabled:
         raise PreflightError(f"the answers of release {release} have no repository to restore from")
+    own = request.answers.repository
+    if origin is not None and (str(own.s3_endpoint), own.bucket, own.path) == origin.place:
+        raise PreflightError(
+            f"the clone would archive into {origin}, which is its source's; nothing was written",
+            hint="Give it a path of its own: --set repository.path=PATH",
+        )
     kept, _ = await records.find(cluster, release)
     if kept is not None and (_is_created(kept, request) or kept.unfinished_restore is not None):
         return None
     await _require_no_other(request, cluster, release)
-    options = apply.Options(dry_run=dry_run, awaits_restore=True)
+    options = apply.Options(dry_run=dry_run, awaits_restore=True, origin=origin)
     return await apply.run(request, cluster, report, approve, options, now=now)
 
 

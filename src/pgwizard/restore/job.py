@@ -16,6 +16,7 @@ from importlib import resources
 
 from pgwizard.kube.api import CLAIM, JOB, Object, Ref
 from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.release.record import Origin
 from pgwizard.restore.target import RestorePlan, lsn_text
 from pgwizard.status.repository import read_lsn
 from pgwizard.status.wal import Fork
@@ -92,26 +93,55 @@ def pod_spec(
     return spec
 
 
-def manifest(stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan, marks: Object) -> Object:
-    """The Job. stateful: the live StatefulSet; marks: labels and annotations that the answers want on Jobs."""
+def manifest(
+    stateful: Object, release: ReleaseRef, name: str, plan: RestorePlan, marks: Object, *, origin: Origin | None
+) -> Object:
+    """The Job. stateful: the live StatefulSet; marks: labels and annotations that the answers want on Jobs.
+
+    origin: the repository to restore from, where it is not the release's own.
+    """
     options = plan.options
-    state = "unknown" if plan.silence else "archived"
+    state = "clone" if origin else "unknown" if plan.silence else "archived"
 
     def command(arguments: Sequence[str]) -> list[str]:
         return ["/bin/bash", "-c", _script(), CONTAINER, state, str(len(options)), *options, *arguments]
 
     storage = {"persistentVolumeClaim": {"claimName": Names.of(release.name).claim}}
-    spec = pod_spec(stateful, CONTAINER, storage, command)
+    spec = _reading(pod_spec(stateful, CONTAINER, storage, command), origin)
     return _job(release, name, spec, max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)), marks)
 
 
-def reader_manifest(stateful: Object, release: ReleaseRef, name: str, seconds: int, marks: Object) -> Object:
+def _reading(spec: Object, origin: Origin | None) -> Object:
+    """A pod whose pgBackRest, also as restore_command, has this repository: variables win over pgbackrest.conf."""
+    if origin is not None:
+        [container] = spec["containers"]
+        container["env"] = [*(container.get("env") or ()), *origin_variables(origin)]
+    return spec
+
+
+def origin_variables(origin: Origin) -> list[dict[str, str]]:
+    """The variables by which pgBackRest reads another repository than its configuration names."""
+    values = {
+        "PATH": origin.path,
+        "S3_BUCKET": origin.bucket,
+        "S3_ENDPOINT": origin.endpoint,
+        "S3_REGION": origin.region,
+        "S3_URI_STYLE": origin.uri_style,
+    }
+    # Kubernetes would replace $(NAME) in a value.
+    return [{"name": f"PGBACKREST_REPO1_{name}", "value": text.replace("$(", "$$(")} for name, text in values.items()]
+
+
+def reader_manifest(
+    stateful: Object, release: ReleaseRef, name: str, seconds: int, marks: Object, *, origin: Origin | None
+) -> Object:
     """A Job whose pod waits for commands that read the repository, and then for its end. It does not mount the volume.
 
-    seconds: how long it lives, if nobody deletes it; marks: as for ``manifest``.
+    seconds: how long it lives, if nobody deletes it; marks, origin: as for ``manifest``.
     """
     command = ("/bin/bash", "-c", "trap 'exit 0' TERM; sleep infinity & wait", READER)
-    return _job(release, name, pod_spec(stateful, "postgresql", {"emptyDir": {}}, lambda _: command), seconds, marks)
+    spec = _reading(pod_spec(stateful, "postgresql", {"emptyDir": {}}, lambda _: command), origin)
+    return _job(release, name, spec, seconds, marks)
 
 
 def claim_manifest(stateful: Object, claim: Ref) -> Object:

@@ -26,7 +26,8 @@ class Journal:
     undo: the restore that brings the state before this one back, None until its restore point is archived. suspended:
     of each CronJob, whether it was suspended before. backup: the Job of the full backup that follows. claim: the uid of
     the volume claim that was restored: on another one, the server would begin with an empty database. is_touched:
-    whether the data directory may have been changed; until then the server can be started on it as it is.
+    whether the data directory may have been changed; until then the server can be started on it as it is. is_clone:
+    whether the repository is another release's. is_finished: whether its undo is no longer offered.
     """
 
     id: str
@@ -39,6 +40,8 @@ class Journal:
     backup: str = ""
     claim: str = ""
     is_touched: bool = False
+    is_clone: bool = False
+    is_finished: bool = False
 
     @property
     def is_untouched_undo(self) -> bool:

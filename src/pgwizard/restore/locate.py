@@ -5,67 +5,23 @@ pgBackRest does not choose a backup for either: it takes the newest, which may l
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pgwizard.errors import ClusterError, DeadlineError, PreflightError
+from pgwizard.errors import PreflightError
 from pgwizard.kube.api import Cluster
-from pgwizard.plan.names import STANZA, Names, ReleaseRef
-from pgwizard.restore.reader import reader_pod
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal, lsn_text
+from pgwizard.restore.wal_scan import MOST_SEGMENTS, SECONDS, batches, open_scan, unarchived, unreadable_of
 from pgwizard.status.repository import read_lsn
 from pgwizard.status.walk import whole_backups
-from pgwizard.text import plain
 
-_MOST_SEGMENTS = 1_000
-"""So many of the newest segments are searched, at five a second or so."""
-_SECONDS = 600.0
-SCRIPT = rf"""set -uo pipefail
-export LC_ALL=C TZ=UTC
-kind=$1 value=$2 label=$3 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-repository() {{ pgbackrest --log-level-console=off --log-level-stderr=error "$@"; }}
-control() {{ # archive-get asks pg_control which database's WAL it is to get
-  local name
-  name=$(repository repo-ls "$1" | grep -m 1 '^pg_control') || return
-  repository repo-get "$1/$name" | case "$name" in
-    *.gz) gzip -dc ;; *.lz4) lz4 -dc ;; *.zst) zstd -dc ;; *.bz2) bzip2 -dc ;; *) cat ;;
-  esac
-}}
-if [ -n "$label" ]; then
-  mkdir -p "$PGDATA/global"
-  control "backup/{STANZA}/$label/pg_data/global" >"$PGDATA/global/pg_control" || exit 1
-fi
-get() {{
-  pgbackrest --stanza={STANZA} --log-level-console=off --no-archive-async archive-get "$1" "$folder/$1" </dev/null 2>&1
-}}
-readable=0 unreadable=0 last=
-while read -r name; do
-  if ! error=$(get "$name"); then
-    unreadable=$((unreadable + 1)) last=$error
-    continue
-  fi
-  readable=$((readable + 1))
-  pg_waldump --rmgr="$([ "$kind" = xid ] && echo Transaction || echo XLOG)" "$folder/$name" 2>/dev/null |
-    grep -E 'desc: (COMMIT|RESTORE_POINT) ' | sed "s/^/$name /" | if [ "$kind" = xid ]; then
-      grep -E "tx: +$value, " || true
-    else
-      value="$value" awk 'substr($0, index($0, "desc: RESTORE_POINT ") + 20) == ENVIRON["value"]'
-    fi
-  rm -f "$folder/$name"
-done
-if [ "$unreadable" -gt 0 ]; then
-  [ "$readable" -gt 0 ] || {{ echo "none of $unreadable segments could be read: $last" >&2; exit 1; }}
-  echo "unreadable $unreadable"
-fi
-"""
-_UNREADABLE = re.compile(r"unreadable (\d+)")
 _FOUND = re.compile(
     r"(?P<name>[0-9A-F]{24}) .*lsn: (?P<lsn>[0-9A-F]+/[0-9A-F]+), .*desc: "
-    r"(?:COMMIT (?P<at>[0-9-]+ [0-9:.]+) UTC|RESTORE_POINT)"
+    r"(?:COMMIT(?:_PREPARED [0-9]+:)? (?P<at>[0-9-]+ [0-9:.]+) UTC|RESTORE_POINT)"
 )
 
 
@@ -92,34 +48,28 @@ async def locate(
 
     Raises PreflightError where the WAL cannot be read.
     """
-    if target.kind not in ("name", "xid"):
+    if target.kind not in ("name", "xid") or target.lsn:
         return target
-    names = segments(view)
-    searched = names[:_MOST_SEGMENTS]
-    label = view.backups[-1].label if view.silence else ""
-    command = ("bash", "-c", SCRIPT, "locate", target.kind, target.value, label)
+    names = [*reversed(await unarchived(cluster, release, view)), *segments(view)]
+    searched, lines, beside = names[:MOST_SEGMENTS], list[str](), ""
     try:
-        async with contextlib.AsyncExitStack() as stack:
-            pod = Names.of(release.name).pod
-            if view.silence:
-                pod = await stack.enter_async_context(reader_pod(cluster, release))
-            result = await cluster.exec(
-                release.namespace,
-                pod,
-                "postgresql",
-                command,
-                stdin="".join(f"{name}\n" for name in searched).encode(),
-                timeout_seconds=_SECONDS,
-            )
-    except (ClusterError, DeadlineError) as error:
-        raise PreflightError(f"release {release}: the WAL cannot be searched: {error.message}") from error
-    if result.exit_code != 0:
-        text = plain(result.stderr.decode(errors="replace"))
-        raise PreflightError(f"release {release}: the WAL cannot be searched: {text}")
-    lines = result.stdout.decode(errors="replace").splitlines()
+        async with asyncio.timeout(SECONDS), open_scan(cluster, release, view) as scan:
+            for batch in batches(searched):
+                lines += await scan.records(target.kind, target.value, batch, beside)
+                beside = batch[-1]
+    except TimeoutError:
+        raise PreflightError(
+            f"release {release}: the WAL cannot be searched: it did not end within {SECONDS:.0f} s",
+            hint="Give the time instead.",
+        ) from None
+    unreadable, why = unreadable_of(lines)
+    if searched and unreadable >= len(searched):
+        raise PreflightError(
+            f"release {release}: the WAL cannot be searched: none of {unreadable} segments could be read: {why}"
+        )
     place = placed(target, lines)
     if place == target:
-        return doubt(target, lines, len(searched), len(names)) or target
+        return doubt(target, unreadable, len(searched), len(names)) or target
     return place
 
 
@@ -137,9 +87,8 @@ def placed(target: RecoveryTarget, lines: Sequence[str]) -> RecoveryTarget | Tar
     return replace(target, timeline=timeline, lsn=lsn, at=at)
 
 
-def doubt(target: RecoveryTarget, lines: Sequence[str], searched: int, there: int) -> TargetRefusal | None:
+def doubt(target: RecoveryTarget, unreadable: int, searched: int, there: int) -> TargetRefusal | None:
     """Why a target that was not found may still be in the WAL; None where all of it was searched."""
-    unreadable = sum(int(match[1]) for match in map(_UNREADABLE.fullmatch, lines) if match)
     if not unreadable and searched == there:
         return None
     newest = f"the newest {searched:,} of {there:,} segments" if searched < there else f"the {searched:,} segments"

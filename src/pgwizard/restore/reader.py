@@ -15,7 +15,7 @@ from pgwizard.errors import ClusterError, PreflightError
 from pgwizard.kube.api import JOB, POD, STATEFULSET, Cluster, Object, Ref
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import backups
+from pgwizard.release import backups, records
 from pgwizard.restore import job as restore_job
 
 _START_SECONDS = 120.0
@@ -31,7 +31,9 @@ async def reader_pod(cluster: Cluster, release: ReleaseRef) -> AsyncIterator[str
     name = restore_job.job_name(release, f"read-{secrets.token_hex(3)}")
     ref = Ref(JOB, name, release.namespace)
     marks = await backups.job_marks(cluster, release)
-    await cluster.create(restore_job.reader_manifest(stateful, release, name, _LIFE_SECONDS, marks))
+    kept, _ = await records.get(cluster, release)
+    origin = kept.origin if kept.reads_origin else None
+    await cluster.create(restore_job.reader_manifest(stateful, release, name, _LIFE_SECONDS, marks, origin=origin))
     try:
         yield await _running_pod(cluster, ref)
     finally:

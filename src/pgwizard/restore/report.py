@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pgwizard.quantities import human_size
+from pgwizard.restore.history import ReleaseHistory, WalEvent
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.target import RepositoryView, RestorePlan, reachable_spans, shown_moment
-from pgwizard.text import fit, span
+from pgwizard.text import fit, span, visible
 
 
 def plan_lines(plan: RestorePlan) -> list[str]:
@@ -45,6 +47,35 @@ def loss_text(plan: RestorePlan) -> str:
         return f"all that was committed after the target, until {until}"
     lost = span((plan.lost_until - plan.lost_since).total_seconds())
     return f"{lost}: all that was committed from {shown_moment(plan.lost_since)} until {until}"
+
+
+def event_lines(events: Sequence[WalEvent]) -> list[str]:
+    """A line each: when, what, and what names the state just before it after ``--to``."""
+    cells = [(_event_moment(each), each.text, _options(each)) for each in events]
+    widths = [max((len(row[column]) for row in cells), default=0) for column in (0, 1)]
+    return [f"{at:{widths[0]}}  {text:{widths[1]}}  {options}" for at, text, options in cells]
+
+
+def _event_moment(event: WalEvent) -> str:
+    return "before all others" if event.at is None else shown_moment(event.at)
+
+
+def _options(event: WalEvent) -> str:
+    return f"--to {shlex.quote(visible(event.target.typed))}" + (" --before" if event.target.is_exclusive else "")
+
+
+def history_text(found: ReleaseHistory) -> str:
+    """What was read, and what is not listed."""
+    until = found.until.replace(microsecond=0)
+    moments = f"from {shown_moment(found.since.replace(microsecond=0))} to {shown_moment(until)}"
+    parts = [f"{_count(found.commits, 'commit')} {moments}; {_count(found.segments, 'WAL segment')} read"]
+    if found.unlisted:
+        parts.append(f"{found.unlisted:,} of them are not listed: narrow --from and --to")
+    if found.unreadable:
+        parts.append(f"{_count(found.unreadable, 'segment')} could not be read")
+    if found.is_cut:
+        parts.append(f"this is too much WAL to read at once: go on with --from {until:%Y-%m-%dT%H:%M:%SZ}")
+    return ". ".join(parts) + "."
 
 
 def receipt_text(receipt: Receipt) -> str:

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Restores, recovers and promotes in the Job of a restore, and prints a receipt: restore.sh STATE COUNT
 # RESTORE-OPTION... SERVER-ARGUMENT..., of which the first COUNT are pgBackRest's. STATE: archived, where the server has
-# archived its WAL; unknown, where it did not answer. It runs as the only one that mounts the volume.
+# archived its WAL; unknown, where it did not answer; clone, where the repository is another release's, and nothing is
+# written to it. It runs as the only one that mounts the volume.
 set -uo pipefail
 export LC_ALL=C
 export PGBACKREST_ARCHIVE_ASYNC=n # before 2.59 an asynchronous archive-get may end recovery at a change of timeline
@@ -110,7 +111,7 @@ if [[ ! "$(psql --version)" =~ \)\ ([0-9]+) ]] || ((BASH_REMATCH[1] < 15)); then
   leave "$settings" "psql 15 or newer is needed to set the password, and the image has another: nothing was touched"
 fi
 before="$(control_limits)"
-if [[ -d "$wal" && ( "$state" == unknown || -f "$data/global/pg_control" ) ]]; then
+if [[ "$state" != clone && -d "$wal" && ( "$state" == unknown || -f "$data/global/pg_control" ) ]]; then
   archive_rest
   keep_rest
 fi
@@ -130,6 +131,10 @@ backrest detail --delta "${restore[@]}" restore || {
 }
 restored=$EPOCHSECONDS
 
+own=()
+if [[ "$state" == clone ]]; then
+  own=(-c archive_mode=off)
+fi
 maxima=()
 after="$(control_limits)"
 line=0
@@ -154,7 +159,8 @@ without_refusals() {
 }
 
 # What the configuration logs of statements would hold the password.
-postgres -D "$data" "${arguments[@]}" "${maxima[@]}" -c listen_addresses= -c hot_standby=on \
+postgres -D "$data" "${arguments[@]}" "${maxima[@]}" "${own[@]}" -c listen_addresses= -c hot_standby=on \
+  -c max_logical_replication_workers=0 -c cron.launch_active_jobs=off \
   -c logging_collector=off -c log_destination=stderr -c log_statement=none -c log_duration=off \
   -c log_min_duration_statement=-1 -c log_min_error_statement=panic > >(without_refusals) 2>&1 &
 server=$!
@@ -218,16 +224,25 @@ FROM pg_walfile_name(pg_current_wal_lsn()) name,
 SQL
 )" || give_up "$settings" "what recovery reached could not be read"
 
-sql -c "SELECT txid_current()" -c "SELECT pg_switch_wal()" >/dev/null || give_up "$archive" "no WAL could be written"
-for ((waited = 0; waited < archive_seconds; waited++)); do
-  if ! compgen -G "$wal/archive_status/*.ready" >/dev/null; then
-    break
-  fi
-  sleep 1
-done
+if [[ "$state" != clone ]]; then
+  sql -c "SELECT txid_current()" -c "SELECT pg_switch_wal()" >/dev/null || give_up "$archive" "no WAL could be written"
+  for ((waited = 0; waited < archive_seconds; waited++)); do
+    if ! compgen -G "$wal/archive_status/*.ready" >/dev/null; then
+      break
+    fi
+    sleep 1
+  done
+fi
 if compgen -G "$wal/archive_status/*.ready" >/dev/null; then
   give_up "$archive" "the new timeline was not archived within $archive_seconds s"
 fi
 pg_ctl -D "$data" stop -m fast -w -t "$archive_seconds" >/dev/null || give_up "$stop" "the server did not stop"
 wait "$server" || give_up "$stop" "the server did not stop in order"
+if [[ "$state" == clone ]]; then
+  # Its own archive needs the newest history: PostgreSQL recovers to a timeline above 1 only where it finds one.
+  for history in "$wal"/*.history; do
+    newest="${history##*/}"
+  done
+  touch "$wal/archive_status/$newest.ready"
+fi
 echo "pgwizard-receipt $receipt"

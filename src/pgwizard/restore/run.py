@@ -25,6 +25,7 @@ from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
 from pgwizard.release.layout import Layout
 from pgwizard.release.stages import Event, Report, Stage
+from pgwizard.restore import capacity
 from pgwizard.restore import job as restore_job
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.journal import Journal, RestoreStage, read_journal
@@ -46,13 +47,15 @@ READY_SECONDS = 3_600.0
 class Preparation:
     """What a restore would do, before anything is written. journal: of a restore that has not ended, if any.
 
-    awaits_restore: whether the release is new, and was made to be restored.
+    awaits_restore: whether the release is new, and was made to be restored. origin: the repository of another release
+    that it is restored from, if any.
     """
 
     release: ReleaseRef
     journal: Journal | None
     view: RepositoryView | None
     awaits_restore: bool = False
+    origin: record.Origin | None = None
 
 
 async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
@@ -61,13 +64,17 @@ async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     await rights.require(cluster, _accesses(release))
     unfinished = kept.unfinished_restore
     if unfinished is not None:
-        return Preparation(release, _journal(release, unfinished), None)
+        return Preparation(
+            release, _journal(release, unfinished), None, origin=kept.origin if kept.reads_origin else None
+        )
     summary = ReleaseSummary.of(kept)
     if not summary.backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
     if await find_object(cluster, _claim(release)) is None:
         await rights.require(cluster, [Access("create", "persistentvolumeclaims", "", release.namespace)])
-    return Preparation(release, None, await read_view(cluster, kept), kept.awaits_restore)
+    return Preparation(
+        release, None, await read_view(cluster, kept), kept.awaits_restore, kept.origin if kept.reads_origin else None
+    )
 
 
 async def plan_to(
@@ -89,6 +96,16 @@ async def undo_plan(cluster: Cluster, preparation: Preparation, now: Clock) -> R
     if not reached or preparation.view is None:
         raise PreflightError(f"release {preparation.release} was not restored: there is nothing to undo")
     last = _journal(preparation.release, reached[-1])
+    if last.is_clone:
+        raise PreflightError(
+            f"release {preparation.release} is a clone, and was not restored since: there is nothing to undo",
+            hint="Any earlier moment since it was made can be restored: --to TIME.",
+        )
+    if last.is_finished:
+        raise PreflightError(
+            f"the last restore of release {preparation.release} was finished: there is nothing to undo",
+            hint="An earlier moment can be restored, as long as retention keeps it: --to TIME.",
+        )
     plan = choose(preparation.view, RecoveryTarget("latest", timeline=last.plan.left), now())
     if isinstance(plan, TargetRefusal) or last.undo is None:
         return plan
@@ -243,6 +260,7 @@ class _Run:
         """
         async with stages.enter(FIRST_STAGE, self.report) as stage:
             await _require_alone(self.cluster, self.release, ())
+            await capacity.require(self.cluster, self.release)
             if self.journal.plan.silence:
                 await self._skip_mark(stage)
                 return
@@ -267,6 +285,11 @@ class _Run:
             )
         self._require_timeline(view)
         _require_backup(view, plan)
+        kept, _ = await records.get(self.cluster, self.release)
+        if kept.reads_origin:
+            await self._write(replace(self.journal, is_clone=True, stage="suspend"))
+            stage.done("none: the release is new")
+            return
         undo = choose(view, RecoveryTarget("latest", timeline=view.timeline), self.now())
         refused = isinstance(undo, TargetRefusal)
         await self._write(
@@ -412,7 +435,9 @@ class _Run:
             stateful = await self.cluster.get(Ref(STATEFULSET, self.release.name, self.release.namespace))
             with contextlib.suppress(AlreadyExists):
                 marks = await backups.job_marks(self.cluster, self.release)
-                job = restore_job.manifest(stateful, self.release, ref.name, self.journal.plan, marks)
+                kept, _ = await records.get(self.cluster, self.release)
+                origin = kept.origin if kept.reads_origin else None
+                job = restore_job.manifest(stateful, self.release, ref.name, self.journal.plan, marks, origin=origin)
                 await self.cluster.create(job)
 
     async def _doubt(self, plan: RestorePlan, receipt: Receipt) -> str:
@@ -490,6 +515,8 @@ class _Run:
     async def _archive(self) -> None:
         """Nothing proves the archive of the new timeline but a segment in it."""
         async with stages.enter("archive", self.report) as stage:
+            if self.journal.is_clone:
+                await (await self._server()).create_stanza()
             await (await self._server()).mark(f"pgwizard-{self.journal.id}-restored", stage.progress)
             await self._write(self.journal.at_stage("backup"))
             stage.done(f"timeline {self.journal.receipt.timeline if self.journal.receipt else 0} is archived")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pgwizard.errors import DeadlineError, PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.kube.jobs import ReportLine
-from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.plan.names import STANZA, Names, ReleaseRef
 from pgwizard.release.layout import Layout
 from pgwizard.status import probes
 from pgwizard.status.repository import read_lsn
@@ -48,6 +48,26 @@ class DatabaseServer:
         await self._wait_archived(segment)
         return position
 
+    async def create_stanza(self) -> None:
+        """Make its own archive, or check it where it is there. Raises PreflightError."""
+        command = ("pgbackrest", f"--stanza={STANZA}", "--log-level-console=warn", "stanza-create")
+        pod = Names.of(self.release.name).pod
+        result = await self.cluster.exec(
+            self.release.namespace, pod, "postgresql", command, timeout_seconds=_ARCHIVE_SECONDS
+        )
+        if result.exit_code != 0:
+            text = plain((result.stderr + result.stdout).decode(errors="replace"))
+            raise PreflightError(f"release {self.release}: stanza-create ended with {result.exit_code}: {text}")
+
+    async def segment(self) -> str:
+        """The name of the WAL segment that is being written."""
+        return " ".join(await self._sql("SELECT pg_walfile_name(pg_current_wal_insert_lsn())"))
+
+    async def database_names(self) -> dict[str, str]:
+        """The names of the databases by OID, as decimal text."""
+        lines = (await self._output("SELECT oid || ' ' || datname FROM pg_database")).splitlines()
+        return {oid: name for oid, _, name in (line.partition(" ") for line in lines) if name}
+
     async def is_recovering(self) -> bool:
         """Whether it refuses writes."""
         return await self._sql("SELECT pg_is_in_recovery()") != ["f"]
@@ -75,6 +95,9 @@ class DatabaseServer:
 
     async def _sql(self, *statements: str) -> list[str]:
         """The words that the statements return, each in a transaction of its own. Raises PreflightError."""
+        return (await self._output(*statements)).split()
+
+    async def _output(self, *statements: str) -> str:
         user = ["psql", "-XAtq", "-U", self.superuser] if self.superuser else []
         command = user or ["bash", "-c", 'exec psql -XAtq -U "$POSTGRES_USER" "$@"', "psql"]
         command += ["-d", probes.DATABASE, "-v", "ON_ERROR_STOP=1"]
@@ -87,4 +110,4 @@ class DatabaseServer:
         if result.exit_code != 0:
             text = plain((result.stderr or result.stdout).decode(errors="replace"))
             raise PreflightError(f"release {self.release}: psql ended with {result.exit_code}: {text}")
-        return result.stdout.decode(errors="replace").split()
+        return result.stdout.decode(errors="replace")

@@ -64,6 +64,13 @@ class RecoveryTarget:
     timeline: int = 0
     lsn: int = 0
 
+    @property
+    def typed(self) -> str:
+        """What names it after ``--to``."""
+        if self.kind == "latest":
+            return "latest"
+        return f"{self.at:%Y-%m-%dT%H:%M:%S.%fZ}" if self.kind == "time" else f"{self.kind}:{self.value}"
+
     def __str__(self) -> str:
         before = "just before " if self.is_exclusive else ""
         match self.kind:
@@ -539,7 +546,10 @@ def _at_position(
         if span.timeline == timeline
         and span.reach.backup.lsn_stop <= target.lsn
         and span.reach.last is not None
-        and target.lsn < (view.archive.number(span.reach.last) + 1) * size
+        and (
+            target.lsn < (view.archive.number(span.reach.last) + 1) * size
+            or (span.is_open and target.kind in ("name", "xid"))  # it was read: the server archives it before it stops
+        )
     ]
     if not there:
         return _no_position(view, spans, target, timeline, now)

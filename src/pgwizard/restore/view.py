@@ -6,15 +6,17 @@ The commands run in the database's pod, or in a pod of their own where the datab
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pgwizard.errors import ClusterError, PreflightError
+from pgwizard.errors import ClusterError, DeadlineError, PreflightError
 from pgwizard.kube.api import POD, Cluster, Ref, find_object
 from pgwizard.kube.health import assess
-from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.plan.names import STANZA, Names, ReleaseRef
 from pgwizard.release.layout import Layout
-from pgwizard.release.record import Record
+from pgwizard.release.record import Origin, Record
+from pgwizard.restore import job
 from pgwizard.restore.reader import reader_pod
 from pgwizard.restore.target import RepositoryView
 from pgwizard.status import probes
@@ -22,8 +24,13 @@ from pgwizard.status.repository import Backup, RepositoryInfo, segment_number
 from pgwizard.status.snapshot import Archiver, ReleaseSummary
 from pgwizard.status.wal import continuity
 from pgwizard.status.walk import whole_backups
+from pgwizard.text import plain
 
 _IO_TIMEOUT_SECONDS = 10
+_COMMAND_SECONDS = 120.0
+_NOT_IN_IMAGE = 127
+_SERVER_VERSION = re.compile(r"PostgreSQL\) ([0-9]+)", re.ASCII)
+_SYSTEM_ID = re.compile(r"^db-system-id=([0-9]+)", re.ASCII | re.MULTILINE)
 _SEGMENT_BYTES = tuple(2**power * 2**20 for power in (4, 0, 1, 2, 3, 5, 6, 7, 8, 9, 10))
 """What initdb allows, PostgreSQL's default first."""
 
@@ -52,7 +59,11 @@ async def read_view(cluster: Cluster, kept: Record) -> RepositoryView:
             )
     async with reader_pod(cluster, release) as pod:
         reading = _Reading(cluster, kept, pod, silence)
-        return await reading.view(await reading.repository(), None)
+        repository = await reading.repository()
+        await reading.require_version(repository)
+        if kept.origin is not None and kept.reads_origin:
+            await reading.require_own_path(repository, kept.origin)
+        return await reading.view(repository, None)
 
 
 async def silence_of(cluster: Cluster, release: ReleaseRef) -> str:
@@ -117,6 +128,49 @@ class _Reading:
         if found.stanza:
             raise PreflightError(f"the repository of release {self._release.name} cannot be used: {found.stanza}")
         return found
+
+    async def require_version(self, repository: RepositoryInfo) -> None:
+        """Only the major version of PostgreSQL that wrote a data directory can read it. Raises PreflightError."""
+        printed = _SERVER_VERSION.search(await self._output("postgres", "--version"))
+        if printed is None or repository.version in ("", printed[1]):
+            return
+        raise PreflightError(
+            f"the backups of release {self._release.name} are of PostgreSQL {repository.version}, and the image has "
+            f"PostgreSQL {printed[1]}; nothing was restored",
+            hint="Name an image of that version in images.postgresql, and the version in images.postgresqlVersion.",
+        )
+
+    async def require_own_path(self, repository: RepositoryInfo, origin: Origin) -> None:
+        """The clone's path may hold no database: pgBackRest takes its WAL into its source's archive without a word.
+
+        Raises PreflightError.
+        """
+        script = "for name in archive backup; do pgbackrest --log-level-console=off --log-level-stderr=error"
+        script += f' repo-get --ignore-missing "$name/{STANZA}/$name.info" || [ $? = 1 ] || exit 1; done'
+        unset = [word for each in job.origin_variables(origin) for word in ("-u", each["name"])]
+        text = await self._output("env", *unset, "bash", "-c", script, "own-repository")
+        found = _SYSTEM_ID.findall(text)
+        if not found:
+            return
+        which = "the same database" if repository.system_id in found else f"another database, {found[0]}"
+        raise PreflightError(
+            f"the archive path of release {self._release} holds backups of {which}; nothing was restored",
+            hint="Uninstall this release, and clone again with a path of its own: --set repository.path=PATH",
+        )
+
+    async def _output(self, *command: str) -> str:
+        """What a command prints. Raises PreflightError."""
+        namespace = self._release.namespace
+        try:
+            result = await self.cluster.exec(
+                namespace, self.pod, "postgresql", command, timeout_seconds=_COMMAND_SECONDS
+            )
+        except (ClusterError, DeadlineError) as error:
+            raise PreflightError(f"release {self._release}: {command[0]} cannot be run: {error.message}") from error
+        if result.exit_code not in (0, _NOT_IN_IMAGE):
+            text = plain(result.stderr.decode(errors="replace"))
+            raise PreflightError(f"release {self._release}: {command[0]} ended with {result.exit_code}: {text}")
+        return result.stdout.decode(errors="replace")
 
     async def view(self, repository: RepositoryInfo, archiver: Archiver | None) -> RepositoryView:
         """The archive is listed after the backups, so that it has their WAL.

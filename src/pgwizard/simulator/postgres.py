@@ -7,15 +7,18 @@ pattern or answered with nothing), shells, WAL contents, and every other program
 from __future__ import annotations
 
 import configparser
+import contextlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from pgwizard.kube.api import ExecResult, Object, Ref, Resource
-from pgwizard.simulator import drills, recovery
+from pgwizard.simulator import drills, recovery, wal
 from pgwizard.simulator.clock import SimulatedClock
 from pgwizard.simulator.repository import SEGMENT_SECONDS, VERSION, SimulatedRepository, add_backup, lsn
 from pgwizard.simulator.store import Store
@@ -25,6 +28,12 @@ CannedProgram = Callable[[list[str], bytes], ExecResult | None]
 """A test's own program: its result, or None for a command that it does not know."""
 
 _POD = Resource("v1", "Pod")
+_PRINTS = {
+    "df": "1B-blocks      Avail\n10737418240 6549825126",
+    "postgres": "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)",
+}
+_variables: ContextVar[Mapping[str, str]] = ContextVar("variables", default=MappingProxyType({}))
+"""pgBackRest's options in the environment of what runs now."""
 _SERVER_WAIT_SECONDS = 3600
 
 
@@ -71,7 +80,8 @@ class Programs:
             if (result := answer(command, stdin)) is not None:
                 return result
         log = ContainerLog()
-        code = await self._program(pod, command, stdin, log)
+        with _environment(pod):
+            code = await self._program(pod, command, stdin, log)
         if code == 127:
             missing = command[0] if command else ""
             text = f'exec: "{missing}": executable file not found in $PATH\n'
@@ -81,7 +91,12 @@ class Programs:
     async def _program(self, pod: Object, command: list[str], stdin: bytes, log: ContainerLog) -> int:
         program = command[0].rpartition("/")[2] if command else ""
         namespace = pod["metadata"]["namespace"]
-        if program == "bash" and command[3:4] and (lines := self._reduced(namespace, command[3:])) is not None:
+        if program == "env":
+            with _environment({}):  # all that is unset
+                return await self._program(pod, command[command.index("bash") :], stdin, log)
+        if program == "bash" and command[3:4] == ["psql"]:  # which only adds the user of the container's variable
+            program, command = "psql", command[3:]
+        if program == "bash" and (lines := self._script(namespace, command[3:], stdin)) is not None:
             log.write(*lines)
             return 0
         if program in {"bash", "sh"} and len(command) > 1 and command[1].startswith("/etc/pgbackrest/"):
@@ -94,13 +109,13 @@ class Programs:
             return 0 if up else 2
         if program == "psql":
             return self._psql(pod, command[1:], stdin, log)
-        if program == "df":
-            log.write("1B-blocks      Avail\n10737418240 6549825126")
+        if program in _PRINTS:
+            log.write(_PRINTS[program])
             return 0
         return 127
 
-    def _reduced(self, namespace: str, command: list[str]) -> list[str] | None:
-        """What the status's own scripts print, by their names; None for any other script."""
+    def _script(self, namespace: str, command: list[str], stdin: bytes) -> Sequence[str] | None:
+        """What our own scripts print, by their names; None for any other script."""
         repository = self.repository(namespace)
         match command:
             case ["archive-listing", _, scope, *_]:
@@ -109,6 +124,12 @@ class Programs:
                 return repository.backup_listing()
             case ["backup-comparison", _, _, *labels]:
                 return repository.backup_comparison(labels)
+            case [wal.NAME, *arguments]:
+                return wal.scan(repository, arguments, stdin.decode(), self._clock.now())
+            case ["own-repository"]:
+                return [f"db-system-id={repository.system_id}"] if repository.system_id else []
+            case ["kept-wal", _]:
+                return []
         return None
 
     async def _pgbackrest(self, namespace: str, arguments: list[str], log: ContainerLog) -> int:
@@ -126,8 +147,9 @@ class Programs:
             await self._clock.sleep(5)
             log.write(*self.repository(namespace).verification())
             return 0
-        if verb == "check":
-            self._check(namespace, log)
+        if verb in ("check", "expire"):
+            if verb == "check":
+                self._check(namespace, log)
             return 0
         if verb == "backup":
             kind = next((item.partition("=")[2] for item in arguments if item.startswith("--type=")), "incr")
@@ -149,8 +171,12 @@ class Programs:
         if containers[0]["name"] == recovery.CONTAINER:
             await self._clock.sleep(3)
             repository = self.repository(namespace)
+            with _environment(pod):
+                origin = self.repository(namespace)
+            if origin is not repository:  # a clone: nothing is written to it
+                repository.left, repository.began = list(origin.left), origin.began
             log.write(*recovery.restore(repository, words, self._clock.now()))
-            self._restored[self._volume(namespace)] = repository.system_id
+            self._restored[self._volume(namespace)] = origin.system_id
             return 0
         if recovery.READER in words:
             await self._until_deleted(pod)
@@ -351,7 +377,8 @@ class Programs:
             (r"pg_is_in_recovery", "f"),
             (r"txid_current", "t"),
             (r"pg_create_restore_point", lsn(repository.number(now))),
-            (r"pg_switch_wal", repository.segment(now)),
+            (r"pg_current_wal_insert_lsn|pg_switch_wal", repository.segment(now)),
+            (r"FROM pg_database$", "5 postgres\n16384 myapp"),
             (r"server_version_num", "150014"),
             (r"server_version|version\(\)", "15.14 (Debian 15.14-0+deb12u1)"),
             (r"system_identifier", str(self._system_id(namespace))),
@@ -389,8 +416,28 @@ class Programs:
                 continue
             stanza = next((name for name in parser.sections() if not name.startswith("global")), "main")
             options = dict(parser["global"]) if parser.has_section("global") else {}
-            return _Settings(stanza, options.get("repo1-s3-bucket", ""), options.get("repo1-path", ""))
+            names = ("repo1-s3-bucket", "repo1-path")
+            variables = _variables.get()
+            return _Settings(stanza, *(variables.get(name) or options.get(name, "") for name in names))
         return _Settings("main", "", "")
+
+
+@contextlib.contextmanager
+def _environment(pod: Object) -> Iterator[None]:
+    """With pgBackRest's options among the variables of a pod: they win over its configuration."""
+    [container, *_] = pod["spec"]["containers"] if pod else [{}]
+    prefix = "PGBACKREST_"
+    token = _variables.set(
+        {
+            each["name"].removeprefix(prefix).lower().replace("_", "-"): each["value"]
+            for each in container.get("env") or ()
+            if each["name"].startswith(prefix) and each.get("value")
+        }
+    )
+    try:
+        yield
+    finally:
+        _variables.reset(token)
 
 
 def _type(text: str) -> str:

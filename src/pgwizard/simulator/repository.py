@@ -47,7 +47,7 @@ class SimulatedRepository:
     """One stanza in one bucket path. holes: numbers of segments that are gone; damaged_files: by label.
 
     damaged_contents: files whose size is right and whose contents are not, by label. damaged_wal: numbers of segments
-    of that kind.
+    of that kind. removals: numbers of segments whose commit drops a table; points: names of restore points, by number.
     """
 
     stanza: str = "main"
@@ -60,6 +60,8 @@ class SimulatedRepository:
     damaged_files: dict[str, list[DamagedFile]] = field(default_factory=dict)
     damaged_contents: dict[str, list[str]] = field(default_factory=dict)
     damaged_wal: set[int] = field(default_factory=set)
+    removals: set[int] = field(default_factory=set)
+    points: dict[int, str] = field(default_factory=dict)
 
     @property
     def timeline(self) -> int:
@@ -72,6 +74,13 @@ class SimulatedRepository:
         began, first = (self.left[place - 1].at, self.left[place - 1].fork) if place else (self.began, _FIRST)
         end = self.left[place].at if place < len(self.left) else now
         return first + int(max(min(now, end) - began, 0) // SEGMENT_SECONDS)
+
+    def moment(self, number: int, timeline: int) -> float:
+        """When a segment of a timeline began, epoch."""
+        began, first = (
+            (self.left[timeline - 2].at, self.left[timeline - 2].fork) if timeline > 1 else (self.began, _FIRST)
+        )
+        return began + max(number - first, 0) * SEGMENT_SECONDS
 
     def segment(self, now: float) -> str:
         """The name of the newest segment."""

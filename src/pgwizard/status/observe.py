@@ -118,11 +118,11 @@ async def observe(
     now: Clock,
     again: Again | None = None,
     io_timeout_seconds: int = _IO_TIMEOUT_SECONDS,
-    job_labels: str | None = None,
+    is_one_of_many: bool = False,
 ) -> AsyncGenerator[Snapshot, None]:
     """Snapshots, one for each burst of observations, without end. Use ``contextlib.aclosing``, which ends all tasks.
 
-    job_labels: a selector that all Jobs of the release match; None to choose one where the namespace has many Jobs.
+    is_one_of_many: whether one watch of Jobs serves all releases, and what only the screen of one shows is left out.
 
     A release without a record is observed by its live objects. Raises PreflightError where there is no such release,
     and ClusterError where it cannot be read. A source that fails later is listed in ``failures``, and polled again.
@@ -142,9 +142,9 @@ async def observe(
         "backups": _BackupFilesReader(cluster, layout, io_timeout_seconds).read,
         "archiver": lambda at: _read_archiver(cluster, layout, (snapshot.release or summary).superuser, at),
         "volume": lambda at: _read_volume(cluster, layout, at),
-        "certificate": lambda at: _read_certificate(cluster, layout, image, at),
+        "certificate": lambda at: _read_certificate(cluster, layout, image, at, has_version=not is_one_of_many),
     }
-    narrowing = asyncio.create_task(_job_labels(cluster, layout, job_labels))
+    narrowing = asyncio.create_task(_job_labels(cluster, layout, is_one_of_many=is_one_of_many))
     tasks: list[asyncio.Task[Any]] = [
         narrowing,
         *(
@@ -220,7 +220,7 @@ def _objects(snapshot: Snapshot) -> tuple[Any, ...]:
 
 
 async def look(
-    cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_seconds: float = 30, job_labels: str | None = None
+    cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_seconds: float = 30, is_one_of_many: bool = False
 ) -> Snapshot:
     """One snapshot, once every source has answered or failed, or at the deadline. Raises as ``observe``.
 
@@ -229,7 +229,9 @@ async def look(
     snapshot, again = None, Again()
     io_timeout = min(max(int(timeout_seconds / _INFO_TRIES), 1), 2 * _IO_TIMEOUT_SECONDS)
     with contextlib.suppress(TimeoutError):
-        observed = observe(cluster, release, now=now, again=again, io_timeout_seconds=io_timeout, job_labels=job_labels)
+        observed = observe(
+            cluster, release, now=now, again=again, io_timeout_seconds=io_timeout, is_one_of_many=is_one_of_many
+        )
         async with asyncio.timeout(timeout_seconds), aclosing(observed) as snapshots:
             async for snapshot in snapshots:
                 if snapshot.pending_sources:
@@ -269,10 +271,10 @@ async def database_outage(
     return outage(snapshot)
 
 
-async def _job_labels(cluster: Cluster, layout: Layout, chosen: str | None) -> str:
+async def _job_labels(cluster: Cluster, layout: Layout, *, is_one_of_many: bool) -> str:
     """A selector that spares reading many Jobs of others; empty where all are to be read."""
-    if chosen is not None or not layout.has_record:
-        return chosen or ""
+    if is_one_of_many or not layout.has_record:
+        return ""
     with contextlib.suppress(Exception):  # the watch reports why Jobs cannot be read
         async with aclosing(cluster.pages(JOB, layout.release.namespace, metadata_only=True, limit=1)) as pages:
             async for page in pages:
@@ -445,8 +447,11 @@ async def _read_volume(cluster: Cluster, layout: Layout, at: datetime) -> Volume
     return VolumeRead(at, await probes.volume(cluster, layout))
 
 
-async def _read_certificate(cluster: Cluster, layout: Layout, image: ImageVersion, at: datetime) -> CertificateRead:
-    found, version = await probes.certificate(cluster, layout, image, at), await image.read()
+async def _read_certificate(
+    cluster: Cluster, layout: Layout, image: ImageVersion, at: datetime, *, has_version: bool
+) -> CertificateRead:
+    found = await probes.certificate(cluster, layout, image, at)
+    version = await image.read() if has_version else None
     return CertificateRead(at, found, version_text(version) if version else "")
 
 

@@ -125,6 +125,7 @@ def repository_of(info: Any, stanza_name: str = STANZA) -> RepositoryInfo:
         databases = [item for item in stanza.get("db") or () if item.get("repo-key", _OWN) == _OWN]
         newest = max(databases, key=lambda item: int(item["id"]), default=None)
         database, system_id = (newest["id"], plain(str(newest["system-id"]))) if newest else (1, "")
+        version = plain(str(newest.get("version") or "")) if newest else ""
         backups = [_backup(item) for item in stanza.get("backup") or () if _is_of(item["database"], database)]
         archives = [item for item in stanza.get("archive") or () if _is_of(item["database"], database)]
         wal = [Wal(plain(item["min"]), plain(item["max"])) for item in archives if item.get("min")]
@@ -132,7 +133,7 @@ def repository_of(info: Any, stanza_name: str = STANZA) -> RepositoryInfo:
         raise ValueError(f"pgbackrest info answered with something else: {type(error).__name__}") from error
     backups.sort(key=lambda backup: backup.stop)
     problem = "" if code in (_OK, _NO_BACKUP) else message
-    return RepositoryInfo(tuple(backups), problem, wal[-1] if wal else None, system_id)
+    return RepositoryInfo(tuple(backups), problem, wal[-1] if wal else None, system_id, version)
 
 
 def _is_of(place: Any, database: int) -> bool:

@@ -82,13 +82,15 @@ class Wal:
 class RepositoryInfo:
     """The repository by pgBackRest's answer. backups: oldest first; stanza: its error as a whole, empty for none.
 
-    system_id: of the database whose backups these are, empty where there is none yet.
+    system_id: of the database whose backups these are, empty where there is none yet; version: its major version
+    of PostgreSQL, empty where that is not known.
     """
 
     backups: tuple[Backup, ...]
     stanza: str = ""
     wal: Wal | None = None
     system_id: str = ""
+    version: str = ""
 
 
 def read_lsn(text: str) -> int:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pgwizard.cli import connect, prompt
 from pgwizard.cli.json_lines import JsonLine, NoteLine
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.run_lines import reporter, show_changes
-from pgwizard.cli.source import LocatedRelease, Source, release_of
+from pgwizard.cli.source import LocatedRelease, Source, release_of, with_overrides
 from pgwizard.cli.table import (
     BEFORE,
     CA_FILE,
+    FINISH,
     FROM_ANSWERS,
+    INTO,
     NAMESPACE,
     RECOVERY_TARGET,
     RESTORE_PLAN_ONLY,
@@ -29,14 +31,17 @@ from pgwizard.errors import Interrupted, UsageError
 from pgwizard.kube.api import Cluster
 from pgwizard.local.zone import local_zone
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import clone
 from pgwizard.release.apply import ReleaseRequest
 from pgwizard.release.changes import Change
+from pgwizard.release.record import Origin
 from pgwizard.release.stages import Event, Report
-from pgwizard.restore import creation
+from pgwizard.restore import creation, finish
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal
 from pgwizard.restore.report import loss_text, plan_lines, receipt_text
 from pgwizard.restore.target import RestorePlan, TargetRefusal, read_target
+from pgwizard.text import fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +95,33 @@ def restore(call: Invocation, writer: Writer) -> None:
 
     Raises UsageError for a target that cannot be reached.
     """
-    answers, interrupted = _answers(call), Interrupted("stopped: nothing was written")
+    if call[FINISH]:
+        _finish(call, writer)
+        return
+    answers, into = _answers(call), _into(call)
+    interrupted = Interrupted("stopped: nothing was written")
 
     async def work(cluster: Cluster, now: Clock) -> None:
         nonlocal interrupted
         show = reporter(writer, answers.locate if answers else lambda finding: finding)
-        if answers is not None:
-            release = ReleaseRef.of(answers.request.answers)
+        release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
+        request, origin = answers.request if answers else None, None
+        if into is not None:
+            source = request or await clone.source_request(cluster, release)
+            origin = clone.origin_of(source.answers, "" if answers else str(release))
+            request = with_overrides(await clone.clone_request(cluster, source, into), () if answers else call[SET])
+        if request is not None:
+            release = ReleaseRef.of(request.answers)
             interrupted = Interrupted("stopped", hint="Run it again at any time: it resumes.")
-            if not await _create(call, writer, answers.request, cluster, show=show, now=now):
+            if not await _create(call, writer, request, cluster, origin, show=show, now=now):
                 return
-        else:
-            release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
         found = await restore_run.prepare(cluster, release)
         journal = await _journal(call, writer, cluster, found, now)
         if journal.is_untouched_undo:
             text = "The data directory was not touched: the server is started on it again."
             writer.line(text, NoteLine(text))
         else:
-            show_plan(writer, journal.plan)
+            show_plan(writer, replace(journal.plan, silence="") if found.origin else journal.plan)
         if call[RESTORE_PLAN_ONLY]:
             return
         await _confirm(call, release)
@@ -129,20 +142,59 @@ def restore(call: Invocation, writer: Writer) -> None:
         connect.run(call, writer, work, released=answers is None, interruption=lambda: interrupted)
 
 
+def _finish(call: Invocation, writer: Writer) -> None:
+    _answers(call)
+
+    async def work(cluster: Cluster, now: Clock) -> None:
+        release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
+        offer = await finish.read_offer(cluster, release)
+        text = f"Ends the undo of the restore to {offer.journal.plan.target}. "
+        text += f"Deletes {', '.join(offer.kept)}." if offer.kept else "No copy of WAL was kept on the volume."
+        writer.line(text, NoteLine(text))
+        if call[RESTORE_PLAN_ONLY]:
+            return
+        await _confirm(call, release, "finish its restore")
+        await finish.finish(cluster, release, reporter(writer), now=now)
+        text = "The restore can no longer be undone. Retention applies to all backups."
+        writer.line(text, NoteLine(text))
+
+    connect.run(
+        call, writer, work, released=True, interruption=lambda: Interrupted("stopped", hint="Run it again at any time.")
+    )
+
+
 def _answers(call: Invocation) -> LocatedRelease | None:
     """The release of ``--from``; None where a release is named. Raises UsageError for neither and for both."""
     path = call[FROM_ANSWERS]
     if (path is None) != bool(call.words):
         raise UsageError("restore needs the release's NAME, or --from FILE", hint="Such as: --from answers.yaml.")
     if path is None:
-        if call[SET] != () or call[CA_FILE] is not None:
-            raise UsageError("--set and --ca-file change answers: they go with --from FILE")
+        if (call[SET] != () and call[INTO] is None) or call[CA_FILE] is not None:
+            raise UsageError("--set and --ca-file change answers: they go with --from FILE, --set with --into too")
         return None
     return release_of(Source(path, call[SET], call[CA_FILE]))
 
 
+def _into(call: Invocation) -> ReleaseRef | None:
+    """The clone to make; None without one. Raises UsageError."""
+    typed = call[INTO]
+    if typed is None:
+        return None
+    namespace, _, name = typed.partition("/")
+    if not namespace or not name or "/" in name:
+        raise UsageError(f"--into {fit(typed)}: expected NAMESPACE/NAME", hint="Such as: --into staging/postgresql.")
+    return ReleaseRef(namespace, name)
+
+
 async def _create(
-    call: Invocation, writer: Writer, request: ReleaseRequest, cluster: Cluster, *, show: Report, now: Clock
+    call: Invocation,
+    writer: Writer,
+    request: ReleaseRequest,
+    cluster: Cluster,
+    origin: Origin | None,
+    *,
+    show: Report,
+    now: Clock,
 ) -> bool:
     """Make the objects of the release. Returns whether the repository can be read by now."""
     namespace = request.answers.release.namespace
@@ -154,7 +206,7 @@ async def _create(
         )
 
     dry_run = call[RESTORE_PLAN_ONLY]
-    outcome = await creation.create(request, cluster, show, approve, dry_run=dry_run, now=now)
+    outcome = await creation.create(request, cluster, show, approve, dry_run=dry_run, now=now, origin=origin)
     if outcome is not None and dry_run:
         show_changes(writer, outcome.changes, whole=False)
         text = "Dry run: nothing was written. The backups can be read once the release's objects are there."
@@ -187,13 +239,13 @@ async def _journal(
     return plan if isinstance(plan, Journal) else restore_run.new_journal(plan, now)
 
 
-async def _confirm(call: Invocation, release: ReleaseRef) -> None:
+async def _confirm(call: Invocation, release: ReleaseRef, what: str = "restore it") -> None:
     """Raises UsageError and Interrupted where it is not confirmed."""
     if call[YES]:
         return
     if not prompt.is_interactive(yes=False):
-        raise UsageError("standard input is no terminal: nothing was written", hint="--yes confirms the restore.")
-    if await prompt.ask(f"Type the release's name to restore it in {release.namespace}: ") != release.name:
+        raise UsageError("standard input is no terminal: nothing was written", hint="--yes confirms it.")
+    if await prompt.ask(f"Type the release's name to {what} in {release.namespace}: ") != release.name:
         raise Interrupted("not approved: nothing was written")
 
 
@@ -223,7 +275,13 @@ def show_receipt(writer: Writer, release: ReleaseRef, journal: Journal, cluster:
         text = "The database runs again. Nothing was restored."
         writer.line(text, NoteLine(text))
         return
-    undo = cluster.commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
-    text = f"Release is restored to {journal.plan.target}: {receipt_text(receipt)}.\nUndo it: {undo}"
+    if journal.is_clone:
+        text = (
+            f"Clone {release} holds {journal.plan.target} of its source: {receipt_text(receipt)}.\n"
+            "Its subscriptions and the jobs of pg_cron are asleep; docs/restore.md shows how to wake them."
+        )
+    else:
+        undo = cluster.commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
+        text = f"Release is restored to {journal.plan.target}: {receipt_text(receipt)}.\nUndo it: {undo}"
     target, seconds = journal.plan.target, (receipt.restore_seconds, receipt.recovery_seconds)
     writer.line(text, ReceiptLine(target, receipt.timeline, receipt.reason, *seconds))

@@ -1,0 +1,111 @@
+"""Whether the restore Job finds a place once the database's pod has given up its own: what the cluster tells before."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from pgwizard.errors import Forbidden, PreflightError
+from pgwizard.kube.api import (
+    JOB,
+    LIMIT_RANGE,
+    NODE,
+    POD,
+    RESOURCE_QUOTA,
+    STATEFULSET,
+    Cluster,
+    Object,
+    Ref,
+    Resource,
+    find_object,
+)
+from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.quantities import read_quantity
+from pgwizard.release import limits
+from pgwizard.text import plain
+
+_SHOWN = 3
+_SIZES = ("cpu", "memory")
+
+
+async def require(cluster: Cluster, release: ReleaseRef) -> None:
+    """Raises PreflightError where the Job's pod would be refused, or another pod waits for the same place.
+
+    What may not be listed is not checked.
+    """
+    pod = await find_object(cluster, Ref(POD, Names.of(release.name).pod, release.namespace))
+    stateful = await cluster.get(Ref(STATEFULSET, release.name, release.namespace))
+    wanted = stateful["spec"]["template"]["spec"]
+    ranges = await _listed(cluster, LIMIT_RANGE, release.namespace)
+    quotas = await _listed(cluster, RESOURCE_QUOTA, release.namespace)
+    demand = limits.Demand(
+        [limits.PodDemand("the pod of the restore Job", wanted, {}, pod["spec"] if pod else None)], None, {JOB: 1}
+    )
+    found = limits.findings(demand, limits.NamespaceLimits(ranges, quotas))
+    if errors := [finding for finding in found if finding.severity == "error"]:
+        raise PreflightError("the restore Job would be refused; nothing was touched", errors)
+    if pod is not None and (node := str(pod["spec"].get("nodeName") or "")):
+        live = await find_node(cluster, node)
+        pods = await _listed(cluster, POD, None)
+        if live is not None and (rivals := rivals_for(wanted, live, pods)):
+            names = ", ".join(rivals[:_SHOWN]) + (", ..." if len(rivals) > _SHOWN else "")
+            raise PreflightError(
+                f"node {plain(node)} has no room for pods that wait: {names}. One of them would take the place of the "
+                "database once it stops, and the restore Job would wait for another; nothing was touched",
+                hint="Scale them down, or add a node, and run the restore again.",
+            )
+
+
+async def find_node(cluster: Cluster, name: str) -> Object | None:
+    """The node; None where it may not be read."""
+    with contextlib.suppress(Forbidden):
+        return await find_object(cluster, Ref(NODE, name))
+    return None
+
+
+def rivals_for(wanted: Object, node: Object, pods: Sequence[Object]) -> list[str]:
+    """The pods that wait for a node, could run on this one, and would take the place that the database gives up.
+
+    wanted: the spec of the pod that gives it up and needs it again. A pod that has room beside it is none of them.
+    """
+    allocatable = (node.get("status") or {}).get("allocatable") or {}
+    free = {size: amount for size in _SIZES if (amount := read_quantity(allocatable.get(size))) is not None}
+    name, labels = node["metadata"]["name"], node["metadata"].get("labels") or {}
+    taken = Counter[str]()
+    for pod in pods:
+        if pod["spec"].get("nodeName") == name and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
+            taken.update(dict(_requests(pod["spec"])))
+    own, found = dict(_requests(wanted)), []
+    for pod in pods:
+        if pod["spec"].get("nodeName") or not _awaits_node(pod):
+            continue
+        selector = pod["spec"].get("nodeSelector") or {}
+        if any(labels.get(key) != value for key, value in selector.items()):
+            continue
+        size = dict(_requests(pod["spec"]))
+        would_fit = all(taken[each] - own[each] + size[each] <= free[each] for each in free)
+        fits_beside = all(taken[each] + size[each] <= free[each] for each in free)
+        if would_fit and not fits_beside:
+            found.append(plain(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"))
+    return found
+
+
+def _awaits_node(pod: Object) -> bool:
+    conditions: list[dict[str, Any]] = (pod.get("status") or {}).get("conditions") or []
+    return any(each.get("type") == "PodScheduled" and each.get("status") == "False" for each in conditions)
+
+
+def _requests(spec: Object) -> Iterator[tuple[str, Decimal]]:
+    return ((size, limits.amount(spec, f"requests.{size}")) for size in _SIZES)
+
+
+async def _listed(cluster: Cluster, kind: Resource, namespace: str | None) -> list[Object]:
+    found: list[Object] = []
+    with contextlib.suppress(Forbidden):
+        async with contextlib.aclosing(cluster.pages(kind, namespace)) as pages:
+            async for page in pages:
+                found += page.items
+    return found

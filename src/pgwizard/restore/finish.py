@@ -1,0 +1,105 @@
+"""Ends the undo of the newest restore: what was kept for it is deleted, and retention applies again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pgwizard.clock import Clock
+from pgwizard.errors import ClusterError, DeadlineError, PreflightError
+from pgwizard.kube import lease
+from pgwizard.kube.api import Access, Cluster
+from pgwizard.plan.names import STANZA, Names, ReleaseRef
+from pgwizard.release import record, records, rights, stages
+from pgwizard.release.record import Record
+from pgwizard.release.stages import Event, Report
+from pgwizard.restore.journal import Journal, read_journal
+from pgwizard.text import plain
+
+_SECONDS = 600.0
+_SCRIPT = """set -euo pipefail
+shopt -s nullglob
+for kept in "${PGDATA%/*}"/pg_wal.before-restore-*; do
+  [ "$1" = list ] || rm -rf "$kept"
+  echo "${kept##*/}"
+done
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class UndoOffer:
+    """The undo of a release's newest restore. kept: the copies of WAL that lie beside the data directory."""
+
+    journal: Journal
+    kept: tuple[str, ...]
+
+
+async def read_offer(cluster: Cluster, release: ReleaseRef) -> UndoOffer:
+    """What would be deleted. Raises PreflightError where there is nothing to finish."""
+    kept, _ = await records.get(cluster, release)
+    await rights.require(cluster, _accesses(release))
+    return UndoOffer(_open_journal(cluster, kept), tuple(await _run_script(cluster, release, "list")))
+
+
+async def finish(cluster: Cluster, release: ReleaseRef, report: Report, *, now: Clock) -> None:
+    """Delete what is kept for an undo, let expire do the rest, and end the offer. It may be repeated after a failure.
+
+    Raises PreflightError and the errors of the cluster.
+    """
+    ref = record.lease_ref(release)
+    async with lease.hold(cluster, ref, report=lambda text: report(Event("lock", "progress", text)), now=now):
+        kept, _ = await records.get(cluster, release)
+        journal = _open_journal(cluster, kept)
+        async with stages.enter("delete", report) as stage:
+            deleted = await _run_script(cluster, release, "delete")
+            stage.done(", ".join(deleted) or "no copy of WAL was kept on the volume")
+        async with stages.enter("expire", report) as stage:
+            await _output(cluster, release, "pgbackrest", f"--stanza={STANZA}", "--log-level-console=warn", "expire")
+            stage.done("retention applies to all backups and WAL")
+        kept, _ = await records.get(cluster, release)
+        finished = replace(journal, undo=None, is_finished=True).restoration()
+        await cluster.apply(kept.with_newest_restore(finished).secret(), force=True)
+
+
+def _open_journal(cluster: Cluster, kept: Record) -> Journal:
+    """The newest restore, whose undo is still offered. Raises PreflightError."""
+    if kept.unfinished_restore is not None or kept.awaits_restore:
+        command = cluster.commands.pgwizard("restore", kept.ref.name, namespace=kept.ref.namespace)
+        raise PreflightError(f"a restore of release {kept.ref} has not ended", hint=f"Resume it first: {command}")
+    try:
+        journal = read_journal(kept.restorations[-1]) if kept.restorations else None
+    except ValueError as error:
+        raise PreflightError(f"release {kept.ref}: {error}", hint="Use the version that began it.") from error
+    if journal is None or journal.is_finished or journal.is_clone or journal.receipt is None:
+        raise PreflightError(f"release {kept.ref} has no restore that could be undone: there is nothing to finish")
+    return journal
+
+
+def _accesses(release: ReleaseRef) -> list[Access]:
+    kinds = (
+        ("secrets", "", ("get", "patch")),
+        ("pods/exec", "", ("get", "create")),
+        ("leases", "coordination.k8s.io", ("get", "create", "update")),
+    )
+    return [Access(verb, resource, group, release.namespace) for resource, group, verbs in kinds for verb in verbs]
+
+
+async def _run_script(cluster: Cluster, release: ReleaseRef, action: str) -> list[str]:
+    text = await _output(cluster, release, "bash", "-c", _SCRIPT, "kept-wal", action)
+    return [plain(line) for line in text.splitlines()]
+
+
+async def _output(cluster: Cluster, release: ReleaseRef, *command: str) -> str:
+    """What a command in the database's pod prints. Raises PreflightError."""
+    pod = Names.of(release.name).pod
+    try:
+        result = await cluster.exec(release.namespace, pod, "postgresql", command, timeout_seconds=_SECONDS)
+    except (ClusterError, DeadlineError) as error:
+        raise PreflightError(
+            f"release {release}: {command[0]} cannot be run: {error.message}", hint="The database must run for it."
+        ) from error
+    if result.exit_code != 0:
+        text = plain((result.stderr + result.stdout).decode(errors="replace"))
+        raise PreflightError(
+            f"release {release}: {command[0]} ended with {result.exit_code}: {text}", hint="Run it again."
+        )
+    return result.stdout.decode(errors="replace")

@@ -1,0 +1,271 @@
+"""What was committed and when, by the WAL: above all the commits that removed tables, each with the target before it.
+
+``read`` finds the segments of a stretch of time and reads no other. The parser is pure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from pgwizard.errors import PreflightError
+from pgwizard.kube.api import Cluster
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.restore.server import DatabaseServer
+from pgwizard.restore.target import RecoveryTarget, RepositoryView, lsn_text, shown_moment
+from pgwizard.restore.wal_scan import (
+    MOST_SEGMENTS,
+    SECONDS,
+    Moments,
+    WalScan,
+    batches,
+    open_scan,
+    unarchived,
+    unreadable_of,
+)
+from pgwizard.status.repository import read_lsn
+from pgwizard.status.wal import Archive, continuity
+from pgwizard.status.walk import whole_backups
+from pgwizard.text import plain
+
+MOST_COMMITS = 1_000
+"""So many are listed, not counting those that removed something."""
+_SKEW = timedelta(minutes=1)
+"""So far may the clocks of the server and of the store differ."""
+
+WalEventKind = Literal["commit", "removal", "dropped-database", "restore-point"]
+_RECORD = re.compile(
+    r"(?P<segment>[0-9A-F]{24}) (?P<last>\S+) rmgr: \w+ .*?tx: +(?P<xid>\d+), lsn: (?P<lsn>[0-9A-F]+/[0-9A-F]+), .*?"
+    r"desc: (?P<what>COMMIT_PREPARED|COMMIT|RESTORE_POINT|DROP) (?P<rest>.*)"
+)
+_COMMIT = re.compile(r"(?:(?P<prepared>\d+): )?(?P<at>[0-9-]+ [0-9:.]+) UTC(?P<parts>.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class WalEvent:
+    """A commit, a named restore point, or the removal of a database's files.
+
+    at: its time, UTC; where the WAL has none, that of the commit before it, and None if that is not known.
+    name: of a restore point; database: of what was removed, its OID, or its name where that is known.
+    relations: how many tables, indexes and the like lost their files; is_rewrite: all of them kept their entries in the
+    catalog, as after TRUNCATE.
+    """
+
+    kind: WalEventKind
+    at: datetime | None
+    timeline: int
+    lsn: int
+    xid: str = ""
+    name: str = ""
+    database: str = ""
+    relations: int = 0
+    is_rewrite: bool = False
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether a restore to just before it brings something back."""
+        return self.kind in ("removal", "dropped-database")
+
+    @property
+    def position(self) -> str:
+        """Where it is in the WAL."""
+        return lsn_text(self.lsn)
+
+    @property
+    def target(self) -> RecoveryTarget:
+        """The state just before it; of a restore point, the state at it."""
+        place = RecoveryTarget("name", self.name, at=self.at, timeline=self.timeline, lsn=self.lsn)
+        if self.kind == "restore-point":
+            return place
+        if self.kind == "dropped-database" or not self.xid:  # its files are gone before its transaction ends
+            return replace(place, kind="lsn", value=self.position, is_exclusive=True)
+        return replace(place, kind="xid", value=self.xid, is_exclusive=True)
+
+    @property
+    def text(self) -> str:
+        """What happened, for people."""
+        where = f" in database {plain(self.database)}" if self.database else ""
+        count = f"{self.relations} relation" + ("" if self.relations == 1 else "s")
+        match self.kind:
+            case "removal":
+                return f"emptied or rewrote {count}{where}" if self.is_rewrite else f"removed {count}{where}"
+            case "dropped-database":
+                return f"removed the files of database {plain(self.database)}"
+            case "restore-point":
+                return f"restore point {plain(self.name)}"
+            case _:
+                return "commit"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseHistory:
+    """What the WAL has of a stretch of time. events: oldest first; commits: all of them; unlisted: how many of those
+    are not among the events; segments: how many were read; unreadable: how many could not be.
+
+    until: the end of what was read, which is earlier than asked for where that is too much: then is_cut.
+    """
+
+    since: datetime
+    until: datetime
+    events: tuple[WalEvent, ...]
+    commits: int
+    unlisted: int
+    segments: int
+    unreadable: int
+    is_cut: bool
+
+
+async def read(
+    cluster: Cluster,
+    release: ReleaseRef,
+    view: RepositoryView,
+    since: datetime,
+    until: datetime,
+    *,
+    report: Callable[[str], object],
+) -> ReleaseHistory:
+    """What was committed between two moments. report: called with the progress, for people.
+
+    Raises PreflightError where the WAL cannot be read.
+    """
+    fresh = await unarchived(cluster, release, view)
+    names = {} if view.silence else await DatabaseServer(cluster, release, None).database_names()
+    reading = _HistoryReading(Moments(since, until, MOST_COMMITS), report)
+    try:
+        async with asyncio.timeout(SECONDS), open_scan(cluster, release, view) as scan:
+            for timeline, segments in _segments(view, fresh):
+                born = view.archive.histories.get(timeline)
+                if born is None or born.archived_at <= until + _SKEW:
+                    await reading.timeline(scan, segments)
+    except TimeoutError:
+        reading.is_cut = True
+    unreadable, why = unreadable_of(reading.lines)
+    if unreadable and unreadable >= reading.count:
+        raise PreflightError(
+            f"release {release}: the WAL cannot be read: none of {unreadable} segments could be read: {why}"
+        )
+    found = [replace(each, database=names.get(each.database, each.database)) for each in events(reading.lines)]
+    totals = totals_of(reading.lines)
+    end = min(reading.reached, until) if reading.is_cut and reading.reached else until
+    return ReleaseHistory(
+        since,
+        end,
+        tuple(found),
+        totals["commits"],
+        totals["unlisted"],
+        reading.count,
+        unreadable,
+        is_cut=reading.is_cut,
+    )
+
+
+def _segments(view: RepositoryView, fresh: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """The segments of each timeline of this server, oldest first, from the first backup on."""
+    archive: Archive = view.archive
+    strangers = continuity(archive, (), view.timeline).strangers
+    begin = min((archive.number(each.wal_start) for each in whole_backups(view.backups)), default=0)
+    for timeline in archive.timelines:
+        if timeline in strangers or timeline > view.timeline:
+            continue
+        there = [
+            archive.name(timeline, number)
+            for run in archive.runs.get(timeline, ())
+            for number in range(max(run.first, begin), run.last + 1)
+        ]
+        yield timeline, [*there, *(fresh if timeline == view.timeline else ())]
+
+
+@dataclass
+class _HistoryReading:
+    """What was read so far. reached: the last commit that was seen."""
+
+    moments: Moments
+    report: Callable[[str], object]
+    count: int = 0
+    is_cut: bool = False
+    reached: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.lines: list[str] = []
+
+    async def timeline(self, scan: WalScan, names: Sequence[str]) -> None:
+        first = await scan.first_since(names, self.moments.since - _SKEW)
+        beside = names[first - 1] if first else ""
+        for batch in batches(names[first:]):
+            if self.count + len(batch) > MOST_SEGMENTS:
+                self.is_cut = True
+                return
+            found = await scan.records("events", "", batch, beside, self.moments)
+            listed = sum(" desc: COMMIT" in line and "; rels:" not in line for line in found)
+            self.moments = replace(self.moments, most=max(0, self.moments.most - listed))
+            beside = batch[-1]
+            self.lines += found
+            self.count += len(batch)
+            reached = reached_of(found)
+            if reached is not None:
+                self.reached = reached
+                self.report(f"read {self.count:,} WAL segments, to {shown_moment(reached.replace(microsecond=0))}")
+                if reached > self.moments.until:
+                    return
+
+
+# ---- the parser ------------------------------------------------------------------------------------------------------
+
+
+def events(lines: Sequence[str]) -> list[WalEvent]:
+    """The events in the lines of the script, oldest first. The segment in which a timeline begins repeats some."""
+    found = dict[tuple[object, ...], WalEvent]()
+    for event in filter(None, map(_event, lines)):
+        found.setdefault((event.kind, event.lsn, event.xid, event.at, event.name), event)
+    first = datetime.min.replace(tzinfo=UTC)
+    return sorted(found.values(), key=lambda event: (event.at or first, event.timeline, event.lsn))
+
+
+def _event(line: str) -> WalEvent | None:
+    record = _RECORD.match(line)
+    if record is None:
+        return None
+    timeline, lsn, rest = int(record["segment"][:8], 16), read_lsn(record["lsn"]), record["rest"]
+    at, xid = _moment(record["last"]), record["xid"].removeprefix("0")
+    if record["what"] == "RESTORE_POINT":
+        return WalEvent("restore-point", at, timeline, lsn, name=rest)
+    if record["what"] == "DROP":
+        return WalEvent("dropped-database", at, timeline, lsn, xid, database=rest.rpartition("/")[2])
+    commit = _COMMIT.match(rest)
+    if commit is None:
+        return None
+    event = WalEvent("commit", _moment(commit["at"]), timeline, lsn, commit["prepared"] or xid)
+    parts = dict(part.partition(": ")[::2] for part in commit["parts"].split("; ")[1:])
+    files = parts.get("rels", "").split()
+    if not files:
+        return event
+    dropped = [each for each in parts.get("dropped stats", "").split() if each.startswith("2/")]
+    database = files[0].split("/")[-2] if files[0].count("/") > 1 else ""
+    return replace(event, kind="removal", database=database, relations=len(files), is_rewrite=not dropped)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def reached_of(lines: Sequence[str]) -> datetime | None:
+    """The time of the last commit in what the script has read, inside the stretch of time or not."""
+    moments = [_moment(line.removeprefix("reached ")) for line in lines if line.startswith("reached ")]
+    return moments[-1] if moments else None
+
+
+def totals_of(lines: Sequence[str]) -> dict[str, int]:
+    """The sums of what the script counts."""
+    totals = {"commits": 0, "unlisted": 0}
+    for line in lines:
+        word, _, number = line.partition(" ")
+        if word in totals and number.isdecimal():
+            totals[word] += int(number)
+    return totals

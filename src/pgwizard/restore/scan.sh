@@ -1,0 +1,102 @@
+#!/bin/bash
+# Prints what pg_waldump finds in archived WAL: scan.sh STANZA WHAT VALUE LABEL SINCE UNTIL MOST. Standard input has a
+# line a segment: its name, and where the segment beside it was read just before, that one's name and a WAL position
+# behind the record that crosses from one to the other. Of a name behind + only that record is printed.
+# WHAT: "times" prints when each was archived; "name" and "xid" the restore point or the commit VALUE; "events" all
+# commits, restore points and dropped databases between SINCE and UNTIL, at most MOST plain commits and 1000 others.
+# LABEL: the backup that pg_control is taken from, where there is no database.
+set -uo pipefail
+export LC_ALL=C TZ=UTC
+readonly stanza=$1 what=$2 value=$3 label=$4 since=$5 until=$6 most=$7
+
+backrest() { timeout 120 pgbackrest --log-level-console=off --log-level-stderr=error "$@" </dev/null; }
+
+if [ "$what" = times ]; then
+  id=$(backrest repo-ls "archive/$stanza" | sed -n '/^[0-9.]*-[0-9]*$/p' | sort -t- -k2,2n | tail -n 1)
+  while read -r name; do
+    backrest repo-ls --output=json --filter="^$name-" "archive/$stanza/$id/${name:0:16}" |
+      sed -n "s/.*\"time\":\([0-9]*\).*/$name \1/p"
+  done
+  exit 0
+fi
+
+find /tmp -maxdepth 1 -name 'pgwizard-wal.*' -mmin +30 -exec rm -rf {} + 2>/dev/null # of a pod that was killed
+folder=$(mktemp -d /tmp/pgwizard-wal.XXXXXX) || exit 1
+trap 'rm -rf "$folder"' EXIT
+
+control() { # archive-get asks pg_control which database's WAL it is to get
+  local path="backup/$stanza/$label/pg_data/global" name
+  name=$(backrest repo-ls "$path" | grep -m 1 '^pg_control') || return
+  backrest repo-get "$path/$name" | case "$name" in
+    *.gz) gzip -dc ;; *.lz4) lz4 -dc ;; *.zst) zstd -dc ;; *.bz2) bzip2 -dc ;; *) cat ;;
+  esac
+}
+if [ -n "$label" ] && [ ! -s "$PGDATA/global/pg_control" ]; then
+  mkdir -p "$PGDATA/global"
+  control >"$PGDATA/global/pg_control" || exit 1
+fi
+
+get() { # what is not archived yet is still on the volume
+  timeout 120 pgbackrest --stanza="$stanza" --log-level-console=off --no-archive-async archive-get "$1" "$folder/$1" \
+    </dev/null 2>&1 || { [ -z "$label" ] && cp "$PGDATA/pg_wal/$1" "$folder/$1" 2>/dev/null; }
+}
+
+records() {
+  pg_waldump --rmgr=Transaction --rmgr=XLOG --rmgr=Database "$@" 2>/dev/null |
+    grep -E 'desc: (COMMIT|COMMIT_PREPARED [0-9]+:|RESTORE_POINT|DROP) '
+}
+
+chosen() {
+  case "$what" in
+    xid) grep -E "tx: +$value, .*desc: COMMIT |desc: COMMIT_PREPARED $value: " ;;
+    name) point="$value" awk 'substr($0, index($0, "desc: RESTORE_POINT ") + 20) == ENVIRON["point"]' ;;
+    *) awk -v since="$since" -v until="$until" -v most="$most" '
+      !match($0, /lsn: [0-9A-F]+\/[0-9A-F]+/) { next }
+      {
+        lsn = substr($0, RSTART + 5, RLENGTH - 5); slash = index(lsn, "/"); timeline = substr($0, 1, 8)
+        place = sprintf("%8s%8s", substr(lsn, 1, slash - 1), substr(lsn, slash + 1))
+        if (timeline == before && place <= last) next # a segment that is read once more
+        before = timeline; last = place
+        is_commit = match($0, /desc: COMMIT(_PREPARED [0-9]+:)? /) > 0
+        if (is_commit) at = substr($0, RSTART + RLENGTH, 26)
+        if (at != "" && (at < since || at > until)) next
+        commits += is_commit
+        if (is_commit && $0 !~ /; rels:/) { if (++plain > most) next }
+        else if (++others > 1000) next
+        sub(/; inval msgs:.*/, "")
+        moment = at; sub(/ /, "T", moment)
+        print substr($0, 1, 24), (moment == "" ? "-" : moment), substr($0, 26, 4000)
+      }
+      END {
+        print "commits", commits + 0
+        print "unlisted", (plain > most ? plain - most : 0) + (others > 1000 ? others - 1000 : 0)
+        if (at != "") { sub(/ /, "T", at); print "reached", at }
+      }' ;;
+  esac
+}
+
+declare -A ends
+unreadable=0 last=
+exec 3>&1
+{
+  while read -r word beside end; do
+    name=${word#+}
+    if ! error=$(get "$name"); then
+      unreadable=$((unreadable + 1)) last=${error:-it is not in the archive}
+      continue
+    fi
+    records "$folder/$name" >"$folder/records"
+    ends[$name]=$(tail -n 1 "$folder/records" | sed -n 's/.*lsn: \([0-9A-F/]*\),.*/\1/p')
+    if [ -n "$beside" ] && [ -f "$folder/$beside" ]; then
+      lower=$beside upper=$name
+      if [[ "$name" < "$beside" ]]; then lower=$name upper=$beside; fi
+      start=${ends[$lower]:-}
+      records ${start:+"--start=$start"} --end="$end" "$folder/$lower" "$upper" |
+        tail -n "+$((${#start} ? 2 : 1))" | sed "s/^/$lower /"
+    fi
+    [ "$word" != "$name" ] || sed "s/^/$name /" "$folder/records"
+    find "$folder" -type f ! -name "$name" -delete
+  done
+  [ "$unreadable" = 0 ] || printf 'unreadable %s %s\n' "$unreadable" "${last//$'\n'/ }" >&3
+} | chosen
+exit 0

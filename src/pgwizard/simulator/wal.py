@@ -1,0 +1,66 @@
+"""Owns what pg_waldump prints of the simulated WAL: a commit a segment, 5 s after it began, and what a test adds.
+
+Not simulated: which database's control file the pod has, and records that cross from one segment into the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from pgwizard.simulator.repository import SEGMENT_SECONDS, SimulatedRepository
+
+NAME = "wal-scan"
+"""How the script calls itself."""
+_FIRST_XID = 700
+
+
+def scan(repository: SimulatedRepository, words: Sequence[str], stdin: str, now: float) -> list[str]:
+    """What the script prints. words: its arguments; stdin: the names of the segments, a line each."""
+    _, kind, value, _, since, until, _ = words
+    names = [line.split()[0] for line in stdin.splitlines() if line.strip() and not line.startswith("+")]
+    if kind == "times":
+        ends = {name: repository.moment(_number(name), int(name[:8], 16)) + SEGMENT_SECONDS for name in names}
+        return [f"{name} {at:.0f}" for name, at in ends.items() if at <= now]
+    records = [(name, at, text) for name in names for at, text in _records(repository, name) if at <= now]
+    if kind in ("name", "xid"):
+        sought = f"desc: RESTORE_POINT {value}" if kind == "name" else f"tx: {value:>10}, "
+        return [
+            f"{name} {text}" for name, _, text in records if text.endswith(sought) or (kind == "xid" and sought in text)
+        ]
+    inside = [each for each in records if since <= _shown(each[1]) <= until]
+    commits = sum("desc: COMMIT" in text for _, _, text in inside)
+    lines = [f"{name} {_shown(at).replace(' ', 'T')} {text}" for name, at, text in inside]
+    reached = [f"reached {_shown(at).replace(' ', 'T')}" for _, at, _ in records[-1:]]
+    return [*lines, f"commits {commits}", "unlisted 0", *reached]
+
+
+def _records(repository: SimulatedRepository, name: str) -> Iterator[tuple[float, str]]:
+    number, timeline = _number(name), int(name[:8], 16)
+    at = repository.moment(number, timeline) + 5
+    lsn = f"{number >> 8:X}/{number & 0xFF:02X}"
+    removed = "; rels: base/16384/16385 base/16384/16388; dropped stats: 2/16384/16388 2/16384/16385"
+    parts = removed if number in repository.removals else ""
+    yield (
+        at,
+        (
+            f"rmgr: Transaction len (rec/tot):     34/    34, tx: {_FIRST_XID + number:>10}, lsn: {lsn}000108, prev "
+            f"{lsn}0000C8, desc: COMMIT {_shown(at)} UTC{parts}"
+        ),
+    )
+    if number in repository.points:
+        yield (
+            at,
+            (
+                f"rmgr: XLOG        len (rec/tot):     98/    98, tx:          0, lsn: {lsn}000200, prev {lsn}000108, "
+                f"desc: RESTORE_POINT {repository.points[number]}"
+            ),
+        )
+
+
+def _number(name: str) -> int:
+    return int(name[8:16], 16) * 256 + int(name[16:], 16)
+
+
+def _shown(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S.%f}"

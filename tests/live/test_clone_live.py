@@ -1,0 +1,124 @@
+"""Clones of a real release that is writing meanwhile; the source's bucket and the rows are compared."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from support.live_releases import Site, site
+from support.rigtools import LIVE, Kubectl
+from support.waiting import wait_until
+
+pytest_plugins = ["support.rigfixtures"]
+pytestmark = LIVE
+SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
+
+
+@pytest.fixture
+def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
+    with site(kubectl_binary, tmp_path) as found:
+        found.apply(SMALL)
+        found.sql("CREATE TABLE moments (n int)")
+        yield found
+
+
+@pytest.fixture
+def copy(place: Site, kubectl_binary: str) -> Iterator[Site]:
+    """Where the clone is made."""
+    namespace = f"{place.kubectl.namespace}-clone"
+    found = replace(place, kubectl=Kubectl(kubectl_binary, namespace))
+    try:
+        yield found
+    finally:
+        found.forget_repository()
+        found.kubectl.outcome("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
+
+
+def listing(place: Site) -> dict[str, tuple[int, int]]:
+    """Size and time of every file of the source's repository."""
+    text = place.in_pod("pgbackrest", "--log-level-console=off", "repo-ls", "--recurse", "--output=json")
+    return {name: (each["size"], each["time"]) for name, each in json.loads(text).items() if each["type"] == "file"}
+
+
+def archive(place: Site) -> None:
+    name = place.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    place.sql("SELECT pg_switch_wal()")
+    archived = "SELECT last_archived_wal FROM pg_stat_archiver"
+    wait_until(f"{name} is archived", lambda: place.sql(archived) >= name)
+
+
+def rows(place: Site) -> list[str]:
+    return place.sql("SELECT n FROM moments ORDER BY n").split()
+
+
+def test_a_clone_of_a_writing_release_leaves_its_bucket_as_it_was(place: Site, copy: Site) -> None:
+    place.sql("SELECT pg_create_physical_replication_slot('standby')")
+    place.sql("CREATE SUBSCRIPTION orders CONNECTION 'host=127.0.0.1' PUBLICATION orders WITH (connect=false)")
+    place.sql("ALTER SUBSCRIPTION orders ENABLE")
+    place.sql("INSERT INTO moments SELECT generate_series(1, 1000)")
+    archive(place)
+    before, ended = listing(place), threading.Event()
+    written = []
+
+    def write() -> None:
+        number = 1000
+        while not ended.wait(0.5):
+            number += 1
+            place.sql(f"INSERT INTO moments VALUES ({number})")
+            written.append(number)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        where = f"--namespace={place.kubectl.namespace}"
+        into = f"--into={copy.kubectl.namespace}/postgresql"
+        done = place.pgwizard(*place.command(None, "restore", "postgresql", where, into, "--yes"))
+    finally:
+        ended.set()
+        writer.join()
+    assert f"Clone {copy.kubectl.namespace}/postgresql holds the newest state of its source" in done.out
+    assert written, "the source was writing"
+    source, cloned = rows(place), rows(copy)
+    assert len(cloned) >= 1000
+    assert cloned == source[: len(cloned)]
+
+    after = listing(place)
+    assert {name: after.get(name) for name in before} == before
+    assert {name.rpartition("/")[0].partition("15-1/")[0] for name in after.keys() - before.keys()} <= {"archive/main/"}
+    assert place.sql("SELECT timeline_id FROM pg_control_checkpoint()") == "1"
+
+    assert copy.sql("SELECT count(*) FROM pg_replication_slots") == "0"
+    assert copy.sql("SELECT subname, subenabled FROM pg_subscription") == "orders|t"
+    assert copy.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'logical%'") == "0"
+    assert copy.backups() == ["full"]
+    assert copy.secret("postgresql")["password"] != place.secret("postgresql")["password"]
+    password = copy.secret("postgresql")["password"].decode()
+    login = f"PGPASSWORD={password} exec psql -h 127.0.0.1 -U postgres -d myapp -Atc 'SELECT 1'"
+    assert copy.in_pod("bash", "-c", login).strip() == "1"
+
+    copy.sql("DELETE FROM moments WHERE n > 10")
+    restored = ("restore", "postgresql", f"--namespace={copy.kubectl.namespace}", "--to=latest", "--yes")
+    copy.pgwizard(*copy.command(None, *restored))
+    assert len(rows(copy)) == 10, "the clone is restored from its own archive"
+    assert copy.sql("SELECT timeline_id FROM pg_control_checkpoint()") == "3"
+    assert {name: each for name, each in listing(place).items() if name in before} == before
+
+
+def test_a_clone_from_the_bucket_alone_and_one_into_its_sources_path(place: Site, copy: Site) -> None:
+    place.sql("INSERT INTO moments VALUES (1)")
+    archive(place)
+    answers = str(place.folder / "answers.yaml")
+    own = f"--set=repository.path={place.path}"
+    into = f"--into={copy.kubectl.namespace}/postgresql"
+    where = f"--namespace={place.kubectl.namespace}"
+    refused = place.pgwizard(*place.command(None, "restore", "postgresql", where, into, own, "--yes"), expect=5)
+    assert "which is its source's; nothing was written" in refused.err
+
+    place.kubectl.run("delete", "namespace", place.kubectl.namespace, "--wait=true")
+    place.pgwizard(*place.command(None, "restore", "--from", answers, into, "--yes"))
+    assert rows(copy) == ["1"]
