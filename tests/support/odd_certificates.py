@@ -157,9 +157,9 @@ def _keys(root: Issued) -> Iterator[ServerCase]:
     for curve in (ec.SECP192R1(), ec.SECP224R1(), ec.SECP256K1(), ec.SECP521R1(), ec.BrainpoolP256R1()):
         signer = issue("curve", ca=True, key=ec.derive_private_key(4711, curve))
         yield _case(f"key: {curve.name} root", [signer], [_leaf(signer)])
-    for label, signer in (("root", None), ("intermediate", root)):
-        weak = issue("weak", signer, ca=True, weak_hash="sha1")
-        yield _case(f"key: SHA-1 {label}", [root if signer else weak], [_leaf(weak), *([weak] if signer else [])])
+    weak_root, weak_middle = issue("weak", ca=True, weak_hash="sha1"), issue("weak", root, ca=True, weak_hash="sha1")
+    yield _case("key: SHA-1 root", [weak_root], [_leaf(weak_root)])
+    yield _case("key: SHA-1 intermediate", [root], [_leaf(weak_middle), weak_middle])
     yield _case("key: SHA-1 server", [root], [issue("leaf", root, names=(_HOST,), weak_hash="sha1")])
 
 
@@ -179,7 +179,7 @@ def _purposes(root: Issued) -> Iterator[ServerCase]:
 
 
 def _names(root: Issued) -> Iterator[ServerCase]:
-    spellings = (
+    spellings = [
         "*.minio.svc",
         "*.svc",
         "*",
@@ -189,8 +189,8 @@ def _names(root: Issued) -> Iterator[ServerCase]:
         "*inio.minio.svc",
         f" {_HOST}",
         f"{_HOST} ",
-    )
-    spellings += (_HOST.upper(), f"{_HOST}.", "*.minio.svc.", f"https://{_HOST}", f"{_HOST}:9000", "min_io.minio.svc")
+    ]
+    spellings += [_HOST.upper(), f"{_HOST}.", "*.minio.svc.", f"https://{_HOST}", f"{_HOST}:9000", "min_io.minio.svc"]
     for spelling in spellings:
         leaf = issue("leaf", root, general_names=(x509.DNSName(spelling),))
         yield _case(f"name: {spelling!r}", [root], [leaf])
