@@ -20,16 +20,17 @@ from rich.color import Color
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
+from textual._compositor import LayoutUpdate
 from textual.app import App
 
 
-def terminal_output(app: App[Any], *, styles: bool = True) -> str:
+def terminal_output(app: App[Any]) -> str:
     """What the application shows now: rows of text with the escape sequences of a terminal."""
-    with patch.object(Console, "export_svg", lambda console, **_: recorded_output(console, styles=styles)):
+    with patch.object(Console, "export_svg", lambda console, **_: recorded_output(console)):
         return app.export_screenshot()
 
 
-def recorded_output(console: Console, *, styles: bool = True) -> str:
+def recorded_output(console: Console) -> str:
     """What a console recorded, with the escape sequences of a terminal with all colours.
 
     Rich keeps the sequence that a style had on the first console that it was printed on, maybe one of eight colours.
@@ -37,12 +38,14 @@ def recorded_output(console: Console, *, styles: bool = True) -> str:
     for segment in console._record_buffer:
         if segment.style is not None:
             segment.style._ansi = None
-    return console.export_text(styles=styles, clear=False)
+    return console.export_text(styles=True, clear=False)
 
 
 def text(app: App[Any]) -> str:
-    """What the application shows now, without colours."""
-    return terminal_output(app, styles=False)
+    """What the application shows now, without colours: cheap, for those who look again and again."""
+    shown = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
+    assert isinstance(shown, LayoutUpdate)
+    return "\n".join("".join(strip.text for strip in row) for row in shown.strips)
 
 
 def svg(app: App[Any]) -> str:

@@ -215,3 +215,79 @@ def test_leaving_while_it_runs_wants_a_second_press() -> None:
         await reached(pilot, screen, "ended")
 
     driven(scenario)
+
+
+def test_what_removed_tables_is_listed_and_enter_takes_the_moment_just_before_it() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        repository = sim.runtime.programs.repository("default")
+        repository.removals.add(30)
+        repository.points[40] = "before migration"
+        await press(pilot, "f6")
+        await until(pilot, lambda: "removed something" in words(pilot))
+        listed = [line.strip() for line in painted(pilot).splitlines() if " --to " in line]
+        assert "removed 2 relations in database myapp" in listed[0]
+        assert "xid:730 --before" in listed[0]
+        assert "commit " in listed[1]
+        await press(pilot, "down", "up", "enter")
+        text = words(pilot)
+        assert "before xid:730" in text
+        assert "Target just before transaction 730" in text
+        assert "▲" in painted(pilot)
+        await press(pilot, "f6")
+        await until(pilot, lambda: "No commit since" in words(pilot))
+        await press(pilot, "escape")
+        assert "To which moment?" in painted(pilot), "Esc goes back to the target"
+        await press(pilot, "enter")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, *RELEASE.name, "enter")
+        await reached(pilot, screen, "ended")
+
+    driven(scenario)
+
+
+def test_a_refused_undo_asks_for_another_target() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await restored(pilot, screen, "latest")
+        repository = sim.runtime.programs.repository("default")
+        del repository.backups[:-1]
+        await press(pilot, "f7")
+        await reached(pilot, screen, "choosing")
+        text = words(pilot)
+        assert "✗ no backup leads to timeline 1" in text
+        assert "To which moment?" in text
+        await press(pilot, "enter")
+        assert screen.run.state == "choosing", "the refused target is not taken"
+        await restored(pilot, screen, "latest")
+
+    driven(scenario)
+
+
+def test_an_open_restore_is_aimed_at_another_moment() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
+        await press(pilot, "enter")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, *RELEASE.name, "enter")
+        await until(pilot, lambda: "● restore  " in painted(pilot))
+        await press(pilot, "ctrl+c")
+        await reached(pilot, screen, "stopped")
+        await press(pilot, "r")
+        await reached(pilot, screen, "open")
+        await press(pilot, "t")
+        await reached(pilot, screen, "choosing")
+        await press(pilot, *["down"] * 10, "enter")
+        await reached(pilot, screen, "confirming")
+        assert "Loses" in words(pilot)
+
+    driven(scenario)
+
+
+def test_a_click_on_a_timeline_moves_the_target() -> None:
+    async def scenario(pilot: Pilot[int], _screen: RestoreScreen, _sim: SimCluster) -> None:
+        await pilot.click("#strip", offset=(60, 0))
+        await settled(pilot)
+        at = painted(pilot).splitlines()
+        marker = next(line for line in at if "▲" in line)
+        assert marker.index("▲") in (60, 61, 62)
+        assert "Loses" in words(pilot)
+
+    driven(scenario)

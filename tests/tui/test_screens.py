@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.command import CommandPalette
 from textual.widgets import Input
 
 from pgwizard.answers import schema
@@ -294,6 +295,17 @@ async def of_denied(camera: Camera) -> None:
 
 async def new_release() -> Start:
     return start_with(connection_to(Remote()), raw=deepcopy(SHOP))
+
+
+async def of_palette(camera: Camera) -> None:
+    """Every key of a page by its name, and those that match what is typed."""
+    await camera.reach(Wizard)
+    await camera.screen(Wizard).go("TLS")
+    await camera.pilot.press("ctrl+p")
+    await camera.reach(CommandPalette)
+    await camera.take("palette")
+    await camera.pilot.press(*"theme")
+    await camera.take("palette-search")
 
 
 async def begin_apply(camera: Camera) -> None:
@@ -655,6 +667,7 @@ PLAYS = {
     "unconnected": Play("loading", unconnected, of_unconnected, ("apply",)),
     "denied": Play("errors", denied, of_denied, ("connect-denied", "secrets-denied")),
     "apply": Play("filled", new_release, of_apply, ("apply-approval", "apply-running", "apply-done", "apply-help")),
+    "keys": Play("filled", new_release, of_palette, ("palette", "palette-search")),
     "costs": Play("filled", smaller, of_smaller, ("apply-costs", "apply-typed")),
     "untrusted": Play("errors", untrusted, of_untrusted, ("apply-failed", "messages-one", "messages")),
     "observed": Play("filled", observed, of_observed, ("status", "status-help", "status-ask")),

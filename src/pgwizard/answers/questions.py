@@ -45,8 +45,15 @@ class Page:
 class Section(BaseModel):
     """A page of questions. Keys are camelCase in the file; unknown keys are refused."""
 
+    # Deferred: a start builds the validator of Answers, which has those of all sections inside, and no other. That is
+    # why default sections are constructed without one.
     model_config = ConfigDict(
-        extra="forbid", strict=True, alias_generator=to_camel, validate_assignment=True, validate_default=False
+        extra="forbid",
+        strict=True,
+        alias_generator=to_camel,
+        validate_assignment=True,
+        validate_default=False,
+        defer_build=True,
     )
 
 
@@ -560,7 +567,7 @@ class Repository(Section):
         Literal["path", "host"],
         Question("URI style", "Where the bucket is in a URL: path for MinIO and most others, or the host name."),
     ] = "path"
-    credentials: S3Credentials = Field(default_factory=ExistingS3Credentials)
+    credentials: S3Credentials = Field(default_factory=ExistingS3Credentials.model_construct)
     cipher: Cipher = None
 
     @property
@@ -602,7 +609,7 @@ class Tls(Section):
             "Certificate authority",
             "The Secret with the certificate to trust. null: only the public authorities.",
         ),
-    ] = Field(default_factory=CaSource)
+    ] = Field(default_factory=CaSource.model_construct)
     ca_file: Annotated[
         Text | None,
         Question(
@@ -842,21 +849,23 @@ class BackupJobs(Section):
 class Answers(Section):
     """All that a person decides about a release."""
 
-    release: Annotated[Release, Page("Release")] = Field(default_factory=Release)
-    images: Annotated[Images, Page("Release")] = Field(default_factory=Images)
-    credentials: Annotated[DatabaseCredentials, Page("Database")] = Field(default_factory=GeneratedCredentials)
-    storage: Annotated[Storage, Page("Storage")] = Field(default_factory=Storage)
-    tuning: Annotated[Tuning, Page("Tuning")] = Field(default_factory=Tuning)
-    resources: Annotated[Resources, Page("Tuning")] = Field(default_factory=Resources)
-    repository: Annotated[Repository, Page("Repository")] = Field(default_factory=Repository)
-    tls: Annotated[Tls, Page("TLS")] = Field(default_factory=Tls)
-    schedule: Annotated[Schedule, Page("Schedule")] = Field(default_factory=Schedule)
-    retention: Annotated[Retention, Page("Schedule")] = Field(default_factory=Retention)
-    compression: Annotated[Compression, Page("Repository")] = Field(default_factory=GzCompression)
-    advanced: Annotated[Advanced, Page("Advanced")] = Field(default_factory=Advanced)
-    pods: Annotated[Pods, Page("Advanced")] = Field(default_factory=Pods)
-    init_container: Annotated[InitContainer, Page("Advanced")] = Field(default_factory=InitContainer)
-    jobs: Annotated[BackupJobs, Page("Advanced")] = Field(default_factory=BackupJobs)
+    release: Annotated[Release, Page("Release")] = Field(default_factory=Release.model_construct)
+    images: Annotated[Images, Page("Release")] = Field(default_factory=Images.model_construct)
+    credentials: Annotated[DatabaseCredentials, Page("Database")] = Field(
+        default_factory=GeneratedCredentials.model_construct
+    )
+    storage: Annotated[Storage, Page("Storage")] = Field(default_factory=Storage.model_construct)
+    tuning: Annotated[Tuning, Page("Tuning")] = Field(default_factory=Tuning.model_construct)
+    resources: Annotated[Resources, Page("Tuning")] = Field(default_factory=Resources.model_construct)
+    repository: Annotated[Repository, Page("Repository")] = Field(default_factory=Repository.model_construct)
+    tls: Annotated[Tls, Page("TLS")] = Field(default_factory=Tls.model_construct)
+    schedule: Annotated[Schedule, Page("Schedule")] = Field(default_factory=Schedule.model_construct)
+    retention: Annotated[Retention, Page("Schedule")] = Field(default_factory=Retention.model_construct)
+    compression: Annotated[Compression, Page("Repository")] = Field(default_factory=GzCompression.model_construct)
+    advanced: Annotated[Advanced, Page("Advanced")] = Field(default_factory=Advanced.model_construct)
+    pods: Annotated[Pods, Page("Advanced")] = Field(default_factory=Pods.model_construct)
+    init_container: Annotated[InitContainer, Page("Advanced")] = Field(default_factory=InitContainer.model_construct)
+    jobs: Annotated[BackupJobs, Page("Advanced")] = Field(default_factory=BackupJobs.model_construct)
 
     def has_tls_mirror(self) -> bool:
         """Whether a certificate is mirrored and trusted, rather than the public authorities."""

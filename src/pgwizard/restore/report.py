@@ -118,5 +118,19 @@ def strip_lines(view: RepositoryView, at: datetime | None, now: datetime, width:
     return [*lines, f"{indent}{since}{'now':>{cells - len(since)}}"] if cells > len(since) + 4 else lines
 
 
+def strip_moment(view: RepositoryView, column: int, now: datetime, width: int) -> datetime | None:
+    """The moment at a column of ``strip_lines``; None left of it, and where nothing can be reached."""
+    spans = reachable_spans(view, now)
+    if not spans:
+        return None
+    begin = min(span.since for span in spans)
+    indent = len(f"timeline {max(span.timeline for span in spans)} ")
+    cells = max(1, width - indent)
+    if not 0 <= column - indent < cells:
+        return None
+    moment = begin + (now - begin) * ((column - indent + 0.5) / cells)
+    return min(moment, now).replace(microsecond=0)
+
+
 def _count(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"

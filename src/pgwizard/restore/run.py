@@ -166,10 +166,8 @@ def _again(journal: Journal) -> RestoreStage:
     return "suspend" if journal.is_before("stop") else "stop"
 
 
-async def redirected(
-    cluster: Cluster, found: Preparation, target: RecoveryTarget | TargetRefusal, now: Clock
-) -> Journal | TargetRefusal:
-    """A restore that has not ended, to another target, as long as the server has not been started.
+async def open_view(cluster: Cluster, found: Preparation) -> tuple[RepositoryView, Journal]:
+    """What a restore that has not ended can be aimed at, and its journal, as long as the server has not been started.
 
     Raises PreflightError once it has been.
     """
@@ -178,7 +176,17 @@ async def redirected(
         raise _unfinished(journal) if journal else PreflightError(f"no restore of {found.release} is open")
     kept, _ = await records.get(cluster, found.release)
     # a try that failed may have left a timeline above the one that the server was on
-    view = replace(await read_view(cluster, kept), timeline=journal.plan.left)
+    return replace(await read_view(cluster, kept), timeline=journal.plan.left), journal
+
+
+async def redirected(
+    cluster: Cluster, found: Preparation, target: RecoveryTarget | TargetRefusal, now: Clock
+) -> Journal | TargetRefusal:
+    """A restore that has not ended, to another target, as long as the server has not been started.
+
+    Raises PreflightError once it has been.
+    """
+    view, journal = await open_view(cluster, found)
     plan = await plan_to(cluster, replace(found, view=view), target, now)
     if isinstance(plan, TargetRefusal):
         return plan

@@ -39,7 +39,7 @@ from pgwizard.simulator.faults import FaultRule, Request, ScriptedOutcome
 from pgwizard.simulator.gate import ApiCall, Gate
 from pgwizard.simulator.policy import ADMINISTRATOR, PolicyRules, can_grow, fractional_sizes, pod_security
 from pgwizard.simulator.runtime import NextRun, Runtime, never
-from pgwizard.simulator.store import CLUSTER_SCOPED, Selector, Store, StoreChange
+from pgwizard.simulator.store import CLUSTER_SCOPED, Selector, Store, StoreChange, copy_object
 from pgwizard.simulator.watches import View
 
 T = TypeVar("T")
@@ -125,7 +125,7 @@ class SimCluster:
 
     async def get(self, ref: Ref) -> Object:
         """Raises NotFound."""
-        return await self._perform(ApiCall.about("get", ref), lambda: copy.deepcopy(self._find(ref)))
+        return await self._perform(ApiCall.about("get", ref), lambda: copy_object(self._find(ref)))
 
     async def pages(
         self,
@@ -155,7 +155,7 @@ class SimCluster:
             step = following
             size = len(rest) if limit is None else limit
             chunk, rest = rest[:size], rest[size:]
-            items = tuple(copy.deepcopy(_metadata(obj) if metadata_only else obj) for obj in chunk)
+            items = tuple(copy_object(_metadata(obj) if metadata_only else obj) for obj in chunk)
             # the server does not count what a selector would have to look at
             counted = None if labels or fields or not rest else len(rest)
             yield ListPage(items, str(version), counted)
@@ -211,7 +211,7 @@ class SimCluster:
 
     async def create(self, obj: Object, *, dry_run: bool = False) -> WriteResult:
         """Raises AlreadyExists."""
-        named = copy.deepcopy(obj)
+        named = copy_object(obj)
         if "name" not in named["metadata"]:
             named["metadata"]["name"] = named["metadata"]["generateName"] + self.store.suffix()
         ref = Ref.of(named)
@@ -379,7 +379,7 @@ class SimCluster:
         if live is not None and ref.resource.kind == "PersistentVolumeClaim" and not can_grow(self.store, new, live):
             raise statuses.not_resizable(ref)
         stored = new if dry_run else self.store.put(new)
-        return WriteResult(copy.deepcopy(stored), self._warnings(ref, new))
+        return WriteResult(copy_object(stored), self._warnings(ref, new))
 
     def _warnings(self, ref: Ref, new: Object) -> tuple[str, ...]:
         home = self.store.peek(Ref(Resource("v1", "Namespace"), ref.namespace)) if ref.namespace else None

@@ -7,7 +7,6 @@ abandoned is picked up by the next one. Which steps there are is not its busines
 from __future__ import annotations
 
 import asyncio
-import copy
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,7 +19,7 @@ from pgwizard.simulator.clock import SimulatedClock, stamp
 from pgwizard.simulator.faults import OutcomeKind, ScriptedOutcome
 from pgwizard.simulator.postgres import Programs
 from pgwizard.simulator.s3 import ObjectStore
-from pgwizard.simulator.store import Store, StoreChange
+from pgwizard.simulator.store import Store, StoreChange, copy_object
 from pgwizard.simulator.streams import ContainerLog
 
 POD = Resource("v1", "Pod")
@@ -163,7 +162,7 @@ class Runtime:
         found = self.store.peek(ref)
         if found is None:
             return None
-        new = copy.deepcopy(found)
+        new = copy_object(found)
         edit(new)
         return self.store.put(new)
 

@@ -17,6 +17,7 @@ from pgwizard.kube.api import Object
 from pgwizard.simulator import schema
 from pgwizard.simulator.schema import SchemaField
 from pgwizard.simulator.statuses import conflicts
+from pgwizard.simulator.store import copy_object
 
 FieldPath = tuple[str, ...]
 """A field in the notation of FieldsV1, such as ``("f:data", "f:tls.crt")``."""
@@ -169,7 +170,7 @@ def _differences(old: Object, new: Object) -> tuple[frozenset[FieldPath], frozen
 
 def _merge(live: Any, applied: Any, field: SchemaField) -> Any:
     if _leaf(field) or type(live) is not type(applied):
-        return copy.deepcopy(applied)
+        return copy_object(applied)
     if isinstance(applied, dict):
         result = dict(live)
         for key, item in applied.items():
@@ -243,7 +244,7 @@ def apply(live: Object | None, applied: Object, manager: str, now: str, *, force
     owner = Owner(manager, "Apply", applied["apiVersion"])
     wanted = field_set(applied)
     if live is None:
-        new = copy.deepcopy(applied)
+        new = copy_object(applied)
         new["metadata"].pop("managedFields", None)
         _write_owners(new, {owner: (wanted, now)})
         return new
@@ -252,7 +253,7 @@ def apply(live: Object | None, applied: Object, manager: str, now: str, *, force
     others = {other: paths for other, (paths, _) in owned.items() if other != owner}
     intent = {key: value for key, value in applied.items() if key != "status"}
     intent["metadata"] = {key: value for key, value in applied["metadata"].items() if key not in _IDENTITY}
-    merged: Object = _merge(copy.deepcopy(live), intent, schema.root(live["kind"]))
+    merged: Object = _merge(copy_object(live), intent, schema.root(live["kind"]))
     _prune(merged, before, wanted.union(*others.values()))
     changed, removed = _differences(live, merged)
     clashes = [(other, paths & changed) for other, paths in others.items() if paths & changed]
@@ -270,7 +271,7 @@ def apply(live: Object | None, applied: Object, manager: str, now: str, *, force
 
 def update(live: Object | None, new: Object, manager: str, now: str) -> Object:
     """A copy of ``new`` with managedFields as after a create, patch or replace."""
-    result = copy.deepcopy(new)
+    result = copy_object(new)
     owner = Owner(manager, "Update", new["apiVersion"])
     if live is None:
         _write_owners(result, {owner: (field_set(new), now)})

@@ -10,7 +10,7 @@ import copy
 import random
 import re
 import uuid
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -117,8 +117,25 @@ def _dig(obj: Object, path: str) -> str:
     return str(value)
 
 
+def copy_object(obj: Object) -> Object:
+    """A copy of an object of plain JSON values, several times as fast as ``copy.deepcopy``."""
+    copied: Object = _copy(obj)
+    return copied
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copy(item) for item in value]
+    return value
+
+
 class Store:
-    """All objects of the cluster, and what happened to them lately."""
+    """All objects of the cluster, and what happened to them lately.
+
+    A stored object never changes, another takes its place: copies of the store share them.
+    """
 
     def __init__(self, now: Callable[[], float], window: int = 10_000) -> None:
         self.now = now
@@ -126,9 +143,19 @@ class Store:
         self.listeners: list[Callable[[StoreChange], None]] = []
         self.oldest = 0
         self._objects: dict[Ref, Object] = {}
+        self._refs: defaultdict[Resource, dict[Ref, None]] = defaultdict(dict)
+        """The keys of the objects of a kind."""
         self._changes: deque[StoreChange] = deque()
         self._window = window
         self._random = random.Random(20)  # noqa: S311 (uids need to repeat, not to be secret)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Store:
+        other = copy.copy(self)
+        memo[id(self)] = other
+        own = {name: copy.deepcopy(getattr(self, name), memo) for name in ("now", "listeners", "_random")}
+        refs = defaultdict(dict, {kind: dict(refs) for kind, refs in self._refs.items()})
+        vars(other).update(own, _objects=dict(self._objects), _refs=refs, _changes=self._changes.copy())
+        return other
 
     def uid(self) -> str:
         """A fresh uid; the same in every run."""
@@ -144,7 +171,7 @@ class Store:
 
     def find(self, kind: Resource, namespace: str | None = None) -> list[Object]:
         """Every object of a kind in name order; not to be changed."""
-        found = [obj for ref, obj in self._objects.items() if ref.resource == kind]
+        found = [self._objects[ref] for ref in self._refs.get(kind, ())]
         if namespace is not None:
             found = [obj for obj in found if obj["metadata"].get("namespace") == namespace]
         return sorted(found, key=lambda obj: (obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
@@ -155,7 +182,7 @@ class Store:
 
     def select(self, selector: Selector) -> list[Object]:
         """Copies of what the selector matches, in the order of etcd."""
-        return [copy.deepcopy(obj) for obj in self.match(selector)]
+        return [copy_object(obj) for obj in self.match(selector)]
 
     def everything(self) -> list[Object]:
         """Every object; not to be changed."""
@@ -163,7 +190,7 @@ class Store:
 
     def birth(self, obj: Object) -> Object:
         """A copy with the metadata that a new object gets, except for its resource version."""
-        new = copy.deepcopy(obj)
+        new = copy_object(obj)
         metadata = new["metadata"]
         metadata["uid"] = self.uid()
         metadata["creationTimestamp"] = stamp(self.now())
@@ -176,7 +203,7 @@ class Store:
         """Store a copy under the next resource version; returns a copy. Nothing happens where nothing changed."""
         ref = Ref.of(obj)
         before = self._objects.get(ref)
-        new = copy.deepcopy(obj)
+        new = copy_object(obj)
         if before is not None:
             new["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
             if new == before:
@@ -186,12 +213,14 @@ class Store:
         self.version += 1
         new["metadata"]["resourceVersion"] = str(self.version)
         self._objects[ref] = new
+        self._refs[ref.resource][ref] = None
         self._log((self.version, "ADDED" if before is None else "MODIFIED", new, before))
-        return copy.deepcopy(new)
+        return copy_object(new)
 
     def remove(self, ref: Ref) -> None:
         """Take the object out; a deletion has a resource version of its own."""
-        last = copy.deepcopy(self._objects.pop(ref))
+        last = copy_object(self._objects.pop(ref))
+        del self._refs[ref.resource][ref]
         self.version += 1
         last["metadata"]["resourceVersion"] = str(self.version)
         self._log((self.version, "DELETED", last, last))

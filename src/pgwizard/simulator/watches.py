@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-
 from pgwizard.kube.api import Object, Ref, WatchEvent
-from pgwizard.simulator.store import Selector, StoreChange
+from pgwizard.simulator.store import Selector, StoreChange, copy_object
 
 
 class View:
@@ -29,12 +27,12 @@ class View:
         ref = Ref.of(obj)
         if kind != "DELETED" and self._selector.matches(obj):
             return self._shown(ref, obj)
-        return [WatchEvent("DELETED", copy.deepcopy(obj))] if self._known.pop(ref, None) is not None else []
+        return [WatchEvent("DELETED", copy_object(obj))] if self._known.pop(ref, None) is not None else []
 
     def _shown(self, ref: Ref, obj: Object) -> list[WatchEvent]:
         before = self._known.get(ref)
         self._known[ref] = obj
-        new = copy.deepcopy(obj)
+        new = copy_object(obj)
         if before is None:
             return [WatchEvent("ADDED", new)]
         if before["metadata"]["uid"] != obj["metadata"]["uid"]:

@@ -6,7 +6,6 @@ StatefulSet with ``podManagementPolicy: OrderedReady`` does not replace a pod th
 
 from __future__ import annotations
 
-import copy
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ from pgwizard.simulator.birth import born
 from pgwizard.simulator.clock import seconds_of, stamp
 from pgwizard.simulator.pods import CLAIM, SIDECAR, ready
 from pgwizard.simulator.runtime import POD, Runtime
+from pgwizard.simulator.store import copy_object
 
 JOB = Resource("batch/v1", "Job")
 _HASH = "controller-revision-hash"
@@ -45,10 +45,10 @@ def _children(rt: Runtime, kind: Resource, owner: Object) -> list[Object]:
 
 
 def _make_pod(owner: Object, template: dict[str, Any], name: str, labels: dict[str, str]) -> Object:
-    metadata = copy.deepcopy(template.get("metadata") or {})
+    metadata = copy_object(template.get("metadata") or {})
     metadata |= {"name": name, "namespace": owner["metadata"]["namespace"], "ownerReferences": [_owner(owner)]}
     metadata["labels"] = (metadata.get("labels") or {}) | labels
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": copy.deepcopy(template["spec"])}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": copy_object(template["spec"])}
 
 
 def _refusal(rt: Runtime, owner: Object, name: str) -> str:
@@ -109,7 +109,7 @@ async def statefulset(rt: Runtime, ref: Ref) -> float | None:
 def _create_replica(rt: Runtime, found: Object, ordinal: int, revision: str) -> float | None:
     owner, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
     name = f"{owner}-{ordinal}"
-    template = copy.deepcopy(found["spec"]["template"])
+    template = copy_object(found["spec"]["template"])
     volumes = template["spec"].setdefault("volumes", [])
     source = "statefulset-controller"
     for claim in found["spec"].get("volumeClaimTemplates") or ():
@@ -117,7 +117,7 @@ def _create_replica(rt: Runtime, found: Object, ordinal: int, revision: str) -> 
         claim_name = f"{short}-{name}"
         volumes.append({"name": short, "persistentVolumeClaim": {"claimName": claim_name}})
         if rt.store.peek(Ref(CLAIM, claim_name, namespace)) is None:
-            new = copy.deepcopy(claim) | {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+            new = copy_object(claim) | {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
             new["metadata"] |= {"name": claim_name, "namespace": namespace}
             labels = (found["spec"].get("selector") or {}).get("matchLabels") or {}
             new["metadata"]["labels"] = (new["metadata"].get("labels") or {}) | labels
@@ -196,7 +196,7 @@ async def job(rt: Runtime, ref: Ref) -> float | None:
     if current is None or current["metadata"]["uid"] != found["metadata"]["uid"]:
         return 0  # another Job has that name
     found, now = current, rt.clock.now()
-    status = copy.deepcopy(found["status"])
+    status = copy_object(found["status"])
     status.setdefault("startTime", stamp(now))
     pods = _children(rt, POD, found)
     phases = [pod["status"]["phase"] for pod in pods]
@@ -298,7 +298,7 @@ async def cronjob(rt: Runtime, ref: Ref) -> float | None:
         )
         return 10
     name = f"{ref.name}-{int(due // 60)}"
-    new = copy.deepcopy(found["spec"]["jobTemplate"]) | {"apiVersion": "batch/v1", "kind": "Job"}
+    new = copy_object(found["spec"]["jobTemplate"]) | {"apiVersion": "batch/v1", "kind": "Job"}
     new.setdefault("metadata", {}).update(name=name, namespace=ref.namespace, ownerReferences=[_owner(found)])
     rt.change(ref, lambda obj: obj["status"].update(lastScheduleTime=stamp(due)))
     if rt.store.peek(Ref(JOB, name, ref.namespace)) is None:

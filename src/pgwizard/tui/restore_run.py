@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from textual.worker import Worker
@@ -13,11 +14,12 @@ from pgwizard.errors import PgwizardError
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.report import finding_of
 from pgwizard.release.stages import Event
+from pgwizard.restore import history
 from pgwizard.restore import run as restore
 from pgwizard.restore.journal import Journal
 from pgwizard.restore.report import receipt_text
 from pgwizard.restore.run import Preparation
-from pgwizard.restore.target import RecoveryTarget, RestorePlan, TargetRefusal
+from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, shown_moment
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.widgets.outcomes import OutcomeRow, failure_rows
 from pgwizard.tui.widgets.restore_view import RestoreView
@@ -29,6 +31,8 @@ RestoreState = Literal[
 RESUME = "The restore has not ended, and the database is down until it has. Press r to resume it."
 _UNTOUCHED = "Stopped. The database was not touched."
 _LOG_KEPT = 400
+_STRETCH = timedelta(hours=1)
+"""So much of the history is read at once."""
 
 
 class RestoreRun:
@@ -40,6 +44,8 @@ class RestoreRun:
         self._screen, self._view, self._turned = screen, view, turned
         self._release = release
         self._found: Preparation | None = None
+        self._archive: RepositoryView | None = None
+        self._listed_since: datetime | None = None
         self._journal: Journal | None = None
         self._work: Worker[None] | None = None
         self._is_touched = False
@@ -56,6 +62,7 @@ class RestoreRun:
     def begin(self) -> None:
         """Read what can be restored, or find the restore that has not ended. Nothing is written."""
         self._found, self._journal, self.message = None, None, ""
+        self._archive = self._listed_since = None
         self._log.clear()
         self._view.restart()
         self._turn("reading", "Reading the repository. Nothing is written before you confirm.")
@@ -66,6 +73,17 @@ class RestoreRun:
         if self._found is not None:
             self._turn("planning", f"Looking for {target} in the archive.")
             self._do(lambda: self._plan(target))
+
+    def list_events(self) -> None:
+        """List what was committed in the last hour; each time again, an hour further back."""
+        if self._archive is not None:
+            self._do(self._list_events)
+
+    def retarget(self) -> None:
+        """Choose another target for the restore that has not ended."""
+        if self._journal is not None:
+            self._turn("planning", "Reading the repository.")
+            self._do(self._read_open)
 
     def undo(self) -> None:
         """Back to the state before the newest restore, or before one that has not ended."""
@@ -133,15 +151,51 @@ class RestoreRun:
                 ("next", f"its stage {found.journal.stage}"),
             ]
             self._view.end("stopped", rows, has_log=False)
-            self._turn("open", "Press r to resume it, or F7 to bring back the state before it.")
+            self._turn("open", "Press r to resume it, t for another target, or F7 to bring back the state before it.")
         elif found.view is not None:
-            self._view.choose(found.view)
-            self._turn("choosing", GO_ON)
+            self._choose(found.view)
 
-    async def _plan(self, target: RecoveryTarget) -> None:
+    def _choose(self, archive: RepositoryView) -> None:
+        self._archive = archive
+        self._view.choose(archive)
+        self._turn("choosing", GO_ON)
+
+    async def _read_open(self) -> None:
         cluster = await self._screen.connection.once_connected()
         if self._found is not None:
-            self._take(await restore.plan_to(cluster, self._found, target, self._screen.start.now))
+            archive, _ = await restore.open_view(cluster, self._found)
+            self._view.restart()
+            self._choose(archive)
+
+    async def _list_events(self) -> None:
+        cluster = await self._screen.connection.once_connected()
+        archive, until = self._archive, self._listed_since or self._screen.start.now()
+        if archive is None:
+            return
+        since = until - _STRETCH
+        self._view.show_prompt(f"Reading the WAL since {shown_moment(since.replace(microsecond=0))}.")
+        try:
+            found = await history.read(cluster, self._release, archive, since, until, report=self._view.show_prompt)
+        except PgwizardError as error:
+            self._view.show_prompt(f"Nothing can be listed: {error.message}")
+            return
+        self._listed_since = since
+        self._view.list_events(found.events)
+        count = sum(event.is_loss for event in found.events)
+        start = f"{since:%H:%M} UTC"
+        what = (
+            f"{count} of {found.commits:,} commits since {start} removed something"
+            if count
+            else f"No commit since {start} removed something"
+        )
+        self._view.show_prompt(f"{what}. Enter takes the moment just before one; F6 reads an hour further back.")
+
+    async def _plan(self, target: RecoveryTarget) -> None:
+        cluster, now = await self._screen.connection.once_connected(), self._screen.start.now
+        if self._found is not None and self._found.journal is not None:
+            self._take(await restore.redirected(cluster, self._found, target, now))
+        elif self._found is not None:
+            self._take(await restore.plan_to(cluster, self._found, target, now))
 
     async def _plan_undo(self) -> None:
         cluster = await self._screen.connection.once_connected()
@@ -149,11 +203,15 @@ class RestoreRun:
             self._confirm(restore.resumed(self._journal, is_undo=True))
             return
         found = self._found = await restore.prepare(cluster, self._release)
+        self._archive = found.view
         self._take(await restore.undo_plan(cluster, found, self._screen.start.now))
 
-    def _take(self, plan: RestorePlan | TargetRefusal) -> None:
-        if isinstance(plan, TargetRefusal):
-            self._view.refuse(plan)
+    def _take(self, plan: RestorePlan | Journal | TargetRefusal) -> None:
+        if isinstance(plan, Journal):
+            self._confirm(plan)
+        elif isinstance(plan, TargetRefusal):
+            if self._archive is not None:
+                self._view.refuse(self._archive, plan)
             self._turn("choosing", f"The target cannot be reached. {plan.fix}")
         else:
             self._confirm(restore.new_journal(plan, self._screen.start.now))

@@ -30,6 +30,8 @@ class RestoreScreen(ReportsDefects, BaseScreen[None]):
     LEAVING = "A restore is running. Press Ctrl+Q again to leave it: the database is down until the restore is resumed."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go_on", "status"),
+        Binding("f6", "history", "history", tooltip="list what was committed, what removed tables first"),
+        Binding("t", "retarget", "another target", tooltip="choose another target for the restore that has not ended"),
         Binding("f7", "undo", "undo", tooltip="bring back the state before the newest restore"),
         Binding("r", "again", "look again", tooltip="resume the restore that has not ended, or look again"),
         Binding("e", "explain", "explain", tooltip="show the message with its cause and fix"),
@@ -39,7 +41,10 @@ class RestoreScreen(ReportsDefects, BaseScreen[None]):
 Brings the database back to an earlier moment, in place.
 
 Up and Down move the moment by a minute, with Shift by a second, PageUp and PageDown by an hour. Typed times need an \
-offset from UTC, such as 2026-11-28T10:39:51Z.
+offset from UTC, such as 2026-11-28T10:39:51Z. A click on a line below moves the moment too.
+
+F6 lists what was committed in the last hour, and each time again an hour further back: first what removed or emptied \
+tables, the newest first. Enter takes the moment just before it.
 
 ━ can be reached   ● end of a backup   · cannot be reached   ▲ target
 A line a timeline: each restore begins a new one.
@@ -92,6 +97,8 @@ F7 undoes the newest restore, as long as the repository holds the state before i
         """Only the keys that do something now are shown."""
         states: dict[str, tuple[RestoreState, ...]] = {
             "go_on": ("ended",),
+            "history": ("choosing",),
+            "retarget": ("open",),
             "undo": ("choosing", "open", "ended"),
             "again": ("open", "failed", "stopped"),
         }
@@ -103,6 +110,12 @@ F7 undoes the newest restore, as long as the repository holds the state before i
 
     def action_go_on(self) -> None:
         self.dismiss(None)
+
+    def action_history(self) -> None:
+        self.run.list_events()
+
+    def action_retarget(self) -> None:
+        self.run.retarget()
 
     def action_undo(self) -> None:
         self.run.undo()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pgwizard.restore.history import WalEvent
 from pgwizard.restore.journal import ORDER
 from pgwizard.restore.target import RepositoryView, RestorePlan, TargetRefusal
 from pgwizard.tui.widgets.run_view import RunView
@@ -31,9 +34,15 @@ class RestoreView(RunView):
         self.query_one(Stages).display = False
         self.question.confirm(plan)
 
-    def refuse(self, refusal: TargetRefusal) -> None:
-        """Say why a target that was looked for cannot be reached."""
-        self.question.refuse(refusal)
+    def refuse(self, archive: RepositoryView, refusal: TargetRefusal) -> None:
+        """Say why a target that was looked for cannot be reached, and ask for another."""
+        super().restart()
+        self.query_one(Stages).display = False
+        self.question.refuse(archive, refusal)
+
+    def list_events(self, events: Sequence[WalEvent]) -> None:
+        """Show what was committed."""
+        self.question.list_events(events)
 
     def show_log(self) -> None:
         self.query_one(Stages).display = True

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.events import Click
 from textual.message import Message
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from pgwizard.local.zone import local_zone
-from pgwizard.restore.report import plan_rows, strip_lines
+from pgwizard.restore.history import WalEvent
+from pgwizard.restore.report import event_lines, plan_rows, strip_lines, strip_moment
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, choose, read_target
 from pgwizard.text import visible
 from pgwizard.tui.base import HostAccess
@@ -21,13 +24,18 @@ from pgwizard.tui.widgets.panes import TextPart, grid
 from pgwizard.tui.widgets.text_line import TextLine
 
 ABOUT = (
-    "To which moment? One just before the mistake loses the least. Up and Down move it, with Shift by a second. "
-    "Or type latest, a time such as {time}, backup:LABEL, name:POINT, xid:N or lsn:X."
+    "To which moment? One just before the mistake loses the least: F6 lists what was committed. Up and Down move it, "
+    "with Shift by a second. Or type latest, a time such as {time}, backup:LABEL, name:POINT, xid:N or lsn:X; before "
+    "xid:N stops just before it."
 )
 GO_ON = "Press Enter to go on. Nothing is written before you confirm."
 _SEARCHED = ("name", "xid")
 """Targets that have to be looked for in the WAL."""
 _SECOND, _MINUTE, _HOUR = 1, 60, 3_600
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_BEFORE = "before "
+_MOST_EVENTS = 500
+"""So many are listed: nobody reads more."""
 
 
 class TargetLine(TextLine):
@@ -53,6 +61,45 @@ class TargetLine(TextLine):
         self.post_message(self.Moved(seconds))
 
 
+class EventList(OptionList):
+    """What was committed: what removed something first, the newest first. Enter takes the moment just before it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "back to the target")]
+
+    class Closed(Message):
+        """Nothing was taken."""
+
+    def __init__(self) -> None:
+        super().__init__(id="events", markup=False)
+        self.events: list[WalEvent] = []
+
+    def add(self, more: Sequence[WalEvent]) -> None:
+        """Add events that are older than all others."""
+        every = sorted([*self.events, *more], key=lambda event: (event.is_loss, event.at or _NEVER), reverse=True)
+        self.events = every[:_MOST_EVENTS]
+        self.clear_options()
+        self.add_options([Text(visible(line), no_wrap=True) for line in event_lines(self.events)])
+        self.highlighted = 0 if self.events else None
+
+    def action_close(self) -> None:
+        self.post_message(self.Closed())
+
+
+class StripPart(TextPart):
+    """A click moves the target."""
+
+    class Clicked(Message):
+        """column: of the text."""
+
+        def __init__(self, column: int) -> None:
+            super().__init__()
+            self.column = column
+
+    def on_click(self, event: Click) -> None:
+        event.stop()
+        self.post_message(self.Clicked(event.x))
+
+
 class TargetChoice(HostAccess, VerticalScroll):
     """name: of the release, which is typed to confirm."""
 
@@ -60,6 +107,9 @@ class TargetChoice(HostAccess, VerticalScroll):
     TargetChoice { height: 1fr; padding: 0 1; }
     TargetChoice #about-target { color: $text-muted; height: auto; }
     TargetChoice Input { background: $boost; margin: 0 0 1 0; }
+    TargetChoice EventList { background: $background; border: none; height: auto; margin: 0 0 1 0; max-height: 8; }
+    TargetChoice EventList:focus { background: $boost; border: none; }
+    TargetChoice EventList { padding: 0; text-overflow: ellipsis; text-wrap: nowrap; }
     TargetChoice #strip, TargetChoice #plan { height: auto; margin: 0 0 1 0; }
     """
 
@@ -86,27 +136,49 @@ class TargetChoice(HostAccess, VerticalScroll):
         self._archive: RepositoryView | None = None
         self._target: RecoveryTarget | TargetRefusal = RecoveryTarget("latest")
         self._is_reachable = True
+        self._refusal: TargetRefusal | None = None
+        """Of a target that was looked for, until another one is typed."""
+        self._places: dict[str, RecoveryTarget] = {}
+        """By what is typed, targets whose place in the WAL is known."""
 
     def compose(self) -> ComposeResult:
         yield TextPart("about-target")
         yield TargetLine("latest", id="target")
-        yield TextPart("strip")
+        yield EventList()
+        yield StripPart("strip")
         yield TextPart("plan")
         yield TextLine(id="typed", placeholder=self._release)
 
     def restart(self) -> None:
         """Nothing is known of the repository yet."""
         self._archive = None
+        self._places.clear()
+        listed = self.query_one(EventList)
+        listed.events = []
+        listed.add(())
         for part in self.children:
             part.display = False
 
     def choose(self, archive: RepositoryView) -> None:
         """Ask for the target."""
-        self._archive = archive
-        for part in self.children:
-            part.display = part.id != "typed"
+        self._archive, self._refusal = archive, None
+        self._show_line()
         self._show()
+
+    def _show_line(self) -> None:
+        for part in self.children:
+            part.display = part.id not in ("typed", "events")
         self.query_one("#target").focus()
+
+    def list_events(self, events: Sequence[WalEvent]) -> None:
+        """Show what was committed, with what is already listed."""
+        listed = self.query_one(EventList)
+        listed.add(events)
+        self._places |= {_typed(event.target): event.target for event in events}
+        listed.display = bool(listed.events)
+        self.query_one("#about-target").display = not listed.display
+        if listed.display:
+            listed.focus()
 
     def confirm(self, plan: RestorePlan) -> None:
         """Ask for the name; what is shown is what will be done."""
@@ -117,19 +189,41 @@ class TargetChoice(HostAccess, VerticalScroll):
         typed.value = ""
         typed.focus()
 
-    def refuse(self, refusal: TargetRefusal) -> None:
-        """Say why a target that was looked for cannot be reached."""
-        for part in self.children:
-            part.display = part.id != "typed"
-        self._show_plan(refusal, None)
-        self.query_one("#target").focus()
+    def refuse(self, archive: RepositoryView, refusal: TargetRefusal) -> None:
+        """Say why a target that was looked for cannot be reached, and ask for another."""
+        self._archive, self._refusal = archive, refusal
+        self._show_line()
+        self._show()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Take the moment just before it."""
+        event.stop()
+        line = self.query_one(TargetLine)
+        line.value = _typed(self.query_one(EventList).events[event.option_index].target)
+        line.cursor_position = len(line.value)
+        self._show_line()
+        self._show()
+
+    def on_event_list_closed(self, event: EventList.Closed) -> None:
+        event.stop()
+        self._show_line()
+        self._show()
+
+    def on_strip_part_clicked(self, event: StripPart.Clicked) -> None:
+        event.stop()
+        if self._archive is not None and self.query_one("#target").display:
+            moment = strip_moment(self._archive, event.column, self.start.now(), self._width)
+            if moment is not None:
+                self._type_moment(moment)
 
     def on_target_line_moved(self, event: TargetLine.Moved) -> None:
         """From anything else than a time, from now."""
         event.stop()
         now = self.start.now().replace(microsecond=0)
         at = self._target.at if isinstance(self._target, RecoveryTarget) and self._target.kind == "time" else None
-        moved = min((at or now) + timedelta(seconds=event.seconds), now)
+        self._type_moment(min((at or now) + timedelta(seconds=event.seconds), now))
+
+    def _type_moment(self, moved: datetime) -> None:
         line = self.query_one(TargetLine)
         line.value = f"{moved:%Y-%m-%dT%H:%M:%SZ}"
         line.cursor_position = len(line.value)
@@ -137,6 +231,7 @@ class TargetChoice(HostAccess, VerticalScroll):
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         if event.input.id == "target":
+            self._refusal = None
             self._show()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -158,9 +253,15 @@ class TargetChoice(HostAccess, VerticalScroll):
         if self._archive is None:
             return
         now = self.start.now()
-        self.query_one("#about-target", TextPart).show(ABOUT.format(time=f"{now:%Y-%m-%dT%H:%M:%SZ}"))
-        self._target = read_target(self.query_one("#target", Input).value.strip(), local_zone())
-        if isinstance(self._target, RecoveryTarget) and self._target.kind not in _SEARCHED:
+        self._show_about()
+        if self._refusal is not None:
+            self._show_plan(self._refusal, None)
+            return
+        typed = self.query_one("#target", Input).value.strip()
+        is_before = typed.startswith(_BEFORE)
+        read = read_target(typed.removeprefix(_BEFORE), local_zone(), is_exclusive=is_before)
+        self._target = self._places.get(typed, read)
+        if isinstance(self._target, RecoveryTarget) and (self._target.kind not in _SEARCHED or self._target.lsn):
             plan = choose(self._archive, self._target, now)
             self._show_plan(plan, self._target.at if isinstance(plan, TargetRefusal) else plan.at)
         elif isinstance(self._target, RecoveryTarget):
@@ -169,7 +270,13 @@ class TargetChoice(HostAccess, VerticalScroll):
             self.query_one("#plan", TextPart).show(f"Press Enter to look for {self._target} in the archived WAL.")
         else:
             self._show_plan(self._target, None)
+        if self.query_one(EventList).display:
+            return  # the prompt is about the list
         self.post_message(self.Prompted(GO_ON if self._is_reachable else "Choose another moment."))
+
+    def _show_about(self) -> None:
+        text = ABOUT.format(time=f"{self.start.now():%Y-%m-%dT%H:%M:%SZ}")
+        self.query_one("#about-target", TextPart).show(text)
 
     def _show_plan(self, plan: RestorePlan | TargetRefusal, at: datetime | None) -> None:
         self._show_strip(at)
@@ -188,6 +295,15 @@ class TargetChoice(HostAccess, VerticalScroll):
     def _show_strip(self, at: datetime | None) -> None:
         if self._archive is None:
             return
-        width = max(20, self.size.width - 2)
-        strip = "\n".join(strip_lines(self._archive, at, self.start.now(), width))
+        strip = "\n".join(strip_lines(self._archive, at, self.start.now(), self._width))
         self.query_one("#strip", TextPart).show(strip, Text(strip, no_wrap=True))
+
+    @property
+    def _width(self) -> int:
+        """Of the strip."""
+        return max(20, self.size.width - 2)
+
+
+def _typed(target: RecoveryTarget) -> str:
+    """What names a target in the line."""
+    return f"{_BEFORE}{target.typed}" if target.is_exclusive else target.typed
