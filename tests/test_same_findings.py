@@ -272,9 +272,14 @@ CASES = {
     ),
     "a list that does not come": Case(
         {},
+        ["warning images.postgresql: not checked: the list of nodes: no answer within 10 s"],
+        kind=SilentNodes,
+    ),
+    "a class that does not exist, and a list of nodes that does not come": Case(
+        {"pods": {"priorityClass": "high", "nodeSelector": {"disk": "ssd"}}},
         [
+            "error pods.priorityClass: PriorityClass high does not exist: the API server would refuse the pods",
             "warning images.postgresql: not checked: the list of nodes: no answer within 10 s",
-            "warning pods.nodeSelector: not checked: the list of nodes: no answer within 10 s",
         ],
         kind=SilentNodes,
     ),

@@ -1,10 +1,11 @@
-{{/* A value in the syntax of postgresql.conf: bare where it is a number or a word, else quoted. */}}
-{{- define "postgresql.value" -}}
-{{- if regexMatch "^(-?[0-9]+(B|kB|MB|GB|TB|us|ms|s|min|h|d)?|-?[0-9]+\\.[0-9]+|[A-Za-z][A-Za-z0-9_]*)$" . -}}
-{{ . }}
-{{- else -}}
+{{/* A value in quotes, in the syntax of postgresql.conf. */}}
+{{- define "postgresql.quoted" -}}
 '{{ . | replace "\\" "\\\\" | replace "'" "''" }}'
-{{- end -}}
+{{- end }}
+
+{{/* postgresql.conf, in which a number or a word has no quotes. */}}
+{{- define "postgresql.postgresql.conf" -}}
+{{ regexReplaceAll "(?m)^([^ ]+ = )'(-?[0-9]+(?:B|kB|MB|GB|TB|us|ms|s|min|h|d)?|-?[0-9]+\\.[0-9]+|[A-Za-z][A-Za-z0-9_]*)'(  # )" (include "postgresql.quoted.postgresql.conf" .) "${1}${2}${3}" }}
 {{- end }}
 
 {{/* The level as text; nothing where nothing is compressed. 0 is a level. */}}
@@ -14,11 +15,17 @@
 {{- end -}}
 {{- end }}
 
-{{/* A list of {name, value}: the first argument, and the entries of the second, a map. */}}
+{{/* The endpoint as pgBackRest takes it: no scheme but http, and no slash at its end. */}}
+{{- define "postgresql.endpoint" -}}
+{{- $endpoint := regexReplaceAll "(?i)^https://|/$" .Values.repository.endpoint "" -}}
+{{ regexReplaceAll "(?i)^http://" $endpoint "http://" }}
+{{- end }}
+
+{{/* A list of {name, value}: the first argument, and the entries of the second, a map. Each value becomes text. */}}
 {{- define "postgresql.pairs" -}}
 {{- $pairs := index . 0 -}}
 {{- range $name, $value := index . 1 -}}
-{{- $pairs = append $pairs (dict "name" $name "value" $value) -}}
+{{- $pairs = append $pairs (dict "name" $name "value" (ternary $value (toJson $value) (kindIs "string" $value))) -}}
 {{- end -}}
 {{ toJson $pairs }}
 {{- end }}
@@ -54,6 +61,51 @@
 {{ include "postgresql.pairs" (list list .Values.pods.nodeSelector) }}
 {{- end }}
 
+{{/* What must be right before anything is created. Each error is in the words of pgwizard's own survey. */}}
+{{- define "postgresql.check" -}}
+{{- include "postgresql.check-name" . -}}
+{{- with .Values.credentials -}}
+{{- include "postgresql.check-secret" (list $ .secret (list .usernameKey .passwordKey)) -}}
+{{- end -}}
+{{- if .Values.repository.enabled -}}
+{{- with .Values.repository.credentials -}}
+{{- include "postgresql.check-secret" (list $ .secret (list .accessKeyKey .secretKeyKey)) -}}
+{{- end -}}
+{{- with .Values.repository.cipher -}}
+{{- include "postgresql.check-secret" (list $ .secret (list .passphraseKey)) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* A Secret of the release's namespace: the root, its name and its keys. Where no cluster can be read, lookup finds
+nothing at all, and nothing is checked; in a cluster a list of Secrets has at least its kind. */}}
+{{- define "postgresql.check-secret" -}}
+{{- $namespace := (index . 0).Release.Namespace -}}
+{{- $name := index . 1 -}}
+{{- $secret := lookup "v1" "Secret" $namespace $name -}}
+{{- if $secret -}}
+{{- $data := default (dict) $secret.data -}}
+{{- range $key := index . 2 -}}
+{{- include "postgresql.check-key" (list (printf "%s/%s" $namespace $name) $data $key) -}}
+{{- $value := get $data $key | b64dec -}}
+{{- if not $value -}}
+{{- fail (printf "Secret %s/%s, key %s is empty" $namespace $name $key) -}}
+{{- else if ne $value (trim $value) -}}
+{{- fail (printf "Secret %s/%s, key %s begins or ends with a blank or a line break" $namespace $name $key) -}}
+{{- end -}}
+{{- end -}}
+{{- else if lookup "v1" "Secret" $namespace "" -}}
+{{- fail (printf "Secret %s/%s does not exist. Create it before the install: the chart holds no secrets" $namespace $name) -}}
+{{- end -}}
+{{- end }}
+
+{{- define "postgresql.check-key" -}}
+{{- $data := index . 1 -}}
+{{- if not (hasKey $data (index . 2)) -}}
+{{- fail (printf "Secret %s has no key %s; its keys: %s" (index . 0) (index . 2) (keys $data | sortAlpha | join ", " | default "none")) -}}
+{{- end -}}
+{{- end }}
+
 {{- define "postgresql.check-name" -}}
 {{- if or (gt (len .Release.Name) 36) (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" .Release.Name)) -}}
 {{- fail (printf "the release's name is %s: expected at most 36 lower-case letters, digits and hyphens, beginning with a letter, so that the names of its CronJobs fit" .Release.Name) -}}
@@ -79,12 +131,10 @@ value tls.certificate
 {{- $place := printf "%s/%s" $source.namespace $source.secret -}}
 {{- $secret := lookup "v1" "Secret" $source.namespace $source.secret -}}
 {{- if not $secret -}}
-{{- fail (printf "Secret %s does not exist. Name the Secret with the certificate of the S3 server in tls.source, or, where no cluster can be read, give the certificate: --set-file tls.certificate=ca.crt" $place) -}}
+{{- fail (printf "Secret %s does not exist: it holds the certificate to trust. Name the Secret with the certificate of the S3 server in tls.source, or, where no cluster can be read, give the certificate: --set-file tls.certificate=ca.crt" $place) -}}
 {{- end -}}
 {{- $data := default (dict) $secret.data -}}
-{{- if not (hasKey $data $source.key) -}}
-{{- fail (printf "Secret %s has no key %s. It has %s. Name one of them in tls.source.key" $place $source.key (keys $data | sortAlpha | join ", " | default "none")) -}}
-{{- end -}}
+{{- include "postgresql.check-key" (list $place $data $source.key) -}}
 {{- $certificate := get $data $source.key | b64dec -}}
 {{- include "postgresql.check-certificate" (list (printf "Secret %s, key %s" $place $source.key) $certificate) -}}
 {{ $certificate | b64enc }}
@@ -95,10 +145,13 @@ value tls.certificate
 {{- $where := index . 0 -}}
 {{- $text := index . 1 -}}
 {{- if contains "PRIVATE KEY-----" $text -}}
-{{- fail (printf "%s holds a private key: give the certificate alone" $where) -}}
-{{- end -}}
-{{- if not (and (contains "-----BEGIN CERTIFICATE-----" $text) (contains "-----END CERTIFICATE-----" $text)) -}}
+{{- fail (printf "%s holds a private key: give the certificate alone (the key must not leave the server)" $where) -}}
+{{- else if not (trim $text) -}}
+{{- fail (printf "%s is empty" $where) -}}
+{{- else if not (contains "-----BEGIN CERTIFICATE-----" $text) -}}
 {{- fail (printf "%s is not a certificate: expected PEM text that begins with -----BEGIN CERTIFICATE-----" $where) -}}
+{{- else if not (contains "-----END CERTIFICATE-----" $text) -}}
+{{- fail (printf "%s holds a certificate that is cut off: the END line is missing" $where) -}}
 {{- end -}}
 {{- end }}
 
@@ -114,10 +167,10 @@ value tls.certificate
 [{"name": "app.kubernetes.io/name", "value": "postgresql"}, {"name": "app.kubernetes.io/instance", "value": {{ toJson $.Release.Name }}}, {"name": "app.kubernetes.io/component", "value": "backup"}, {"name": "app.kubernetes.io/managed-by", "value": "pgwizard"}, {"name": "app.kubernetes.io/version", "value": {{ int64 $.Values.images.postgresqlVersion | toString | toJson }}}]
 {{- end }}
 
-{{- define "postgresql.postgresql.conf" -}}
+{{- define "postgresql.quoted.postgresql.conf" -}}
 # Written by pgwizard. Change the answers instead: an apply replaces this file.
 {{- range $parameter := $.Values.tuning.parameters }}
-{{ $parameter.name }} = {{ include "postgresql.value" $parameter.value }}  # {{ $parameter.reason }}
+{{ $parameter.name }} = {{ include "postgresql.quoted" $parameter.value }}  # {{ $parameter.reason }}
 {{- end }}
 {{ end }}
 
@@ -127,7 +180,7 @@ value tls.certificate
 repo1-type=s3
 repo1-path={{ $.Values.repository.path }}
 repo1-s3-bucket={{ $.Values.repository.bucket }}
-repo1-s3-endpoint={{ $.Values.repository.endpoint }}
+repo1-s3-endpoint={{ (include "postgresql.endpoint" $) }}
 repo1-s3-region={{ $.Values.repository.region }}
 repo1-s3-uri-style={{ $.Values.repository.uriStyle }}
 repo1-storage-verify-tls={{ (ternary "y" "n" (not (empty $.Values.tls.verify))) }}

@@ -17,9 +17,6 @@ _DECIMAL = {unit: 1000**power for power, unit in enumerate(("k", "M", "G", "T", 
 _SLIP = re.compile(r"\s*([+-]?)\s*([0-9]+(?:[.,][0-9]+)?)\s*([kmgtp]?)i?b?(?:yte)?s?\s*", re.IGNORECASE)
 _MANY_CORES = re.compile(r"\+?([0-9.]+)(?:[KMGTPE]i|[kMGTPE])")
 
-_NUMBER_PATTERN = r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)"
-SIZE_PATTERN = rf"^{_NUMBER_PATTERN}([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{{1,3}})?$"
-CPU_PATTERN = rf"^{_NUMBER_PATTERN}([num]|[eE][+-]?[0-9]{{1,3}})?$"
 _POSTGRES_KB = {"kB": 1, "MB": 1024, "GB": 1024**2, "TB": 1024**3}
 
 

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from pgwizard.answers.questions import Answers
-from pgwizard.export.chart import chart, values, values_schema, values_yaml
+from pgwizard.export.chart import chart, values, values_yaml
 from pgwizard.export.kustomize import file_names, kustomize
+from pgwizard.export.values_schema import values_schema
 from pgwizard.plan.plan import Facts, resolve
 from support import headless
 from support.headless import GOLDEN, ROOT, answers_of, planned
@@ -44,7 +45,7 @@ def test_only_the_values_differ_between_answers(case: Path) -> None:
 def test_the_file_of_values_reads_back_as_the_values_and_fits_the_schema(case: Path) -> None:
     plan = golden_plan(case)
     assert yaml.safe_load(values_yaml(plan)) == values(plan)
-    jsonschema.Draft202012Validator(values_schema()).validate(values(plan))
+    jsonschema.Draft7Validator(values_schema()).validate(values(plan))
 
 
 def test_the_chart_holds_no_value_of_a_secret_and_no_template_of_one() -> None:
@@ -69,7 +70,7 @@ def test_the_chart_holds_no_value_of_a_secret_and_no_template_of_one() -> None:
 def test_a_wrong_value_is_refused_by_the_schema(wrong: dict[str, dict[str, Any]]) -> None:
     right = values(planned(Answers()))
     changed = {**right, **{name: {**right.get(name, {}), **section} for name, section in wrong.items()}}
-    assert not jsonschema.Draft202012Validator(values_schema()).is_valid(changed)
+    assert not jsonschema.Draft7Validator(values_schema()).is_valid(changed)
 
 
 @NEEDS_HELM

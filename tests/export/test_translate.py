@@ -40,10 +40,19 @@ def test_a_construct_of_jinja_becomes_its_twin(source: str, expected: str) -> No
     assert translate(source, "x.yaml", TERMS) == expected
 
 
+def test_a_list_that_helm_computes_is_computed_once_a_file() -> None:
+    loop = "{% for label in labels %}\n{{ label.name }}\n{% endfor %}\n"
+    terms = Terms(fields={}, lists={"labels": '(include "labels" $ | fromJsonArray)'}, functions={})
+    translated = "{{- range $label := $labels }}\n{{ toJson $label.name }}\n{{- end }}\n"
+    assert translate(f"a\n{loop}b\n{loop}", "x.yaml", terms) == (
+        f'{{{{- $labels := (include "labels" $ | fromJsonArray) -}}}}\na\n{translated}b\n{translated}'
+    )
+
+
 def test_a_configuration_file_places_values_by_its_own_quoting() -> None:
     source = "{{ name | bare }} = {{ ref.key }}  # {{ name | comment }}\n"
     assert translate(source, "postgresql.conf", TERMS, "postgresql.conf") == (
-        '{{ $.Release.Name }} = {{ include "postgresql.value" $.Values.ref.key }}  # {{ $.Release.Name }}\n'
+        '{{ $.Release.Name }} = {{ include "postgresql.quoted" $.Values.ref.key }}  # {{ $.Release.Name }}\n'
     )
     assert translate("a={{ ref.key }}\n", "pgbackrest.conf", TERMS, "pgbackrest.conf") == "a={{ $.Values.ref.key }}\n"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from support.headless import GOLDEN
 from support.helm import HELM
 from support.live_releases import HOOK, Site, merged, site
 from support.rigtools import KUBECONFIG, LIVE
@@ -90,17 +91,84 @@ def test_helm_takes_over_a_release_of_pgwizard_without_a_restart(place: Site) ->
     )
 
 
+def nothing_is_created(place: Site) -> bool:
+    """Whether the namespace has the two Secrets of the test alone: no object, and no release of Helm's."""
+    found = place.kubectl.json("get", "statefulset,cronjob,service,role,job,pvc,secret")["items"]
+    return {item["metadata"]["name"] for item in found} <= {"superuser", "s3"}
+
+
+_CIPHER = {"repository": {"cipher": {"from": "existing", "secret": "cipher"}}}
+
+
+def _patch(secret: str, *changes: str) -> tuple[str, ...]:
+    return ("patch", "secret", secret, "--type=json", f"--patch=[{','.join(changes)}]")
+
+
 @pytest.mark.parametrize(
-    ("values", "expected"),
+    ("change", "answers", "expected"),
     [
-        ("tls.source.secret=missing", "Secret minio/missing does not exist"),
-        ("tls.source.key=other.crt", "Secret minio/minio-tls has no key other.crt"),
-        ("tls.source.key=tls.key", "holds a private key"),
+        (("delete", "secret", "superuser"), {}, "Secret {}/superuser does not exist"),
+        (("delete", "secret", "s3"), {}, "Secret {}/s3 does not exist"),
+        (("get", "secret"), _CIPHER, "Secret {}/cipher does not exist"),
+        (
+            _patch("superuser", '{"op": "remove", "path": "/data/password"}'),
+            {},
+            "Secret {}/superuser has no key password; its keys: username",
+        ),
+        (
+            _patch("s3", '{"op": "remove", "path": "/data/accessKey"}', '{"op": "remove", "path": "/data/secretKey"}'),
+            {},
+            "Secret {}/s3 has no key accessKey; its keys: none",
+        ),
+        (
+            _patch("s3", '{"op": "replace", "path": "/data/secretKey", "value": ""}'),
+            {},
+            "Secret {}/s3, key secretKey is empty",
+        ),
+        (
+            _patch("s3", '{"op": "replace", "path": "/data/secretKey", "value": "YQo="}'),
+            {},
+            "Secret {}/s3, key secretKey begins or ends with a blank or a line break",
+        ),
+        (
+            ("get", "secret"),
+            {"tls": {"source": {"namespace": "minio", "secret": "missing", "key": "tls.crt"}}},
+            "Secret minio/missing does not exist: it holds the certificate to trust",
+        ),
+        (
+            ("get", "secret"),
+            {"tls": {"source": {"namespace": "minio", "secret": "minio-tls", "key": "other.crt"}}},
+            "Secret minio/minio-tls has no key other.crt; its keys: tls.crt, tls.key",
+        ),
+        (
+            ("get", "secret"),
+            {"tls": {"source": {"namespace": "minio", "secret": "minio-tls", "key": "tls.key"}}},
+            "holds a private key: give the certificate alone (the key must not leave the server)",
+        ),
+        (
+            ("get", "secret"),
+            {"tls": {"source": {"namespace": "minio", "secret": "minio-root", "key": "rootUser"}}},
+            "is not a certificate: expected PEM text that begins with -----BEGIN CERTIFICATE-----",
+        ),
     ],
 )
-def test_a_certificate_that_cannot_be_read_stops_the_install_before_anything_is_created(
-    place: Site, values: str, expected: str
+def test_helm_stops_where_pgwizard_stops_and_in_its_words(
+    place: Site, change: tuple[str, ...], answers: dict[str, Any], expected: str
 ) -> None:
-    output = helm(place, "install", "postgresql", exported(place, {}), f"--set={values}", code=1)
-    assert expected in output
-    assert place.kubectl.json("get", "statefulset,cronjob,service,role,job")["items"] == []
+    chart = exported(place, answers)
+    place.kubectl.run(*change)
+    words = expected.format(place.kubectl.namespace)
+    assert words in helm(place, "install", "postgresql", chart, code=1)
+    assert nothing_is_created(place)
+    assert words in " ".join(place.apply(merged(SECRETS, answers), expect=5).output.split())
+    helm(place, "template", "postgresql", chart, f"--set-file=tls.certificate={GOLDEN / 'ca.crt'}")
+
+
+def test_helm_stops_without_the_right_to_read_the_certificate(place: Site) -> None:
+    """A user who may do everything in the namespace, and nothing in that of the S3 server."""
+    chart = exported(place, {})
+    user = f"owner-of-{place.kubectl.namespace}"
+    place.kubectl.run("create", "rolebinding", user, "--clusterrole=admin", f"--user={user}")
+    reason = f'secrets "minio-tls" is forbidden: User "{user}" cannot get resource "secrets"'
+    assert reason in helm(place, "install", "postgresql", chart, f"--kube-as-user={user}", code=1)
+    assert nothing_is_created(place)

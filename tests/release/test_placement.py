@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -45,17 +44,7 @@ def missing(answers: Answers, *objects: Object, denied: str = "") -> list[str]:
 
 
 def unplaceable(nodes: list[Object], answers: Answers) -> list[str]:
-    found: list[Finding] = []
-
-    async def listed() -> AsyncIterator[Object]:
-        for item in nodes:
-            yield item
-
-    async def main() -> None:
-        found.extend(await placement.unplaceable(listed(), answers.pods))
-
-    run(main())
-    return [f"{finding.severity} {finding.whole}" for finding in found]
+    return [f"{finding.severity} {finding.whole}" for finding in placement.unplaceable(nodes, answers.pods)]
 
 
 def test_a_class_or_a_service_account_that_does_not_exist_is_an_error_at_its_question() -> None:
@@ -80,7 +69,6 @@ def test_what_may_not_be_read_is_not_taken_for_missing() -> None:
 @pytest.mark.parametrize(
     ("nodes", "pods", "expected"),
     [
-        pytest.param([], {"nodeSelector": {"disk": "ssd"}}, [], id="no node is known"),
         pytest.param([node({}, SOFT)], {}, [], id="a taint that only prefers others"),
         pytest.param([node({}, DEDICATED), node()], {}, [], id="one node is free"),
         pytest.param(

@@ -16,7 +16,7 @@ from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.diagnose.row import Diagnosis
 from pgwizard.errors import Finding, Forbidden, PgwizardError, PreflightError, Unreachable
 from pgwizard.kube import health
-from pgwizard.kube.api import NAMESPACE, POD, ROLE, ExecResult, Ref, WatchEvent
+from pgwizard.kube.api import NAMESPACE, POD, ROLE, ExecResult, Ref, Resource, WatchEvent
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record, rollout, uninstall
 from pgwizard.release.layout import Layout
@@ -33,6 +33,8 @@ from support.observing import applying, on, recorded, seen
 from support.simtime import run
 from support.snapshots import NOW, UNKNOWN_KEY, segment, state_and_reasons
 
+OTHER_INSTANCE = {"app.kubernetes.io/name": "shop", "app.kubernetes.io/instance": "shop-by-argocd"}
+
 
 def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
     async def scenario(sim: SimCluster) -> None:
@@ -41,8 +43,9 @@ def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
         assert state_and_reasons(found) == ("recoverable", [])
         assert found.release is not None
         assert replace(found.release, applied=None) == ReleaseSummary(
-            1, "deployed", None, backups=True, superuser="postgres"
+            1, "deployed", None, backups=True, superuser="postgres", pgbackrest="2.45"
         )
+        assert found.pgbackrest == "2.45"
         assert {str(ref): health.message for ref, health in found.objects.items()} == {
             "PersistentVolumeClaim default/postgresql-storage-postgresql-0": "bound, 10Gi",
             "Pod default/postgresql-0": "ready",
@@ -58,6 +61,17 @@ def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
         assert found.volume == Volume(10_000_000_000, 6_100_000_000)
         assert found.certificate is not None
         assert found.certificate.source == "same"
+
+    on(scenario)
+
+
+def test_an_image_with_another_pgbackrest_than_the_answers_state_is_named_and_is_no_risk() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, answers_of(images={"pgbackrestVersion": "2.55"}))
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        lines = [str(fact) for fact in report.facts(found) if fact.label == "pgBackRest"]
+        assert lines == ["! pgBackRest  the image has 2.45, not 2.55: correct images.pgbackrestVersion, and apply"]
+        assert state_and_reasons(found) == ("recoverable", [])
 
     on(scenario)
 
@@ -124,6 +138,32 @@ def test_an_object_that_was_deleted_while_a_watch_was_lost_is_removed() -> None:
     on(scenario)
 
 
+def test_many_jobs_of_others_are_not_read_and_own_ones_are_found_whatever_their_labels_say() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        own = sim.store.peek(Ref(JOB, "postgresql-pgbackrest-init", "default"))
+        assert own is not None
+        full = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "postgresql-pgbackrest-full", "uid": "full"}
+        scheduled = {"name": "by-schedule", "uid": "own", "ownerReferences": [full], "labels": OTHER_INSTANCE}
+        sim.store.put({**own, "metadata": {**own["metadata"], **scheduled}})
+        for number in range(2_000):
+            other = {"name": f"other-{number}", "uid": f"other-{number}", "labels": {"app": "other"}}
+            sim.store.put({**own, "metadata": {**own["metadata"], **other}})
+        watch, read = sim.watch, list[str]()
+
+        async def counted(resource: Resource, *where: Any, **selected: Any) -> AsyncGenerator[WatchEvent, None]:
+            async with aclosing(watch(resource, *where, **selected)) as events:
+                async for event in events:
+                    if resource == JOB and event.object:
+                        read.append(event.object["metadata"]["name"])
+                    yield event
+
+        sim.watch = counted  # type: ignore[method-assign]
+        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert sorted(read) == sorted(run.name for run in found.runs) == ["by-schedule", "postgresql-pgbackrest-init"]
+
+    on(scenario)
+
+
 def test_a_defect_replaces_the_answer_and_the_source_is_polled_again() -> None:
     async def scenario(sim: SimCluster) -> None:
         execute, watch = sim.exec, sim.watch
@@ -149,7 +189,7 @@ def test_a_defect_replaces_the_answer_and_the_source_is_polled_again() -> None:
                 assert snapshot.failures == dict.fromkeys(
                     (
                         *("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs"),
-                        *("volume", "repository", "archive", "backups", "archiver"),
+                        *("volume", "repository", "archive", "backups", "archiver", "certificate"),
                     ),
                     Finding(text="a bug in pgwizard: KeyError"),
                 )

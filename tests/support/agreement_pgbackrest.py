@@ -44,6 +44,7 @@ _OPTIONS_SIDE_BY_SIDE = 4
 _REFUSAL = re.compile(
     r"unable to verify certificate presented by '[^']*': (?P<verify>\[[0-9]+\])"
     r"|unable to find hostname|TLS certificate name contains embedded null|common name is missing"
+    r"|unable to set user-defined CA certificate location"
 )
 _PLACE = re.compile(r"(?:unable to connect to|certificate presented by|timeout connecting to) '([^' ]+)")
 _ACCEPTED = "unable to find child 'IsTruncated'"

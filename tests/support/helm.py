@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def templated(chart: Path, plan: Plan, values: dict[str, Any], folder: Path) -> 
     given.write_text(text, encoding="utf-8")
     done = helm("template", plan.names.release, chart, "-n", plan.namespace, "-f", given)
     assert done.returncode == 0, done.stderr
-    return without_test(objects(yaml.safe_load_all(done.stdout)))
+    return without_test(objects(documents(done.stdout)))
 
 
 def kustomized(folder: Path) -> Objects:
@@ -61,7 +62,17 @@ def kustomized(folder: Path) -> Objects:
     command = [KUBECTL, "kustomize", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
     assert done.returncode == 0, done.stderr
-    return objects(yaml.safe_load_all(done.stdout))
+    return objects(documents(done.stdout))
+
+
+def documents(text: str) -> Iterator[Any]:
+    """The documents of a YAML stream as Go writes it; many are alike among random answers, and parsed once."""
+    return (_document(part) for part in text.split("\n---\n"))
+
+
+@lru_cache(maxsize=4096)
+def _document(text: str) -> Any:
+    return yaml.load(text, yaml.CSafeLoader)
 
 
 def objects(found: Iterable[Any]) -> Objects:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
+from pydantic_core import core_schema
 
 from pgwizard import quantities
 from pgwizard.endpoint import Endpoint
@@ -60,32 +61,63 @@ class Section(BaseModel):
 # ---- kinds of text -------------------------------------------------------------------------------------------------
 
 
-def _visible(text: str) -> str:
-    """Printable characters alone: no control characters, no line breaks of any kind, no invisible marks.
+# A pattern is the same for the models and for the JSON schemas that are made of them, which JavaScript (editors) and
+# Go's RE2 (Helm) read as well: no look-around, no flags, no classes such as \\d, at most 1000 repetitions. What a text
+# must not be is a second pattern.
 
-    pgBackRest's configuration has no quoting, Go's and Python's YAML disagree about the rest, and nobody can review
-    what cannot be seen.
-    """
-    for index, character in enumerate(text):
-        if not character.isprintable():
-            raise ValueError(f"contains an invisible character, U+{ord(character):04X} at position {index + 1}")
-    return text
+INVISIBLE = (
+    "\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e\u2000-\u200f\u2028-\u202f"
+    "\u205f-\u206f\u3000\ue000-\uf8ff\ufdd0-\ufdef\ufeff\ufff0-\ufffb\ufffe\uffff\U000110bd\U000110cd"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f\U000f0000-\U0010ffff"
+)
+"""Control and format characters, blanks other than U+0020, and code points that are no characters: inside brackets.
 
-
-def _printable(text: str) -> str:
-    """Visible text without a blank at its ends, which would not survive where nothing is quoted."""
-    if _visible(text) != text.strip():
-        raise ValueError("begins or ends with a blank")
-    return text
+pgBackRest's configuration has no quoting, Go's and Python's YAML disagree about some of them, and nobody can review
+what cannot be seen.
+"""
 
 
-def _matching(pattern: str, expected: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):  # compiled at the first answer: most runs keep most defaults
-            raise ValueError(f"{_echo(text) if text else 'nothing'} is not {expected}")
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The pattern of a whole text, and one that is nowhere in it. expected: ends the error's sentence."""
+
+    pattern: str
+    expected: str
+    refused: str = ""
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The JSON schema of the texts that match."""
+        found: dict[str, Any] = {"pattern": f"^({self.pattern})$"}
+        return {**found, "not": {"pattern": self.refused}} if self.refused else found
+
+    def check(self, text: str) -> str:
+        # Compiled at the first answer: most runs keep most defaults.
+        if not re.fullmatch(self.pattern, text) or (self.refused and re.search(self.refused, text)):
+            raise ValueError(f"{_echo(text) if text else 'nothing'} is not {self.expected}")
         return text
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {**handler(schema), **self.keywords}
+
+
+class _Printable(Matching):
+    """Printable characters alone; the error names the first other one."""
+
+    def check(self, text: str) -> str:
+        if found := re.search(f"[{INVISIBLE}]", text):
+            position = found.start() + 1
+            raise ValueError(f"contains an invisible character, U+{ord(found[0]):04X} at position {position}")
+        if self.refused and re.search(self.refused, text):
+            raise ValueError("begins or ends with a blank")
+        return text
+
+
+VISIBLE = _Printable(f"[^{INVISIBLE}]*", "")
+PRINTABLE = _Printable(f"[^{INVISIBLE}]*", "", "^ | $")  # blanks at the ends are lost where nothing is quoted
 
 
 def _bracketed(text: str) -> str:
@@ -105,8 +137,11 @@ def _echo(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
+_VARIABLE = "[A-Z_][A-Z0-9_]*"
+
+
 def _variable(text: str) -> str:
-    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", text):  # it may be the secret itself: not echoed, and not lower case
+    if not re.fullmatch(_VARIABLE, text):  # it may be the secret itself: not echoed, and not lower case
         raise ValueError(
             "is not the name of an environment variable; expected capitals such as DB_PASSWORD, never the value itself"
         )
@@ -123,9 +158,15 @@ def _cpu(text: str) -> str:
     return text
 
 
+_NUMBER_LIMIT = 10**15
+_ANY_NUMBER = {"type": "number", "exclusiveMinimum": -_NUMBER_LIMIT, "exclusiveMaximum": _NUMBER_LIMIT}
+
+
 def _number_text(value: object) -> object:
     """YAML reads ``2`` and ``0.5`` as numbers; the answer is their text."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if abs(value) >= _NUMBER_LIMIT:
+            raise ValueError(f"{value} is a number that not every reader of YAML keeps: put it in quotes")
         return str(value)  # the file's own spelling: yamlfile reads no other as a number
     return value
 
@@ -137,7 +178,7 @@ def _label_text(value: object) -> object:
 
 def is_free_key(key: str) -> bool:
     """Whether an answer may set this label or annotation: neither pgwizard nor Kubernetes does."""
-    return not _RESERVED_KEY.fullmatch(key)
+    return not re.search(_RESERVED_KEY, key)
 
 
 def _free_key(text: str) -> str:
@@ -157,47 +198,99 @@ _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _DOMAIN = r"[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*"
 _HOST = rf"({_DOMAIN}\.?|\[[^\[\]/]*\])"
+_SCHEME = "([Hh][Tt][Tt][Pp][Ss]?://)?"
 _METADATA_KEY = rf"({_SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
 _IMAGE_PART = r"[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*"
 
-_RESERVED_KEY = re.compile(
-    r"app\.kubernetes\.io/(name|instance|component|managed-by|version)"
+_RESERVED_KEY = (
+    r"^(app\.kubernetes\.io/(name|instance|component|managed-by|version)"
     r"|((apps|batch|pod-security|statefulset)\.kubernetes\.io|checksum|helm\.sh|pgwizard)/.*"
-    r"|job-name|controller-uid|controller-revision-hash"
+    r"|job-name|controller-uid|controller-revision-hash)$"
+)
+_LABEL_VALUE = "([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
+LABEL_MATCHING = Matching(_LABEL_VALUE, "a label's value; expected at most 63 letters, digits, - _ . such as disabled")
+
+# Whole numbers of fewer digits than would overflow in their unit. 0.001 is the least: 1Ki is 1024 bytes.
+_FRACTION = r"(\.[0-9]*)?"
+_UNITS = (("", 18), ("(k|Ki)", 15), ("Mi?", 12), ("Gi?", 9), ("Ti?", 6), ("Pi?", 3))
+_SIZE_MATCHING = Matching(
+    r"\+?("
+    + "|".join(f"0*[0-7]?[0-9]{{1,{digits}}}{_FRACTION}{unit}" for unit, digits in _UNITS)
+    + rf"|0*[0-6]{_FRACTION}Ei?|\.[0-9]+([KMGTPE]i|[kMGTPE]))",
+    "a size as an answer; expected digits and a unit up to Ei, such as 10Gi or 500Mi",
+    r"^\+?0*(\.[0-9]*)?$|^\+?0*(\.(00?|000[0-9]*)?)?[A-Za-z]",
+)
+_CPU_MATCHING = Matching(
+    rf"\+?(0*[0-9]{{1,15}}{_FRACTION}|\.[0-9]+)[num]?",
+    "a CPU share as an answer; expected cores or thousandths of one, such as 2, 0.5 or 500m",
+    "^[+0.]*[num]?$",
 )
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_printable)]
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = rf"({_OCTET}\.){{3}}{_OCTET}"
+_GROUP = "[0-9A-Fa-f]{1,4}"
+_IPV6 = "|".join(
+    [
+        f"({_GROUP}:){{7}}{_GROUP}",
+        f"({_GROUP}:){{6}}{_IPV4}",
+        f":((:{_GROUP}){{1,7}}|:|:({_GROUP}:){{0,5}}{_IPV4})",
+        *(f"({_GROUP}:){{{left}}}(:|(:{_GROUP}){{1,{7 - left}}})" for left in range(1, 8) if left < 7),
+        f"({_GROUP}:){{7}}:",
+        *(f"({_GROUP}:){{{left}}}(:{_GROUP}){{0,{5 - left}}}:{_IPV4}" for left in range(1, 6)),
+    ]
+)
+_PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+_ENDPOINT = "an S3 endpoint; expected host or host:port, such as minio.minio.svc:9000, without bucket and path"
+
+
+def _scalar(text: Matching, **keywords: int) -> dict[str, Any]:
+    """The schema of a text that YAML may also write as a number or a boolean."""
+    return {
+        "anyOf": [{"type": "string", "maxLength": 1024, **keywords, **text.keywords}, _ANY_NUMBER, {"type": "boolean"}]
+    }
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1024), PRINTABLE]
 Namespace = Annotated[
     str,
     StringConstraints(max_length=63),
-    _matching(_LABEL, "a namespace; expected lower-case letters, digits and hyphens, such as shop"),
+    Matching(_LABEL, "a namespace; expected lower-case letters, digits and hyphens, such as shop"),
 ]
 ObjectName = Annotated[
     str,
     StringConstraints(max_length=253),
-    _matching(_SUBDOMAIN, "an object's name; expected lower-case letters, digits, hyphens and dots, such as minio-tls"),
+    Matching(_SUBDOMAIN, "an object's name; expected lower-case letters, digits, hyphens and dots, such as minio-tls"),
 ]
 SecretKey = Annotated[
     str,
     StringConstraints(max_length=253),
-    _matching(r"(?!\.{1,2}$)[-._a-zA-Z0-9]+", "a key of a Secret; expected letters, digits, - _ . such as tls.crt"),
+    Matching("[-._a-zA-Z0-9]+", "a key of a Secret; expected letters, digits, - _ . such as tls.crt", r"^\.\.?$"),
 ]
 Identifier = Annotated[
     str,
     StringConstraints(max_length=63),
-    _matching(
-        r"(?!pg_)[A-Za-z_][A-Za-z0-9_-]*",
+    Matching(
+        "[A-Za-z_][-A-Za-z0-9_]*",
         "a plain PostgreSQL name; expected letters, digits, _ and -, not beginning with pg_, such as myapp",
+        "^pg_",
     ),
 ]
-Variable = Annotated[str, StringConstraints(max_length=255), AfterValidator(_variable)]
+Variable = Annotated[
+    str, StringConstraints(max_length=255), AfterValidator(_variable), Matching(_VARIABLE, "the name of a variable")
+]
 Size = Annotated[
     str,
     StringConstraints(max_length=32),
     BeforeValidator(_number_text),
     AfterValidator(_size),
+    _SIZE_MATCHING,
     WithJsonSchema(
-        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": quantities.SIZE_PATTERN}]}
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 1, "exclusiveMaximum": _NUMBER_LIMIT},
+                {"type": "string", "maxLength": 32, **_SIZE_MATCHING.keywords},
+            ]
+        }
     ),
 ]
 Cpu = Annotated[
@@ -205,35 +298,48 @@ Cpu = Annotated[
     StringConstraints(max_length=32),
     BeforeValidator(_number_text),
     AfterValidator(_cpu),
+    _CPU_MATCHING,
     WithJsonSchema(
-        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": quantities.CPU_PATTERN}]}
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0.0001, "exclusiveMaximum": _NUMBER_LIMIT},
+                {"type": "string", "maxLength": 32, **_CPU_MATCHING.keywords},
+            ]
+        }
     ),
 ]
 MetadataKey = Annotated[
     str,
     StringConstraints(max_length=317),
-    _matching(_METADATA_KEY, "a key of a label or an annotation; expected such as sidecar.istio.io/inject"),
     AfterValidator(_free_key),
+    Matching(
+        _METADATA_KEY, "a key of a label or an annotation; expected such as sidecar.istio.io/inject", _RESERVED_KEY
+    ),
 ]
 NodeLabel = Annotated[
     str,
     StringConstraints(max_length=317),
-    _matching(_METADATA_KEY, "a label of nodes; expected such as topology.kubernetes.io/zone"),
+    Matching(_METADATA_KEY, "a label of nodes; expected such as topology.kubernetes.io/zone"),
 ]
 LabelValue = Annotated[
     str,
     BeforeValidator(_label_text),
-    _matching(
-        r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?",
-        "a label's value; expected at most 63 letters, digits, - _ . such as disabled",
+    LABEL_MATCHING,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", **LABEL_MATCHING.keywords},
+                {**_ANY_NUMBER, "minimum": 0},
+                {"type": "boolean"},
+            ]
+        }
     ),
-    WithJsonSchema({"type": ["string", "number", "boolean"]}),
 ]
 TolerationText = Annotated[
     str,
     StringConstraints(max_length=512),
-    _matching(
-        rf"{_METADATA_KEY}(=([A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?)?)?(:(NoSchedule|PreferNoSchedule|NoExecute))?",
+    Matching(
+        f"{_METADATA_KEY}(={_LABEL_VALUE})?(:(NoSchedule|PreferNoSchedule|NoExecute))?",
         "a taint as kubectl taint spells it; expected key=value:effect, key:effect or key, such as "
         "dedicated=database:NoSchedule",
     ),
@@ -242,49 +348,47 @@ AnnotationValue = Annotated[
     str,
     StringConstraints(max_length=1024),
     BeforeValidator(_label_text),
-    AfterValidator(_printable),
-    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+    PRINTABLE,
+    WithJsonSchema(_scalar(PRINTABLE)),
 ]
 ParameterName = Annotated[
     str,
     StringConstraints(max_length=63),
-    _matching(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?", "a parameter's name; expected lower case, such as work_mem"),
+    Matching(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?", "a parameter's name; expected lower case, such as work_mem"),
 ]
 ParameterValue = Annotated[
     str,
     StringConstraints(max_length=1024),
     BeforeValidator(_parameter_text),
-    AfterValidator(_visible),  # blanks at its ends belong to it, as in log_line_prefix
-    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+    VISIBLE,  # blanks at its ends belong to it, as in log_line_prefix
+    WithJsonSchema(_scalar(VISIBLE)),
 ]
 OptionName = Annotated[
     str,
     StringConstraints(max_length=63),
-    _matching(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a pgBackRest option; expected lower case, such as archive-timeout"),
+    Matching(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a pgBackRest option; expected lower case, such as archive-timeout"),
 ]
 OptionValue = Annotated[
     str,
     StringConstraints(min_length=1, max_length=1024),
     BeforeValidator(_number_text),
     BeforeValidator(lambda value: {True: "y", False: "n"}[value] if isinstance(value, bool) else value),
-    AfterValidator(_printable),
-    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+    PRINTABLE,
+    WithJsonSchema(_scalar(PRINTABLE, minLength=1)),
 ]
 EndpointText = Annotated[
     str,
     StringConstraints(max_length=255),
     AfterValidator(_bracketed),
-    _matching(
-        rf"((?i:https?)://)?{_HOST}(:[0-9]{{1,5}})?/?",
-        "an S3 endpoint; expected host or host:port, such as minio.minio.svc:9000, without bucket and path",
-    ),
-    AfterValidator(_endpoint_text),
+    AfterValidator(Matching(rf"{_SCHEME}{_HOST}(:[0-9]{{1,5}})?/?", _ENDPOINT).check),
+    AfterValidator(_endpoint_text),  # names the wrong port or address
+    Matching(rf"{_SCHEME}({_DOMAIN}\.?|\[({_IPV6})\])(:{_PORT})?/?", _ENDPOINT),
 ]
 Bucket = Annotated[
     str,
     StringConstraints(min_length=3, max_length=255),
     # Capitals and underscores are of older AWS buckets and of other vendors.
-    _matching(
+    Matching(
         r"[A-Za-z0-9][-._A-Za-z0-9]*[A-Za-z0-9]", "a bucket's name; expected letters, digits, hyphens, dots and _"
     ),
 ]
@@ -292,25 +396,29 @@ Region = Annotated[
     str,
     StringConstraints(max_length=128),
     # Ceph, OpenStack and others have spellings of their own; only what would break a signature's scope is refused.
-    _matching(r"[!-+\-.0-~]+", "a region; expected the server's own spelling without blanks, commas and slashes"),
+    Matching(r"[!-+\-.0-~]+", "a region; expected the server's own spelling without blanks, commas and slashes"),
 ]
 RepositoryPath = Annotated[
     str,
     StringConstraints(max_length=512),
-    AfterValidator(_printable),
-    _matching(r"/|(/(?!\.{1,2}(/|$))[^/]+)+", "a path in the bucket; expected an absolute one, such as /postgresql"),
+    PRINTABLE,
+    Matching(
+        f"/|(/[^/{INVISIBLE}]+)+",
+        "a path in the bucket; expected an absolute one, such as /postgresql",
+        r"/\.\.?(/|$)| $",
+    ),
 ]
 Image = Annotated[
     str,
     StringConstraints(max_length=512),
-    _matching(
+    Matching(
         rf"({_DOMAIN}(:[0-9]{{1,5}})?/)?{_IMAGE_PART}(/{_IMAGE_PART})*"
         r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?",
         "an image; expected name:tag, such as postgres:15-bookworm",
     ),
 ]
 PgBackRestVersion = Annotated[
-    str, _matching(r"[0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,3})?", 'a version of pgBackRest in quotes, such as "2.45"')
+    str, Matching(r"[0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,3})?", 'a version of pgBackRest in quotes, such as "2.45"')
 ]
 
 
@@ -323,7 +431,7 @@ class Release(Section):
     name: Annotated[
         str,
         StringConstraints(max_length=36),
-        _matching(
+        Matching(
             r"[a-z]([-a-z0-9]*[a-z0-9])?",
             "a release's name; expected lower-case letters, digits and hyphens, beginning with a letter",
         ),

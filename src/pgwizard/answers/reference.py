@@ -28,9 +28,26 @@ _WIDTH = 116
 
 def schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of a file of answers."""
-    found = Answers.model_json_schema(by_alias=True)
+    found = _with_refused_keys(Answers.model_json_schema(by_alias=True))
     found["title"] = "Answers of pgwizard"
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+
+
+def _with_refused_keys(node: Any) -> Any:
+    """With maps that refuse every key that matches no pattern; pydantic's accept it with any value.
+
+    ``propertyNames`` would do, but Helm's validator reports its errors at another place.
+    """
+    if isinstance(node, list):
+        return [_with_refused_keys(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: _with_refused_keys(item) for key, item in node.items()}
+    if "patternProperties" in found:
+        refused = found.get("propertyNames", {}).pop("not", None)
+        found["patternProperties"] |= {refused["pattern"]: False} if refused else {}
+        found["additionalProperties"] = False
+    return found
 
 
 def commented_answers() -> str:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from pgwizard import __version__
 from pgwizard.answers.questions import question_of
-from pgwizard.answers.reference import comment, schema, yaml_value
+from pgwizard.answers.reference import comment, yaml_value
 from pgwizard.answers.schema import field_at
 from pgwizard.export.translate import TemplateKind, Terms, translate
 from pgwizard.export.values import CONFIGURATIONS, SCRIPTS, VALUES, ChartValue, label_lists, terms
+from pgwizard.export.values_schema import values_schema
 from pgwizard.plan.manifests import BARE_VALUE, ORDER, SECRETS_TO_CREATE, templates_dir
 from pgwizard.plan.plan import Plan
 
 LEFT_OUT: Final = SECRETS_TO_CREATE | {"namespace"}
 """The roles that the chart has no template of: Secrets whose values it must not hold, and what Helm itself creates."""
-_CHECK_NAME = '{{- include "postgresql.check-name" $ -}}\n'
+_QUOTED_BARE_VALUE = f"(?m)^([^ ]+ = )'({BARE_VALUE.pattern.replace('(', '(?:')})'(  # )"
+"""A regular expression costs Helm more to compile than to run: one for the whole file."""
+_CHECK = '{{- include "postgresql.check" $ -}}\n'
 _VALUES_HEAD = """\
 # Values of the chart that pgwizard exported. Secrets are never here: only the names of those that must exist.
 """
@@ -46,7 +49,7 @@ def chart(plan: Plan) -> dict[str, str]:
         if role not in LEFT_OUT:
             name = f"{role}.yaml"
             text = translate((folder / name).read_text(encoding="utf-8"), name, meaning)
-            files[f"templates/{name}"] = f"{_CHECK_NAME}{text}" if role == "statefulset" else text
+            files[f"templates/{name}"] = f"{_CHECK}{text}" if role == "statefulset" else text
     for name in SCRIPTS:
         files[f"files/{name}"] = (folder / "files" / name).read_text(encoding="utf-8")
     return files
@@ -71,7 +74,7 @@ kubeVersion: ">=1.30.0-0"
 
 def _helpers(folder: Path, meaning: Terms) -> str:
     parts = [
-        _own_file("helpers.tpl").replace("BARE_VALUE", json.dumps(f"^({BARE_VALUE.pattern})$")),
+        _own_file("helpers.tpl").replace("QUOTED_BARE_VALUE", json.dumps(_QUOTED_BARE_VALUE)),
         *(f'{{{{- define "postgresql.own.{name}" -}}}}\n{text}\n{{{{- end }}}}\n' for name, text in label_lists()),
         *(_configuration(folder, name, meaning) for name in CONFIGURATIONS),
     ]
@@ -81,7 +84,8 @@ def _helpers(folder: Path, meaning: Terms) -> str:
 def _configuration(folder: Path, name: TemplateKind, meaning: Terms) -> str:
     """A configuration file as a helper. The text ends before the last action, so that its line break remains."""
     text = translate((folder / "files" / name).read_text(encoding="utf-8"), f"files/{name}", meaning, name)
-    return f'{{{{- define "postgresql.{name}" -}}}}\n{text}{{{{ end }}}}\n'
+    helper = f"quoted.{name}" if name == "postgresql.conf" else name
+    return f'{{{{- define "postgresql.{helper}" -}}}}\n{text}{{{{ end }}}}\n'
 
 
 # ---- values --------------------------------------------------------------------------------------------------------
@@ -151,31 +155,3 @@ def _entry(key: str, value: Any, indent: str) -> Iterator[str]:
         yield f"{indent}{key}: {json.dumps(value, ensure_ascii=False)}"
     else:
         yield f"{indent}{key}: {yaml_value(value)}"
-
-
-def values_schema() -> dict[str, Any]:
-    """The JSON schema of the values: what the answers accept, where a value is an answer."""
-    answers = schema()
-    found: dict[str, Any] = _section()
-    for value in VALUES:
-        *sections, key = value.path.split(".")
-        place = found
-        for section in sections:
-            place = place["properties"].setdefault(section, _section())
-        accepted = value.schema or _schema_at(answers, value.path)
-        place["properties"][key] = {**accepted, **({"description": value.note} if value.note else {})}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": answers["$defs"], **found}
-
-
-def _section() -> dict[str, Any]:
-    return {"type": "object", "additionalProperties": False, "properties": {}}
-
-
-def _schema_at(answers: Mapping[str, Any], path: str) -> Mapping[str, Any]:
-    place: Mapping[str, Any] = answers
-    for key in path.split("."):
-        while "properties" not in place:
-            reference = place.get("$ref") or next(item["$ref"] for item in place["allOf"])
-            place = answers["$defs"][reference.rsplit("/", 1)[1]]
-        place = place["properties"][key]
-    return {name: item for name, item in place.items() if name != "default"}

@@ -57,11 +57,13 @@ class _Translation:
     def __init__(self, name: str, terms: Terms, kind: TemplateKind) -> None:
         self._name, self._terms, self._kind = name, terms, kind
         self._loops: list[str] = []
+        self._computed_lists: dict[str, str] = {}
         self._written = ""
 
     def text(self, body: list[nodes.Node]) -> str:
         self._body(body)
-        return self._written
+        variables = (f"{{{{- ${name} := {operand} -}}}}\n" for name, operand in self._computed_lists.items())
+        return "".join(variables) + self._written
 
     def _refusal(self, node: nodes.Node) -> Untranslatable:
         return Untranslatable(self._name, node.lineno, type(node).__name__)
@@ -84,7 +86,7 @@ class _Translation:
                 case nodes.For(target=nodes.Name(name=loop), iter=nodes.Name(name=items), else_=[], test=None):
                     if items not in self._terms.lists:
                         raise self._refusal(node)
-                    self._line(node, f"range ${loop} := {self._terms.lists[items]}")
+                    self._line(node, f"range ${loop} := {self._list(items)}")
                     self._loops.append(loop)
                     self._body(node.body)
                     self._loops.pop()
@@ -118,7 +120,7 @@ class _Translation:
         if self._kind == "pgbackrest.conf":
             return operand
         if self._kind == "postgresql.conf":
-            return f'include "postgresql.value" {operand}'
+            return f'include "postgresql.quoted" {operand}'
         return operand if operand.startswith("int64 ") else f"toJson {operand}"
 
     def _block(self, node: nodes.Node) -> str:
@@ -152,7 +154,15 @@ class _Translation:
             return f"${name}"
         if name in self._terms.whole_numbers:
             return f"int64 {self._terms.fields[name]}"
-        return self._terms.fields.get(name) or self._terms.lists.get(name)
+        return self._terms.fields.get(name) or (self._list(name) if name in self._terms.lists else None)
+
+    def _list(self, name: str) -> str:
+        """A list that is computed is so once a file, into a variable at its begin."""
+        operand = self._terms.lists[name]
+        if operand.startswith("("):
+            self._computed_lists[name] = operand
+            return f"${name}"
+        return operand
 
 
 def _is_block(node: nodes.Node) -> bool:

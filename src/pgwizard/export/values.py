@@ -14,7 +14,21 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from pgwizard.answers.questions import Answers
+from pgwizard.answers.questions import (
+    LABEL_MATCHING,
+    PRINTABLE,
+    VISIBLE,
+    Answers,
+    Cpu,
+    Identifier,
+    Namespace,
+    NodeLabel,
+    ObjectName,
+    OptionName,
+    ParameterName,
+    SecretKey,
+    Size,
+)
 from pgwizard.export.translate import TemplateKind, Terms
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, Pair, Plan, resolve
@@ -22,42 +36,58 @@ from pgwizard.plan.tuning import Parameter
 
 RELEASE_NAME = "$.Release.Name"
 _PLACEHOLDER = "release-name"
-_TEXT = {"type": "string"}
-_TEXT_OR_NULL = {"type": ["string", "null"]}
 _POSITIVE = {"type": "integer", "minimum": 1}
-_NAMED = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["name", "value"],
-        "additionalProperties": False,
-        "properties": {"name": {**_TEXT, "minLength": 1}, "value": _TEXT, "reason": _TEXT},
-    },
-}
-_TOLERATIONS = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["key", "operator"],
-        "additionalProperties": False,
-        "properties": {
-            "key": {**_TEXT, "minLength": 1},
-            "operator": {"enum": ["Equal", "Exists"]},
-            "value": _TEXT,
-            "effect": {"enum": ["", "NoSchedule", "PreferNoSchedule", "NoExecute"]},
-        },
-    },
-}
+_BYTES = {"type": "string", "pattern": "^[1-9][0-9]{0,18}$"}
 
 
-def _object(kind: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    """A schema: null, or exactly these keys."""
+def _object(properties: Mapping[str, Any], *optional: str, null: bool = False) -> dict[str, Any]:
+    """A schema: exactly these keys."""
     return {
-        "type": ["object", "null"],
-        "required": list(keys),
+        "type": ["object", "null"] if null else "object",
+        "required": [name for name in properties if name not in optional],
         "additionalProperties": False,
-        "properties": dict.fromkeys(keys, kind),
+        "properties": dict(properties),
     }
+
+
+def _list(properties: Mapping[str, Any], *optional: str, **keywords: Any) -> dict[str, Any]:
+    return {"type": "array", "items": {**_object(properties, *optional), **keywords}}
+
+
+_TOLERATIONS = _list(
+    {
+        "key": NodeLabel,
+        "operator": {"enum": ["Equal", "Exists"]},
+        "value": {"type": "string", **LABEL_MATCHING.keywords},
+        "effect": {"enum": ["", "NoSchedule", "PreferNoSchedule", "NoExecute"]},
+    },
+    "value",
+    "effect",
+    **{"if": {"properties": {"operator": {"const": "Exists"}}}, "then": {"properties": {"value": {"maxLength": 0}}}},
+)
+_LEVELS = {"gz": (0, 9), "zst": (-7, 22), "lz4": (-5, 12), "bz2": (1, 9)}
+
+SECTION_RULES: Mapping[str, Mapping[str, Any]] = {
+    "compression": {
+        "allOf": [
+            *(
+                {
+                    "if": {"properties": {"type": {"const": name}}},
+                    "then": {
+                        "required": ["level"],
+                        "properties": {"level": {"type": "integer", "minimum": least, "maximum": most}},
+                    },
+                }
+                for name, (least, most) in _LEVELS.items()
+            ),
+            {
+                "if": {"properties": {"type": {"const": "none"}}},
+                "then": {"properties": {"level": {"type": "null"}}},
+            },
+        ]
+    }
+}
+"""By section, what its schema demands of several values together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +96,15 @@ class ChartValue:
 
     path: dotted, in values.yaml. term: the field of the plan that it is, as templates name it; empty where it is no
     field. read: from the plan, where it is not the field as it is. note: printed above it, instead of the question's
-    help. schema: where there is no question at the path, or another kind of answer to it. is_number: a whole number.
+    help. schema: where there is no question at the path, or another kind of answer to it; in it, a type is what the
+    answers accept as that type. is_number: a whole number.
     """
 
     path: str
     term: str = ""
     read: Callable[[Plan], Any] | None = None
     note: str = ""
-    schema: Mapping[str, Any] | None = None
+    schema: Any = None
     is_number: bool = False
 
     def of(self, plan: Plan) -> Any:
@@ -121,15 +152,15 @@ VALUES = (
         "credentials.secret",
         "username.secret",
         note="The Secret with the superuser's name and password. It must exist before the install.",
-        schema=_TEXT,
+        schema=ObjectName,
     ),
-    ChartValue("credentials.usernameKey", "username.key", schema=_TEXT),
-    ChartValue("credentials.passwordKey", "password.key", schema=_TEXT),
+    ChartValue("credentials.usernameKey", "username.key", schema=SecretKey),
+    ChartValue("credentials.passwordKey", "password.key", schema=SecretKey),
     ChartValue(
         "credentials.username",
         "probe_user",
         note="The superuser's name, for the probes. null: they read it from the Secret.",
-        schema=_TEXT_OR_NULL,
+        schema=Identifier | None,
     ),
     ChartValue("storage.size", "storage_size"),
     ChartValue("storage.storageClass", "storage_class"),
@@ -138,7 +169,7 @@ VALUES = (
         "tuning.sharedMemoryBytes",
         "shm_size",
         note="Computed: a quarter of the memory limit, 64 MiB at least, for parallel queries.",
-        schema=_TEXT,
+        schema=_BYTES,
     ),
     ChartValue(
         "tuning.parameters",
@@ -146,11 +177,18 @@ VALUES = (
         lambda plan: _named_values(plan.parameters),
         note="Computed: every line of postgresql.conf, with its reason. For another memory limit, CPU or workload, "
         "compute them again: pgwizard export ANSWERS --values-only.",
-        schema=_NAMED,
+        schema=_list(
+            {
+                "name": ParameterName,
+                "value": {"type": "string", "maxLength": 1024, **VISIBLE.keywords},
+                "reason": {"type": "string", **VISIBLE.keywords},
+            },
+            "reason",
+        ),
     ),
-    ChartValue("resources.memoryRequest", "memory_request"),
+    ChartValue("resources.memoryRequest", "memory_request", note="The memory that is reserved.", schema=Size),
     ChartValue("resources.cpuRequest", "cpu_request"),
-    ChartValue("resources.cpuLimit", "cpu_limit"),
+    ChartValue("resources.cpuLimit", "cpu_limit", note="The most CPU that the pod may use.", schema=Cpu),
     ChartValue("repository.enabled", "backups"),
     ChartValue("repository.endpoint", "s3_endpoint"),
     ChartValue(
@@ -164,7 +202,7 @@ VALUES = (
         "repository.serverNamespace",
         "s3_namespace",
         note="The namespace of the S3 server's pods, for the NetworkPolicy. null: it is outside the cluster.",
-        schema=_TEXT_OR_NULL,
+        schema=Namespace | None,
     ),
     ChartValue("repository.bucket", "s3_bucket"),
     ChartValue("repository.region", "s3_region"),
@@ -174,16 +212,16 @@ VALUES = (
         "repository.credentials.secret",
         "s3_key.secret",
         note="The Secret with the S3 key pair, in the release's namespace. It must exist before the install.",
-        schema=_TEXT,
+        schema=ObjectName,
     ),
-    ChartValue("repository.credentials.accessKeyKey", "s3_key.key", schema=_TEXT),
-    ChartValue("repository.credentials.secretKeyKey", "s3_key_secret.key", schema=_TEXT),
+    ChartValue("repository.credentials.accessKeyKey", "s3_key.key", schema=SecretKey),
+    ChartValue("repository.credentials.secretKeyKey", "s3_key_secret.key", schema=SecretKey),
     ChartValue(
         "repository.cipher",
         "cipher_pass",
         _cipher,
         note="null: no encryption. Else the passphrase's Secret and its key: {secret: ..., passphraseKey: ...}.",
-        schema=_object(_TEXT, "secret", "passphraseKey"),
+        schema=_object({"secret": ObjectName, "passphraseKey": SecretKey}, null=True),
     ),
     ChartValue(
         "tls.enabled",
@@ -196,14 +234,14 @@ VALUES = (
         "tls.source",
         read=_ca_source,
         note="The Secret whose certificate is mirrored. It is read from the cluster at each install and upgrade.",
-        schema=_object(_TEXT, "namespace", "secret", "key"),
+        schema=_object({"namespace": Namespace, "secret": ObjectName, "key": SecretKey}, null=True),
     ),
     ChartValue(
         "tls.certificate",
         read=lambda plan: "" if _ca_source(plan) else base64.b64decode(plan.ca_certificate or "").decode(),
         note="PEM text to trust instead. Needed where no cluster can be read (helm template, Argo CD): "
         "--set-file tls.certificate=ca.crt.",
-        schema=_TEXT,
+        schema={"type": "string"},
     ),
     ChartValue("schedule.full", "full_schedule"),
     ChartValue("schedule.incremental", "incremental_schedule"),
@@ -233,11 +271,17 @@ VALUES = (
     ChartValue(
         "compression.level",
         "compress_level",
-        note="null where nothing is compressed.",
-        schema={"type": ["integer", "null"], "minimum": -7, "maximum": 22},
+        note="gz: 0 to 9, zst: -7 to 22, lz4: -5 to 12, bz2: 1 to 9. null for none.",
+        schema={"type": ["integer", "null"]},
         is_number=True,
     ),
-    ChartValue("advanced.processMax", "process_max", is_number=True),
+    ChartValue(
+        "advanced.processMax",
+        "process_max",
+        note="process-max of a backup, at most one per core.",
+        schema={**_POSITIVE, "maximum": 999},
+        is_number=True,
+    ),
     ChartValue("advanced.bundle", "bundle"),
     ChartValue("advanced.block", "block"),
     ChartValue("advanced.archiveAsync", "archive_async"),
@@ -245,7 +289,7 @@ VALUES = (
         "advanced.archivePushQueueMax",
         "archive_push_queue_max",
         note="archive-push-queue-max, in bytes and in quotes: above it WAL is dropped. null: never.",
-        schema={"type": ["string", "null"], "pattern": "^[0-9]+$"},
+        schema={**_BYTES, "type": ["string", "null"]},
     ),
     ChartValue("advanced.logLevel", "log_level"),
     ChartValue("advanced.networkPolicy", "network_policy"),
@@ -254,7 +298,9 @@ VALUES = (
         "options",
         lambda plan: _named_values(plan.options),
         note="Any other option of pgbackrest.conf: a list of {name: ..., value: ...}.",
-        schema=_NAMED,
+        schema=_list(
+            {"name": OptionName, "value": {"type": "string", "minLength": 1, "maxLength": 1024, **PRINTABLE.keywords}}
+        ),
     ),
     ChartValue("pods.labels", read=lambda plan: _mapping(plan.answered_labels)),
     ChartValue("pods.annotations", read=lambda plan: _mapping(plan.pod_annotations)),
@@ -301,6 +347,7 @@ def terms() -> Terms:
         "cipher_pass.key": "$.Values.repository.cipher.passphraseKey",
         "fs_group": "(ternary 1001 999 $.Values.tls.enabled)",
         "ca_source": '(include "postgresql.ca-source" $)',
+        "s3_endpoint": '(include "postgresql.endpoint" $)',
         "compress_level": '(include "postgresql.compress-level" $)',  # 0 is a level, and false for Go
     }
     lists = {name: f'(include "postgresql.{name}" $ | fromJsonArray)' for name in (*LABEL_LISTS, *ANSWERED_LISTS)}

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pgwizard.answers.questions import Answers
+from pgwizard.answers.questions import Answers, Images
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import ClusterError, Finding, Forbidden, PgwizardError
 from pgwizard.kube.api import (
@@ -123,33 +123,47 @@ async def _server_version(subject: Subject) -> Sequence[Finding]:
     return (_warning("release.namespace", text),)
 
 
-# ---- the image -----------------------------------------------------------------------------------------------------
+# ---- the nodes -----------------------------------------------------------------------------------------------------
 
 
-async def _image(subject: Subject) -> Sequence[Finding]:
-    """Whether a node has the database's image. A kubelet lists its 50 largest images: not listed is not absent."""
-    image, policy = subject.answers.images.postgresql, subject.answers.images.pull_policy
-    if runs(subject.surveyed.installation.statefulset, image):
-        return ()
-    fix = (
-        "load it onto the nodes (images.pullPolicy is Never)"
-        if policy == "Never"
-        else "build it (image/Containerfile) and push it to a registry that the nodes reach, or load it onto the nodes"
-    )
-    wanted, nodes = whole_name(image), 0
+async def _nodes(subject: Subject) -> Sequence[Finding]:
+    """Whether a node has the database's image, and one takes the pods: by one list, as nodes are large objects.
+
+    A kubelet lists its 50 largest images: not listed is not absent. Of a list that was cut nothing is concluded.
+    """
+    images, pods = subject.answers.images, subject.answers.pods
+    wanted, nodes, is_placed = whole_name(images.postgresql), list[Object](), False
+    has_image = runs(subject.surveyed.installation.statefulset, images.postgresql)
     try:
         async with contextlib.aclosing(_objects(subject.cluster, NODE, NODES_READ)) as objects:
             async for node in objects:
-                nodes += 1
-                if wanted in _listed_images(node):
+                nodes.append(node)
+                has_image = has_image or wanted in _listed_images(node)
+                is_placed = is_placed or placement.takes(node, pods)
+                if has_image and is_placed:
                     return ()
     except Forbidden:
-        text = f"whether a node has {image} is unknown, because you may not list nodes: {fix}, unless it is there"
-        return (_warning("images.postgresql", text),)
-    if nodes == 0:
+        return [*(() if has_image else (_unknown_image(images),)), *placement.unlisted(pods)]
+    if len(nodes) in (0, NODES_READ):
         return ()
-    text = f"no node lists {image}: {fix}. A node lists its 50 largest images only, so it may be there unlisted"
-    return (_warning("images.postgresql", text),)
+    return [*(() if has_image else (_unlisted_image(images),)), *placement.unplaceable(nodes, pods)]
+
+
+def _unknown_image(images: Images) -> Finding:
+    unknown = f"whether a node has {images.postgresql} is unknown, because you may not list nodes"
+    return _warning("images.postgresql", f"{unknown}: {_image_fix(images)}, unless it is there")
+
+
+def _unlisted_image(images: Images) -> Finding:
+    text = f"no node lists {images.postgresql}: {_image_fix(images)}. A node lists its 50 largest images only"
+    return _warning("images.postgresql", f"{text}, so it may be there unlisted")
+
+
+def _image_fix(images: Images) -> str:
+    """How to bring the image to the nodes."""
+    if images.pull_policy == "Never":
+        return "load it onto the nodes (images.pullPolicy is Never)"
+    return "build it (image/Containerfile) and push it to a registry that the nodes reach, or load it onto the nodes"
 
 
 def runs(statefulset: Object | None, image: str) -> bool:
@@ -181,6 +195,10 @@ def whole_name(image: str) -> str:
 def _strip_tag(repository: str) -> str:
     head, slash, last = repository.rpartition("/")
     return f"{head}{slash}{last.partition(':')[0]}"
+
+
+async def _missing(subject: Subject) -> Sequence[Finding]:
+    return await placement.missing(subject.cluster, subject.answers)
 
 
 # ---- the volume ----------------------------------------------------------------------------------------------------
@@ -263,15 +281,6 @@ async def _demand(cluster: Cluster, plan: Plan, surveyed: Survey, known: limits.
         there = await side_by_side([find_object(cluster, ref) for ref in inside])
         created.update(ref.resource for ref, live in zip(inside, there, strict=True) if live is None)
     return limits.Demand(limits.pods(objects, running, schedule), claim, created)
-
-
-# ---- where the pods run --------------------------------------------------------------------------------------------
-
-
-async def _placement(subject: Subject) -> Sequence[Finding]:
-    missing = await placement.missing(subject.cluster, subject.answers)
-    async with contextlib.aclosing(_objects(subject.cluster, NODE, NODES_READ)) as nodes:
-        return [*missing, *await placement.unplaceable(nodes, subject.answers.pods)]
 
 
 # ---- the S3 server -------------------------------------------------------------------------------------------------
@@ -432,11 +441,11 @@ async def _objects(
 
 _CHECKS = (
     _Check(_server_version, "the server's version", "get the server's version", "release.namespace"),
-    _Check(_image, "the list of nodes", "list nodes", "images.postgresql"),
+    _Check(_nodes, "the list of nodes", "list nodes", "images.postgresql"),
     _Check(_storage_class, "the list of StorageClasses", "list StorageClasses", "storage.storageClass"),
     _Check(_pgbackrest, "the pod's pgBackRest", "run a command in the pod", "images.pgbackrestVersion"),
     _Check(_limits, "the namespace's limits", "list LimitRanges and ResourceQuotas", "release.namespace"),
-    _Check(_placement, "the list of nodes", "list nodes", "pods.nodeSelector"),
+    _Check(_missing, "the classes and the account of the pods", "get what pods names", "pods.serviceAccount"),
     _Check(_endpoint, "the S3 server", "port-forward to the S3 server", "repository.endpoint"),
     _Check(_releases, "the other releases", "list Secrets", "repository.path"),
 )

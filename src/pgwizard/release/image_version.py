@@ -24,8 +24,11 @@ class ImageVersion:
         self._release = release
         self._known: tuple[str, pgbackrest.Version] | None = None
 
-    async def read(self, image: str) -> pgbackrest.Version | None:
-        """None where no running pod has this image, or it cannot be asked. Raises nothing of the cluster's."""
+    async def read(self, image: str | None = None) -> pgbackrest.Version | None:
+        """None where no running pod has this image, or it cannot be asked. Raises nothing of the cluster's.
+
+        image: any one if None.
+        """
         try:
             namespace, name = self._release.namespace, Names.of(self._release.name).pod
             pod = await find_object(self._cluster, Ref(POD, name, namespace))
@@ -45,10 +48,11 @@ class ImageVersion:
             return None
 
 
-def _runs(pod: Object, image: str) -> bool:
+def _runs(pod: Object, image: str | None) -> bool:
     containers = pod["spec"].get("containers") or []
     states = (pod.get("status") or {}).get("containerStatuses") or []
-    has_image = any(item.get("name") == _CONTAINER and item.get("image") == image for item in containers)
+    images = [item.get("image") for item in containers if item.get("name") == _CONTAINER]
+    has_image = bool(images) if image is None else image in images
     is_running = any(item.get("name") == _CONTAINER and "running" in (item.get("state") or {}) for item in states)
     return has_image and is_running
 

@@ -5,7 +5,7 @@ A dry run does not show it: controllers make the pods, and only then are they re
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pgwizard.answers.questions import Answers, Pods
@@ -39,24 +39,23 @@ async def missing(cluster: Cluster, answers: Answers) -> list[Finding]:
     return found
 
 
-async def unplaceable(nodes: AsyncIterable[Object], pods: Pods) -> list[Finding]:
-    """The warning that no node takes the pods. nodes: at least one, or nothing is known."""
-    labels, tolerations = pods.node_selector, list(map(Toleration.of, pods.tolerations))
-    count, taints = 0, dict[str, None]()
-    try:
-        async for node in nodes:
-            count += 1
-            if not _has_labels(node, labels):
-                continue
-            keeping = list(_keeping_away(node, tolerations))
-            if not keeping:
-                return []
-            taints.update(dict.fromkeys(keeping))
-    except Forbidden:
-        text = "not checked: no permission to list nodes"
-        return [Finding("pods.nodeSelector", text, severity="warning")] if labels else []
-    if count == 0:
+def takes(node: Object, pods: Pods) -> bool:
+    """Whether a node has the labels that the pods ask for, and no taint that keeps them away."""
+    return _has_labels(node, pods.node_selector) and not _keeping_away(node, pods)
+
+
+def unlisted(pods: Pods) -> list[Finding]:
+    """That nodes may not be listed, where the pods ask for labels."""
+    text = "not checked: no permission to list nodes"
+    return [Finding("pods.nodeSelector", text, severity="warning")] if pods.node_selector else []
+
+
+def unplaceable(nodes: Sequence[Object], pods: Pods) -> list[Finding]:
+    """The warning that no node takes the pods. nodes: all there are, at least one."""
+    if any(takes(node, pods) for node in nodes):
         return []
+    labels = pods.node_selector
+    taints = dict.fromkeys(taint for node in nodes if _has_labels(node, labels) for taint in _keeping_away(node, pods))
     if taints:
         shown = ", ".join(list(taints)[:_TAINTS_SHOWN]) + (", ..." if len(taints) > _TAINTS_SHOWN else "")
         text = f"every node that could run the pods has a taint that they do not tolerate: {shown}"
@@ -72,12 +71,14 @@ def _has_labels(node: Object, labels: Mapping[str, str]) -> bool:
     return all(there.get(name) == value for name, value in labels.items())
 
 
-def _keeping_away(node: Object, tolerations: Sequence[Toleration]) -> Iterable[str]:
+def _keeping_away(node: Object, pods: Pods) -> list[str]:
     """The taints that no toleration matches, as ``kubectl taint`` spells them."""
+    tolerations, found = list(map(Toleration.of, pods.tolerations)), []
     for taint in (node.get("spec") or {}).get("taints") or ():
         if taint.get("effect") in _KEEPS_AWAY and not any(_tolerates(item, taint) for item in tolerations):
             value = f"={taint['value']}" if taint.get("value") else ""
-            yield plain(f"{taint.get('key', '')}{value}:{taint['effect']}", 120)
+            found.append(plain(f"{taint.get('key', '')}{value}:{taint['effect']}", 120))
+    return found
 
 
 def _tolerates(toleration: Toleration, taint: Mapping[str, Any]) -> bool:

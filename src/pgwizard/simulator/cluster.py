@@ -143,7 +143,7 @@ class SimCluster:
 
         def first() -> None:
             nonlocal version, rest
-            version, rest = self.store.version, self.store.select(selector)
+            version, rest = self.store.version, self.store.match(selector)
 
         def following() -> None:
             if self.store.since(version) is None:
@@ -155,7 +155,7 @@ class SimCluster:
             step = following
             size = len(rest) if limit is None else limit
             chunk, rest = rest[:size], rest[size:]
-            items = tuple(_metadata(obj) if metadata_only else obj for obj in chunk)
+            items = tuple(copy_object(_metadata(obj) if metadata_only else obj) for obj in chunk)
             # the server does not count what a selector would have to look at
             counted = None if labels or fields or not rest else len(rest)
             yield ListPage(items, str(version), counted)

@@ -176,9 +176,13 @@ class Store:
             found = [obj for obj in found if obj["metadata"].get("namespace") == namespace]
         return sorted(found, key=lambda obj: (obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
 
+    def match(self, selector: Selector) -> list[Object]:
+        """What the selector matches, in the order of etcd; not to be changed."""
+        return [obj for obj in self.find(selector.resource, selector.namespace) if selector.matches(obj)]
+
     def select(self, selector: Selector) -> list[Object]:
         """Copies of what the selector matches, in the order of etcd."""
-        return [copy_object(obj) for obj in self.find(selector.resource, selector.namespace) if selector.matches(obj)]
+        return [copy_object(obj) for obj in self.match(selector)]
 
     def everything(self) -> list[Object]:
         """Every object; not to be changed."""

@@ -95,7 +95,9 @@ async def look(cluster: Cluster, *, now: Clock, timeout_seconds: float = 60) -> 
 
     async def read(release: ReleaseRef) -> None:
         try:
-            snapshots[release] = await one.look(shared, release, now=now, timeout_seconds=timeout_seconds)
+            snapshots[release] = await one.look(
+                shared, release, now=now, timeout_seconds=timeout_seconds, is_one_of_many=True
+            )
         except PgwizardError as error:
             troubles[release] = Finding(text=error.message, fix=error.hint)
 
@@ -174,7 +176,7 @@ class _FleetWatch:
         again = _Spread(release)
         while True:
             try:
-                observed = one.observe(self._shared, release, now=self._now, again=again)
+                observed = one.observe(self._shared, release, now=self._now, again=again, is_one_of_many=True)
                 async with aclosing(observed) as snapshots:
                     async for snapshot in snapshots:
                         self._snapshots[release] = snapshot

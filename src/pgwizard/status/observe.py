@@ -34,6 +34,7 @@ from pgwizard.kube.api import (
 )
 from pgwizard.kube.health import REFUSED, Health
 from pgwizard.plan.names import Names, ReleaseRef
+from pgwizard.plan.pgbackrest import version_text
 from pgwizard.release import backups, records, rollout
 from pgwizard.release.image_version import ImageVersion
 from pgwizard.release.layout import Layout
@@ -78,6 +79,10 @@ _CHEAP_SEGMENTS = 4_000
 """Up to this many segments the whole archive is listed each time: it takes half a second."""
 _WHOLE_AGAIN = timedelta(hours=1)
 """How often a larger archive is listed as a whole: a gap in the middle of it shows then."""
+_FEW_JOBS = 200
+"""Up to this many Jobs of a namespace are all read. More take too long: 2,000 take most of a second of CPU."""
+_LABEL = "app.kubernetes.io/name"
+"""Jobs and pods of pgwizard have it. Its value proves nothing, as Argo CD and others rewrite labels."""
 _AGAIN_SECONDS = 10.0
 """After how long a watch or a log that was refused is tried again."""
 
@@ -113,8 +118,11 @@ async def observe(
     now: Clock,
     again: Again | None = None,
     io_timeout_seconds: int = _IO_TIMEOUT_SECONDS,
+    is_one_of_many: bool = False,
 ) -> AsyncGenerator[Snapshot, None]:
     """Snapshots, one for each burst of observations, without end. Use ``contextlib.aclosing``, which ends all tasks.
+
+    is_one_of_many: whether one watch of Jobs serves all releases, and what only the screen of one shows is left out.
 
     A release without a record is observed by its live objects. Raises PreflightError where there is no such release,
     and ClusterError where it cannot be read. A source that fails later is listed in ``failures``, and polled again.
@@ -134,10 +142,15 @@ async def observe(
         "backups": _BackupFilesReader(cluster, layout, io_timeout_seconds).read,
         "archiver": lambda at: _read_archiver(cluster, layout, (snapshot.release or summary).superuser, at),
         "volume": lambda at: _read_volume(cluster, layout, at),
-        "certificate": lambda at: _read_certificate(cluster, layout, image, at),
+        "certificate": lambda at: _read_certificate(cluster, layout, image, at, has_version=not is_one_of_many),
     }
-    tasks = [
-        *(asyncio.create_task(_watch(cluster, resource, layout, queue, now)) for resource in WATCHED),
+    narrowing = asyncio.create_task(_job_labels(cluster, layout, is_one_of_many=is_one_of_many))
+    tasks: list[asyncio.Task[Any]] = [
+        narrowing,
+        *(
+            asyncio.create_task(_watch(cluster, resource, layout, queue, now, narrowing=narrowing))
+            for resource in WATCHED
+        ),
         asyncio.create_task(
             _logs(
                 lambda job: backups.log(cluster, release, job),
@@ -147,7 +160,7 @@ async def observe(
             )
         ),
         asyncio.create_task(_crash_logs(cluster, layout, lambda: snapshot.crash, queue, again)),
-        asyncio.create_task(_watch_job_pods(cluster, release, queue, now)),
+        asyncio.create_task(_watch_job_pods(cluster, release, queue, now, narrowing)),
         asyncio.create_task(_watch_refusals(cluster, release, queue, now)),
     ]
     asking: dict[str, asyncio.Task[None]] = {}
@@ -206,7 +219,9 @@ def _objects(snapshot: Snapshot) -> tuple[Any, ...]:
     return (snapshot.objects, [replace(cron, last=None, succeeded=None) for cron in snapshot.crons], runs)
 
 
-async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_seconds: float = 30) -> Snapshot:
+async def look(
+    cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_seconds: float = 30, is_one_of_many: bool = False
+) -> Snapshot:
     """One snapshot, once every source has answered or failed, or at the deadline. Raises as ``observe``.
 
     Where the archiver is ahead, the repository is read again, until that is known to be new WAL or dropped WAL.
@@ -214,7 +229,9 @@ async def look(cluster: Cluster, release: ReleaseRef, *, now: Clock, timeout_sec
     snapshot, again = None, Again()
     io_timeout = min(max(int(timeout_seconds / _INFO_TRIES), 1), 2 * _IO_TIMEOUT_SECONDS)
     with contextlib.suppress(TimeoutError):
-        observed = observe(cluster, release, now=now, again=again, io_timeout_seconds=io_timeout)
+        observed = observe(
+            cluster, release, now=now, again=again, io_timeout_seconds=io_timeout, is_one_of_many=is_one_of_many
+        )
         async with asyncio.timeout(timeout_seconds), aclosing(observed) as snapshots:
             async for snapshot in snapshots:
                 if snapshot.pending_sources:
@@ -254,17 +271,35 @@ async def database_outage(
     return outage(snapshot)
 
 
+async def _job_labels(cluster: Cluster, layout: Layout, *, is_one_of_many: bool) -> str:
+    """A selector that spares reading many Jobs of others; empty where all are to be read."""
+    if is_one_of_many or not layout.has_record:
+        return ""
+    with contextlib.suppress(Exception):  # the watch reports why Jobs cannot be read
+        async with aclosing(cluster.pages(JOB, layout.release.namespace, metadata_only=True, limit=1)) as pages:
+            async for page in pages:
+                return _LABEL if (page.remaining or 0) >= _FEW_JOBS else ""
+    return ""
+
+
 async def _watch(
-    cluster: Cluster, resource: Resource, layout: Layout, queue: asyncio.Queue[Observation], now: Clock
+    cluster: Cluster,
+    resource: Resource,
+    layout: Layout,
+    queue: asyncio.Queue[Observation],
+    now: Clock,
+    *,
+    narrowing: asyncio.Task[str],
 ) -> None:
     namespace = layout.release.namespace
     name = {STATEFULSET: layout.release.name, POD: layout.pod, CLAIM: layout.claim}.get(resource)
     fields = f"metadata.name={name}" if name else ""  # labels prove nothing: Argo CD and others rewrite them
+    labels = await narrowing if resource == JOB else ""
     shown: set[Ref] = set()
     while True:
         there: set[Ref] = set()
         try:
-            async with aclosing(cluster.watch(resource, namespace, fields=fields)) as events:
+            async with aclosing(cluster.watch(resource, namespace, labels=labels, fields=fields)) as events:
                 async for event in events:
                     if event.type != "SYNCED" and not _is_own(resource, event.object, layout):
                         continue
@@ -284,10 +319,17 @@ async def _watch(
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
-async def _watch_job_pods(cluster: Cluster, release: ReleaseRef, queue: asyncio.Queue[Observation], now: Clock) -> None:
-    """Watch the pods of all Jobs; the uid tells which Job is the release's."""
+async def _watch_job_pods(
+    cluster: Cluster,
+    release: ReleaseRef,
+    queue: asyncio.Queue[Observation],
+    now: Clock,
+    narrowing: asyncio.Task[str],
+) -> None:
+    """Watch the pods of Jobs; the uid tells which Job is the release's."""
+    labels = ",".join(filter(None, ("job-name", await narrowing)))
     while True:
-        async with _optional_watch(cluster.watch(POD, release.namespace, labels="job-name")) as events:
+        async with _optional_watch(cluster.watch(POD, release.namespace, labels=labels)) as events:
             async for event in events:
                 if event.type not in ("SYNCED", "DELETED"):
                     await queue.put(JobPodSeen(now(), event.object))
@@ -405,8 +447,12 @@ async def _read_volume(cluster: Cluster, layout: Layout, at: datetime) -> Volume
     return VolumeRead(at, await probes.volume(cluster, layout))
 
 
-async def _read_certificate(cluster: Cluster, layout: Layout, image: ImageVersion, at: datetime) -> CertificateRead:
-    return CertificateRead(at, await probes.certificate(cluster, layout, image, at))
+async def _read_certificate(
+    cluster: Cluster, layout: Layout, image: ImageVersion, at: datetime, *, has_version: bool
+) -> CertificateRead:
+    found = await probes.certificate(cluster, layout, image, at)
+    version = await image.read() if has_version else None
+    return CertificateRead(at, found, version_text(version) if version else "")
 
 
 async def _crash_logs(

@@ -106,7 +106,7 @@ def _with_answer(snapshot: Snapshot, seen: Reading) -> Snapshot:
         case VolumeRead():
             return replace(snapshot, volume=seen.volume)
         case CertificateRead():
-            return replace(snapshot, certificate=seen.certificate)
+            return replace(snapshot, certificate=seen.certificate, pgbackrest=seen.pgbackrest)
     return snapshot
 
 

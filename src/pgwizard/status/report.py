@@ -104,7 +104,7 @@ def facts(snapshot: Snapshot) -> list[Fact]:
     if snapshot.is_gone:
         last = replace(snapshot, failures=dict.fromkeys(("release", "repository"), Finding(text="the release is gone")))
         return [_release_fact(last), *([_repository_fact(last)] if last.repository else [])]
-    found = [_release_fact(snapshot)]
+    found = [_release_fact(snapshot), *_version_facts(snapshot)]
     if snapshot.wants_backups:
         found += [_next_full(snapshot), *_wal_facts(snapshot), _repository_fact(snapshot), _files_fact(snapshot)]
         found += _drill_facts(snapshot)
@@ -160,6 +160,13 @@ def _release_fact(snapshot: Snapshot) -> Fact:
     return _with_age(
         snapshot, "release", Fact(mark, "release", f"revision {release.revision} {release.outcome}{applied}")
     )
+
+
+def _version_facts(snapshot: Snapshot) -> Iterator[Fact]:
+    """That the image has another pgBackRest than the answers state; nothing where it has that one."""
+    if snapshot.release is not None and snapshot.wants_backups and snapshot.has_other_pgbackrest:
+        text = f"the image has {snapshot.pgbackrest}, not {snapshot.release.pgbackrest}"
+        yield Fact("!", "pgBackRest", f"{text}: correct images.pgbackrestVersion, and apply")
 
 
 def _next_full(snapshot: Snapshot) -> Fact:

@@ -28,6 +28,7 @@ from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import Listing
 from pgwizard.status.repository import Backup, RepositoryInfo, is_segment, segments_between
 from pgwizard.status.walk import ArchiveWalk, walk, whole_backups
+from pgwizard.text import plain
 
 RUNS_KEPT, OBJECTS_KEPT = 20, 50
 """Limits of a snapshot, whatever the cluster sends. What the verdict needs is never left out; backups have no limit."""
@@ -66,6 +67,7 @@ class ReleaseSummary:
     is_role_empty: whether the Role of the backup Jobs grants nothing, or is not there; False where that is not known.
     is_restore_unfinished: whether a restore has begun and not ended: the data directory may be half restored.
     drills: the last ones, oldest first.
+    pgbackrest: the version that the answers state, empty where that is not known.
     has_record: False for a release that is known by its live objects alone: what a record says is not known then.
     manager: the tool that installed it, empty where that is not known.
     """
@@ -83,6 +85,7 @@ class ReleaseSummary:
     drills: tuple[DrillResult, ...] = ()
     has_record: bool = True
     manager: str = ""
+    pgbackrest: str = ""
 
     @classmethod
     def of_live(cls, live: LiveRelease, *, is_namespace_ending: bool = False) -> ReleaseSummary:
@@ -115,8 +118,8 @@ class ReleaseSummary:
                 is_restore_unfinished=is_unfinished,
                 drills=record.drills,
             )
-        sections = (last.answers.get(section) for section in ("credentials", "repository"))
-        credentials, repository = (section if isinstance(section, Mapping) else {} for section in sections)
+        sections = (last.answers.get(section) for section in ("credentials", "repository", "images"))
+        credentials, repository, images = (section if isinstance(section, Mapping) else {} for section in sections)
         return cls(
             revision=last.number,
             outcome=last.outcome,
@@ -128,6 +131,7 @@ class ReleaseSummary:
             is_tls_verified=not (isinstance(tls := last.answers.get("tls"), Mapping) and tls.get("verify") is False),
             verification=record.verification,
             drills=record.drills,
+            pgbackrest=plain(str(images.get("pgbackrestVersion") or "")),
         )
 
 
@@ -271,7 +275,7 @@ class Snapshot:
     missed. missing: that the record, which had been read, is no longer there. no_statefulset_since: since when the
     StatefulSet is not there; None while it is, or has not been looked for. crash_log: the last lines of a server that
     crashes, None until they are read. backup_ends: by the uids of the Jobs, which learn of them late, or never.
-    refusals: why Jobs get no pod, by their uids.
+    refusals: why Jobs get no pod, by their uids. pgbackrest: the version in the database's pod, empty where unknown.
     """
 
     ref: ReleaseRef
@@ -298,6 +302,7 @@ class Snapshot:
     commands: Commands = CURRENT_CONTEXT
     backup_ends: Mapping[str, BackupEnd] = field(default_factory=dict)
     refusals: Mapping[str, str] = field(default_factory=dict)
+    pgbackrest: str = ""
 
     def without_watch(self, at: datetime) -> Snapshot:
         """The snapshot at a later moment without observing in between: every source is out of date.
@@ -379,6 +384,12 @@ class Snapshot:
     def runs_without_log(self) -> tuple[Run, ...]:
         """Failed Jobs whose log is still to be read."""
         return tuple(run for run in self.runs if run.state == "failed" and run.tail is None)
+
+    @property
+    def has_other_pgbackrest(self) -> bool:
+        """Whether the image has another version than the answers state; False until both are known."""
+        stated = self.release.pgbackrest if self.release else ""
+        return bool(stated and self.pgbackrest) and stated != self.pgbackrest
 
     @property
     def system_id(self) -> str:

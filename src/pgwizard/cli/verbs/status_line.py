@@ -62,7 +62,8 @@ class CronPart(Cron):
 @dataclass(frozen=True, slots=True)
 class StatusLine(JsonLine):
     """A release at a moment. Rates are bytes per day; outage_days: how long the volume has room for WAL without S3.
-    restore_seconds: how long a restore to now would take, by the last two drills.
+    restore_seconds: how long a restore to now would take, by the last two drills. pgbackrest: the version in the
+    database's pod.
 
     answered: when each source last answered; unknown: why a source did not; loading: sources still being read.
     """
@@ -87,6 +88,7 @@ class StatusLine(JsonLine):
     archiver: ArchiverPart | None
     volume: Volume | None
     certificate: MirroredCertificate | None
+    pgbackrest: str | None
     crons: tuple[CronPart, ...]
     runs: tuple[Run, ...]
     objects: Mapping[str, Health]
@@ -119,6 +121,7 @@ def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
         archiver=_part(ArchiverPart, archiver, failing=archiver.is_failing) if archiver else None,
         volume=snapshot.volume,
         certificate=snapshot.certificate,
+        pgbackrest=snapshot.pgbackrest or None,
         crons=tuple(_part(CronPart, cron, next=snapshot.next_run(cron)) for cron in snapshot.crons),
         runs=snapshot.runs,
         objects={fit(str(ref)): health for ref, health in snapshot.objects.items()},

@@ -1,0 +1,305 @@
+"""The schema of the chart's values and the models accept the same, also near the borders, and Helm reads it so."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pgwizard.answers.questions import Answers
+from pgwizard.export.chart import chart, values
+from pgwizard.export.values import VALUES
+from pgwizard.export.values_schema import values_schema
+from support.headless import planned
+from support.helm import HELM, helm, write
+
+SCHEMA = values_schema()
+CHART_ONLY = {
+    "tuning.sharedMemoryBytes",
+    "tuning.parameters",
+    "repository.port",
+    "tls.enabled",
+    "tls.source",
+    "tls.certificate",
+    "schedule.fullDeadlineSeconds",
+    "schedule.incrementalDeadlineSeconds",
+    "advanced.archivePushQueueMax",
+    "advanced.options",
+    "pods.tolerations",
+}
+"""Values that are computed, or have another form than the answer: tried by tests of their own."""
+ELSEWHERE = {
+    "credentials.secret": ("credentials", {"from": "existing"}, "secret"),
+    "credentials.usernameKey": ("credentials", {"from": "existing", "secret": "a"}, "usernameKey"),
+    "credentials.passwordKey": ("credentials", {"from": "existing", "secret": "a"}, "passwordKey"),
+    "credentials.username": ("credentials", {"from": "generate"}, "username"),
+    "repository.serverNamespace": ("repository.credentials", {"from": "existing"}, "namespace"),
+    "repository.credentials.accessKeyKey": ("repository.credentials", {"from": "existing"}, "accessKeyKey"),
+    "repository.credentials.secretKeyKey": ("repository.credentials", {"from": "existing"}, "secretKeyKey"),
+    "repository.credentials.secret": ("repository.credentials", {"from": "existing"}, "secret"),
+    "compression.level": ("compression", {"type": "gz"}, "level"),
+}
+"""Where the answer to a value is: its section, what else must be there, and its key."""
+PATHS = [value.path for value in VALUES if value.path not in {*CHART_ONLY, "repository.cipher", "compression.type"}]
+NULL_OF_THE_CHART = {
+    "credentials.username": True,  # the Secret has the name
+    "resources.memoryRequest": False,  # what null means is computed, which Helm cannot do
+    "resources.cpuLimit": False,
+    "advanced.processMax": False,
+}
+"""Whether null is a value, where the chart differs from the answers."""
+
+
+# ---- both sides ----------------------------------------------------------------------------------------------------
+
+
+def _of_python(node: Any) -> Any:
+    """The schema with patterns of Python's, where ``$`` also matches before a line break at the end."""
+    if isinstance(node, list):
+        return [_of_python(item) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    return {
+        key.replace("$", r"\Z") if key.startswith("^") else key: item.replace("$", r"\Z")
+        if key == "pattern" and isinstance(item, str)
+        else _of_python(item)
+        for key, item in node.items()
+    }
+
+
+VALIDATOR = jsonschema.Draft7Validator(_of_python(SCHEMA))
+
+
+def _at(path: str) -> dict[str, Any]:
+    found: Any = SCHEMA
+    for key in path.split("."):
+        found = found["properties"][key]
+    return dict(found)
+
+
+def _schema_accepts(path: str, value: Any) -> bool:
+    return bool(VALIDATOR.evolve(schema=_of_python(_at(path))).is_valid(value)) and (
+        path != "compression.level" or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 9)
+    )
+
+
+def _models_accept(path: str, value: Any) -> bool:
+    if value is None and path in NULL_OF_THE_CHART:
+        return NULL_OF_THE_CHART[path]
+    section, others, key = ELSEWHERE.get(path, (path.rpartition(".")[0], {}, path.rpartition(".")[2]))
+    answers: Any = {**others, key: value}
+    for name in reversed(section.split(".")):
+        answers = {name: answers}
+    try:
+        Answers.model_validate(answers)
+    except ValidationError:
+        return False
+    return True
+
+
+# ---- values near the borders ---------------------------------------------------------------------------------------
+
+_ODD = st.sampled_from(
+    [None, True, False, 0, -1, 1, 0.5, 10**15 - 1, 10**15, 10**18, "", " ", "a", "a ", " a", "A", "-", ".", "..", "a\n"]
+    + ["a" * length for length in (36, 37, 63, 64, 253, 254, 317, 318, 512, 513, 1024, 1025)]
+    + ["\x85", "\xa0", "\u200b", "\u2028", "\ufeff", "\U0001f600", "\U000e0001", "pg_a", "ä", "a/b", "1e3", "+1", "[]"]
+)
+_NUMBERS = ["0", "1", "0.5", ".5", "5.", ".", "0.001", "0.0009", "010", "1000", "7999", "8000", "9" * 18, "0" * 31]
+_UNITS = ["", "n", "u", "m", "k", "K", "Ki", "M", "Mi", "G", "Gi", "T", "Ti", "P", "Pi", "E", "Ei", "e3", "B"]
+_SIZES = st.builds(
+    lambda sign, number, unit: f"{sign}{number}{unit}",
+    st.sampled_from(["", "+", "-"]),
+    st.sampled_from(_NUMBERS) | st.integers(0, 10**19).map(str),
+    st.sampled_from(_UNITS),
+)
+_ENDPOINTS = st.builds(
+    lambda scheme, host, port, end: f"{scheme}{host}{port}{end}",
+    st.sampled_from(["", "http://", "https://", "HTTPS://", "ftp://", "//"]),
+    st.sampled_from(["a", "a.b.", "a..b", "-a", "10.0.0.1", "[::1]", "[::]", "[fd00::1:2]", "[1:2:3:4:5:6:7:8]", "::1"])
+    | st.sampled_from(["[1:2:3:4:5:6:7::]", "[1:2:3:4:5:6:7:8:9]", "[::ffff:1.2.3.4]", "[::1.2.3.256]", "[1::2::3]"])
+    | st.sampled_from(["[fe80::1%eth0]", "[12345::]", "[1:2:3:4:5:6:1.2.3.4]", "[1:2:3:4:5:6:7:1.2.3.4]", "[:1]", "[]"])
+    | st.ip_addresses(v=6).map(lambda address: f"[{address}]"),
+    st.sampled_from(["", ":0", ":1", ":65535", ":65536", ":99999", ":080", ":", ":a", ":100000"]),
+    st.sampled_from(["", "/", "/a", "//"]),
+)
+
+
+def _near(node: Mapping[str, Any]) -> st.SearchStrategy[Any]:
+    """Values that a part of the schema accepts, and such that it barely refuses."""
+    if "$ref" in node:
+        return _near(SCHEMA["definitions"][node["$ref"].rpartition("/")[2]])
+    if "anyOf" in node:
+        return st.one_of([_near(item) for item in node["anyOf"]])
+    kinds = node["type"] if isinstance(node.get("type"), list) else [node.get("type")]
+    if "enum" in node:
+        return st.sampled_from([*node["enum"], *(str(item).upper() for item in node["enum"])])
+    if "array" in kinds:
+        return st.lists(_near(node["items"]), max_size=2)
+    if "patternProperties" in node:
+        maps = [
+            st.dictionaries(_near({"type": "string", "pattern": key}), _near(item or {}) | _ODD, max_size=2)
+            for key, item in node["patternProperties"].items()
+        ]
+        return st.one_of(maps)
+    if "properties" in node:
+        return st.fixed_dictionaries({}, optional={key: _near(item) for key, item in node["properties"].items()})
+    if "integer" in kinds or "number" in kinds:
+        borders = [node[key] for key in node if "imum" in key or "Maximum" in key] or [0]
+        return st.sampled_from([border + step for border in borders for step in (-1, 0, 1)])
+    if "string" not in kinds:
+        return st.booleans()
+    matching = st.from_regex(node.get("pattern", "^.*$").replace("$", r"\Z"))
+    return matching | _mutated(matching)
+
+
+@st.composite
+def _mutated(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
+    """A text with one character more, less or other."""
+    text: str = draw(texts)
+    place = draw(st.integers(0, len(text)))
+    character: str = draw(st.sampled_from([*"aZ0-_./:@= ,[]%\n\x7f\u200b", "é", ""]))
+    return text[:place] + character + text[place + draw(st.integers(0, 1)) :]
+
+
+def _candidates(path: str) -> st.SearchStrategy[Any]:
+    others = {
+        "repository.endpoint": _ENDPOINTS,
+        "repository.path": st.sampled_from(["/", "/a/..", "/..a", "//", "/a/"]),
+    }
+    if any(word in path for word in ("storage.size", "emory", "cpu", "ephemeral")):
+        others[path] = _SIZES
+    return st.one_of(_near(_at(path)), others.get(path, _ODD), _ODD)
+
+
+# ---- claims --------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("path", PATHS)
+@given(data=st.data())
+def test_the_schema_accepts_what_the_models_accept_and_nothing_else(path: str, data: st.DataObject) -> None:
+    value = data.draw(_candidates(path))
+    assert _schema_accepts(path, value) == _models_accept(path, value), value
+
+
+def _patterns(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for key, item in node.items():
+            yield from [item] if key == "pattern" and isinstance(item, str) else _patterns(item)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _patterns(item)
+
+
+def test_patterns_use_what_go_python_and_javascript_read_alike() -> None:
+    for pattern in {*_patterns(SCHEMA), *_patterns(Answers.model_json_schema())}:
+        assert not re.search(r"\(\?|\\[^.\[\]/+\-?]|\[\[|\{,|\*\+|\+\+", pattern), pattern
+        assert all(int(number) <= 1000 for number in re.findall(r"[{,]([0-9]+)\}", pattern)), pattern
+
+
+def test_every_value_is_tried_here_or_by_name() -> None:
+    assert {value.path for value in VALUES} == {*PATHS, *CHART_ONLY, "repository.cipher", "compression.type"}
+
+
+RIGHT = values(planned(Answers()))
+
+
+@pytest.mark.parametrize(
+    ("section", "changed"),
+    [
+        ("tuning", {"parameters": [{"name": "Work_mem", "value": "1"}]}),
+        ("tuning", {"parameters": [{"name": "work_mem", "value": "1\nfsync = off"}]}),
+        ("tuning", {"parameters": [{"name": "work_mem", "value": "1", "reason": "x\nfsync = off"}]}),
+        ("tuning", {"parameters": [{"name": "work_mem", "value": 1}]}),
+        ("tuning", {"sharedMemoryBytes": "64Mi"}),
+        ("repository", {"port": 65536}),
+        ("repository", {"cipher": {"secret": "a"}}),
+        ("repository", {"cipher": {"secret": "a", "passphraseKey": ".."}}),
+        ("tls", {"enabled": None}),
+        ("tls", {"source": {"namespace": "a", "secret": "b", "key": "c/d"}}),
+        ("advanced", {"options": [{"name": "delta", "value": "y\n[main]"}]}),
+        ("advanced", {"options": [{"name": "Delta", "value": "y"}]}),
+        ("advanced", {"processMax": None}),
+        ("advanced", {"archivePushQueueMax": "1Gi"}),
+        ("pods", {"tolerations": [{"key": "a", "operator": "Exists", "value": "b"}]}),
+        ("pods", {"tolerations": [{"key": "a b", "operator": "Exists"}]}),
+        ("compression", {"type": "gz", "level": 10}),
+        ("compression", {"type": "gz", "level": None}),
+        ("compression", {"type": "bz2", "level": 0}),
+        ("compression", {"type": "none", "level": 1}),
+        ("storage", {"size": None}),
+        ("resources", {"cpuLimit": None}),
+    ],
+)
+def test_what_no_answer_would_give_is_refused(section: str, changed: dict[str, Any]) -> None:
+    assert VALIDATOR.is_valid(RIGHT)
+    assert not VALIDATOR.is_valid({**RIGHT, section: {**RIGHT[section], **changed}})
+
+
+@pytest.mark.parametrize(
+    ("section", "changed"),
+    [
+        ("compression", {"type": "none", "level": None}),
+        ("compression", {"type": "lz4", "level": -5}),
+        ("repository", {"cipher": {"secret": "a", "passphraseKey": "b"}}),
+        ("pods", {"tolerations": [{"key": "a", "operator": "Equal", "value": "b", "effect": ""}]}),
+        ("advanced", {"archivePushQueueMax": "1"}),
+        ("global", {"anything": 1}),
+    ],
+)
+def test_what_an_answer_gives_is_accepted(section: str, changed: dict[str, Any]) -> None:
+    VALIDATOR.validate({**RIGHT, section: {**RIGHT.get(section, {}), **changed}})
+
+
+# ---- helm ----------------------------------------------------------------------------------------------------------
+
+NEEDS_HELM = pytest.mark.skipif(HELM is None, reason="helm is neither in RIG_HELM nor on PATH")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("chart") / "postgresql", chart(planned(Answers())))
+
+
+@st.composite
+def _whole(draw: st.DrawFn) -> dict[str, Any]:
+    """A value near the border in the place of every value."""
+    drawn = {path: draw(_candidates(path)) for path in PATHS if path != "compression.level"}
+    return {path: value for path, value in drawn.items() if value is not None}
+
+
+@NEEDS_HELM
+@settings(max_examples=15, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(drawn=_whole())
+def test_helm_refuses_the_values_that_the_models_refuse(drawn: dict[str, Any], folder: Path) -> None:
+    """Helm names every value that its validator refuses: all values are tried in one run."""
+    file: dict[str, Any] = {}
+    for path, value in drawn.items():
+        *sections, key = path.split(".")
+        place = file
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[key] = value
+    text = re.sub("[^\x20-\x7e]", lambda found: f"\\U{ord(found[0]):08X}", json.dumps(file, ensure_ascii=False))
+    (folder.parent / "values.yaml").write_text(text, encoding="utf-8")
+    done = helm("template", "a", folder, "-f", folder.parent / "values.yaml")
+    refused = {place.replace("/", ".") for place in re.findall(r"at '/([^'/]+/[^'/]+(?:/[^'/]+)?)'", done.stderr)}
+    found = {path for path in drawn if any(f"{place}.".startswith(f"{path}.") for place in refused)}
+    assert found == {path for path, value in drawn.items() if not _models_accept(path, value)}
+
+
+@NEEDS_HELM
+def test_helm_refuses_null_where_there_must_be_a_value(folder: Path) -> None:
+    needed = [path for path in PATHS if not _models_accept(path, None)]
+    done = helm("template", "a", folder, *(f"--set={path}=null" for path in needed))
+    assert done.returncode != 0
+    missing = set(re.findall(r"'(\w+)'", " ".join(re.findall(r"missing propert(?:y|ies) (.*)", done.stderr))))
+    assert {path.rpartition(".")[2] for path in needed} <= missing
