@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check unit rushed live agreement golden docs faults verdicts bench idle chart equivalence clean
+.PHONY: help demo test check unit rushed live agreement golden docs restores faults verdicts bench idle chart equivalence clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -50,6 +50,9 @@ chart: $(READY) ## write the chart of the default answers into chart/
 
 equivalence: $(READY) ## 10,000 random answers: native, Helm and kustomize give the same objects (needs helm and kubectl)
 	PGWIZARD_EQUIVALENCE=10000 $(VENV)/bin/pytest -q -n 2 tests/export/test_equivalence.py
+
+restores: $(READY) ## restore to every kind of moment on each pair of images; PGWIZARD_TEST_RIG names the rig
+	PYTHONPATH=tests $(VENV)/bin/python -m support.restores
 
 faults: $(READY) ## a fault at every request of an install and an upgrade, as a table (some minutes)
 	PYTHONPATH=tests $(VENV)/bin/python tests/support/faulting.py

@@ -154,3 +154,37 @@ def test_a_client_that_was_killed_leaves_nothing_that_the_next_drill_does_not_de
         process.terminate()
         process.wait(300)
     wait_until("nothing is left", lambda: leftovers(place) == [])
+
+
+def test_a_table_with_a_damaged_page_fails_where_its_rows_are_read(place: Site) -> None:
+    place.sql("CREATE TABLE broken AS SELECT n FROM generate_series(1, 5000) n; CHECKPOINT")
+    file = place.sql("SELECT pg_relation_filepath('broken')")
+    page = f'head -c 8192 /dev/urandom | dd of="$PGDATA/{file}" bs=8192 seek=3 conv=notrunc status=none'
+    place.in_pod("bash", "-c", page)
+    place.pgwizard(
+        *place.command(None, "backup", "postgresql", f"--namespace={place.kubectl.namespace}", "--type=full", "-f")
+    )
+    found = failures(drill(place, expect=11))
+    assert set(found) == {"rows", "indexes"}
+    assert "invalid page in block 3" in found["rows"]
+
+
+@pytest.fixture
+def encrypted(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
+    with site(kubectl_binary, tmp_path) as found:
+        found.variables["DRILL_TEST_PASSPHRASE"] = "correct horse battery staple"
+        found.apply({**SMALL, "repository": {"cipher": {"from": "env", "passphrase": "DRILL_TEST_PASSPHRASE"}}})
+        found.sql("CREATE TABLE moments (n int)")
+        yield found
+
+
+def test_an_encrypted_repository_is_restored_and_a_damaged_segment_in_it_is_found(encrypted: Site) -> None:
+    encrypted.sql("INSERT INTO moments VALUES (1)")
+    archived(encrypted)
+    assert failures(drill(encrypted, "--query", "SELECT count(*) FROM moments", "--expect", "1")) == {}
+    encrypted.sql("INSERT INTO moments VALUES (2)")
+    last = archived(encrypted)
+    encrypted.in_pod("pgbackrest", CONFIG, "repo-rm", stored(encrypted, last))
+    encrypted.sql("INSERT INTO moments VALUES (3)")
+    archived(encrypted)
+    assert list(failures(drill(encrypted, expect=11))) == ["continuity", "wal"]

@@ -42,6 +42,7 @@ from pgwizard.release.record import DrillCheck, DrillResult, Record
 from pgwizard.release.stages import Report, Stage
 from pgwizard.restore import drill_job
 from pgwizard.restore.drill_job import DrillPlan, DrillQuery
+from pgwizard.restore.job import selector
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal, choose
 from pgwizard.restore.view import read_view
 from pgwizard.status.snapshot import ReleaseSummary
@@ -182,7 +183,7 @@ class _Drill:
 
     async def _jobs(self) -> list[Object]:
         found: list[Object] = []
-        labels = drill_job.selector(self.release)
+        labels = selector(self.release, drill_job.COMPONENT)
         async with contextlib.aclosing(self.cluster.pages(JOB, self.release.namespace, labels=labels)) as pages:
             async for page in pages:
                 found += page.items
@@ -262,8 +263,8 @@ class _Drill:
     async def _receipt(self, ref: Ref, began: datetime) -> DrillResult:
         """Raises ValueError where the Job has left none that can be read."""
         ended, pods = self.now(), list[Object]()
-        selector = f"job-name={ref.name}"
-        async with contextlib.aclosing(self.cluster.pages(POD, ref.namespace, labels=selector)) as pages:
+        labels = f"job-name={ref.name}"
+        async with contextlib.aclosing(self.cluster.pages(POD, ref.namespace, labels=labels)) as pages:
             async for page in pages:
                 pods += [pod for pod in page.items if ref.name in owners(pod, JOB.kind)]
         if not pods:

@@ -15,15 +15,15 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from pgwizard.kube.api import JOB, Object
+from pgwizard.kube.api import JOB, Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.quantities import read_quantity
 from pgwizard.release.record import DrillResult, drill_result
-from pgwizard.restore.job import pod_spec
+from pgwizard.restore.job import job_of, labels_with, pod_spec
 from pgwizard.restore.target import lsn_text
 from pgwizard.text import plain
 
-CONTAINER = "drill"
+CONTAINER = COMPONENT = "drill"
 _SMALL = {"cpu": "100m", "memory": "256Mi"}
 _TTL_SECONDS = 600
 """After its end the Job of a client that was killed is deleted, with its volume."""
@@ -40,11 +40,11 @@ class DrillQuery:
 @dataclass(frozen=True, slots=True)
 class DrillPlan:
     """What a drill restores. options: of ``pgbackrest restore``. must_exceed: the WAL position that recovery must get
-    beyond: where the newest segment of the archive begins.
+    beyond: where the newest segment of the archive begins; None where the Job is to find that itself.
     """
 
     options: tuple[str, ...]
-    must_exceed: int
+    must_exceed: int | None
 
 
 @cache
@@ -55,15 +55,6 @@ def _script() -> str:
 def job_name(release: ReleaseRef, at: datetime) -> str:
     """The name of the Job of a drill that begins now."""
     return f"{release.name[:40]}-drill-{at:%Y%m%d-%H%M%S}"
-
-
-def _labels(release: ReleaseRef) -> dict[str, str]:
-    return {"app.kubernetes.io/instance": release.name, "app.kubernetes.io/component": "drill"}
-
-
-def selector(release: ReleaseRef) -> str:
-    """The labels of the Jobs of all drills of a release."""
-    return ",".join(f"{name}={value}" for name, value in _labels(release).items())
 
 
 def manifest(
@@ -88,7 +79,7 @@ def manifest(
     claim = {key: claim[key] for key in ("accessModes", "storageClassName") if key in claim}
     claim |= {"resources": {"requests": {"storage": size}}}
     foreign, annotations = _foreign_metadata(stateful)
-    labels = {**foreign, **_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
+    labels = labels_with(release, COMPONENT, foreign)
     storage = {"ephemeral": {"volumeClaimTemplate": {"metadata": {"labels": labels}, "spec": claim}}}
     spec = pod_spec(stateful, CONTAINER, storage, command)
     spec["terminationGracePeriodSeconds"] = 1  # nothing in it is worth an orderly end
@@ -96,17 +87,9 @@ def manifest(
     container["env"] = [*(container.get("env") or ()), *_variables(plan, query)]
     if is_small:
         container["resources"] = _small(container.get("resources") or {})
-    return {
-        "apiVersion": JOB.api_version,
-        "kind": JOB.kind,
-        "metadata": {"name": name, "namespace": release.namespace, "labels": labels},
-        "spec": {
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": max(1, int(deadline_seconds)),
-            "ttlSecondsAfterFinished": _TTL_SECONDS,
-            "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec},
-        },
-    }
+    job = job_of(Ref(JOB, name, release.namespace), spec, max(1, int(deadline_seconds)), labels, annotations)
+    job["spec"]["ttlSecondsAfterFinished"] = _TTL_SECONDS
+    return job
 
 
 def _foreign_metadata(stateful: Object) -> tuple[dict[str, str], dict[str, str]]:
@@ -120,7 +103,7 @@ def _foreign_metadata(stateful: Object) -> tuple[dict[str, str], dict[str, str]]
 
 
 def _variables(plan: DrillPlan, query: DrillQuery | None) -> list[dict[str, str]]:
-    found = {"DRILL_MUST_EXCEED": lsn_text(plan.must_exceed)}
+    found = {} if plan.must_exceed is None else {"DRILL_MUST_EXCEED": lsn_text(plan.must_exceed)}
     if query is not None:
         found["DRILL_QUERY"] = query.sql
         if query.expected is not None:

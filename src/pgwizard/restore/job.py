@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -22,7 +22,7 @@ from pgwizard.status.repository import read_lsn
 from pgwizard.status.wal import Fork
 from pgwizard.text import fit, plain
 
-CONTAINER = "restore"
+CONTAINER = COMPONENT = "restore"
 READER = "repository-reader"
 """How the command of a pod that reads the repository calls itself."""
 _RECEIPT = "pgwizard-receipt "
@@ -60,13 +60,18 @@ def job_name(release: ReleaseRef, id_: str) -> str:
     return f"{release.name[:40]}-restore-{id_}"
 
 
-def _labels(release: ReleaseRef) -> dict[str, str]:
-    return {"app.kubernetes.io/instance": release.name, "app.kubernetes.io/component": "restore"}
+def _labels(release: ReleaseRef, component: str) -> dict[str, str]:
+    return {"app.kubernetes.io/instance": release.name, "app.kubernetes.io/component": component}
 
 
-def selector(release: ReleaseRef) -> str:
-    """The labels of the Jobs of all restores of a release."""
-    return ",".join(f"{name}={value}" for name, value in _labels(release).items())
+def selector(release: ReleaseRef, component: str) -> str:
+    """The labels of the Jobs of all restores, or of all drills, of a release."""
+    return ",".join(f"{name}={value}" for name, value in _labels(release, component).items())
+
+
+def labels_with(release: ReleaseRef, component: str, others: Mapping[str, str]) -> dict[str, str]:
+    """The labels of such a Job and its pod. others: those that policies want; our own win."""
+    return {**others, **_labels(release, component), "app.kubernetes.io/managed-by": "pgwizard"}
 
 
 def pod_spec(
@@ -108,7 +113,7 @@ def manifest(
 
     storage = {"persistentVolumeClaim": {"claimName": Names.of(release.name).claim}}
     spec = _reading(pod_spec(stateful, CONTAINER, storage, command), origin)
-    return _job(release, name, spec, max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)), marks)
+    return _marked_job(release, name, spec, max(_SHORTEST_SECONDS, int(plan.seconds * _SLOWEST)), marks)
 
 
 def _reading(spec: Object, origin: Origin | None) -> Object:
@@ -141,7 +146,7 @@ def reader_manifest(
     """
     command = ("/bin/bash", "-c", "trap 'exit 0' TERM; sleep infinity & wait", READER)
     spec = _reading(pod_spec(stateful, "postgresql", {"emptyDir": {}}, lambda _: command), origin)
-    return _job(release, name, spec, seconds, marks)
+    return _marked_job(release, name, spec, seconds, marks)
 
 
 def claim_manifest(stateful: Object, claim: Ref) -> Object:
@@ -164,13 +169,18 @@ def claim_manifest(stateful: Object, claim: Ref) -> Object:
     }
 
 
-def _job(release: ReleaseRef, name: str, spec: Object, seconds: int, marks: Object) -> Object:
-    labels = {**(marks.get("labels") or {}), **_labels(release), "app.kubernetes.io/managed-by": "pgwizard"}
-    both = {"labels": labels, "annotations": dict(marks.get("annotations") or {})}
+def _marked_job(release: ReleaseRef, name: str, spec: Object, seconds: int, marks: Object) -> Object:
+    labels = labels_with(release, COMPONENT, marks.get("labels") or {})
+    return job_of(Ref(JOB, name, release.namespace), spec, seconds, labels, marks.get("annotations") or {})
+
+
+def job_of(ref: Ref, spec: Object, seconds: int, labels: Mapping[str, str], annotations: Mapping[str, str]) -> Object:
+    """A Job that is tried once. spec: its pod's; labels, annotations: of both."""
+    both = {"labels": dict(labels), "annotations": dict(annotations)}
     return {
         "apiVersion": JOB.api_version,
         "kind": JOB.kind,
-        "metadata": {"name": name, "namespace": release.namespace, **both},
+        "metadata": {"name": ref.name, "namespace": ref.namespace, **both},
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": seconds,

@@ -450,7 +450,7 @@ class _Run:
     async def _delete_jobs(self, but: str = "") -> None:
         """Delete the Jobs of restores of this release, one that still runs as well, and wait until they are gone."""
         found: list[Object] = []
-        labels = restore_job.selector(self.release)
+        labels = restore_job.selector(self.release, restore_job.COMPONENT)
         async with contextlib.aclosing(self.cluster.pages(JOB, self.release.namespace, labels=labels)) as pages:
             async for page in pages:
                 found += [job for job in page.items if job["metadata"]["name"] != but]

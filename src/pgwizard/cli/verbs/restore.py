@@ -40,7 +40,7 @@ from pgwizard.restore import creation, finish
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal
 from pgwizard.restore.report import loss_text, plan_lines, receipt_text
-from pgwizard.restore.target import RestorePlan, TargetRefusal, read_target
+from pgwizard.restore.target import RestorePlan, TargetRefusal, lsn_text, read_target
 from pgwizard.text import fit
 
 
@@ -80,11 +80,14 @@ class UnreachableLine(JsonLine):
 
 @dataclass(frozen=True, slots=True)
 class ReceiptLine(JsonLine):
-    """What a restore reached, its last line. timeline: the new one; reason: why recovery ended where it did."""
+    """What a restore reached, its last line. timeline: the new one; lsn: the WAL position at which it begins; reason:
+    why recovery ended there.
+    """
 
     type_name = "receipt"
     target: str
     timeline: int
+    lsn: str
     reason: str
     restore_seconds: int
     recovery_seconds: int
@@ -284,4 +287,4 @@ def show_receipt(writer: Writer, release: ReleaseRef, journal: Journal, cluster:
         undo = cluster.commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
         text = f"Release is restored to {journal.plan.target}: {receipt_text(receipt)}.\nUndo it: {undo}"
     target, seconds = journal.plan.target, (receipt.restore_seconds, receipt.recovery_seconds)
-    writer.line(text, ReceiptLine(target, receipt.timeline, receipt.reason, *seconds))
+    writer.line(text, ReceiptLine(target, receipt.timeline, lsn_text(receipt.lsn), receipt.reason, *seconds))
