@@ -139,7 +139,7 @@ def test_changes_as_lines() -> None:
         "+ create    ConfigMap shop/a",
         "~ update    ConfigMap shop/a",
         "- delete    ConfigMap shop/a   (no longer part of the release)",
-        "~ update    StatefulSet shop/postgresql",
+        "~ update    StatefulSet shop/a",
         "    ! the pod restarts: connections end, and the database is away for a moment",
     ]
     whole = change_lines(changes, whole=True)

@@ -16,7 +16,7 @@ class OnePart(App[None]):
         yield TextPart("part")
 
 
-def test_an_age_that_goes_on_is_painted_without_laying_the_screen_out_again() -> None:
+def test_a_growing_age_is_painted_without_laying_the_screen_out_again() -> None:
     async def main() -> None:
         app = OnePart()
         async with opened(app) as pilot:

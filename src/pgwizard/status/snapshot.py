@@ -639,8 +639,8 @@ class Snapshot:
 def _is_idle(archiver: Archiver, read_at: datetime, written: int) -> bool:
     """Whether there is no transaction in what was written since the last segment.
 
-    After archive_timeout PostgreSQL switches a segment that has more than checkpoints and the like. So one that it
-    has not switched by then has nothing else in it (src/backend/postmaster/checkpointer.c, CheckArchiveTimeout).
+    After archive_timeout PostgreSQL switches a segment that has more than checkpoints and the like. So one that it has
+    not switched after that time has nothing else in it (src/backend/postmaster/checkpointer.c, CheckArchiveTimeout).
     """
     if archiver.last_at is None or archiver.waiting != 0 or archiver.is_failing or not archiver.timeout_seconds:
         return False
