@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check unit rushed live agreement golden docs restores faults bench idle chart equivalence clean
+.PHONY: help demo test check unit rushed live agreement golden docs restores faults verdicts bench idle chart equivalence clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -35,6 +35,9 @@ live: $(READY) ## what needs a cluster: PGWIZARD_TEST_KUBECONFIG names its kubec
 
 agreement: $(READY) ## compare with pgbackrest, kubectl and Kubernetes' cron: cases tried, agreed
 	PYTHONPATH=tests $(VENV)/bin/python -W ignore -m support.agreement
+
+verdicts: $(READY) ## make each fault of a repository and its release in a real cluster, and hold the verdict against a restore
+	PYTHONPATH=tests $(VENV)/bin/python -W ignore -m support.verdicts
 
 golden: $(READY) ## rewrite all golden files and screenshots; read the difference before you commit it
 	$(VENV)/bin/pytest -q -n 2 -m 'not live' --update-golden

@@ -13,7 +13,9 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +25,17 @@ from pgwizard.cli import prompt
 from pgwizard.cli.run_lines import reporter
 from pgwizard.cli.verbs import releases
 from pgwizard.cli.writer import Writer
+from pgwizard.clock import Clock
 from pgwizard.errors import Finding
-from pgwizard.kube.api import Ref
+from pgwizard.kube.api import Cluster, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record, stages
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from pgwizard.status import fleet
 from support import faulting, headless, simtime
 from support.faulting import CLAIM, SECRET, deployed, settle
+from support.snapshots import FINE, FULL
 from support.waiting import DEADLINE_SECONDS
 
 
@@ -656,6 +661,28 @@ def test_all_releases_are_a_line_each_with_what_that_took(sim: SimCluster, answe
     line = headless.run("status", "-A", "--demo", "--json")
     found = [json.loads(text) for text in line.out.splitlines()]
     assert next((item["type"], item["name"], item["state"]) for item in found) == ("fleet", "broken", "unknown")
+
+
+def test_watching_prints_a_release_again_when_its_state_or_its_worst_reason_changes(
+    sim: SimCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspended = replace(FINE, crons=(replace(FULL, suspended=True),))
+    older = replace(FINE, at=FINE.at + timedelta(seconds=5))
+    seen = [FINE, older, suspended, replace(suspended, at=older.at), FINE]
+
+    async def observe(cluster: Cluster, *, now: Clock) -> AsyncGenerator[fleet.Fleet, None]:
+        for snapshot in seen:
+            yield fleet.Fleet(snapshot.at, {snapshot.ref: snapshot}, releases=(snapshot.ref,), left_out="1 of 2")
+
+    monkeypatch.setattr(fleet, "observe", observe)
+    done = headless.run("status", "-A", "--watch", "--demo", "--json")
+    assert done.code == 0, done.err
+    assert [(line["state"], line["reason"]) for line in map(json.loads, done.out.splitlines())] == [
+        ("recoverable", ""),
+        ("at risk", "the schedule postgresql-pgbackrest-full is suspended"),
+        ("recoverable", ""),
+    ]
+    assert [json.loads(line)["text"] for line in done.err.splitlines()] == ["1 of 2"]
 
 
 def test_metrics_of_all_releases_or_of_one_are_printed(sim: SimCluster, answers: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from support.archives import change, files, mend, remove
 from support.live_releases import INCREMENTAL, Site, site
 from support.restoring import recover
 from support.rigtools import LIVE
@@ -34,21 +35,6 @@ def status(place: Site, state: str) -> Any:
     return found
 
 
-def files(place: Site, label: str) -> dict[str, int]:
-    """The files of a backup's folder in the repository, with their sizes."""
-    arguments = ("--log-level-console=off", "repo-ls", "--recurse", "--output=json", f"backup/main/{label}")
-    found = json.loads(place.in_pod("pgbackrest", *arguments))
-    return {name: about["size"] for name, about in found.items() if about["type"] == "file"}
-
-
-def change(place: Site, path: str, script: str) -> bytes:
-    """Run ``script`` with the file in /tmp/file, and store the result; its former content stays in /tmp/former."""
-    whole = f"""set -euo pipefail
-    pgbackrest --log-level-console=off repo-get "$1" > /tmp/former; cp /tmp/former /tmp/file; {script}
-    pgbackrest --log-level-console=off repo-put "$1" < /tmp/file"""
-    return place.in_pod("bash", "-c", whole, "change", f"backup/main/{path}").encode()
-
-
 def test_files_that_are_gone_or_cut_off_are_named_and_a_restore_fails_on_them(place: Site) -> None:
     place.run_job(INCREMENTAL, "unaffected")
     place.ended("unaffected")
@@ -56,9 +42,9 @@ def test_files_that_are_gone_or_cut_off_are_named_and_a_restore_fails_on_them(pl
     whole = status(place, "recoverable")
     assert [backup["files"]["faultCount"] for backup in whole["backups"]] == [0, 0]
 
-    [bundle, *_] = [name for name in files(place, full) if name.startswith("bundle/")]
-    size = files(place, full)[bundle]
-    change(place, f"{full}/{bundle}", "truncate --size=-100 /tmp/file")
+    [bundle, *_] = [name for name in files(place, f"backup/main/{full}") if name.startswith("bundle/")]
+    size = files(place, f"backup/main/{full}")[bundle]
+    change(place, f"backup/main/{full}/{bundle}", "truncate --size=-100 /tmp/file")
     broken = status(place, "not recoverable")
     texts = [reason["text"] for reason in broken["verdict"]["reasons"]]
     fault = f"{bundle} has {size - 100:,} bytes, its manifest {size:,}"
@@ -67,15 +53,12 @@ def test_files_that_are_gone_or_cut_off_are_named_and_a_restore_fails_on_them(pl
     assert reached.code != 0
     assert place.info()["status"]["message"] == "ok", "pgbackrest info does not notice it"
 
-    place.in_pod(
-        *("bash", "-c", 'pgbackrest --log-level-console=off repo-put "$1" < /tmp/former', "mend"),
-        f"backup/main/{full}/{bundle}",
-    )
+    mend(place, f"backup/main/{full}/{bundle}")
     status(place, "recoverable")
     reached = recover(place, "mended", f"--set={newer}")
     assert (reached.code, reached.rows) == (0, "1"), reached.log
 
-    place.in_pod("pgbackrest", "--log-level-console=off", "repo-rm", f"backup/main/{newer}/pg_data/backup_label.gz")
+    remove(place, f"backup/main/{newer}/pg_data/backup_label.gz")
     lacking = status(place, "at risk")
     assert [window["base"] for window in lacking["verdict"]["windows"]] == [full]
     assert f"backup {newer} cannot be restored: pg_data/backup_label.gz is missing" in [
@@ -92,8 +75,14 @@ def test_contents_that_changed_are_found_by_a_verification_alone(place: Site) ->
     assert json.loads(done.out)["damaged"] == []
     status(place, "recoverable")
 
-    bundle = max((size, name) for name, size in files(place, full).items() if name.startswith("bundle/"))[1]
-    change(place, f"{full}/{bundle}", "printf garbage | dd of=/tmp/file bs=1 seek=90000 conv=notrunc status=none")
+    bundle = max(
+        (size, name) for name, size in files(place, f"backup/main/{full}").items() if name.startswith("bundle/")
+    )[1]
+    change(
+        place,
+        f"backup/main/{full}/{bundle}",
+        "printf garbage | dd of=/tmp/file bs=1 seek=90000 conv=notrunc status=none",
+    )
     status(place, "recoverable")
     done = place.pgwizard(*place.command(None, "verify", "postgresql", where, "--json"), expect=11)
     found = json.loads(done.out)

@@ -9,15 +9,14 @@ from typing import Any
 
 import pytest
 
+from support.archives import SEGMENT, back_up, delete, end, stored, texts, write
 from support.live_releases import FULL, INCREMENTAL, Site, site
 from support.restoring import recover, recover_in_place
 from support.rigtools import LIVE
-from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
-SEGMENT = 16 * 1024**2
 
 
 @pytest.fixture
@@ -28,50 +27,12 @@ def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
         yield found
 
 
-def write(place: Site, number: int) -> str:
-    """Commit a row, and archive the segment that has it; its name."""
-    place.sql(f"INSERT INTO moments VALUES ({number})")
-    name = place.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
-    place.sql("SELECT pg_switch_wal()")
-    wait_until(f"{name} is archived", lambda: bool(stored(place, name)))
-    return name
-
-
-def stored(place: Site, name: str) -> str:
-    """The path of a segment in the repository; empty where it is not there."""
-    folder = f"archive/main/15-1/{name[:16]}"
-    files = place.in_pod("pgbackrest", "--log-level-console=off", "repo-ls", folder).split()
-    return next((f"{folder}/{file}" for file in files if file.startswith(f"{name}-")), "")
-
-
-def delete(place: Site, name: str) -> None:
-    place.in_pod("pgbackrest", "--log-level-console=off", "repo-rm", stored(place, name))
-    assert not stored(place, name)
-
-
 def status(place: Site, state: str) -> Any:
     where = f"--namespace={place.kubectl.namespace}"
     command = place.command(None, "status", "postgresql", where, "--json")
     found = json.loads(place.pgwizard(*command, expect=0 if state == "recoverable" else 11).out)["verdict"]
     assert found["state"] == state, found
     return found
-
-
-def position(window: Any) -> int:
-    """Where the last segment of a window ends, in bytes."""
-    name = window["last"]
-    return (int(name[8:16], 16) * 256 + int(name[16:], 16) + 1) * SEGMENT
-
-
-def back_up(place: Site, cronjob: str, name: str) -> str:
-    """Take a backup; its label."""
-    place.run_job(cronjob, name)
-    place.ended(name)
-    return str(place.info()["backup"][-1]["label"])
-
-
-def texts(verdict: Any) -> list[str]:
-    return [reason["text"] for reason in verdict["reasons"]]
 
 
 def test_a_gap_ends_the_window_where_a_restore_ends_and_a_backup_begins_another(place: Site) -> None:
@@ -83,7 +44,7 @@ def test_a_gap_ends_the_window_where_a_restore_ends_and_a_backup_begins_another(
     [window] = status(place, "recoverable")["windows"]
     reached = recover(place, "whole")
     assert (reached.code, reached.rows) == (0, "1,2,3,4"), reached.log
-    assert position(window) >= reached.redo
+    assert end(window["last"]) >= reached.redo
 
     delete(place, gone)
     broken = status(place, "at risk")
@@ -92,7 +53,7 @@ def test_a_gap_ends_the_window_where_a_restore_ends_and_a_backup_begins_another(
     assert window["hole"] == {"first": gone, "count": 1}
     reached = recover(place, "broken")
     assert (reached.code, reached.rows) == (0, "1,2"), reached.log
-    assert position(window) - SEGMENT <= reached.redo < position(window)
+    assert end(window["last"]) - SEGMENT <= reached.redo < end(window["last"])
 
     newer = back_up(place, INCREMENTAL, "after-the-hole")
     write(place, 5)

@@ -133,11 +133,14 @@ def test_changes_as_lines() -> None:
         Change(REF, "unchanged"),
         compare(configmap(x="1"), configmap(x="2")),
         Change(REF, "delete", why="no longer part of the release"),
+        Change(Ref.of(statefulset("one")), "update", restarts=True),
     ]
     assert change_lines(changes, whole=False) == [
         "+ create    ConfigMap shop/a",
         "~ update    ConfigMap shop/a",
         "- delete    ConfigMap shop/a   (no longer part of the release)",
+        "~ update    StatefulSet shop/a",
+        "    ! the pod restarts: connections end, and the database is away for a moment",
     ]
     whole = change_lines(changes, whole=True)
     assert whole[:2] == ["+ create    ConfigMap shop/a", "    apiVersion: v1"]

@@ -35,7 +35,7 @@ from support.snapshots import state_and_reasons
 
 RELEASE = ReleaseRef("default", "postgresql")
 INSTANCE = "app.kubernetes.io/instance"
-FULL = "postgresql-pgbackrest-full"
+FULL, INCREMENTAL = "postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"
 
 
 async def changed(sim: SimCluster, ref: Ref, change: Callable[[Object], Any], manager: str) -> None:
@@ -248,6 +248,28 @@ def test_an_apply_and_a_dry_run_warn_of_a_suspended_schedule_and_leave_it_so() -
 
         await backups.set_suspend(sim, FULL, "default", suspend=False)
         assert [event for event in (await applied(sim)).events if event.kind == "warning"] == []
+
+    on(scenario)
+
+
+def test_an_apply_during_a_restore_does_not_advise_to_resume_what_the_restore_has_suspended() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        kept, _ = await records.get(sim, RELEASE)
+        reached = record.Restoration(
+            "2026-11-28T10:00:00+00:00", is_finished=False, details={"receipt": {"lsn": "0/1"}}
+        )
+        await sim.apply(kept.with_restore(reached).secret(), force=True)
+        for schedule in (FULL, INCREMENTAL):
+            await backups.set_suspend(sim, schedule, "default", suspend=True)
+        run = await applied(sim, dry_run=True)
+        assert run.error is None
+        assert [event.finding for event in run.events if event.kind == "warning"] == [
+            Finding(
+                text="the schedules are suspended by a restore that has not ended",
+                severity="warning",
+                fix="It resumes them at its end. Where it was stopped: pgwizard restore postgresql -n default",
+            )
+        ]
 
     on(scenario)
 

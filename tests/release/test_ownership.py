@@ -135,8 +135,8 @@ def test_an_apply_refuses_a_release_of_helm_and_says_how_to_take_it_over() -> No
         assert "  StatefulSet default/postgresql belongs to Helm release shop" in str(result.error).splitlines()
         assert result.error.hint == (
             "Change them with the tool they belong to, or choose another release.name. To manage them with pgwizard "
-            "from now on, without a restart: pgwizard import postgresql -o live.yaml -n default; then: "
-            "pgwizard apply live.yaml --take-over (docs/gitops.md)"
+            "from now on: pgwizard import postgresql -o live.yaml -n default; then look at the differences, "
+            "pgwizard diff live.yaml --take-over, and apply them, pgwizard apply live.yaml --take-over (docs/gitops.md)"
         )
         assert result.writes == []
 

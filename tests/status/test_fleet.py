@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
+from collections.abc import Callable
 from contextlib import aclosing
 
 import pytest
@@ -13,7 +15,7 @@ from pgwizard.kube.api import POD, STATEFULSET, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.record import TYPE
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import Fault
+from pgwizard.simulator.faults import Fault, FaultKind, Request
 from pgwizard.status import fleet
 from pgwizard.status.fleet_report import rows, totals
 from pgwizard.status.shared_cluster import SharedCluster
@@ -104,9 +106,45 @@ def test_the_shared_watch_ends_for_all_and_begins_again() -> None:
     on(scenario)
 
 
+def _refuse(allowed: str) -> Callable[[Request], FaultKind | None]:
+    """Lists and watches are refused but in one namespace; namespaces themselves may be listed."""
+    return lambda request: (
+        "403"
+        if request.verb in ("list", "watch") and request.resource != "namespaces" and request.namespace != allowed
+        else None
+    )
+
+
+def test_where_not_all_namespaces_may_be_listed_those_that_may_are_shown() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        multiply(sim, 2)
+        sim.faults.append(_refuse("team-001"))
+        found = await fleet.look(sim, now=clock(sim))
+        assert [(each.ref, each.state) for each in rows(found)] == [
+            (ReleaseRef("team-001", "postgresql"), "recoverable")
+        ]
+        assert re.fullmatch(
+            r"1 of \d+ namespaces are shown: Secrets of the others may not be listed", found.left_out
+        ), found.left_out
+
+    on(scenario)
+
+
+def test_where_namespaces_may_not_be_listed_either_that_of_the_connection_is_shown() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        multiply(sim, 2)
+        sim.faults += [_refuse("default"), Fault("403", "list", "namespaces", times=None)]
+        async with asyncio.timeout(3_600), aclosing(fleet.observe(sim, now=clock(sim))) as fleets:
+            found = await anext(each async for each in fleets if each.is_complete)
+        assert [(each.ref, each.state) for each in rows(found)] == [(HOME, "recoverable")]
+        assert found.left_out == "only namespace default is shown: the others may not be listed"
+
+    on(scenario)
+
+
 def test_releases_that_may_not_be_listed_are_an_error() -> None:
     async def scenario(sim: SimCluster) -> None:
-        sim.faults.append(Fault("403", "list", "secrets"))
+        sim.faults.append(Fault("403", "list", "secrets", times=None))
         with pytest.raises(ClusterError, match="forbidden"):
             await fleet.look(sim, now=clock(sim))
 

@@ -62,6 +62,7 @@ def test_a_release_that_is_fine_has_these_metrics() -> None:
         "pgwizard_schedule_suspended{'cronjob': 'postgresql-pgbackrest-incr', 'type': 'incr'}": 0,
         "pgwizard_wal_archived_timestamp_seconds": 1795435162,
         "pgwizard_wal_waiting_segments": 0,
+        "pgwizard_repository_wal_bytes": 19_264_000,
         "pgwizard_wal_archiving_failing": 0,
         "pgwizard_volume_size_bytes": 10_000_000_000,
         "pgwizard_volume_free_bytes": 6_000_000_000,

@@ -131,7 +131,8 @@ def test_a_repository_that_could_not_be_read_is_not_an_empty_one(answer: Any, wh
 
 
 def test_the_archiver_is_read_with_and_without_waiting_segments() -> None:
-    line = f"1204|{segment(9)}|2026-11-23 11:59:22.5+00|2|{segment(8)}|2026-11-20 10:00:00+00|{SYSTEM}|60|3|67108864\n"
+    failed = f"2|{segment(8)}|2026-11-20 10:00:00+00"
+    line = f"1204|{segment(9)}|2026-11-23 11:59:22.5+00|{failed}|{SYSTEM}|60|3|67108864|98304\n"
     found = Archiver(
         1204,
         segment(9),
@@ -143,16 +144,19 @@ def test_the_archiver_is_read_with_and_without_waiting_segments() -> None:
         timeout_seconds=60,
         timeline=3,
         segment_bytes=67_108_864,
+        lsn=98_304,
     )
     assert probes.archiver_of(line) == found
     assert probes.archiver_of(f"{line}3\n") == replace(found, waiting=3)
-    assert probes.archiver_of("0|||0|||7|0|1|16777216") == Archiver(0, "", None, 0, "", None, system_id="7", timeline=1)
+    assert probes.archiver_of("0|||0|||7|0|1|16777216|0") == Archiver(
+        0, "", None, 0, "", None, system_id="7", timeline=1
+    )
     for wrong in (
         "",
         "psql: error: connection failed",
-        "x|||0|||7|60|1|1",
+        "x|||0|||7|60|1|1|0",
         "0|||0||",
-        "0|||0||||60|1|1",
+        "0|||0||||60|1|1|0",
         "0|||0|||7|60",
     ):
         with pytest.raises(ValueError, match=r".+"):
@@ -236,7 +240,7 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
 
     def psql(command: list[str], _: bytes) -> ExecResult | None:
         failing = (
-            f"1|{segment(1)}|2026-11-23 11:00:00+00|3|{segment(2)}|2026-11-23 11:05:00+00|{own[0]}|60|1|16777216\n4\n"
+            f"1|{segment(1)}|2026-11-23 11:00:00+00|3|{segment(2)}|2026-11-23 11:05:00+00|{own[0]}|60|1|16777216|0\n4\n"
         )
         return ExecResult(failing.encode(), b"", 0) if command[0] == "psql" else None
 
@@ -262,7 +266,7 @@ def test_archiving_that_fails_names_its_cause_from_the_collected_log_where_the_c
 
     def in_pod(command: list[str], _: bytes) -> ExecResult | None:
         if command[0] == "psql":
-            return ExecResult(f"0|||3|{segment(2)}|2026-11-23 11:05:00+00|7|60|1|16777216\n4\n".encode(), b"", 0)
+            return ExecResult(f"0|||3|{segment(2)}|2026-11-23 11:05:00+00|7|60|1|16777216|0\n4\n".encode(), b"", 0)
         return ExecResult(line.encode(), b"", 0) if tuple(command) == probes.COLLECTED_LOG_COMMAND else None
 
     async def scenario(sim: SimCluster) -> None:

@@ -18,6 +18,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.status import report
 from pgwizard.status import snapshot as status_snapshot
 from pgwizard.status.observations import (
+    JobPodSeen,
     ListRead,
     LogFailed,
     LogRead,
@@ -30,9 +31,10 @@ from pgwizard.status.observations import (
 )
 from pgwizard.status.reduce import reduce
 from pgwizard.status.repository import RepositoryInfo, Wal, segments_between
-from pgwizard.status.snapshot import Missing, ReleaseSummary, Run, Snapshot, Volume
+from pgwizard.status.snapshot import Exposure, Missing, ReleaseSummary, Run, Snapshot, Volume
 from pgwizard.status.verdict import judge
 from support.snapshots import (
+    ARCHIVER,
     DONE,
     FINE,
     FIT_NAME,
@@ -83,6 +85,49 @@ def test_figures_come_from_backups_and_segments() -> None:
     assert larger.wal_bytes_per_day != found.wal_bytes_per_day, "a server's own size of a segment counts"
 
 
+SEGMENT = 16 * 2**20
+END = (1303 + 1) * SEGMENT
+"""Where the newest archived segment ends."""
+
+
+@pytest.mark.parametrize(
+    ("archiver", "exposure"),
+    [
+        ({}, None),
+        ({"lsn": END + 40}, Exposure(0, None)),
+        ({"lsn": END + 5_000}, Exposure(5_000, at(seconds=38))),
+        ({"lsn": END + 5_000, "last_at": at(hours=9)}, Exposure(0, None)),
+        ({"lsn": END + 5_000, "last_at": at(hours=9), "timeout_seconds": 0}, Exposure(5_000, at(hours=9))),
+        ({"lsn": END + 5_000, "last_at": at(hours=9), "waiting": 1}, Exposure(5_000, at(hours=9))),
+        ({"lsn": END + 5_000, "last_at": at(hours=9), "failed_at": at(hours=1)}, Exposure(5_000, at(hours=9))),
+        ({"lsn": END + 3 * SEGMENT, "last_at": at(hours=9)}, Exposure(3 * SEGMENT, at(hours=9))),
+        ({"lsn": END + 40, "last_wal": "00000001.history"}, Exposure(0, None)),
+        ({"lsn": END + 40, "timeline": 2}, None),
+    ],
+    ids=[
+        "recovering",
+        "just switched",
+        "written since",
+        "idle",
+        "idle without archive_timeout",
+        "waiting",
+        "failing",
+        "three segments",
+        "after a history file",
+        "nothing of this timeline",
+    ],
+)
+def test_what_would_be_lost_with_the_volume_is_counted_by_positions(
+    archiver: dict[str, Any], exposure: Exposure | None
+) -> None:
+    assert replace(FINE, archiver=replace(ARCHIVER, **archiver)).exposure == exposure
+
+
+def test_dropped_wal_is_lost_with_the_volume() -> None:
+    dropped = replace(ARCHIVER, last_wal=segment(1310), lsn=END + 7 * SEGMENT)
+    assert replace(FINE, archiver=dropped, missing_wal=segment(1310)).exposure == Exposure(7 * SEGMENT, at(seconds=38))
+
+
 def test_figures_without_data_are_unknown() -> None:
     young = replace(
         FINE,
@@ -99,6 +144,22 @@ def test_figures_without_data_are_unknown() -> None:
     )
     idle = replace(FINE, repository=RepositoryInfo((backup("full", 9),), wal=Wal(segment(100), segment(100))))
     assert (idle.wal_bytes_per_day, idle.outage_days) == (0, None)
+
+
+def test_a_job_whose_pod_finds_no_node_is_stalled_until_it_has_one() -> None:
+    pod: dict[str, Any] = {
+        "spec": {"containers": [{"name": "backup"}]},
+        "metadata": {"name": "p", "ownerReferences": [{"kind": "Job", "uid": DONE.uid}]},
+        "status": {
+            "phase": "Pending",
+            "conditions": [
+                {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
+            ],
+        },
+    }
+    stalled = reduce(FINE, JobPodSeen(NOW, pod))
+    assert stalled.stalls == {DONE.uid: "cannot be scheduled: 0/3 nodes"}
+    assert reduce(stalled, JobPodSeen(NOW, {**pod, "status": {"phase": "Running"}})).stalls == {}
 
 
 def test_the_next_run_is_counted_in_the_schedule_s_own_zone() -> None:

@@ -623,6 +623,7 @@ def test_the_owner_of_the_backups_is_checked() -> None:
     )
 
 
+WAITING = replace(DONE, name="postgresql-pgbackrest-incr-3", uid="u3", kind="incr", state="running", ended=None)
 RISKS: list[tuple[dict[str, Any], str]] = [
     (
         {"archiver": replace(ARCHIVER, failed=3, failed_wal=segment(1304), failed_at=at(seconds=9))},
@@ -658,6 +659,18 @@ RISKS: list[tuple[dict[str, Any], str]] = [
     ({"answered_at": {**FINE.answered_at, "volume": at(seconds=241)}}, "volume last read 241 s ago"),
     ({"answered_at": {**FINE.answered_at, "certificate": at(seconds=241)}}, "certificate last read 241 s ago"),
     ({"runs": (DONE, FAILED)}, "the last backup Job failed: postgresql-pgbackrest-incr-2: backoff limit"),
+    (
+        {"crons": (replace(FULL, schedule="0 2 30 2 *"), INCR)},
+        "the schedule postgresql-pgbackrest-full never starts a backup: 0 2 30 2 *",
+    ),
+    (
+        {"runs": (DONE, WAITING), "stalls": {"u3": "cannot be scheduled: 0/3 nodes are available"}},
+        "Job postgresql-pgbackrest-incr-3 does not start: cannot be scheduled: 0/3 nodes are available",
+    ),
+    (
+        {"runs": (DONE, replace(WAITING, message="waiting for its pod: exceeded quota"))},
+        "Job postgresql-pgbackrest-incr-3 does not start: exceeded quota",
+    ),
     ({"crons": (FULL, replace(INCR, suspended=True))}, "the schedule postgresql-pgbackrest-incr is suspended"),
     (
         {"repository": RepositoryInfo((backup("full", 8.4),), wal=Wal(segment(100), segment(1303)))},
@@ -691,6 +704,7 @@ QUIET: list[dict[str, Any]] = [
     {"runs": (FAILED, replace(DONE, started=at(0.1), ended=at(0.1)))},
     {"certificate": MirroredCertificate(NOW + timedelta(days=99), "unread")},
     {"certificate": None},
+    {"crons": (replace(FULL, schedule="@every 24h"), INCR)},
     {"answered_at": {**FINE.answered_at, "certificate": at(seconds=240), "pods": at(99)}},
 ]
 

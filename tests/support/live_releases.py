@@ -183,13 +183,16 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def site(binary: str, folder: Path, *labels: str, create: bool = True) -> Iterator[Site]:
-    """A place for a release. create: pgwizard makes the namespace; else it is there, with these labels."""
+def site(binary: str, folder: Path, *labels: str, create: bool = True, prefix: str = "pgw-apply") -> Iterator[Site]:
+    """A place for a release. create: pgwizard makes the namespace; else it is there, with these labels.
+
+    prefix: how the namespace's name begins.
+    """
     for name in ("RIG_S3_ACCESS_KEY", "RIG_S3_SECRET_KEY"):
         if name not in os.environ:
             pytest.skip(f"{name} is not set: no credentials for the S3 of the cluster")
     unique = uuid.uuid4().hex[:8]
-    kubectl = Kubectl(binary, f"pgw-apply-{unique}")
+    kubectl = Kubectl(binary, f"{prefix}-{unique}")
     place = Site(kubectl, folder, f"/pgwizard-live/{unique}", create)
     try:
         if not create:

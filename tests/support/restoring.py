@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from support.live_releases import CLAIM, POD, Site
@@ -27,7 +28,7 @@ done
 cat /tmp/pg.log
 [ "$answer" = f ] || exit 3
 echo "rows: $(psql -U postgres -d myapp -XAtc "select string_agg(n::text, ',' order by n) from moments")"
-while [ "$where" = place ] && ls {_DATA}/pg_wal/archive_status/*.ready >/dev/null 2>&1; do sleep 0.2; done
+while [ "$where" = archives ] && ls {_DATA}/pg_wal/archive_status/*.ready >/dev/null 2>&1; do sleep 0.2; done
 pg_ctl -D {_DATA} stop -m fast -w
 """
 
@@ -42,33 +43,14 @@ class Recovery:
     log: str
 
 
-def recover(place: Site, name: str, *options: str, in_place: bool = False) -> Recovery:
-    """Restore into a scratch pod by a Job from the live pod template; in place with the database scaled to 0."""
-    stateful = place.get("statefulset", "postgresql")
-    spec = copy.deepcopy(stateful["spec"]["template"]["spec"])
-    [server] = spec["containers"]
-    for part in ("startupProbe", "livenessProbe", "readinessProbe", "ports", "args"):
-        server.pop(part, None)
-    where = "place" if in_place else "scratch"
-    more = options if in_place else ("--archive-mode=off", *options)
-    server |= {"name": "restore", "command": ["/bin/bash", "-c", _RECOVER, "restore", where, *more]}
-    volume = {"persistentVolumeClaim": {"claimName": CLAIM}} if in_place else {"emptyDir": {"sizeLimit": "2Gi"}}
-    spec["volumes"].append({"name": "postgresql-storage", **volume})
-    spec["restartPolicy"] = "Never"
-    job = {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": name},
-        "spec": {
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": 600,
-            "template": {"metadata": {"labels": {"restore": name}}, "spec": spec},
-        },
-    }
-    place.kubectl.run("apply", "--filename=-", data=json.dumps(job).encode())
-    wait_until(f"Job {name} ends", lambda: bool(_conditions(place, name)))
-    _, log, _ = place.kubectl.outcome("logs", f"job/{name}", "--container=restore", "--tail=-1")
-    text = log.decode(errors="replace")
+def recover(place: Site, name: str, *options: str, in_place: bool = False, archives: bool = False) -> Recovery:
+    """Restore into a scratch pod by a Job from the live pod template; in place with the database scaled to 0.
+
+    archives: the restored server archives into the same path, as a careless clone does.
+    """
+    where = "archives" if in_place or archives else "scratch"
+    more = options if where == "archives" else ("--archive-mode=off", *options)
+    text = _run(place, name, [_RECOVER, "restore", where, *more], in_place=in_place)
     rows = re.search(r"^rows: (.*)$", text, re.MULTILINE)
     redo = re.search(r"redo done at ([0-9A-F]+)/([0-9A-F]+)", text)
     position = int(redo[1], 16) * 2**32 + int(redo[2], 16) if redo else 0
@@ -86,6 +68,40 @@ def recover_in_place(place: Site, name: str, *options: str) -> Recovery:
     place.kubectl.run("wait", "--for=create", f"pod/{POD}", KUBECTL_DEADLINE)
     place.kubectl.run("wait", "--for=condition=Ready", f"pod/{POD}", KUBECTL_DEADLINE)
     return found
+
+
+def run_offline(place: Site, name: str, script: str) -> None:
+    """Run a script on the data of the release, which is scaled to 0."""
+    log = _run(place, name, [script], in_place=True)
+    assert "Complete" in _conditions(place, name), log
+    place.kubectl.run("delete", "job", name, "--cascade=foreground", "--wait=true")
+
+
+def _run(place: Site, name: str, script: Sequence[str], *, in_place: bool) -> str:
+    """The log of a Job from the live pod template, once it has ended."""
+    stateful = place.get("statefulset", "postgresql")
+    spec = copy.deepcopy(stateful["spec"]["template"]["spec"])
+    [server] = spec["containers"]
+    for part in ("startupProbe", "livenessProbe", "readinessProbe", "ports", "args"):
+        server.pop(part, None)
+    server |= {"name": "restore", "command": ["/bin/bash", "-c", *script]}
+    volume = {"persistentVolumeClaim": {"claimName": CLAIM}} if in_place else {"emptyDir": {"sizeLimit": "2Gi"}}
+    spec["volumes"].append({"name": "postgresql-storage", **volume})
+    spec["restartPolicy"] = "Never"
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": 600,
+            "template": {"metadata": {"labels": {"restore": name}}, "spec": spec},
+        },
+    }
+    place.kubectl.run("apply", "--filename=-", data=json.dumps(job).encode())
+    wait_until(f"Job {name} ends", lambda: bool(_conditions(place, name)))
+    _, log, _ = place.kubectl.outcome("logs", f"job/{name}", "--container=restore", "--tail=-1")
+    return log.decode(errors="replace")
 
 
 def _conditions(place: Site, job: str) -> set[str]:

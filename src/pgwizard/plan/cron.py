@@ -39,6 +39,10 @@ _NAME = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 
 
+class NeverFires(ValueError):
+    """Kubernetes accepts the schedule, and never starts a Job for it."""
+
+
 class CronSchedule:
     """A schedule that both Kubernetes and this module understand, and that fires at least once.
 
@@ -56,7 +60,7 @@ class CronSchedule:
             if str(error) == "Bad day-of-month" and re.search(
                 r" ([1-9]|[12][0-9]|3[01]) [^ ]+ [^ ]+$", self._expression
             ):
-                raise ValueError(f"{cron!r} never fires: there is no such day") from error
+                raise NeverFires(f"{cron!r} never fires: there is no such day") from error
             field = next((name for name in _RANGES if name in str(error)), "")
             limits = (
                 f"the {field.replace('-', ' ')} is not valid; expected {_RANGES[field]}"
@@ -65,7 +69,7 @@ class CronSchedule:
             )
             raise ValueError(f"{cron!r} is not a cron schedule: {limits}") from error
         except StopIteration:
-            raise ValueError(f"{cron!r} never fires: there is no such day") from None
+            raise NeverFires(f"{cron!r} never fires: there is no such day") from None
 
     def __eq__(self, other: object) -> bool:
         """Whether both have the same five fields."""

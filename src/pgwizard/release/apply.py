@@ -369,11 +369,14 @@ async def prepare(
             inventory=surveyed.record.inventory if surveyed.record else (),
             take_over=options.take_over,
         )
+        suspended = list[Finding]()
         for trial in trials:
             for warning in trial.warnings:
                 stage.warning(Finding(text=f"{Ref.of(trial.wanted)}: {warning}", severity="warning"))
             if Ref.of(trial.wanted).resource == CRONJOB and (paused := backups.suspension(trial.live or {})):
-                stage.warning(paused)
+                suspended.append(paused)
+        for finding in _suspensions(plan.ref, cluster, surveyed.record, suspended):
+            stage.warning(finding)
         pruned = _leftovers(surveyed.record, objects)
         if options.take_over:
             pruned += await _helm_history(cluster, plan.ref)
@@ -400,6 +403,17 @@ async def prepare(
 
 def _count(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _suspensions(
+    ref: ReleaseRef, cluster: Cluster, kept: record.Record | None, suspended: Sequence[Finding]
+) -> Sequence[Finding]:
+    """The warnings about suspended schedules; a restore has suspended them on purpose until it ends."""
+    if not suspended or kept is None or kept.unfinished_restore is None:
+        return suspended
+    command = cluster.commands.pgwizard("restore", ref.name, namespace=ref.namespace)
+    text = "the schedules are suspended by a restore that has not ended"
+    return [Finding(text=text, severity="warning", fix=f"It resumes them at its end. Where it was stopped: {command}")]
 
 
 # ---- what is wanted ------------------------------------------------------------------------------------------------

@@ -147,7 +147,8 @@ def _owned_hint(cluster: Cluster, plan: Plan) -> str:
     answers = cluster.commands.pgwizard("import", ref.name, "-o", "live.yaml", namespace=ref.namespace)
     return (
         "Change them with the tool they belong to, or choose another release.name. To manage them with pgwizard from "
-        f"now on, without a restart: {answers}; then: pgwizard apply live.yaml --take-over (docs/gitops.md)"
+        f"now on: {answers}; then look at the differences, pgwizard diff live.yaml --take-over, and apply them, "
+        "pgwizard apply live.yaml --take-over (docs/gitops.md)"
     )
 
 

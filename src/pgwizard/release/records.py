@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 
 from pgwizard.errors import AnswersError, ClusterError, Finding, Forbidden, NotFound, PreflightError
-from pgwizard.kube.api import SECRET, Cluster
+from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, side_by_side
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import live, record
 from pgwizard.release.layout import Layout
@@ -99,6 +99,46 @@ async def all_releases(cluster: Cluster, namespace: str | None) -> list[ListedRe
     with contextlib.suppress(Forbidden):
         unrecorded = await live.releases(cluster, namespace, {item.ref for item in recorded})
     return sorted([*recorded, *unrecorded], key=lambda item: item.ref)
+
+
+async def readable_releases(cluster: Cluster) -> tuple[list[ListedRelease], str]:
+    """The releases of all namespaces, and what is left out where not all may be listed; empty where all may.
+
+    Where Secrets of all namespaces may not be listed, each namespace is tried that is known: all that may be listed, or
+    else that of the connection. Raises Forbidden where none may be.
+    """
+    try:
+        return await all_releases(cluster, None), ""
+    except Forbidden as error:
+        denied = error
+    namespaces, is_whole = await _namespaces(cluster)
+    listed = await side_by_side([_releases_of(cluster, namespace) for namespace in namespaces])
+    readable = [found for found in listed if found is not None]
+    if not readable:
+        raise denied
+    found = sorted((item for part in readable for item in part), key=lambda item: item.ref)
+    if not is_whole:
+        return found, f"only namespace {fit(namespaces[0])} is shown: the others may not be listed"
+    return found, f"{len(readable)} of {len(namespaces)} namespaces are shown: Secrets of the others may not be listed"
+
+
+async def _namespaces(cluster: Cluster) -> tuple[list[str], bool]:
+    """The names of the namespaces, and whether these are all."""
+    names = list[str]()
+    try:
+        async with contextlib.aclosing(cluster.pages(NAMESPACE, metadata_only=True)) as pages:
+            async for page in pages:
+                names += [str(item["metadata"]["name"]) for item in page.items]
+    except Forbidden:
+        return [cluster.namespace], False
+    return names, True
+
+
+async def _releases_of(cluster: Cluster, namespace: str) -> list[ListedRelease] | None:
+    """The releases of a namespace; None where they may not be listed."""
+    with contextlib.suppress(Forbidden):
+        return await all_releases(cluster, namespace)
+    return None
 
 
 async def choices(cluster: Cluster, namespace: str) -> list[ListedRelease]:

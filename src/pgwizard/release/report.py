@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pgwizard.errors import Finding, PgwizardError, describe_defect
 from pgwizard.kube.api import JOB, STATEFULSET
 from pgwizard.kube.commands import Commands
-from pgwizard.release.changes import Change
+from pgwizard.release.changes import Change, cost
 from pgwizard.release.stages import Event
 from pgwizard.text import visible
 
@@ -45,6 +45,8 @@ def change_lines(changes: Sequence[Change], *, whole: bool) -> list[str]:
         if change.action == "unchanged":
             continue
         lines.append(change_line(change))
+        if lost := cost(change):
+            lines.append(f"    ! {lost}")
         if whole:
             shown = change.after.splitlines() if change.action == "create" else change.lines()
             lines += [f"    {line}" for line in shown]

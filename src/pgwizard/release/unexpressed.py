@@ -97,7 +97,7 @@ def _differing(live: Any, wanted: Any, path: str) -> Iterator[str]:
             here = f"{path}[{plain(name, 80)}]"
             yield from _below(item, ours[name], here) if name in ours else (here,)
     elif not _is_equal(live, wanted):
-        yield _field(path, live)
+        yield f"{_field(path, live)} (an apply replaces it)"
 
 
 def _entry_name(item: Any) -> str:

@@ -36,6 +36,10 @@ _variables: ContextVar[Mapping[str, str]] = ContextVar("variables", default=Mapp
 """pgBackRest's options in the environment of what runs now."""
 _SERVER_WAIT_SECONDS = 3600
 
+_SEGMENT_BYTES = 16 * 1024**2
+_WRITTEN_BYTES = 40
+"""What is written of the present segment: its header alone."""
+
 
 @dataclass(slots=True)
 class _Settings:
@@ -398,7 +402,8 @@ class Programs:
         archived = f"{int(segment[-8:], 16)}|{segment}|{now}|0||"
         if repository.system_id not in (0, system):
             archived = f"0|||1|{segment}|{now}"
-        return f"{archived}|{system}|{SEGMENT_SECONDS}|{repository.timeline}|16777216"
+        end = (int(segment[8:16], 16) * 256 + int(segment[16:], 16) + 1) * _SEGMENT_BYTES
+        return f"{archived}|{system}|{SEGMENT_SECONDS}|{repository.timeline}|{_SEGMENT_BYTES}|{end + _WRITTEN_BYTES}"
 
     def _say(self, log: ContainerLog, text: str, *, level: str = "INFO") -> None:
         at = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]

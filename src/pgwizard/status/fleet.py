@@ -16,7 +16,7 @@ from datetime import datetime
 
 from pgwizard.clock import Clock
 from pgwizard.errors import Finding, PgwizardError, describe_defect
-from pgwizard.kube.api import POD, Cluster, Resource
+from pgwizard.kube.api import POD, Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import records
 from pgwizard.release.live import LiveRelease
@@ -38,7 +38,7 @@ _LABEL = "app.kubernetes.io/name"
 class Fleet:
     """All releases at a moment. snapshots: by release, what was read; troubles: why one cannot be read.
 
-    requests: how many there were so far, by verb.
+    requests: how many there were so far, by verb. left_out: which namespaces may not be listed; empty for none.
     """
 
     at: datetime
@@ -46,6 +46,7 @@ class Fleet:
     troubles: Mapping[ReleaseRef, Finding] = field(default_factory=dict)
     releases: tuple[ReleaseRef, ...] = ()
     requests: Mapping[str, int] = field(default_factory=dict)
+    left_out: str = ""
 
     @property
     def is_complete(self) -> bool:
@@ -73,11 +74,12 @@ class _Spread(one.Again):
         await super().due(source, pace)
 
 
-async def _releases(cluster: Cluster) -> tuple[list[records.ListedRelease], Mapping[Resource, str]]:
-    """The releases, and labels that all of their pods have. Raises ClusterError."""
-    there = await records.all_releases(cluster, None)
+async def _releases(cluster: Cluster) -> tuple[list[records.ListedRelease], SharedCluster, str]:
+    """The releases, the cluster to observe them by, and which namespaces are left out. Raises ClusterError."""
+    there, left_out = await records.readable_releases(cluster)
     is_labelled = all(not isinstance(item, LiveRelease) or _has_label(item) for item in there)
-    return there, {POD: f"{_LABEL}=postgresql"} if is_labelled else {}
+    labels = {POD: f"{_LABEL}=postgresql"} if is_labelled else {}
+    return there, SharedCluster(cluster, labels, is_namespaced=bool(left_out)), left_out
 
 
 def _has_label(release: LiveRelease) -> bool:
@@ -87,8 +89,7 @@ def _has_label(release: LiveRelease) -> bool:
 
 async def look(cluster: Cluster, *, now: Clock, timeout_seconds: float = 60) -> Fleet:
     """All releases, once each was read or cannot be. Raises ClusterError where they cannot be listed."""
-    there, labels = await _releases(cluster)
-    shared = SharedCluster(cluster, labels)
+    there, shared, left_out = await _releases(cluster)
     shared.requests["list"] += 2
     snapshots: dict[ReleaseRef, Snapshot] = {}
     troubles = _unreadable(there)
@@ -110,7 +111,7 @@ async def look(cluster: Cluster, *, now: Clock, timeout_seconds: float = 60) -> 
         await shared.stop()
     at = now()
     aged = {ref: replace(snapshot, at=at) for ref, snapshot in snapshots.items()}
-    return Fleet(at, aged, troubles, tuple(item.ref for item in there), dict(shared.requests))
+    return Fleet(at, aged, troubles, tuple(item.ref for item in there), dict(shared.requests), left_out)
 
 
 def _unreadable(there: Iterable[records.ListedRelease]) -> dict[ReleaseRef, Finding]:
@@ -126,9 +127,9 @@ async def observe(cluster: Cluster, *, now: Clock) -> AsyncGenerator[Fleet, None
 
     Raises ClusterError where the releases cannot be listed at first.
     """
-    there, labels = await _releases(cluster)
-    watch = _FleetWatch(SharedCluster(cluster, labels), now)
-    watch.follow(there)
+    there, shared, left_out = await _releases(cluster)
+    watch = _FleetWatch(shared, now)
+    watch.follow(there, left_out)
     try:
         yield watch.fleet()
         while True:
@@ -149,17 +150,18 @@ class _FleetWatch:
         self._troubles: dict[ReleaseRef, Finding] = {}
         self._tasks: dict[ReleaseRef, asyncio.Task[None]] = {}
         self._unreadable: dict[ReleaseRef, Finding] = {}
+        self._left_out = ""
         self._relisting = asyncio.create_task(self._relist())
         self.changed = asyncio.Event()
 
     def fleet(self) -> Fleet:
         refs = tuple(sorted({*self._tasks, *self._unreadable}))
         troubles = {**self._troubles, **self._unreadable}
-        return Fleet(self._now(), dict(self._snapshots), troubles, refs, dict(self._shared.requests))
+        return Fleet(self._now(), dict(self._snapshots), troubles, refs, dict(self._shared.requests), self._left_out)
 
-    def follow(self, there: Iterable[records.ListedRelease]) -> None:
+    def follow(self, there: Iterable[records.ListedRelease], left_out: str) -> None:
         """Observe these releases, and no others. One that is gone stays until it was seen to be gone."""
-        there = list(there)
+        there, self._left_out = list(there), left_out
         self._unreadable = _unreadable(there)
         for ref in {item.ref for item in there} - set(self._tasks) - set(self._unreadable):
             self._tasks[ref] = asyncio.create_task(self._keep(ref))
@@ -169,7 +171,7 @@ class _FleetWatch:
         while True:
             await asyncio.sleep(_RELIST_SECONDS)
             with contextlib.suppress(PgwizardError):  # each release itself reports that it cannot be read
-                self.follow(await records.all_releases(self._shared, None))
+                self.follow(*await records.readable_releases(self._shared))
 
     async def _keep(self, release: ReleaseRef) -> None:
         """Observe one release; after an error again a minute later."""

@@ -119,6 +119,18 @@ METRICS: tuple[Metric, ...] = (
         _one(lambda s, _: s.archiver.waiting if s.archiver else None),
     ),
     Metric(
+        "pgwizard_wal_exposed_bytes",
+        "bytes",
+        "WAL that is not archived: lost if the volume is lost now.",
+        _one(lambda s, _: s.exposure.bytes if s.exposure else None),
+    ),
+    Metric(
+        "pgwizard_repository_wal_bytes",
+        "bytes",
+        "Size of all WAL in the repository.",
+        _one(lambda s, _: s.stored_wal_bytes),
+    ),
+    Metric(
         "pgwizard_wal_archiving_failing",
         "",
         "1 while the newest try to archive a WAL segment failed.",

@@ -56,7 +56,8 @@ COLLECTED_LOG_COMMAND = (
 )
 """current_logfiles names the files that are written now, relative to the data directory or absolute."""
 _STATISTICS = """SELECT archived_count, last_archived_wal, last_archived_time, failed_count, last_failed_wal,
-last_failed_time, system_identifier, setting, timeline_id, bytes_per_wal_segment
+last_failed_time, system_identifier, setting, timeline_id, bytes_per_wal_segment,
+CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_current_wal_insert_lsn() - '0/0' END
 FROM pg_stat_archiver, pg_control_system(), pg_control_checkpoint(), pg_control_init(), pg_settings
 WHERE name = 'archive_timeout'"""
 _WAITING = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
@@ -168,7 +169,9 @@ def archiver_of(text: str) -> Archiver:
     Raises ValueError for anything else.
     """
     head, *more = [line for line in text.splitlines() if line.strip()] or [""]
-    archived, wal, at, failed, failed_wal, failed_at, system_id, timeout, timeline, segment = head.strip().split("|")
+    archived, wal, at, failed, failed_wal, failed_at, system_id, timeout, timeline, segment, lsn = head.strip().split(
+        "|"
+    )
     return Archiver(
         archived=int(archived),
         last_wal=plain(wal),
@@ -181,6 +184,7 @@ def archiver_of(text: str) -> Archiver:
         timeout_seconds=int(timeout),
         timeline=int(timeline),
         segment_bytes=int(segment),
+        lsn=int(lsn),
     )
 
 

@@ -51,6 +51,9 @@ from pgwizard.status.snapshot import (
 )
 from pgwizard.text import fit, plain, visible
 
+_UNSCHEDULABLE = "Unschedulable"
+"""The scheduler's reason for a pod that no node can take."""
+
 
 def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
     """The snapshot after one observation."""
@@ -172,15 +175,21 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
 
 def _with_job_pod(snapshot: Snapshot, pod: Object) -> Snapshot:
     """Add the end of its backup, which tells the Job's state before the Job does."""
-    ends, code = dict(snapshot.backup_ends), jobs.exit_code(pod)
+    ends, stalls, code = dict(snapshot.backup_ends), dict(snapshot.stalls), jobs.exit_code(pod)
+    health = assess({**pod, "kind": POD.kind})
+    does_not_start = code is None and (health.status == "failed" or health.reason == _UNSCHEDULABLE)
     for uid in (fit(str(owner.get("uid"))) for owner in pod["metadata"].get("ownerReferences") or ()):
         if code is not None:
             has_company = pod.get("status", {}).get("phase") == "Running"
             ends[uid] = BackupEnd(code, moment(jobs.end_time(pod)), has_company)
         elif uid in ends and ends[uid].exit_code:  # the next attempt
             del ends[uid]
+        stalls.pop(uid, None)
+        if does_not_start:
+            stalls[uid] = visible(health.message)
+    stalls = dict(list(stalls.items())[-2 * RUNS_KEPT :])
     kept = dict(list(ends.items())[-2 * RUNS_KEPT :])
-    return replace(snapshot, backup_ends=kept, runs=tuple(_with_end(run, kept) for run in snapshot.runs))
+    return replace(snapshot, backup_ends=kept, stalls=stalls, runs=tuple(_with_end(run, kept) for run in snapshot.runs))
 
 
 def _with_end(run: Run, ends: Mapping[str, BackupEnd]) -> Run:

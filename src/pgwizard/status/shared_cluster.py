@@ -1,7 +1,7 @@
 """A cluster for observing many releases at once: their watches are shared, commands in pods take turns, all is counted.
 
-A watch of one namespace becomes one of all namespaces that every release reads; what is not its own is left out. It
-decides nothing about releases.
+A watch of one namespace becomes one of all namespaces that every release reads, where that is allowed; what is not its
+own is left out. It decides nothing about releases.
 """
 
 from __future__ import annotations
@@ -32,11 +32,16 @@ _NAME = "metadata.name="
 
 
 class SharedCluster(Cluster):
-    """cluster: what it asks. labels: narrows the watch of a kind, where every object that matters has them."""
+    """cluster: what it asks. labels: narrows the watch of a kind, where every object that matters has them.
 
-    def __init__(self, cluster: Cluster, labels: Mapping[Resource, str] | None = None) -> None:
-        self._cluster, self._labels = cluster, labels or {}
-        self._feeds: dict[tuple[Resource, str, str], _Feed] = {}
+    is_namespaced: each namespace has watches of its own, because all of them may not be watched at once.
+    """
+
+    def __init__(
+        self, cluster: Cluster, labels: Mapping[Resource, str] | None = None, *, is_namespaced: bool = False
+    ) -> None:
+        self._cluster, self._labels, self._is_namespaced = cluster, labels or {}, is_namespaced
+        self._feeds: dict[tuple[Resource, str | None, str, str], _Feed] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
         self.requests: Counter[str] = Counter()
         """How many requests there were, by verb."""
@@ -59,7 +64,8 @@ class SharedCluster(Cluster):
         terms = [term for term in fields.split(",") if term]
         name = next((term.removeprefix(_NAME) for term in terms if term.startswith(_NAME)), "")
         others = ",".join(term for term in terms if not term.startswith(_NAME))
-        key = (resource, labels or self._labels.get(resource, ""), others)
+        scope = namespace if self._is_namespaced else None
+        key = (resource, scope, labels or self._labels.get(resource, ""), others)
         feed = self._feeds.get(key)
         if feed is None:
             feed = self._feeds[key] = _Feed(self._cluster, *key)
@@ -151,10 +157,11 @@ class SharedCluster(Cluster):
 
 
 class _Feed:
-    """One watch of all namespaces, and who reads it: each gets what there is, then what changes."""
+    """One watch, and who reads it: each gets what there is, then what changes. namespace: None for all of them."""
 
-    def __init__(self, cluster: Cluster, resource: Resource, labels: str, fields: str) -> None:
-        self._cluster, self._resource, self._labels, self._fields = cluster, resource, labels, fields
+    def __init__(self, cluster: Cluster, resource: Resource, namespace: str | None, labels: str, fields: str) -> None:
+        self._cluster, self._resource, self._namespace = cluster, resource, namespace
+        self._labels, self._fields = labels, fields
         self._known: dict[str, dict[str, Object]] = {}
         self._readers: dict[str | None, set[_FeedReader]] = {}
         self._is_synced = False
@@ -183,7 +190,7 @@ class _Feed:
 
     async def _run(self) -> None:
         try:
-            events = self._cluster.watch(self._resource, None, labels=self._labels, fields=self._fields)
+            events = self._cluster.watch(self._resource, self._namespace, labels=self._labels, fields=self._fields)
             async with aclosing(events):
                 async for event in events:
                     self._pass_on(event)

@@ -26,7 +26,7 @@ from pgwizard.release.record import DamagedBackup, DrillResult, Record, Reposito
 from pgwizard.release.rollout import is_crash
 from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import Listing
-from pgwizard.status.repository import Backup, RepositoryInfo, is_segment, segments_between
+from pgwizard.status.repository import Backup, RepositoryInfo, is_segment, segment_number, segments_between
 from pgwizard.status.walk import ArchiveWalk, walk, whole_backups
 from pgwizard.text import plain
 
@@ -55,6 +55,10 @@ _WAITING_USUAL = 2
 """A segment, and the history file of a backup that ended with it."""
 _SHORTEST_SPAN = timedelta(hours=1)
 """The shortest time to compute a rate from."""
+_HEADER_BYTES = 40
+"""What a segment begins with, before its first record."""
+_SWITCH_SECONDS = 30
+"""How late a segment may be switched after archive_timeout."""
 _SETTLING = timedelta(minutes=30)
 """After this an unfinished apply or uninstall counts as abandoned."""
 
@@ -164,6 +168,17 @@ class Cron:
         """The name for requests; it is never shown."""
         return self.raw or self.name
 
+    @property
+    def is_never_due(self) -> bool:
+        """Whether Kubernetes accepts the schedule, and never starts a Job for it."""
+        try:
+            plan_cron.CronSchedule(self.schedule)
+        except plan_cron.NeverFires:
+            return True
+        except ValueError:
+            return False
+        return False
+
     def due(self, after: datetime) -> datetime | None:
         """The first run after a moment, in UTC, suspended or not; None where the schedule cannot be read."""
         try:
@@ -215,6 +230,7 @@ class Archiver:
     """The server's statistics of its archiving. waiting: segments that are ready and not archived, None if unknown.
 
     system_id: the server's own; timeout_seconds: its archive_timeout, 0 for none; timeline: its own, 0 if unknown.
+    lsn: where the next WAL record goes, 0 for a server in recovery.
     """
 
     archived: int
@@ -229,6 +245,7 @@ class Archiver:
     timeout_seconds: int = 0
     timeline: int = 0
     segment_bytes: int = SEGMENT_BYTES
+    lsn: int = 0
 
     @property
     def is_failing(self) -> bool:
@@ -241,6 +258,17 @@ class Archiver:
     def is_behind(self) -> bool:
         """Whether more than the segment being archived waits: the last archived one may be hours old."""
         return (self.waiting or 0) > _WAITING_USUAL
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """WAL that is on the volume alone, and would be lost with it. since: when it began at the earliest.
+
+    bytes: 0 where all that was written is archived; since is None then, and where nothing was ever archived.
+    """
+
+    bytes: int
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +303,8 @@ class Snapshot:
     missed. missing: that the record, which had been read, is no longer there. no_statefulset_since: since when the
     StatefulSet is not there; None while it is, or has not been looked for. crash_log: the last lines of a server that
     crashes, None until they are read. backup_ends: by the uids of the Jobs, which learn of them late, or never.
-    refusals: why Jobs get no pod, by their uids. pgbackrest: the version in the database's pod, empty where unknown.
+    refusals: why Jobs get no pod, by their uids; stalls: why the pods of Jobs do not start, by the uids of the Jobs.
+    pgbackrest: the version in the database's pod, empty where unknown.
     """
 
     ref: ReleaseRef
@@ -303,6 +332,7 @@ class Snapshot:
     backup_ends: Mapping[str, BackupEnd] = field(default_factory=dict)
     refusals: Mapping[str, str] = field(default_factory=dict)
     pgbackrest: str = ""
+    stalls: Mapping[str, str] = field(default_factory=dict)
 
     def without_watch(self, at: datetime) -> Snapshot:
         """The snapshot at a later moment without observing in between: every source is out of date.
@@ -506,6 +536,32 @@ class Snapshot:
         return self.archiver.segment_bytes if self.archiver else SEGMENT_BYTES
 
     @property
+    def exposure(self) -> Exposure | None:
+        """What would be lost if the volume were lost now; None where that is not known.
+
+        The archive ends with the newest segment that PostgreSQL has archived, or with the one before what is missing.
+        """
+        archiver, read_at = self.archiver, self.answered_at.get("archiver")
+        if archiver is None or read_at is None or not archiver.lsn or self.own_repository is None:
+            return None
+        end = self._archived_end(archiver)
+        if end is None:
+            return None
+        written = archiver.lsn - end
+        if written <= _HEADER_BYTES or _is_idle(archiver, read_at, written):
+            return Exposure(0, None)
+        return Exposure(written, archiver.last_at)
+
+    def _archived_end(self, archiver: Archiver) -> int | None:
+        """The position up to which WAL is archived on the server's timeline."""
+        wal = self.own_repository.wal if self.own_repository else None
+        names = [archiver.last_wal if not self.missing_wal else "", wal.last if wal else ""]
+        own = [name for name in names if is_segment(name) and int(name[:8], 16) == archiver.timeline]
+        if not own:
+            return None
+        return (segment_number(max(own), archiver.segment_bytes) + 1) * archiver.segment_bytes
+
+    @property
     def next_full(self) -> datetime | None:
         """When the next full backup starts, counted from ``at``; None where none will."""
         return min((due for cron in self.crons if cron.kind == "full" and (due := self.next_run(cron))), default=None)
@@ -518,6 +574,14 @@ class Snapshot:
     def stored_bytes(self) -> int | None:
         """Bytes of all backups in the repository, WAL left out; None where it has not been read."""
         return sum(backup.stored for backup in self.backups) if self.repository else None
+
+    @cached_property
+    def stored_wal_bytes(self) -> int | None:
+        """Bytes of all WAL in the archive, as it is stored; None where it has not been listed."""
+        if self.archive is None:
+            return None
+        runs = self.archive.archive(self._segment_bytes).runs.values()
+        return sum(run.bytes for group in runs for run in group)
 
     @property
     def growth_bytes_per_day(self) -> float | None:
@@ -570,6 +634,18 @@ class Snapshot:
             if found:
                 return found
         return []
+
+
+def _is_idle(archiver: Archiver, read_at: datetime, written: int) -> bool:
+    """Whether there is no transaction in what was written since the last segment.
+
+    After archive_timeout PostgreSQL switches a segment that has more than checkpoints and the like. So one that it has
+    not switched after that time has nothing else in it (src/backend/postmaster/checkpointer.c, CheckArchiveTimeout).
+    """
+    if archiver.last_at is None or archiver.waiting != 0 or archiver.is_failing or not archiver.timeout_seconds:
+        return False
+    age = (read_at - archiver.last_at).total_seconds()
+    return written < archiver.segment_bytes and age > archiver.timeout_seconds + _SWITCH_SECONDS
 
 
 def moment(text: str | None) -> datetime | None:

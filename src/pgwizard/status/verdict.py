@@ -16,7 +16,7 @@ from typing import Literal
 from pgwizard.diagnose.diagnose import diagnose, sharper
 from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
-from pgwizard.kube.health import SCALED_TO_0, SCALED_UP
+from pgwizard.kube.health import AWAITS_POD, SCALED_TO_0, SCALED_UP
 from pgwizard.plan.names import Names
 from pgwizard.release import drills
 from pgwizard.release.backups import FIND_DAMAGE, RESUME, damage_cause, full_backup_command
@@ -627,6 +627,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
     run = _last_ended(snapshot)
     if run is not None and run.state == "failed":
         yield _because(f"the last backup Job failed: {run.name}", run.fault or Finding(cause=run.message))
+    yield from _stalled(snapshot)
     yield from _stuck(snapshot)
     if snapshot.release is not None and snapshot.release.is_role_empty and not snapshot.is_changing:
         role = Names.of(snapshot.ref.name).backup
@@ -638,10 +639,25 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
         if cron.suspended:
             yield _reason(f"the schedule {cron.name} is suspended", RESUME)
             continue
+        if cron.is_never_due:
+            fix = "Change schedule.full or schedule.incremental, and apply."
+            yield _reason(f"the schedule {cron.name} never starts a backup: {cron.schedule}", fix)
+            continue
         last = next((each for each in reversed(snapshot.backups) if cron.kind != "full" or each.type == "full"), None)
         due = cron.due(last.stop) if last else None
         if due is not None and snapshot.at - due > _OVERDUE:
             yield _reason(f"a backup of {cron.name} was due on {due:%Y-%m-%d %H:%M} UTC and has not been taken")
+
+
+def _stalled(snapshot: Snapshot) -> Iterable[Finding]:
+    """The reasons for Jobs whose pod is refused, or does not start."""
+    for run in snapshot.runs:
+        why = snapshot.stalls.get(run.uid, "") or run.message.partition(f"{AWAITS_POD}: ")[2]
+        if run.state == "running" and why:
+            fault = diagnose(why)
+            describe = snapshot.commands.kubectl("describe", "job", run.real_name, namespace=snapshot.ref.namespace)
+            fix = fault.fix if fault else f"{describe} has the details."
+            yield _reason(f"Job {run.name} does not start: {why}", fix, fault.key if fault else "job-stalled")
 
 
 def _stuck(snapshot: Snapshot) -> Iterable[Finding]:

@@ -56,9 +56,13 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
         shown = rows(found)
         if metrics:
             writer.put(exposition(found))
+            if found.left_out:
+                writer.note(found.left_out, NoteLine(found.left_out))
             return shown
         _print(writer, shown)
         text = f"{totals(shown)}; {cost(found, (now() - begun).total_seconds())}"
+        if found.left_out:
+            writer.note(found.left_out, NoteLine(found.left_out))
         writer.note(text, NoteLine(text))
         return shown
 
@@ -67,6 +71,8 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
         printed: dict[object, tuple[object, ...]] = {}
         async with aclosing(fleet.observe(cluster, now=now)) as fleets:
             async for found in fleets:
+                if found.left_out and not printed:
+                    writer.note(found.left_out, NoteLine(found.left_out))
                 _print(writer, _changed(found, printed), with_titles=not printed)
         return []
 

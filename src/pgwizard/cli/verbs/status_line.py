@@ -10,7 +10,16 @@ from typing import Any, TypeVar
 from pgwizard.cli.json_lines import JsonLine, ProblemPart
 from pgwizard.kube.health import Health
 from pgwizard.status.repository import Backup, DamagedPages, FileFault, Wal
-from pgwizard.status.snapshot import Archiver, Cron, MirroredCertificate, ReleaseSummary, Run, Snapshot, Volume
+from pgwizard.status.snapshot import (
+    Archiver,
+    Cron,
+    Exposure,
+    MirroredCertificate,
+    ReleaseSummary,
+    Run,
+    Snapshot,
+    Volume,
+)
 from pgwizard.status.verdict import Verdict
 from pgwizard.text import fit
 
@@ -62,6 +71,7 @@ class CronPart(Cron):
 @dataclass(frozen=True, slots=True)
 class StatusLine(JsonLine):
     """A release at a moment. Rates are bytes per day; outage_days: how long the volume has room for WAL without S3.
+    exposure: what would be lost with the volume now. stored, stored_wal: bytes of backups and of WAL in the repository.
     restore_seconds: how long a restore to now would take, by the last two drills. pgbackrest: the version in the
     database's pod.
 
@@ -80,7 +90,9 @@ class StatusLine(JsonLine):
     system_id: str | None
     stanza: str | None
     wal: WalPart | None
+    exposure: Exposure | None
     stored: int | None
+    stored_wal: int | None
     grows_per_day: float | None
     wal_per_day: float | None
     outage_days: float | None
@@ -113,7 +125,9 @@ def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
         system_id=snapshot.system_id or None,
         stanza=repository.stanza if repository else None,
         wal=_part(WalPart, wal, segments=snapshot.archive.count if snapshot.archive else None) if wal else None,
+        exposure=snapshot.exposure,
         stored=snapshot.stored_bytes,
+        stored_wal=snapshot.stored_wal_bytes,
         grows_per_day=snapshot.growth_bytes_per_day,
         wal_per_day=snapshot.wal_bytes_per_day,
         outage_days=snapshot.outage_days,

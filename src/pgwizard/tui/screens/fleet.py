@@ -136,6 +136,8 @@ All sources are read once a minute; changes of objects show at once."""
         if self._fleet is not None and self._fleet.releases:
             spent = self.start.now().timestamp() - self._began
             lines.append(f"{totals(found)}; {cost(self._fleet, spent)}")
+        if self._fleet is not None and self._fleet.left_out:
+            lines.append(f"! {self._fleet.left_out}")
         totals_line.show("\n".join(map(visible, lines)))
 
     def _found(self) -> list[FleetRow]:

@@ -40,6 +40,9 @@ class Pane:
         self.border_title = Text(f"▸ {self._title}" if self._is_marked else self._title)
 
 
+_DIGITS = str.maketrans("123456789", "000000000")
+
+
 class TextPart(Static):
     """Text that is painted only when it changes."""
 
@@ -51,8 +54,10 @@ class TextPart(Static):
     def show(self, text: str, shown: RenderableType | None = None) -> None:
         """shown: the same with styles, or in columns."""
         if text != self.text:
+            # Ages change every second: where nothing but digits differs, the whole screen need not be laid out again.
+            has_other_size = text.translate(_DIGITS) != self.text.translate(_DIGITS)
             self.text = text
-            self.update(Text(text) if shown is None else shown)
+            self.update(Text(text) if shown is None else shown, layout=has_other_size)
 
 
 class TextPane(Pane, TextPart):

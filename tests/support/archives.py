@@ -1,0 +1,82 @@
+"""The real repository of a release: rows that are committed and archived, and files that are taken away."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from support.live_releases import Site
+from support.waiting import wait_until
+
+SEGMENT = 16 * 1024**2
+QUIET = "--log-level-console=off"
+WAL = "archive/main/15-1"
+"""The folder of the WAL of the first database in the path."""
+
+
+def write(place: Site, number: int) -> str:
+    """Commit a row, and archive the segment that has it; its name."""
+    place.sql(f"INSERT INTO moments VALUES ({number})")
+    name = place.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    place.sql("SELECT pg_switch_wal()")
+    wait_until(f"{name} is archived", lambda: bool(stored(place, name)))
+    return name
+
+
+def stored(place: Site, name: str) -> str:
+    """The path of a segment in the repository; empty where it is not there."""
+    folder = f"{WAL}/{name[:16]}"
+    files = place.in_pod("pgbackrest", QUIET, "repo-ls", folder).split()
+    return next((f"{folder}/{file}" for file in files if file.startswith(f"{name}-")), "")
+
+
+def delete(place: Site, name: str) -> None:
+    """Delete a segment."""
+    remove(place, stored(place, name))
+    assert not stored(place, name)
+
+
+def remove(place: Site, path: str, *, recurse: bool = False) -> None:
+    """Delete a file, or all below a path."""
+    place.in_pod("pgbackrest", QUIET, *(["--recurse"] if recurse else []), "repo-rm", path)
+
+
+def files(place: Site, folder: str) -> dict[str, int]:
+    """The files below a folder of the repository, with their sizes."""
+    found = json.loads(place.in_pod("pgbackrest", QUIET, "repo-ls", "--recurse", "--output=json", folder))
+    return {name: about["size"] for name, about in found.items() if about["type"] == "file"}
+
+
+def change(place: Site, path: str, script: str) -> None:
+    """Run ``script`` with the file in /tmp/file, and store the result; its former content stays in /tmp/former."""
+    whole = f"""set -euo pipefail
+    pgbackrest {QUIET} repo-get "$1" > /tmp/former; cp /tmp/former /tmp/file; {script}
+    pgbackrest {QUIET} repo-put "$1" < /tmp/file"""
+    place.in_pod("bash", "-c", whole, "change", path)
+
+
+def keep(place: Site, path: str) -> None:
+    """Copy a file to /tmp/former, from where ``mend`` stores it again."""
+    place.in_pod("bash", "-c", f'pgbackrest {QUIET} repo-get "$1" > /tmp/former', "keep", path)
+
+
+def mend(place: Site, path: str) -> None:
+    """Store the former content of a file again."""
+    place.in_pod("bash", "-c", f'pgbackrest {QUIET} repo-put "$1" < /tmp/former', "mend", path)
+
+
+def end(last: str) -> int:
+    """Where a segment ends, in bytes."""
+    return (int(last[8:16], 16) * 256 + int(last[16:], 16) + 1) * SEGMENT
+
+
+def back_up(place: Site, cronjob: str, name: str) -> str:
+    """Take a backup; its label."""
+    place.run_job(cronjob, name)
+    place.ended(name)
+    return str(place.info()["backup"][-1]["label"])
+
+
+def texts(verdict: Any) -> list[str]:
+    """The reasons of a verdict in JSON."""
+    return [reason["text"] for reason in verdict["reasons"]]
