@@ -264,9 +264,9 @@ class Runtime:
         for owner in gone.get("ownerReferences") or ():
             ref = Ref.of({**owner, "metadata": {"name": owner["name"], "namespace": gone.get("namespace")}})
             found = self.store.peek(ref)
-            if found is not None and _FOREGROUND in (found["metadata"].get("finalizers") or ()):
-                if not self._dependents(found["metadata"]["uid"]):
-                    self.remove(ref)
+            waits = found is not None and _FOREGROUND in (found["metadata"].get("finalizers") or ())
+            if found is not None and waits and not self._dependents(found["metadata"]["uid"]):
+                self.remove(ref)
 
     def _dependents(self, uid: str) -> list[Object]:
         owned = (
