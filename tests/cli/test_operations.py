@@ -265,10 +265,11 @@ def test_a_person_who_pipes_the_output_confirms(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_each_kind_of_failure_has_its_exit_code(sim: SimCluster, answers: str) -> None:
-    state = copy.deepcopy(vars(sim)["store"]._objects)
+    before = {Ref.of(obj) for obj in sim.store.everything()}
 
     def code(*arguments: str, **world: Any) -> int:
-        sim.store._objects = copy.deepcopy(state)
+        for ref in {Ref.of(obj) for obj in sim.store.everything()} - before:
+            sim.store.remove(ref)
         sim.faults = world.get("faults", [])
         sim.outcomes[:] = world.get("outcomes", [])
         return applied(*arguments).code

@@ -44,7 +44,7 @@ REFUSING = [
     (name, option)
     for name, verb in VERBS.items()
     for flag, option in OPTIONS.items()
-    if name != "help" and flag not in {taken.flag for taken in (*verb.options, *WITHOUT_VERB)}
+    if flag not in {taken.flag for taken in (*verb.options, *WITHOUT_VERB)}
 ]
 
 

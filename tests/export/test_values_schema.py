@@ -182,7 +182,7 @@ def _candidates(path: str) -> st.SearchStrategy[Any]:
 # ---- claims --------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @pytest.mark.parametrize("path", PATHS)
 @given(data=st.data())
 def test_the_schema_accepts_what_the_models_accept_and_nothing_else(path: str, data: st.DataObject) -> None:

@@ -262,6 +262,22 @@ def test_another_clusters_repository_fails_the_hook() -> None:
     run(scenario)
 
 
+def test_an_owner_that_is_deleted_in_the_foreground_ends_after_its_pod() -> None:
+    async def scenario(sim: Cluster) -> None:
+        await installed(sim)
+        database = ref(STATEFULSET, "postgresql")
+        await sim.delete(database, propagation="Foreground")
+        ending = await sim.get(database)
+        assert ending["metadata"]["finalizers"] == ["foregroundDeletion"]
+        assert "deletionTimestamp" in (await sim.get(DATABASE))["metadata"]
+        await sim.until(10)
+        for gone in (DATABASE, database):
+            with pytest.raises(NotFound):
+                await sim.get(gone)
+
+    run(scenario)
+
+
 def test_a_job_fails_after_its_retries_and_keeps_its_log() -> None:
     async def scenario(sim: Cluster) -> None:
         sim.outcomes.append(ScriptedOutcome("job-failed", "default/try*", lines=("ERROR: [039]: no",), exit_code=39))

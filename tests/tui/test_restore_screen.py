@@ -277,6 +277,8 @@ def test_an_open_restore_is_aimed_at_another_moment() -> None:
         await press(pilot, *["down"] * 10, "enter")
         await reached(pilot, screen, "confirming")
         assert "Loses" in words(pilot)
+        await press(pilot, *RELEASE.name, "enter")
+        await reached(pilot, screen, "ended")
 
     driven(scenario)
 

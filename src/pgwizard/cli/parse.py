@@ -19,7 +19,7 @@ def parse(argv: Sequence[str]) -> Invocation:
     """
     typed, words = _split(argv)
     verb, shown, words = _choose_verb(typed, words)
-    if verb is not VERBS["help"]:
+    if shown != HELP.flag:
         _refuse_others(verb, shown, typed)
     _check_words(verb, shown, words)
     return Invocation(verb, tuple(words), _values(verb, typed))

@@ -157,7 +157,7 @@ def resumed(journal: Journal, *, is_undo: bool) -> Journal:
 def _unfinished(journal: Journal) -> PreflightError:
     return PreflightError(
         f"a restore to {journal.plan.target} has not ended, and its server has been started",
-        hint="Run restore without --to and --undo first: it resumes.",
+        hint="Where another pgwizard runs it, wait for its end; else run restore without --to and --undo: it resumes.",
     )
 
 

@@ -272,7 +272,7 @@ class SimCluster:
                 return
             if uid is not None and uid != live["metadata"]["uid"]:
                 raise statuses.other_uid(ref, uid, live["metadata"]["uid"])
-            self.runtime.delete(ref, orphan=propagation == "Orphan")
+            self.runtime.delete(ref, propagation)
 
         await self._perform(ApiCall.about("delete", ref), commit)
 

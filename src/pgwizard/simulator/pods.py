@@ -64,8 +64,7 @@ async def _terminate(rt: Runtime, ref: Ref, found: Object) -> None:
     for (uid, _), log in rt.logs.items():
         if uid == found["metadata"]["uid"]:
             log.end()
-    if rt.store.peek(ref) is not None:
-        rt.store.remove(ref)
+    rt.remove(ref)
 
 
 def _status(status: dict[str, Any], key: str, name: str) -> dict[str, Any]:

@@ -230,8 +230,8 @@ class Runtime:
         self.logs[pod["metadata"]["uid"], container] = log
         return log
 
-    def delete(self, ref: Ref, *, orphan: bool = False) -> None:
-        """Delete with dependents, or let the dependents go free."""
+    def delete(self, ref: Ref, propagation: str = "Background") -> None:
+        """Delete with dependents: afterwards, before the object itself, or letting them go free."""
         found = self.store.peek(ref)
         if found is None or "deletionTimestamp" in found["metadata"]:
             return
@@ -241,15 +241,49 @@ class Runtime:
                 self.change(ref, lambda obj: obj.update(status={"phase": "Terminating"}))
             return
         uid = found["metadata"]["uid"]
-        self.store.remove(ref)
-        for obj in self.store.everything():
-            owners = obj["metadata"].get("ownerReferences") or []
-            if not any(owner["uid"] == uid for owner in owners):
-                continue
-            if orphan:
+        dependents = self._dependents(uid)
+        if propagation == "Foreground" and dependents:
+            self.change(ref, lambda obj: _end_in_foreground(obj, stamp(self.clock.now())))
+        else:
+            self.store.remove(ref)
+        for obj in dependents:
+            if propagation == "Orphan":
                 self.change(Ref.of(obj), lambda dependent: _disown(dependent, uid))
             else:
-                self.delete(Ref.of(obj))
+                self.delete(Ref.of(obj), propagation)
+        self._release(found["metadata"])
+
+    def remove(self, ref: Ref) -> None:
+        """Take the object out for good, and with it each owner that waited for its dependents to end."""
+        found = self.store.peek(ref)
+        if found is not None:
+            self.store.remove(ref)
+            self._release(found["metadata"])
+
+    def _release(self, gone: Object) -> None:
+        for owner in gone.get("ownerReferences") or ():
+            ref = Ref.of({**owner, "metadata": {"name": owner["name"], "namespace": gone.get("namespace")}})
+            found = self.store.peek(ref)
+            waits = found is not None and _FOREGROUND in (found["metadata"].get("finalizers") or ())
+            if found is not None and waits and not self._dependents(found["metadata"]["uid"]):
+                self.remove(ref)
+
+    def _dependents(self, uid: str) -> list[Object]:
+        owned = (
+            (obj, owner["uid"])
+            for obj in self.store.everything()
+            for owner in obj["metadata"].get("ownerReferences") or ()
+        )
+        return [obj for obj, owner in owned if owner == uid]
+
+
+_FOREGROUND = "foregroundDeletion"
+"""The finalizer of an object that ends after its dependents."""
+
+
+def _end_in_foreground(obj: Object, at: str) -> None:
+    metadata = obj["metadata"]
+    metadata.update(deletionTimestamp=at, finalizers=[*metadata.get("finalizers", ()), _FOREGROUND])
 
 
 def _disown(obj: Object, uid: str) -> None:

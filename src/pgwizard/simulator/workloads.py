@@ -185,7 +185,7 @@ def job_over(found: Object) -> str:
 async def job(rt: Runtime, ref: Ref) -> float | None:
     """Run a Job's pod, again after failures, to its end."""
     found = rt.store.peek(ref)
-    if found is None:
+    if found is None or "deletionTimestamp" in found["metadata"]:
         return None
     if job_over(found):
         return _expire(rt, ref, found)
@@ -195,6 +195,8 @@ async def job(rt: Runtime, ref: Ref) -> float | None:
     current = rt.store.peek(ref)
     if current is None or current["metadata"]["uid"] != found["metadata"]["uid"]:
         return 0  # another Job has that name
+    if "deletionTimestamp" in current["metadata"]:
+        return None
     found, now = current, rt.clock.now()
     status = copy_object(found["status"])
     status.setdefault("startTime", stamp(now))
