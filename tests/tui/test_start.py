@@ -28,5 +28,5 @@ def test_the_command_line_alone_takes_what_is_loaded_out_of_garbage_collection()
             await until(pilot, lambda: calls == ["loaded"])
 
     simtime.run(main())
-    assert gc.get_freeze_count() == frozen
+    assert gc.get_freeze_count() <= frozen  # fewer where something frozen has been let go since
     assert start.start(demo=True).loaded is gc.freeze
