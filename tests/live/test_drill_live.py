@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from support.archives import QUIET, archive, stored
 from support.live_releases import CLAIM, Site, site
 from support.rigtools import LIVE
 from support.waiting import wait_until
@@ -16,7 +17,6 @@ from support.waiting import wait_until
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
-CONFIG = "--log-level-console=off"
 
 
 @pytest.fixture
@@ -48,25 +48,11 @@ def status(place: Site, expect: int) -> Any:
     return json.loads(place.pgwizard(*command, expect=expect).out)
 
 
-def archived(place: Site) -> str:
-    """The segment that has all that was committed; it is in the repository."""
-    name = place.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
-    place.sql("SELECT pg_switch_wal()")
-    wait_until(f"{name} is archived", lambda: bool(stored(place, name)))
-    return name
-
-
-def stored(place: Site, name: str) -> str:
-    folder = f"archive/main/15-1/{name[:16]}"
-    files = place.in_pod("pgbackrest", CONFIG, "repo-ls", folder).split()
-    return next((f"{folder}/{file}" for file in files if file.startswith(f"{name}-")), "")
-
-
 def overwrite(place: Site, file: str) -> None:
     """Other bytes, as many as before: no listing shows it."""
     script = (
-        f'size=$(pgbackrest {CONFIG} repo-get "$1" | wc -c); '
-        f'head -c "$size" /dev/urandom | pgbackrest {CONFIG} repo-put "$1"'
+        f'size=$(pgbackrest {QUIET} repo-get "$1" | wc -c); '
+        f'head -c "$size" /dev/urandom | pgbackrest {QUIET} repo-put "$1"'
     )
     place.in_pod("bash", "-c", script, "overwrite", file)
 
@@ -80,7 +66,7 @@ def leftovers(place: Site) -> list[str]:
 
 def test_a_drill_of_a_healthy_release_passes_and_the_status_shows_it(place: Site) -> None:
     place.sql("INSERT INTO moments SELECT generate_series(1, 1000)")
-    archived(place)
+    archive(place)
     line = drill(place, "--query", "SELECT count(*) FROM moments", "--expect", "1000")
     assert outcomes(line) == {
         "continuity": "passed",
@@ -107,16 +93,16 @@ def test_a_drill_of_a_healthy_release_passes_and_the_status_shows_it(place: Site
 
 def test_a_segment_that_is_missing_or_damaged_fails_by_the_position_that_was_reached(place: Site) -> None:
     place.sql("INSERT INTO moments VALUES (1)")
-    archived(place)
+    archive(place)
     place.sql("INSERT INTO moments VALUES (2)")
-    last = archived(place)
+    last = archive(place)
     overwrite(place, stored(place, last))
     damaged = drill(place, expect=11)
     assert list(failures(damaged)) == ["wal"], "it is the newest segment, and a listing shows nothing"
 
     place.sql("INSERT INTO moments VALUES (3)")
-    archived(place)
-    place.in_pod("pgbackrest", CONFIG, "repo-rm", stored(place, last))
+    archive(place)
+    place.in_pod("pgbackrest", QUIET, "repo-rm", stored(place, last))
     gone = failures(drill(place, expect=11))
     assert list(gone) == ["continuity", "wal"]
     assert last in gone["continuity"]
@@ -129,7 +115,7 @@ def test_a_segment_that_is_missing_or_damaged_fails_by_the_position_that_was_rea
 
 def test_a_damaged_backup_file_fails_at_the_restore(place: Site) -> None:
     [label] = [backup["label"] for backup in place.info()["backup"]]
-    files = place.in_pod("pgbackrest", CONFIG, "repo-ls", "--recurse", f"backup/main/{label}").split()
+    files = place.in_pod("pgbackrest", QUIET, "repo-ls", "--recurse", f"backup/main/{label}").split()
     bundle = next(file for file in files if file.startswith(("bundle/", "pg_data/base/")) and "." not in file[-2:])
     overwrite(place, f"backup/main/{label}/{bundle}")
     line = drill(place, expect=11)
@@ -180,11 +166,11 @@ def encrypted(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
 
 def test_an_encrypted_repository_is_restored_and_a_damaged_segment_in_it_is_found(encrypted: Site) -> None:
     encrypted.sql("INSERT INTO moments VALUES (1)")
-    archived(encrypted)
+    archive(encrypted)
     assert failures(drill(encrypted, "--query", "SELECT count(*) FROM moments", "--expect", "1")) == {}
     encrypted.sql("INSERT INTO moments VALUES (2)")
-    last = archived(encrypted)
-    encrypted.in_pod("pgbackrest", CONFIG, "repo-rm", stored(encrypted, last))
+    last = archive(encrypted)
+    encrypted.in_pod("pgbackrest", QUIET, "repo-rm", stored(encrypted, last))
     encrypted.sql("INSERT INTO moments VALUES (3)")
-    archived(encrypted)
+    archive(encrypted)
     assert list(failures(drill(encrypted, expect=11))) == ["continuity", "wal"]

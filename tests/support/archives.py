@@ -17,6 +17,11 @@ WAL = "archive/main/15-1"
 def write(place: Site, number: int) -> str:
     """Commit a row, and archive the segment that has it; its name."""
     place.sql(f"INSERT INTO moments VALUES ({number})")
+    return archive(place)
+
+
+def archive(place: Site) -> str:
+    """Archive the segment that has all that was committed; its name."""
     name = place.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
     place.sql("SELECT pg_switch_wal()")
     wait_until(f"{name} is archived", lambda: bool(stored(place, name)))

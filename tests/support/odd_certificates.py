@@ -19,9 +19,9 @@ from support.pgbackrest_cases import HOSTS, ServerCase
 _HOST, _ADDRESS = HOSTS[0], "127.0.0.1"
 
 DIFFERENCES = {
-    "bundle: CR alone": "pgwizard mirrors a bundle that it has written anew",
-    "bundle: indented": "pgwizard mirrors a bundle that it has written anew",
-    "bundle: no break between two": "pgwizard mirrors a bundle that it has written anew",
+    "bundle: CR alone": "pgwizard mirrors a bundle that it has rewritten",
+    "bundle: indented": "pgwizard mirrors a bundle that it has rewritten",
+    "bundle: no break between two": "pgwizard mirrors a bundle that it has rewritten",
 }
 """Why pgwizard trusts by design what pgBackRest refuses, by label."""
 
