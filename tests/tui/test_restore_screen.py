@@ -167,14 +167,18 @@ def test_a_restore_ends_with_what_it_reached_and_can_be_undone() -> None:
     driven(scenario)
 
 
+async def stop_while_restoring(pilot: Pilot[int], screen: RestoreScreen) -> None:
+    await press(pilot, "enter")
+    await reached(pilot, screen, "confirming")
+    await press(pilot, *RELEASE.name, "enter")
+    await until(pilot, lambda: "● restore  " in painted(pilot))
+    await press(pilot, "ctrl+c")
+    await reached(pilot, screen, "stopped")
+
+
 def test_a_restore_that_was_stopped_is_resumed() -> None:
     async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
-        await press(pilot, "enter")
-        await reached(pilot, screen, "confirming")
-        await press(pilot, *RELEASE.name, "enter")
-        await until(pilot, lambda: "● restore  " in painted(pilot))
-        await press(pilot, "ctrl+c")
-        await reached(pilot, screen, "stopped")
+        await stop_while_restoring(pilot, screen)
         assert "The restore has not ended, and the database is down until it has." in words(pilot)
         await press(pilot, "r")
         await reached(pilot, screen, "open")
@@ -264,12 +268,7 @@ def test_a_refused_undo_asks_for_another_target() -> None:
 
 def test_an_open_restore_is_aimed_at_another_moment() -> None:
     async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
-        await press(pilot, "enter")
-        await reached(pilot, screen, "confirming")
-        await press(pilot, *RELEASE.name, "enter")
-        await until(pilot, lambda: "● restore  " in painted(pilot))
-        await press(pilot, "ctrl+c")
-        await reached(pilot, screen, "stopped")
+        await stop_while_restoring(pilot, screen)
         await press(pilot, "r")
         await reached(pilot, screen, "open")
         await press(pilot, "t")
