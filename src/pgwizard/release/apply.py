@@ -629,7 +629,7 @@ async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> N
     uid = live["metadata"]["uid"]
     await cluster.delete(Ref.of(wanted), uid=uid, propagation="Orphan")
     await deletion.wait_until_gone(cluster, Ref.of(wanted), uid, 60)
-    await cluster.apply(wanted)
+    await deletion.write_in_place_of_deleted(lambda: cluster.apply(wanted))
 
 
 async def _start_early(prepared: _Preparation, cluster: Cluster) -> None:
@@ -694,8 +694,9 @@ async def _start_job(prepared: _Preparation, cluster: Cluster) -> None:
             await deletion.wait_until_gone(cluster, ref, metadata["uid"], 120)
             live = None
     if live is None:
+        job = prepared.job.wanted
         with contextlib.suppress(AlreadyExists):
-            await cluster.create(prepared.job.wanted)
+            await deletion.write_in_place_of_deleted(lambda: cluster.create(job))
 
 
 async def _prune(prepared: _Preparation, cluster: Cluster, report: Report) -> None:

@@ -446,7 +446,7 @@ class _Run:
                 kept, _ = await records.get(self.cluster, self.release)
                 origin = kept.origin if kept.reads_origin else None
                 job = restore_job.manifest(stateful, self.release, ref.name, self.journal.plan, marks, origin=origin)
-                await self.cluster.create(job)
+                await deletion.write_in_place_of_deleted(lambda: self.cluster.create(job))
 
     async def _doubt(self, plan: RestorePlan, receipt: Receipt) -> str:
         """Why what was restored cannot be relied on; empty where it can."""
