@@ -463,10 +463,8 @@ def _annotations(obj: Object) -> Mapping[str, str]:
 async def _helm_history(cluster: Cluster, release: ReleaseRef) -> list[Ref]:
     """Helm's revisions of a release: with them ``helm uninstall`` would delete objects that are no longer Helm's."""
     labels = f"owner=helm,name={release.name}"
-    async with contextlib.aclosing(
-        cluster.pages(SECRET, release.namespace, labels=labels, metadata_only=True)
-    ) as pages:
-        return [Ref(SECRET, item["metadata"]["name"], release.namespace) async for page in pages for item in page.items]
+    secrets_of_helm = await kube_api.list_objects(cluster, SECRET, release.namespace, labels=labels, metadata_only=True)
+    return [Ref(SECRET, item["metadata"]["name"], release.namespace) for item in secrets_of_helm]
 
 
 def _annotate(obj: Object, key: str, value: str) -> Object:
