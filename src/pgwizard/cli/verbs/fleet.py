@@ -69,11 +69,14 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
     async def follow(cluster: Cluster, now: Clock) -> list[FleetRow]:
         """Print a release each time its state or its worst reason changes, until a signal."""
         printed: dict[object, tuple[object, ...]] = {}
+        left_out = ""
         async with aclosing(fleet.observe(cluster, now=now)) as fleets:
             async for found in fleets:
-                if found.left_out and not printed:
-                    writer.note(found.left_out, NoteLine(found.left_out))
-                _print(writer, _changed(found, printed), with_titles=not printed)
+                if found.left_out != left_out:
+                    left_out = found.left_out
+                    writer.note(left_out or "all namespaces are shown", NoteLine(left_out))
+                is_first = not printed
+                _print(writer, _changed(found, printed), with_titles=is_first)
         return []
 
     if call[WATCH]:
