@@ -69,19 +69,19 @@ def load(data: bytes, overrides: Sequence[str] = ()) -> LoadedAnswers:
         return LoadedAnswers(None, tuple(problems))
     overridden, wrong = _override(value, overrides)
     problems += wrong
-    answers, found, hidden = _validate(value)
+    answers, invalid, hidden = _validate(value)
     places = {".".join(map(str, path)): place for path, place in document.places.items()}
     loaded = LoadedAnswers(
-        answers, (), frozenset(problem.question for problem in found), frozenset(overridden), hidden, places
+        answers, (), frozenset(problem.question for problem in invalid), frozenset(overridden), hidden, places
     )
-    problems += [loaded.locate(problem) for problem in found]
+    problems += [loaded.locate(problem) for problem in invalid]
     return replace(loaded, problems=tuple(sorted(problems, key=lambda problem: problem.line or 0)))
 
 
 def from_mapping(value: dict[str, Any]) -> LoadedAnswers:
     """Validate answers as nested keys, as in a file. Never raises for bad input."""
-    answers, found, hidden = _validate(value)
-    return LoadedAnswers(answers, tuple(found), frozenset(problem.question for problem in found), hidden=hidden)
+    answers, invalid, hidden = _validate(value)
+    return LoadedAnswers(answers, tuple(invalid), frozenset(problem.question for problem in invalid), hidden=hidden)
 
 
 def _within(path: str, parent: str) -> bool:
@@ -147,13 +147,13 @@ def _validate(value: dict[str, Any]) -> tuple[Answers | None, list[Finding], fro
             details = error.errors(include_url=False)
         located = [(_locate(detail), detail) for detail in details]
         known = {problem.question for problem in problems}
-        found = [_problem(path, section, detail) for (path, section), detail in located]
+        new = [_problem(path, section, detail) for (path, section), detail in located]
         hidden |= {
             path
-            for ((path, _), detail), problem in zip(located, found, strict=True)
+            for ((path, _), detail), problem in zip(located, new, strict=True)
             if _hides_value(detail, problem.text)
         }
-        problems += [problem for problem in found if problem.question not in known]
+        problems += [problem for problem in new if problem.question not in known]
         value = _without(value, [path for (path, _), _ in located])
     return None, problems, frozenset(hidden)
 
@@ -212,9 +212,9 @@ def _locate(detail: ErrorDetails) -> tuple[_Path, type[Section] | None]:
 def _sections_at(owner: type[Section] | None, key: str | int) -> list[type[Section]]:
     if owner is None:
         return []
-    for found in owner.model_fields.values():
-        if found.alias == key:
-            return sections_in(found.annotation)
+    for field_ in owner.model_fields.values():
+        if field_.alias == key:
+            return sections_in(field_.annotation)
     return []
 
 
@@ -252,18 +252,18 @@ def _problem(path: _Path, section: type[Section] | None, detail: ErrorDetails) -
 def _message(path: _Path, section: type[Section] | None, detail: ErrorDetails) -> str:
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "extra_forbidden":
-        keys = [str(found.alias) for found in section.model_fields.values()] if section else []
+        keys = [str(item.alias) for item in section.model_fields.values()] if section else []
         return f"is not known{_suggestion(str(path[-1]), keys)}"
     if kind == "missing":
         return "is required"
     if kind in _EXPECTED:
         quotes = ": put it in quotes" if kind == "string_type" and isinstance(given, (bool, int, float)) else ""
-        found = "text" if isinstance(given, str) else _describe(given)  # it may be a secret: not echoed
-        return f"expected {_EXPECTED[kind]}, found {found}{quotes}"
+        actual = "text" if isinstance(given, str) else _describe(given)  # it may be a secret: not echoed
+        return f"expected {_EXPECTED[kind]}, found {actual}{quotes}"
     if kind in ("literal_error", "union_tag_invalid"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected") or context["expected_tags"]))
-        found = given[_tag_key(context)] if "tag" in context else given  # pydantic turns the tag into text
-        return f"expected one of {', '.join(choices)}, found {_describe(found)}{_guess(found, choices)}"
+        choice = given[_tag_key(context)] if "tag" in context else given  # pydantic turns the tag into text
+        return f"expected one of {', '.join(choices)}, found {_describe(choice)}{_guess(choice, choices)}"
     if kind == "union_tag_not_found":
         key = _tag_key(context)
         choices = [tag for each in _sections_at(section, path[-1]) for tag in _tags(each)]

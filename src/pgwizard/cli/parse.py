@@ -42,12 +42,12 @@ def _split(argv: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
         else:
             parser.add_argument(*option.flags, dest=option.flag, action="append_const", const="")
     end = argv.index("--") if "--" in argv else len(argv)
-    found, rest = parser.parse_known_args(argv[:end])
+    namespace, rest = parser.parse_known_args(argv[:end])
     for word in rest:
         if word.startswith("-") and word != "-":
             flag = word.partition("=")[0]
             raise UsageError(f"unknown option {fit(flag)}", hint=_suggestion(flag, OPTIONS) or "See pgwizard --help.")
-    return vars(found), [*rest, *argv[end + 1 :]]
+    return vars(namespace), [*rest, *argv[end + 1 :]]
 
 
 def _choose_verb(typed: dict[str, list[str]], words: list[str]) -> tuple[Verb, str, list[str]]:
@@ -129,5 +129,5 @@ def _suggestion(typed: str, known: Iterable[str]) -> str:
 
     synonyms = {word: verb.name for verb in VERBS.values() for word in verb.synonyms}
     near = [word for word in known if word.startswith(typed)] + difflib.get_close_matches(typed, known, n=1)
-    found = synonyms.get(typed) or (near[0] if near else "")
-    return f"Did you mean {found}?" if found else ""
+    best = synonyms.get(typed) or (near[0] if near else "")
+    return f"Did you mean {best}?" if best else ""

@@ -70,7 +70,7 @@ def assess(obj: Object) -> Health:
 def condition(obj: Object, kind: str) -> dict[str, Any]:
     """The condition of that type; empty where there is none."""
     conditions = obj.get("status", {}).get("conditions") or []
-    return next((found for found in conditions if found.get("type") == kind), {})
+    return next((each for each in conditions if each.get("type") == kind), {})
 
 
 def _statefulset(obj: Object) -> Health:
@@ -103,8 +103,8 @@ def _pod(obj: Object) -> Health:
         why, reason = plain(scheduled.get("message", "")), plain(scheduled.get("reason", ""))
         return Health("progressing", f"cannot be scheduled: {why}", reason)
     for container in _containers(obj):
-        if (found := _container(container)) is not None:
-            return found
+        if (fault := _container(container)) is not None:
+            return fault
     started = sum(1 for container in status.get("containerStatuses") or [] if container.get("started"))
     total = len(obj.get("spec", {}).get("containers") or [])
     return Health("progressing", f"starting: {started} of {total} containers started")

@@ -38,11 +38,11 @@ _MOST_VALUES = 400_000
 class WrongType(Exception):
     """A value of the wrong type. line: 1-based; found, wanted: types in words, never the value."""
 
-    def __init__(self, line: int, place: str, found: str, wanted: str) -> None:
+    def __init__(self, line: int, place: str, actual: str, wanted: str) -> None:
         super().__init__(place)
         self.line = line
         self.place = place
-        self.found = found
+        self.found = actual
         self.wanted = wanted
 
 
@@ -113,13 +113,13 @@ def _value(node: yaml.Node, shape: Shape, place: str) -> Any:
     raise WrongType(_line(node), place, kind, _expectation(shape, kind))
 
 
-def _expectation(shape: Shape, found: str) -> str:
+def _expectation(shape: Shape, actual: str) -> str:
     if isinstance(shape, list | dict):
         return "a list" if isinstance(shape, list) else "a mapping"
     if shape is bool:
-        return "true or false, without quotes" if found == "text" else "true or false"
+        return "true or false, without quotes" if actual == "text" else "true or false"
     what = "text" if shape is str else "base64"
-    return f"{what}: put it in quotes" if found in ("a number", "a boolean") else what
+    return f"{what}: put it in quotes" if actual in ("a number", "a boolean") else what
 
 
 def _mapping(node: yaml.Node, shape: dict[str, Shape], place: str) -> dict[str, Any]:

@@ -57,10 +57,10 @@ def _warning(question: str, text: str) -> Finding:
 
 def check(answers: Answers, facts: Facts) -> Findings:
     """Every finding, in the order of the questions."""
-    found = [finding for rule in _RULES for finding in rule(answers, facts)]
+    findings = [finding for rule in _RULES for finding in rule(answers, facts)]
     return Findings(
-        tuple(finding for finding in found if finding.severity == "error"),
-        tuple(finding for finding in found if finding.severity == "warning"),
+        tuple(finding for finding in findings if finding.severity == "error"),
+        tuple(finding for finding in findings if finding.severity == "warning"),
     )
 
 

@@ -139,8 +139,8 @@ def boolean(text: str) -> bool | None:
     wanted = text.lower()
     if wanted in ("0", "1"):
         return wanted == "1"
-    found = {value for word, value in _SPELLINGS.items() if wanted and word.startswith(wanted)}
-    return found.pop() if len(found) == 1 else None
+    values = {value for word, value in _SPELLINGS.items() if wanted and word.startswith(wanted)}
+    return values.pop() if len(values) == 1 else None
 
 
 def _decimal(text: str, *, whole: bool) -> Decimal:
@@ -267,11 +267,11 @@ def _nearest(version: int) -> int:
 
 @functools.cache
 def _table(version: int) -> dict[str, Setting]:
-    found = {}
+    table = {}
     for line in TABLE.read_text(encoding="ascii").splitlines():
         name, first, last, kind, unit, low, high, choices = line.split("\t")
         if int(first) <= version <= int(last):
             limits = (Decimal(low) if low else None, Decimal(high) if high else None)
             among = tuple(choices.split(",")) if kind == "enum" else ()  # one of them may be the empty text
-            found[name] = Setting(name, kind, unit, *limits, among)  # type: ignore[arg-type]
-    return found
+            table[name] = Setting(name, kind, unit, *limits, among)  # type: ignore[arg-type]
+    return table

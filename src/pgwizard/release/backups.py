@@ -90,8 +90,8 @@ async def _schedule(cluster: Cluster, layout: Layout, kind: BackupType) -> Objec
     usual = Ref(CRONJOB, names.full if kind == "full" else names.incremental, release.namespace)
     if layout.has_record:
         return await cluster.get(usual)
-    if (found := await find_object(cluster, usual)) is not None:
-        return found
+    if (cronjob := await find_object(cluster, usual)) is not None:
+        return cronjob
     async with aclosing(cluster.pages(CRONJOB, release.namespace)) as pages:
         async for page in pages:
             for cron in sorted(filter(layout.is_schedule, page.items), key=lambda each: str(each["metadata"]["name"])):

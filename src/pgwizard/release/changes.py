@@ -41,7 +41,7 @@ class Change:
         """A unified diff; empty where nothing changes."""
         if self.before == self.after:
             return []
-        found = difflib.unified_diff(
+        diff = difflib.unified_diff(
             self.before.splitlines(),
             self.after.splitlines(),
             f"live/{self.ref}",
@@ -49,7 +49,7 @@ class Change:
             lineterm="",
             n=3,
         )
-        return list(found)
+        return list(diff)
 
 
 def compare(live: Object | None, wanted: Object) -> Change:

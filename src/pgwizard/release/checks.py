@@ -79,8 +79,8 @@ async def run(subject: Subject) -> tuple[Finding, ...]:
     if subject.surveyed.installation.statefulset is not None:
         image = ImageVersion(subject.cluster, ReleaseRef.of(subject.answers))
         subject = replace(subject, pgbackrest=await image.read(subject.answers.images.postgresql))
-    found = await side_by_side(_within_deadline(check, subject) for check in _CHECKS)
-    return tuple(finding for findings in found for finding in findings)
+    results = await side_by_side(_within_deadline(check, subject) for check in _CHECKS)
+    return tuple(finding for findings in results for finding in findings)
 
 
 @dataclass(frozen=True, slots=True)

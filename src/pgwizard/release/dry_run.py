@@ -133,7 +133,7 @@ async def try_out(
         )
     if invalid:
         diagnoses = (diagnose(problem.text) for problem in invalid)
-        hint = next((found.fix for found in diagnoses if found is not None), "")
+        hint = next((each.fix for each in diagnoses if each is not None), "")
         raise PreflightError("the cluster refuses what would be written; nothing was written", invalid, hint=hint)
     return [item for item in tried if isinstance(item, Trial)]
 

@@ -39,10 +39,10 @@ class ImageVersion:
                 result = await self._cluster.exec(
                     namespace, name, _CONTAINER, _COMMAND, timeout_seconds=_TIMEOUT_SECONDS
                 )
-                found = _PRINTED.search(result.stdout.decode(errors="replace"))
-                if result.exit_code != 0 or found is None:
+                match = _PRINTED.search(result.stdout.decode(errors="replace"))
+                if result.exit_code != 0 or match is None:
                     return None
-                self._known = (uid, pgbackrest.version(found[1]))
+                self._known = (uid, pgbackrest.version(match[1]))
             return self._known[1]
         except (ClusterError, DeadlineError):  # a right that is missing, a pod that has just ended or is slow
             return None
@@ -57,12 +57,12 @@ def _runs(pod: Object, image: str | None) -> bool:
     return has_image and is_running
 
 
-def version_finding(answers: Answers, found: pgbackrest.Version | None) -> Finding | None:
+def version_finding(answers: Answers, installed: pgbackrest.Version | None) -> Finding | None:
     """That the image has another version than the answers say; None where it has not, or that is not known."""
     stated = answers.images.pgbackrest_version
-    if not answers.repository.enabled or found in (None, pgbackrest.version(stated)):
+    if not answers.repository.enabled or installed in (None, pgbackrest.version(stated)):
         return None
-    has = pgbackrest.version_text(found)
+    has = pgbackrest.version_text(installed)
     text = f"the image has pgBackRest {has}, not {stated}: options and certificates are judged by the wrong version"
     fix = f'Set images.pgbackrestVersion to "{has}".'
     return Finding("images.pgbackrestVersion", text, severity="warning", fix=fix)

@@ -92,7 +92,7 @@ def pods(objects: Sequence[Object], running: Object | None, schedule: Object | N
 
     Later backups are of the same size. running, schedule: the live pod and the live CronJob of full backups.
     """
-    found = []
+    demands = []
     for obj in objects:
         if obj["kind"] not in ("StatefulSet", "Job"):
             continue
@@ -100,12 +100,12 @@ def pods(objects: Sequence[Object], running: Object | None, schedule: Object | N
         if obj["kind"] == "StatefulSet":
             there = (running or {}).get("spec")
             questions = {"postgresql": _POSTGRESQL, "minio-ca-init": _section("initContainer")}
-            found.append(PodDemand("the database's pod", spec, questions, there, _has_sizes(spec, there)))
+            demands.append(PodDemand("the database's pod", spec, questions, there, _has_sizes(spec, there)))
         else:
             made = schedule["spec"]["jobTemplate"]["spec"]["template"]["spec"] if schedule else None
             questions = {str(container["name"]): _section("jobs") for container in (*_inits(spec), *_mains(spec))}
-            found.append(PodDemand("the pod of a backup", spec, questions, None, _has_sizes(spec, made)))
-    return tuple(found)
+            demands.append(PodDemand("the pod of a backup", spec, questions, None, _has_sizes(spec, made)))
+    return tuple(demands)
 
 
 def _has_sizes(spec: Mapping[str, Any], made: Mapping[str, Any] | None) -> bool:
@@ -146,11 +146,11 @@ def _hard(quota: Object) -> Mapping[str, Any]:
 def findings(demand: Demand, limits: NamespaceLimits) -> tuple[Finding, ...]:
     """Everything that would be refused, each once: errors, and warnings for what is refused only when made again."""
     demand = replace(demand, pods=[_with_defaults(pod, limits.ranges) for pod in demand.pods])
-    found = [
+    problems = [
         *(finding for item in limits.ranges for finding in _range_findings(demand, item)),
         *(finding for quota in limits.quotas for finding in _quota_findings(demand, quota, limits)),
     ]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(problems))
 
 
 # ---- LimitRanges ---------------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def _sized(pod: PodDemand, item: Mapping[str, Any]) -> Iterator[tuple[str, Mappi
 
 def _with_defaults(pod: PodDemand, ranges: Sequence[Object]) -> PodDemand:
     """The pod as admission completes it: a limit alone is a request too, then each LimitRange fills what is left."""
-    items = [item for found in ranges for item in (found.get("spec") or {}).get("limits") or ()]
+    items = [item for limit_range in ranges for item in (limit_range.get("spec") or {}).get("limits") or ()]
     spec = dict(pod.spec)
     for group in ("initContainers", "containers"):
         completed = []
@@ -410,7 +410,7 @@ def amount(pod: Mapping[str, Any] | None, counted: str) -> Decimal:
 
 def _pod_resources(pod: Mapping[str, Any]) -> dict[str, dict[str, Decimal]]:
     """Requests and limits of a pod: init containers run one by one before the others, native sidecars beside all."""
-    found: dict[str, dict[str, Decimal]] = {}
+    totals: dict[str, dict[str, Decimal]] = {}
     for kind in _KINDS:
         beside: dict[str, Decimal] = {}
         peak: dict[str, Decimal] = {}
@@ -422,8 +422,8 @@ def _pod_resources(pod: Mapping[str, Any]) -> dict[str, dict[str, Decimal]]:
         total = beside
         for container in _mains(pod):
             total = _sum(total, _sizes(container, kind))
-        found[kind] = _larger(peak, total)
-    return found
+        totals[kind] = _larger(peak, total)
+    return totals
 
 
 def _sizes(container: Mapping[str, Any], kind: str) -> dict[str, Decimal]:

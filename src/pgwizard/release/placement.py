@@ -26,17 +26,17 @@ async def missing(cluster: Cluster, answers: Answers) -> list[Finding]:
         "pods.runtimeClass": pods.runtime_class and Ref(RUNTIME_CLASS, pods.runtime_class),
         "pods.serviceAccount": pods.service_account and Ref(SERVICE_ACCOUNT, pods.service_account, namespace),
     }
-    found = []
+    missing_labels = []
     for question, ref in named.items():
         if not ref:
             continue
         try:
             if await find_object(cluster, ref) is None:
                 text = f"{ref} does not exist: the API server would refuse the pods"
-                found.append(Finding(question, text, fix=f"Create it, or correct {question}."))
+                missing_labels.append(Finding(question, text, fix=f"Create it, or correct {question}."))
         except Forbidden:
-            found.append(Finding(question, f"not checked: no permission to get {ref}", severity="warning"))
-    return found
+            missing_labels.append(Finding(question, f"not checked: no permission to get {ref}", severity="warning"))
+    return missing_labels
 
 
 def takes(node: Object, pods: Pods) -> bool:
@@ -73,12 +73,12 @@ def _has_labels(node: Object, labels: Mapping[str, str]) -> bool:
 
 def _keeping_away(node: Object, pods: Pods) -> list[str]:
     """The taints that no toleration matches, as ``kubectl taint`` spells them."""
-    tolerations, found = list(map(Toleration.of, pods.tolerations)), []
+    tolerations, away = list(map(Toleration.of, pods.tolerations)), []
     for taint in (node.get("spec") or {}).get("taints") or ():
         if taint.get("effect") in _KEEPS_AWAY and not any(_tolerates(item, taint) for item in tolerations):
             value = f"={taint['value']}" if taint.get("value") else ""
-            found.append(plain(f"{taint.get('key', '')}{value}:{taint['effect']}", 120))
-    return found
+            away.append(plain(f"{taint.get('key', '')}{value}:{taint['effect']}", 120))
+    return away
 
 
 def _tolerates(toleration: Toleration, taint: Mapping[str, Any]) -> bool:

@@ -217,7 +217,9 @@ class Record:
     @property
     def deployed(self) -> Revision | None:
         """The newest revision that succeeded, even if later ones failed."""
-        return next((found for found in reversed(self.revisions) if found.outcome in ("deployed", "damaged")), None)
+        return next(
+            (revision for revision in reversed(self.revisions) if revision.outcome in ("deployed", "damaged")), None
+        )
 
     def begin(self, inventory: Iterable[Ref], at: str, spec: str, answers: Mapping[str, Any]) -> Record:
         """With a new revision, and an inventory that covers both what is there and what will be.
@@ -344,7 +346,7 @@ def _verification(coded: Any) -> RepositoryVerification | None:
             DamagedBackup(plain(str(each["label"])), int(each["files"]), int(each["unread"]))
             for each in data["damaged"]
         )
-        found = RepositoryVerification(
+        verification = RepositoryVerification(
             at=datetime.fromisoformat(data["at"]).astimezone(UTC).isoformat(),
             seconds=float(data["seconds"]),
             backups=int(data["backups"]),
@@ -356,7 +358,7 @@ def _verification(coded: Any) -> RepositoryVerification | None:
         )
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
-    return found
+    return verification
 
 
 def _drills(coded: Any) -> tuple[DrillResult, ...]:

@@ -318,9 +318,9 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
             return ca_file
         denied = live.denied.get(ref)
         why = f"may not be read: {denied.message}" if denied else "does not exist: it holds the certificate to trust"
-        published = [] if denied else [found for found in map(live.get, _namesakes(ref)) if found is not None]
-        findings = (published_finding(found, where, live.commands) for found in published)
-        finding = next((found for found in findings if found is not None), None)
+        published = [] if denied else [each for each in map(live.get, _namesakes(ref)) if each is not None]
+        findings = (published_finding(each, where, live.commands) for each in published)
+        finding = next((each for each in findings if each is not None), None)
         problems.append(finding or Finding("tls.source", f"{where} {why}"))
         return None
     if wrong := _own_mirror(answers, source, secret):

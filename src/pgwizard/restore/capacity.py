@@ -44,8 +44,8 @@ async def require(cluster: Cluster, release: ReleaseRef) -> None:
     demand = limits.Demand(
         [limits.PodDemand("the pod of the restore Job", wanted, {}, pod["spec"] if pod else None)], None, {JOB: 1}
     )
-    found = limits.findings(demand, limits.NamespaceLimits(ranges, quotas))
-    if errors := [finding for finding in found if finding.severity == "error"]:
+    findings = limits.findings(demand, limits.NamespaceLimits(ranges, quotas))
+    if errors := [finding for finding in findings if finding.severity == "error"]:
         raise PreflightError("the restore Job would be refused; nothing was touched", errors)
     if pod is not None and (node := str(pod["spec"].get("nodeName") or "")):
         live = await find_node(cluster, node)
@@ -78,7 +78,7 @@ def rivals_for(wanted: Object, node: Object, pods: Sequence[Object]) -> list[str
     for pod in pods:
         if pod["spec"].get("nodeName") == name and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
             taken.update(dict(_requests(pod["spec"])))
-    own, found = dict(_requests(wanted)), []
+    own, rivals = dict(_requests(wanted)), []
     for pod in pods:
         if pod["spec"].get("nodeName") or not _awaits_node(pod):
             continue
@@ -89,8 +89,8 @@ def rivals_for(wanted: Object, node: Object, pods: Sequence[Object]) -> list[str
         would_fit = all(taken[each] - own[each] + size[each] <= free[each] for each in free)
         fits_beside = all(taken[each] + size[each] <= free[each] for each in free)
         if would_fit and not fits_beside:
-            found.append(plain(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"))
-    return found
+            rivals.append(plain(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"))
+    return rivals
 
 
 def _awaits_node(pod: Object) -> bool:
@@ -103,9 +103,9 @@ def _requests(spec: Object) -> Iterator[tuple[str, Decimal]]:
 
 
 async def _listed(cluster: Cluster, kind: Resource, namespace: str | None) -> list[Object]:
-    found: list[Object] = []
+    pods: list[Object] = []
     with contextlib.suppress(Forbidden):
         async with contextlib.aclosing(cluster.pages(kind, namespace)) as pages:
             async for page in pages:
-                found += page.items
-    return found
+                pods += page.items
+    return pods

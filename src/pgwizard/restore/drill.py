@@ -83,10 +83,10 @@ async def run(
     if kept.unfinished_restore is not None:
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         raise PreflightError(f"a restore of release {release} has not ended", hint=f"Resume it first: {command}")
-    found = await _Drill(cluster, release, report, now, seconds, query).result(kept)
+    result = await _Drill(cluster, release, report, now, seconds, query).result(kept)
     kept, _ = await records.get(cluster, release)
-    await cluster.patch(record.secret_ref(release), record.drills_patch(kept, found))
-    return found
+    await cluster.patch(record.secret_ref(release), record.drills_patch(kept, result))
+    return result
 
 
 def is_check(progress: str) -> bool:
@@ -149,16 +149,16 @@ class _Drill:
             spent = (ended - began).total_seconds()
             return DrillResult(ended.isoformat(), round(spent, 1), "", 0, "0/0", "", 0, 0, (check,))
         async with stages.enter("drill", self.report) as stage:
-            found = await self._restored(plan, running, stage, began)
-            failed = found.failed_check
+            result = await self._restored(plan, running, stage, began)
+            failed = result.failed_check
             stage.done(f"ended, and {failed.name} failed" if failed else "restored and checked")
-        return replace(found, checks=(check, *found.checks))
+        return replace(result, checks=(check, *result.checks))
 
     async def _tidied(self, stage: Stage) -> Ref | None:
         """Delete the Jobs that earlier drills have left. Returns one that still runs."""
         running = None
-        for found in await self._jobs():
-            job = {**found, "kind": JOB.kind}
+        for item in await self._jobs():
+            job = {**item, "kind": JOB.kind}
             ref = Ref(JOB, job["metadata"]["name"], self.release.namespace)
             has_ended = assess(job).status == "failed" or await jobs.has_succeeded(self.cluster, job)
             if has_ended or job["metadata"].get("deletionTimestamp"):
@@ -182,12 +182,12 @@ class _Drill:
                     await backups.wait(self.cluster, job, stage.progress, stage.log, at=self.now())
 
     async def _jobs(self) -> list[Object]:
-        found: list[Object] = []
+        items: list[Object] = []
         labels = selector(self.release, drill_job.COMPONENT)
         async with contextlib.aclosing(self.cluster.pages(JOB, self.release.namespace, labels=labels)) as pages:
             async for page in pages:
-                found += page.items
-        return found
+                items += page.items
+        return items
 
     async def _restored(self, plan: DrillPlan, running: Ref | None, stage: Stage, began: datetime) -> DrillResult:
         ref = running or Ref(JOB, drill_job.job_name(self.release, self.now()), self.release.namespace)

@@ -75,15 +75,15 @@ async def locate(
 
 def placed(target: RecoveryTarget, lines: Sequence[str]) -> RecoveryTarget | TargetRefusal:
     """The target where the lines of pg_waldump say that it is."""
-    found = list(dict.fromkeys(_places(lines)))
-    if not found:
+    places = list(dict.fromkeys(_places(lines)))
+    if not places:
         return target
-    if len({(timeline, lsn) for timeline, lsn, _ in found}) > 1:
-        shown = " and ".join(f"{lsn_text(lsn)} on timeline {timeline}" for timeline, lsn, _ in found[:5])
+    if len({(timeline, lsn) for timeline, lsn, _ in places}) > 1:
+        shown = " and ".join(f"{lsn_text(lsn)} on timeline {timeline}" for timeline, lsn, _ in places[:5])
         return TargetRefusal(
             "ambiguous-point", f"{target} is in the WAL more than once: {shown}", "Give the one that you mean: lsn:X."
         )
-    timeline, lsn, at = found[0]
+    timeline, lsn, at = places[0]
     return replace(target, timeline=timeline, lsn=lsn, at=at)
 
 

@@ -60,8 +60,8 @@ async def _running_pod(cluster: Cluster, job: Ref) -> str:
 
 
 async def _pods(cluster: Cluster, job: Ref) -> list[Object]:
-    found: list[Object] = []
+    pods: list[Object] = []
     async with contextlib.aclosing(cluster.pages(POD, job.namespace, labels=f"job-name={job.name}")) as pages:
         async for page in pages:
-            found += page.items
-    return found
+            pods += page.items
+    return pods

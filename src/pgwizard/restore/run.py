@@ -166,28 +166,28 @@ def _again(journal: Journal) -> RestoreStage:
     return "suspend" if journal.is_before("stop") else "stop"
 
 
-async def open_view(cluster: Cluster, found: Preparation) -> tuple[RepositoryView, Journal]:
+async def open_view(cluster: Cluster, preparation: Preparation) -> tuple[RepositoryView, Journal]:
     """What a restore that has not ended can be aimed at, and its journal, as long as the server has not been started.
 
     Raises PreflightError once it has been.
     """
-    journal = found.journal
+    journal = preparation.journal
     if journal is None or not journal.is_before("start"):
-        raise _unfinished(journal) if journal else PreflightError(f"no restore of {found.release} is open")
-    kept, _ = await records.get(cluster, found.release)
+        raise _unfinished(journal) if journal else PreflightError(f"no restore of {preparation.release} is open")
+    kept, _ = await records.get(cluster, preparation.release)
     # a try that failed may have left a timeline above the one that the server was on
     return replace(await read_view(cluster, kept), timeline=journal.plan.left), journal
 
 
 async def redirected(
-    cluster: Cluster, found: Preparation, target: RecoveryTarget | TargetRefusal, now: Clock
+    cluster: Cluster, preparation: Preparation, target: RecoveryTarget | TargetRefusal, now: Clock
 ) -> Journal | TargetRefusal:
     """A restore that has not ended, to another target, as long as the server has not been started.
 
     Raises PreflightError once it has been.
     """
-    view, journal = await open_view(cluster, found)
-    plan = await plan_to(cluster, replace(found, view=view), target, now)
+    view, journal = await open_view(cluster, preparation)
+    plan = await plan_to(cluster, replace(preparation, view=view), target, now)
     if isinstance(plan, TargetRefusal):
         return plan
     if plan.is_newest and journal.undo is not None:
@@ -457,12 +457,12 @@ class _Run:
 
     async def _delete_jobs(self, but: str = "") -> None:
         """Delete the Jobs of restores of this release, one that still runs as well, and wait until they are gone."""
-        found: list[Object] = []
+        items: list[Object] = []
         labels = restore_job.selector(self.release, restore_job.COMPONENT)
         async with contextlib.aclosing(self.cluster.pages(JOB, self.release.namespace, labels=labels)) as pages:
             async for page in pages:
-                found += [job for job in page.items if job["metadata"]["name"] != but]
-        for job in found:
+                items += [job for job in page.items if job["metadata"]["name"] != but]
+        for job in items:
             ref, uid = Ref(JOB, job["metadata"]["name"], self.release.namespace), job["metadata"]["uid"]
             await self.cluster.delete(ref, uid=uid, propagation="Foreground")
             await deletion.wait_until_gone(self.cluster, ref, uid, STOP_SECONDS)

@@ -87,8 +87,8 @@ def has_own_repository(kept: Record) -> bool:
 
 
 def _place(section: object) -> tuple[object, ...]:
-    found = section if isinstance(section, Mapping) else {}
-    return tuple(found.get(key) for key in ("endpoint", "bucket", "path"))
+    repository = section if isinstance(section, Mapping) else {}
+    return tuple(repository.get(key) for key in ("endpoint", "bucket", "path"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,12 @@ class _Reading:
 
     async def repository(self) -> RepositoryInfo:
         try:
-            found = await probes.repository(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
+            reading = await probes.repository(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
         except (ValueError, ClusterError) as error:
             raise self._unreadable(error) from error
-        if found.stanza:
-            raise PreflightError(f"the repository of release {self._release.name} cannot be used: {found.stanza}")
-        return found
+        if reading.stanza:
+            raise PreflightError(f"the repository of release {self._release.name} cannot be used: {reading.stanza}")
+        return reading
 
     async def require_version(self, repository: RepositoryInfo) -> None:
         """Only the major version of PostgreSQL that wrote a data directory can read it. Raises PreflightError."""
@@ -149,10 +149,10 @@ class _Reading:
         script += f' repo-get --ignore-missing "$name/{STANZA}/$name.info" || [ $? = 1 ] || exit 1; done'
         unset = [word for each in job.origin_variables(origin) for word in ("-u", each["name"])]
         text = await self._output("env", *unset, "bash", "-c", script, "own-repository")
-        found = _SYSTEM_ID.findall(text)
-        if not found:
+        ids = _SYSTEM_ID.findall(text)
+        if not ids:
             return
-        which = "the same database" if repository.system_id in found else f"another database, {found[0]}"
+        which = "the same database" if repository.system_id in ids else f"another database, {ids[0]}"
         raise PreflightError(
             f"the archive path of release {self._release} holds backups of {which}; nothing was restored",
             hint="Uninstall this release, and clone again with a path of its own: --set repository.path=PATH",
@@ -206,11 +206,11 @@ class _Reading:
         the server is started.
         """
         verification = self.kept.verification
-        found = {each.label for each in (verification.damaged if verification else ()) if each.files}
+        labels = {each.label for each in (verification.damaged if verification else ()) if each.files}
         with contextlib.suppress(ValueError, ClusterError):
             files = await probes.compared_files(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
-            found |= set(files.damaged(backups))
-        return frozenset(found)
+            labels |= set(files.damaged(backups))
+        return frozenset(labels)
 
     def _unreadable(self, error: ValueError | ClusterError) -> PreflightError:
         name, namespace = self._release.name, self._release.namespace

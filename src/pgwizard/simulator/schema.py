@@ -242,10 +242,10 @@ class SchemaField:
 
 
 def _field(text: str) -> SchemaField:
-    found = re.fullmatch(r"(\w+)(!?)(?:(\{\})|\[([^\]]*)\])?(!?)", text)
-    if found is None:
+    match = re.fullmatch(r"(\w+)(!?)(?:(\{\})|\[([^\]]*)\])?(!?)", text)
+    if match is None:
         raise ValueError(f"the schema table has a field that cannot be read: {text}")
-    content, inner, is_map, keys, outer = found.groups()
+    content, inner, is_map, keys, outer = match.groups()
     is_set = keys == "*"
     return SchemaField(
         content,

@@ -13,9 +13,9 @@ class View:
         self._selector = selector
         self._known: dict[Ref, Object] = {}
 
-    def listed(self, found: list[Object]) -> list[WatchEvent]:
+    def listed(self, objects: list[Object]) -> list[WatchEvent]:
         """After a list: what vanished, what is new, what changed, and SYNCED."""
-        now = {Ref.of(obj): obj for obj in found}
+        now = {Ref.of(obj): obj for obj in objects}
         events = [WatchEvent("DELETED", self._known.pop(ref)) for ref in [ref for ref in self._known if ref not in now]]
         for ref, obj in now.items():
             events += self._shown(ref, obj)

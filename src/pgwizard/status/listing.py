@@ -180,7 +180,7 @@ def read(text: str, known: Listing | None = None) -> Listing | None:
         except (ValueError, OverflowError, OSError):
             raise refusal from None
     if known is None:
-        return Listing(id_, {name: tuple(found) for name, found in runs.items()}, histories, tuple(sorted(doubles)))
+        return Listing(id_, {name: tuple(ranges) for name, ranges in runs.items()}, histories, tuple(sorted(doubles)))
     if id_ != known.id or folders - known.runs.keys() - fresh:
         return None
     kept = {name: known.runs[name] for name in folders - fresh}

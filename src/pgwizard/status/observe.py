@@ -128,9 +128,9 @@ async def observe(
     and ClusterError where it cannot be read. A source that fails later is listed in ``failures``, and polled again.
     """
     there, _ = await records.find(cluster, release)
-    found = there or await records.get_live(cluster, release)
-    layout = Layout.of(release) if isinstance(found, Record) else found.layout
-    summary = await probes.summary_of(cluster, found)
+    record_or_live = there or await records.get_live(cluster, release)
+    layout = Layout.of(release) if isinstance(record_or_live, Record) else record_or_live.layout
+    summary = await probes.summary_of(cluster, record_or_live)
     snapshot = reduce(Snapshot(release, now(), commands=cluster.commands), ReleaseRead(now(), summary))
     again = again or Again()
     image = ImageVersion(cluster, release)
@@ -342,8 +342,8 @@ async def _watch_refusals(cluster: Cluster, release: ReleaseRef, queue: asyncio.
         async with _optional_watch(cluster.watch(EVENT, release.namespace, fields=fields)) as events:
             async for event in events:
                 about = event.object.get("involvedObject") or {}
-                if event.type not in ("SYNCED", "DELETED") and (found := jobs.refusal(event.object)):
-                    why = f"{found.text}: {jobs.event_text(event.object)}"
+                if event.type not in ("SYNCED", "DELETED") and (refusal := jobs.refusal(event.object)):
+                    why = f"{refusal.text}: {jobs.event_text(event.object)}"
                     await queue.put(JobRefused(now(), str(about.get("uid")), why))
 
 
@@ -450,9 +450,9 @@ async def _read_volume(cluster: Cluster, layout: Layout, at: datetime) -> Volume
 async def _read_certificate(
     cluster: Cluster, layout: Layout, image: ImageVersion, at: datetime, *, has_version: bool
 ) -> CertificateRead:
-    found = await probes.certificate(cluster, layout, image, at)
+    reading = await probes.certificate(cluster, layout, image, at)
     version = await image.read() if has_version else None
-    return CertificateRead(at, found, version_text(version) if version else "")
+    return CertificateRead(at, reading, version_text(version) if version else "")
 
 
 async def _crash_logs(

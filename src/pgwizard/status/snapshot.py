@@ -608,8 +608,8 @@ class Snapshot:
 
     def backup_of(self, run: Run) -> Backup | None:
         """The backup that a Job took, by the times of both; None also where another Job may have taken it."""
-        found = self._backups_during(run)
-        return found[0] if len(found) == 1 and not self._is_shared(found[0], run) else None
+        during = self._backups_during(run)
+        return during[0] if len(during) == 1 and not self._is_shared(during[0], run) else None
 
     def is_backup_unclear(self, run: Run) -> bool:
         """Whether backups were taken while a Job ran that others may have taken, because Jobs ran side by side."""
@@ -625,14 +625,14 @@ class Snapshot:
             return []
         for slack in (timedelta(seconds=1), timedelta(seconds=5)):  # both count whole seconds, each by its own clock
             begun, ended = run.started - slack, run.ended + slack
-            found = []
+            backups = []
             for backup in reversed(self.backups):
                 if backup.stop < begun:
                     break
                 if backup.start >= begun and backup.stop <= ended:
-                    found.append(backup)
-            if found:
-                return found
+                    backups.append(backup)
+            if backups:
+                return backups
         return []
 
 

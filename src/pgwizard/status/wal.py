@@ -49,10 +49,10 @@ class Fork:
         if not self.reason.startswith(("before ", "after ")):
             return None
         try:
-            found = datetime.fromisoformat(text)
+            moment = datetime.fromisoformat(text)
         except ValueError:
             return None
-        return found.astimezone(UTC) if found.tzinfo else None
+        return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,12 +213,12 @@ def continuity(archive: Archive, backups: Sequence[Backup], timeline: int | None
     known = archive.timelines
     live = timeline or max(known, default=1)
     own = _Path(archive, live)
-    placed = {backup.label: found for backup in backups if (found := own.reach(backup))}
+    placed = {backup.label: reach for backup in backups if (reach := own.reach(backup))}
     elsewhere, branches = dict[str, int](), list[RecoveryWindow]()
     strangers = tuple(_strangers(archive, live)) if timeline is not None else ()
     for other in reversed([each for each in known if each != live and each not in strangers]):
         path = _Path(archive, other)
-        reaches = [found for backup in backups if (found := path.reach(backup)) and found.is_usable]
+        reaches = [reach for backup in backups if (reach := path.reach(backup)) and reach.is_usable]
         for reach in reaches:
             if reach.backup.label not in placed:
                 elsewhere.setdefault(reach.backup.label, other)

@@ -166,11 +166,11 @@ def _summary(certificate: X509Certificate) -> Certificate:
     from cryptography.hazmat.primitives import hashes
 
     try:
-        found = {type(extension.value): extension.value for extension in certificate.extensions}
+        extensions = {type(extension.value): extension.value for extension in certificate.extensions}
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        found = {}  # OpenSSL may accept it: ``chain`` decides what it is good for
-    constraints: Any = found.get(x509.BasicConstraints)
-    sans: Any = found.get(x509.SubjectAlternativeName) or ()
+        extensions = {}  # OpenSSL may accept it: ``chain`` decides what it is good for
+    constraints: Any = extensions.get(x509.BasicConstraints)
+    sans: Any = extensions.get(x509.SubjectAlternativeName) or ()
     subject, names = certificate.subject, list(sans)
     dns = tuple(name.value for name in names if isinstance(name, x509.DNSName))
     addresses = tuple(str(name.value) for name in names if isinstance(name, x509.IPAddress))

@@ -179,9 +179,9 @@ def _likely_path(pairs: Sequence[_Pair]) -> list[_Pair]:
     path = [pairs[0]]
     while (issuer := _loose(path[-1][1].issuer)) != _loose(path[-1][1].subject):
         above = (pair for pair in reversed(pairs) if _loose(pair[1].subject) == issuer and pair not in path)
-        if (found := next(above, None)) is None:
+        if (signer := next(above, None)) is None:
             break
-        path.append(found)
+        path.append(signer)
     return path
 
 

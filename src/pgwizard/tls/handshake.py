@@ -274,11 +274,11 @@ async def _find_pod(cluster: Cluster, where: ServiceName, spec: Object, port: in
 
 async def _ready(cluster: Cluster, namespace: str, selector: dict[str, str]) -> list[Object]:
     labels = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
-    found: list[Object] = []
+    pods: list[Object] = []
     async with contextlib.aclosing(cluster.pages(POD, namespace, labels=labels)) as pages:
         async for page in pages:
-            found += [pod for pod in page.items if _is_ready(pod)]
-    return found
+            pods += [pod for pod in page.items if _is_ready(pod)]
+    return pods
 
 
 def _is_ready(pod: Object) -> bool:

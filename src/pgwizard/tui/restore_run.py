@@ -143,17 +143,17 @@ class RestoreRun:
 
     async def _read(self) -> None:
         cluster = await self._screen.connection.once_connected()
-        found = self._found = await restore.prepare(cluster, self._release)
-        if found.journal is not None:
-            self._journal = found.journal
+        preparation = self._found = await restore.prepare(cluster, self._release)
+        if preparation.journal is not None:
+            self._journal = preparation.journal
             rows: list[OutcomeRow] = [
-                ("!", f"A restore to {found.journal.plan.target} has not ended."),
-                ("next", f"its stage {found.journal.stage}"),
+                ("!", f"A restore to {preparation.journal.plan.target} has not ended."),
+                ("next", f"its stage {preparation.journal.stage}"),
             ]
             self._view.end("stopped", rows, has_log=False)
             self._turn("open", "Press r to resume it, t for another target, or F7 to bring back the state before it.")
-        elif found.view is not None:
-            self._choose(found.view)
+        elif preparation.view is not None:
+            self._choose(preparation.view)
 
     def _choose(self, archive: RepositoryView) -> None:
         self._archive = archive
@@ -175,16 +175,16 @@ class RestoreRun:
         since = until - _STRETCH
         self._view.show_prompt(f"Reading the WAL since {shown_moment(since.replace(microsecond=0))}.")
         try:
-            found = await history.read(cluster, self._release, archive, since, until, report=self._view.show_prompt)
+            history_ = await history.read(cluster, self._release, archive, since, until, report=self._view.show_prompt)
         except PgwizardError as error:
             self._view.show_prompt(f"Nothing can be listed: {error.message}")
             return
         self._listed_since = since
-        self._view.list_events(found.events)
-        count = sum(event.is_loss for event in found.events)
+        self._view.list_events(history_.events)
+        count = sum(event.is_loss for event in history_.events)
         start = f"{since:%H:%M} UTC"
         what = (
-            f"{count} of {found.commits:,} commits since {start} removed something"
+            f"{count} of {history_.commits:,} commits since {start} removed something"
             if count
             else f"No commit since {start} removed something"
         )
@@ -202,9 +202,9 @@ class RestoreRun:
         if self._journal is not None:
             self._confirm(restore.resumed(self._journal, is_undo=True))
             return
-        found = self._found = await restore.prepare(cluster, self._release)
-        self._archive = found.view
-        self._take(await restore.undo_plan(cluster, found, self._screen.start.now))
+        preparation = self._found = await restore.prepare(cluster, self._release)
+        self._archive = preparation.view
+        self._take(await restore.undo_plan(cluster, preparation, self._screen.start.now))
 
     def _take(self, plan: RestorePlan | Journal | TargetRefusal) -> None:
         if isinstance(plan, Journal):
@@ -245,9 +245,9 @@ class RestoreRun:
 
     def _fail(self, error: Exception) -> None:
         was_running = self.state == "running"
-        found = finding_of(error, list(self._log))
-        self.message = found.key
-        rows = failure_rows(found, error.findings if isinstance(error, PgwizardError) else ())
+        finding = finding_of(error, list(self._log))
+        self.message = finding.key
+        rows = failure_rows(finding, error.findings if isinstance(error, PgwizardError) else ())
         if was_running:
             rows.append(("-", RESUME if self._is_touched else "The database was not touched."))
         self._view.end("failed", rows, has_log=bool(self._log))

@@ -46,8 +46,8 @@ class SecretSearch:
         """Search to the end. readable: where Secrets may be listed, as far as it is known."""
         self.state = "loading"
         try:
-            found = browse.browse(cluster, self.search, self._now, readable)
-            async with contextlib.aclosing(found) as batches:
+            places = browse.browse(cluster, self.search, self._now, readable)
+            async with contextlib.aclosing(places) as batches:
                 async for batch in batches:
                     self.take(batch)
         except PgwizardError as error:

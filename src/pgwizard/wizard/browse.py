@@ -228,10 +228,10 @@ class _Walk:
             rows: list[Candidate] = []
             for item in slice_:
                 self.seen.add(place_of(item))
-                found = rows_of(item, self.search, self.served, self.now())
-                if self.served is None and found[0].bundle:
-                    self.unjudged.append(found)
-                rows += found
+                of_secret = rows_of(item, self.search, self.served, self.now())
+                if self.served is None and of_secret[0].bundle:
+                    self.unjudged.append(of_secret)
+                rows += of_secret
             self._report(rows)
 
     async def _pages(self, namespace: str | None, **how: Any) -> AsyncGenerator[ListPage, None]:
@@ -349,9 +349,9 @@ async def contents(
 async def _find_published(cluster: Cluster, ref: Ref) -> Finding | None:
     """How to use the certificates of a ConfigMap of that name; None if there are none."""
     with contextlib.suppress(ClusterError):
-        found = await find_object(cluster, Ref(CONFIGMAP, ref.name, ref.namespace))
-        if found is not None:
-            return published_finding(found, str(ref), cluster.commands)
+        configmap = await find_object(cluster, Ref(CONFIGMAP, ref.name, ref.namespace))
+        if configmap is not None:
+            return published_finding(configmap, str(ref), cluster.commands)
     return None
 
 

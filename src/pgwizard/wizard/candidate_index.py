@@ -24,9 +24,9 @@ class CandidateIndex:
         self.namespaces |= {namespace for namespace, _ in fresh}
         if stale := fresh.keys() & self.by_place.keys():
             self._sorted = [entry for entry in self._sorted if (entry[1].namespace, entry[1].secret) not in stale]
-        for place, found in fresh.items():
-            self.by_place[place] = tuple(found)
-            self._sorted += [(row.order, row, _haystack(row)) for row in found]
+        for place, of_place in fresh.items():
+            self.by_place[place] = tuple(of_place)
+            self._sorted += [(row.order, row, _haystack(row)) for row in of_place]
 
     def arrange(self, wanted: str | None = None) -> None:
         """Sort, and keep rows that contain every word of the filter."""

@@ -140,10 +140,10 @@ class Candidate:
 
 def by_secret(rows: Iterable[Candidate]) -> dict[tuple[str, str], list[Candidate]]:
     """The rows by Secret; they replace all earlier rows of it."""
-    found: dict[tuple[str, str], list[Candidate]] = {}
+    by_name: dict[tuple[str, str], list[Candidate]] = {}
     for row in rows:
-        found.setdefault((row.namespace, row.secret), []).append(row)
-    return found
+        by_name.setdefault((row.namespace, row.secret), []).append(row)
+    return by_name
 
 
 def keep_rank(before: Candidate, rows: tuple[Candidate, ...]) -> tuple[Candidate, ...]:

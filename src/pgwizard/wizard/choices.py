@@ -32,14 +32,14 @@ async def choices(cluster: Cluster, name: str) -> list[Suggestion]:
     Raises the errors of the cluster, Forbidden among them.
     """
     resource, read = _LISTS[name]
-    found: list[Suggestion] = []
+    suggestions: list[Suggestion] = []
     light = resource == NAMESPACE
     async with aclosing(cluster.pages(resource, metadata_only=light)) as pages:
         async for page in pages:
-            found += [choice for obj in page.items for choice in read(obj)]
-            if len(found) >= _LIMIT:
+            suggestions += [choice for obj in page.items for choice in read(obj)]
+            if len(suggestions) >= _LIMIT:
                 break
-    return sorted(found, key=lambda choice: (not choice.best, choice.value))
+    return sorted(suggestions, key=lambda choice: (not choice.best, choice.value))
 
 
 def _namespace(obj: Object) -> list[Suggestion]:
@@ -62,13 +62,13 @@ def _storage_class(obj: Object) -> list[Suggestion]:
 def _services(obj: Object) -> list[Suggestion]:
     metadata = obj["metadata"]
     host = f"{plain(metadata['name'], 63)}.{plain(metadata['namespace'], 63)}.svc"
-    found = []
+    services = []
     for port in obj.get("spec", {}).get("ports") or []:
         if port.get("protocol", "TCP") == "TCP" and isinstance(port.get("port"), int):
             likely = port["port"] in _S3_PORTS or "s3" in str(port.get("name", ""))
             likely = likely and any(word in host for word in ("minio", "s3", "ceph", "rgw", "garage", "seaweed"))
-            found.append(Suggestion(f"{host}:{port['port']}", plain(str(port.get("name") or ""), 40), likely))
-    return found
+            services.append(Suggestion(f"{host}:{port['port']}", plain(str(port.get("name") or ""), 40), likely))
+    return services
 
 
 _LISTS: dict[str, tuple[Resource, Callable[[Object], list[Suggestion]]]] = {

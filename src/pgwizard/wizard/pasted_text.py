@@ -105,14 +105,14 @@ def _entries(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 
 def _parameter(line: str) -> tuple[str, str] | None:
-    found = postgresql_line(line)
-    return (found.name, found.value) if found else None
+    parameter = postgresql_line(line)
+    return (parameter.name, parameter.value) if parameter else None
 
 
 def _pair(line: str) -> tuple[str, str] | None:
-    found = _PAIR.fullmatch(line)
-    if found is None:
+    match = _PAIR.fullmatch(line)
+    if match is None:
         return None
-    value = found["value"]
+    value = match["value"]
     is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return found["name"], value[1:-1] if is_quoted else value
+    return match["name"], value[1:-1] if is_quoted else value

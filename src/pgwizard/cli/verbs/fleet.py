@@ -52,17 +52,17 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
 
     async def work(cluster: Cluster, now: Clock) -> list[FleetRow]:
         begun = now()
-        found = await fleet.look(cluster, now=now)
-        shown = rows(found)
+        survey = await fleet.look(cluster, now=now)
+        shown = rows(survey)
         if metrics:
-            writer.put(exposition(found))
-            if found.left_out:
-                writer.note(found.left_out, NoteLine(found.left_out))
+            writer.put(exposition(survey))
+            if survey.left_out:
+                writer.note(survey.left_out, NoteLine(survey.left_out))
             return shown
         _print(writer, shown)
-        text = f"{totals(shown)}; {cost(found, (now() - begun).total_seconds())}"
-        if found.left_out:
-            writer.note(found.left_out, NoteLine(found.left_out))
+        text = f"{totals(shown)}; {cost(survey, (now() - begun).total_seconds())}"
+        if survey.left_out:
+            writer.note(survey.left_out, NoteLine(survey.left_out))
         writer.note(text, NoteLine(text))
         return shown
 
@@ -70,10 +70,10 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
         """Print a release each time its state or its worst reason changes, until a signal."""
         printed: dict[object, tuple[object, ...]] = {}
         async with aclosing(fleet.observe(cluster, now=now)) as fleets:
-            async for found in fleets:
-                if found.left_out and not printed:
-                    writer.note(found.left_out, NoteLine(found.left_out))
-                _print(writer, _changed(found, printed), with_titles=not printed)
+            async for reading in fleets:
+                if reading.left_out and not printed:
+                    writer.note(reading.left_out, NoteLine(reading.left_out))
+                _print(writer, _changed(reading, printed), with_titles=not printed)
         return []
 
     if call[WATCH]:
@@ -89,10 +89,10 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
         raise NotProven(f"{totals(shown)}; the worst is {first.ref}, {first.state}{why}", hint=hint)
 
 
-def _changed(found: Fleet, printed: dict[object, tuple[object, ...]]) -> list[FleetRow]:
+def _changed(reading: Fleet, printed: dict[object, tuple[object, ...]]) -> list[FleetRow]:
     """The rows that differ in state or reason from what was printed; ages alone are no change."""
     changed = []
-    for each in rows(found):
+    for each in rows(reading):
         essence = (each.state, each.worst.key or each.worst.text if each.worst else "")
         if not each.is_loading and printed.get(each.ref) != essence:
             printed[each.ref] = essence
