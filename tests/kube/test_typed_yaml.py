@@ -76,7 +76,7 @@ def test_a_value_is_accepted_where_its_type_fits_and_refused_elsewhere(field: tu
     if not fits(value, shape):
         with pytest.raises(WrongType) as caught:
             typed_yaml.read(content, SHAPE)
-        assert caught.value.found in ("not base64", KINDS[type(value)])
+        assert caught.value.actual in ("not base64", KINDS[type(value)])
         assert caught.value.line == 1
         return
     found = at(path, typed_yaml.read(content, SHAPE))
@@ -107,7 +107,7 @@ def test_a_scalar_has_the_type_that_the_yaml_reader_of_kubernetes_gives_it(plain
     else:
         with pytest.raises(WrongType) as caught:
             typed_yaml.read(content, {"value": str})
-        assert caught.value.found == kind
+        assert caught.value.actual == kind
     if kind == "a boolean":
         assert typed_yaml.read(content, {"value": bool}) == {"value": plain not in ("n", "NO", "off")}
 
@@ -185,4 +185,4 @@ def test_the_place_of_a_wrong_value_has_the_names_of_the_file() -> None:
     with pytest.raises(WrongType) as caught:
         typed_yaml.read(text.encode(), {"items": [{"name": str, "flag": bool}]})
     assert (caught.value.line, caught.value.place) == (4, "items[second].flag")
-    assert (caught.value.found, caught.value.wanted) == ("text", "true or false, without quotes")
+    assert (caught.value.actual, caught.value.wanted) == ("text", "true or false, without quotes")

@@ -32,7 +32,7 @@ def test_an_uninstall_keeps_the_data_and_the_secrets_that_it_needs() -> None:
         before = {Ref.of(obj) for obj in sim.store.everything() if obj["metadata"].get("namespace") == "default"}
         await deployed(sim)
         found = await removed(sim)
-        assert {str(ref): why for ref, why in found.kept} == {
+        assert {str(ref): why for ref, why in found.remainder} == {
             "PersistentVolumeClaim default/postgresql-storage-postgresql-0": "it holds the database",
             "Secret default/postgresql": "the database that is kept was made with it",
             "Secret default/postgresql-minio-ca": "the mirrored certificate is retained",
@@ -40,7 +40,7 @@ def test_an_uninstall_keeps_the_data_and_the_secrets_that_it_needs() -> None:
         await asyncio.sleep(60)  # the pods are stopping
         after = {Ref.of(obj) for obj in sim.store.everything() if obj["metadata"].get("namespace") == "default"}
         left = {ref for ref in after - before if ref.resource.kind != "Event"}
-        assert left == {ref for ref, _ in found.kept}
+        assert left == {ref for ref, _ in found.remainder}
 
     on(scenario)
 
@@ -62,7 +62,7 @@ def test_purging_deletes_the_data_and_keeps_the_certificate() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         found = await removed(sim, purge_data=True)
-        assert [str(ref) for ref, _ in found.kept] == ["Secret default/postgresql-minio-ca"]
+        assert [str(ref) for ref, _ in found.remainder] == ["Secret default/postgresql-minio-ca"]
         assert sim.store.peek(VOLUME) is None
         assert sim.store.peek(Ref(SECRET, "postgresql", "default")) is None
         assert sim.store.peek(Ref(SECRET, "postgresql-pgbackrest-s3", "default")) is not None
@@ -202,7 +202,7 @@ def test_the_password_of_a_release_that_is_named_like_a_certificate_is_purged() 
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, answers_of(release={"name": "shop-minio-ca"}))
         found = await removed(sim, "shop-minio-ca", purge_data=True)
-        assert [str(ref) for ref, _ in found.kept] == ["Secret default/shop-minio-ca-minio-ca"]
+        assert [str(ref) for ref, _ in found.remainder] == ["Secret default/shop-minio-ca-minio-ca"]
         assert sim.store.peek(Ref(SECRET, "shop-minio-ca", "default")) is None
 
     on(scenario)

@@ -50,7 +50,7 @@ def test_finish_deletes_what_was_kept_and_ends_the_offer() -> None:
 
             sim.runtime.programs.answers.append(kept_wal)
             offer = await finish.read_offer(sim, RELEASE)
-            assert (offer.kept, offer.journal.plan.target) == (
+            assert (offer.copies, offer.journal.plan.target) == (
                 ("pg_wal.before-restore-20261128-104029",),
                 "the newest state",
             )

@@ -543,7 +543,7 @@ def test_half_an_hour_of_watching_polls_at_its_pace_and_leaves_no_task() -> None
         def over(snapshot: Snapshot) -> bool:
             nonlocal count
             count += 1
-            assert len(snapshot.runs) <= status_snapshot.RUNS_KEPT
+            assert len(snapshot.runs) <= status_snapshot.MAX_RUNS
             return sim.clock.now() - began >= 1_800
 
         found = await seen(sim, over)

@@ -431,10 +431,10 @@ def test_a_snapshot_stays_bounded_whatever_comes() -> None:
         cron = {"metadata": {"name": f"cron-{number}"}, "spec": {"schedule": "0 2 * * *"}}
         snapshot = reduce(snapshot, ObjectSeen(NOW, Ref(CRONJOB, f"cron-{number}", "shop"), cron))
         snapshot = reduce(snapshot, SourceFailed(NOW, "volume", failure(f"failure {number}")))
-    assert len(snapshot.runs) == status_snapshot.RUNS_KEPT
-    assert {len(found.tail or ()) for found in snapshot.runs} == {status_snapshot.TAIL_KEPT}
-    assert len(snapshot.objects) == status_snapshot.OBJECTS_KEPT
-    assert len(snapshot.crons) == status_snapshot.OBJECTS_KEPT
+    assert len(snapshot.runs) == status_snapshot.MAX_RUNS
+    assert {len(found.tail or ()) for found in snapshot.runs} == {status_snapshot.MAX_TAIL_LINES}
+    assert len(snapshot.objects) == status_snapshot.MAX_OBJECTS
+    assert len(snapshot.crons) == status_snapshot.MAX_OBJECTS
     assert snapshot.failures == {"volume": failure("failure 2999")}
 
 

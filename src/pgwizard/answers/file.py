@@ -146,14 +146,14 @@ def _validate(value: dict[str, Any]) -> tuple[Answers | None, list[Finding], fro
         except ValidationError as error:
             details = error.errors(include_url=False)
         located = [(_locate(detail), detail) for detail in details]
-        known = {problem.question for problem in problems}
+        questions = {problem.question for problem in problems}
         new = [_problem(path, section, detail) for (path, section), detail in located]
         hidden |= {
             path
             for ((path, _), detail), problem in zip(located, new, strict=True)
             if _hides_value(detail, problem.text)
         }
-        problems += [problem for problem in new if problem.question not in known]
+        problems += [problem for problem in new if problem.question not in questions]
         value = _without(value, [path for (path, _), _ in located])
     return None, problems, frozenset(hidden)
 

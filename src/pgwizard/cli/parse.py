@@ -123,11 +123,11 @@ def _values(verb: Verb, typed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     return values
 
 
-def _suggestion(typed: str, known: Iterable[str]) -> str:
+def _suggestion(typed: str, names: Iterable[str]) -> str:
     """``Did you mean diff?``; empty where nothing is near."""
     import difflib
 
     synonyms = {word: verb.name for verb in VERBS.values() for word in verb.synonyms}
-    near = [word for word in known if word.startswith(typed)] + difflib.get_close_matches(typed, known, n=1)
+    near = [word for word in names if word.startswith(typed)] + difflib.get_close_matches(typed, names, n=1)
     best = synonyms.get(typed) or (near[0] if near else "")
     return f"Did you mean {best}?" if best else ""

@@ -48,7 +48,7 @@ def sharper(fault: Finding, others: Iterable[Finding]) -> Finding:
         return fault
     matter, _ = _PLACES[fault.key]
     same = [fault, *(other for other in others if _PLACES.get(other.key, (None,))[0] == matter)]
-    return min(same, key=lambda known: _PLACES[known.key][1])  # the first of equals: the fault itself
+    return min(same, key=lambda cause: _PLACES[cause.key][1])  # the first of equals: the fault itself
 
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")

@@ -470,8 +470,8 @@ def _reason(error: BaseException) -> str:
         return plain(str(error.reason or "TLS failed"))
     if isinstance(error, OSError):
         cause = getattr(error, "os_error", error)
-        known = os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror
-        return plain(known or "closed by the other side")
+        text = os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror
+        return plain(text or "closed by the other side")
     return "it ended too early" if isinstance(error, aiohttp.ClientPayloadError) else "closed by the other side"
 
 

@@ -309,7 +309,7 @@ def _content(path: str) -> Mapping[str, Any] | None:
     except typed_yaml.WrongType as error:
         place = plain(error.place) or "the document"
         raise KubeconfigError(
-            f"the kubeconfig {file}, line {error.line}: {place} is {error.found}; expected {error.wanted}"
+            f"the kubeconfig {file}, line {error.line}: {place} is {error.actual}; expected {error.wanted}"
         ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -398,9 +398,9 @@ def _exec_problem(plugin: Mapping[str, Any]) -> str:
 def _part(merged: Mapping[str, Mapping[str, Part]], kind: str, name: str, files: str) -> Part:
     if name in merged[kind]:
         return merged[kind][name]
-    known = ", ".join(plain(known, 60) for known in merged[kind])
+    names = ", ".join(plain(names, 60) for names in merged[kind])
     raise KubeconfigError(
-        f"the kubeconfig {plain(files)} has no {kind} {plain(name)!r}", hint=f"It has: {known or 'none'}."
+        f"the kubeconfig {plain(files)} has no {kind} {plain(name)!r}", hint=f"It has: {names or 'none'}."
     )
 
 

@@ -42,7 +42,7 @@ class WrongType(Exception):
         super().__init__(place)
         self.line = line
         self.place = place
-        self.found = actual
+        self.actual = actual
         self.wanted = wanted
 
 
@@ -72,17 +72,17 @@ def read(content: bytes, shape: Shape) -> Any:
     return _value(node, shape, "")
 
 
-def _extent(node: yaml.Node, known: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:
+def _extent(node: yaml.Node, extents: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:
     """How many values a node is, each alias counted in full, and how deep they are nested."""
     if isinstance(node, yaml.ScalarNode):
         return 1, 0
-    if id(node) not in known:
+    if id(node) not in extents:
         parts = list(chain.from_iterable(node.value)) if isinstance(node, yaml.MappingNode) else node.value
-        below = [_extent(part, known, depth + 1) for part in parts] if depth < _DEEPEST else [(0, _DEEPEST)]
-        known[id(node)] = 1 + sum(size for size, _ in below), 1 + max((height for _, height in below), default=0)
-    if known[id(node)][1] > _DEEPEST:
+        below = [_extent(part, extents, depth + 1) for part in parts] if depth < _DEEPEST else [(0, _DEEPEST)]
+        extents[id(node)] = 1 + sum(size for size, _ in below), 1 + max((height for _, height in below), default=0)
+    if extents[id(node)][1] > _DEEPEST:
         raise yaml.MarkedYAMLError(problem="nested too deep, or within itself", problem_mark=node.start_mark)
-    return known[id(node)]
+    return extents[id(node)]
 
 
 def _empty(shape: Shape) -> Any:

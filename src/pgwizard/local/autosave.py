@@ -22,7 +22,7 @@ from pgwizard.answers import strict_yaml
 from pgwizard.answers.reference import answers_text
 
 _NAME = re.compile(r"draft-[0-9a-f]{16}\.yaml")
-_KEPT = 5
+_MOST_DRAFTS = 5
 
 
 def state_folder(name: str = "pgwizard") -> Path | None:
@@ -70,9 +70,9 @@ class Drafts:
                 if (one := _read(path)) is not None:
                     drafts.append(one)
         drafts.sort(key=lambda one: one.at, reverse=True)
-        for old in drafts[_KEPT:]:
+        for old in drafts[_MOST_DRAFTS:]:
             self.drop(old)
-        return drafts[:_KEPT]
+        return drafts[:_MOST_DRAFTS]
 
     def keep(self, raw: dict[str, Any]) -> bool:
         """Write this wizard's draft whole or not at all, mode 0600. Blocking. Returns False if it cannot be written."""

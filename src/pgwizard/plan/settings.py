@@ -80,14 +80,14 @@ class Setting:
 
     def _choice(self, text: str) -> str:
         wanted = text.lower()
-        known: dict[str, str] = {choice.lower(): choice for choice in (*self.choices, *_HIDDEN.get(self.name, ()))}
-        if {"on", "off"} <= known.keys():
-            known |= dict.fromkeys(("true", "yes", "1"), "on") | dict.fromkeys(("false", "no", "0"), "off")
-        if "debug1" in known:
-            known |= {"debug": "debug2", "info": "info"}
-        if wanted not in known:
+        spellings: dict[str, str] = {choice.lower(): choice for choice in (*self.choices, *_HIDDEN.get(self.name, ()))}
+        if {"on", "off"} <= spellings.keys():
+            spellings |= dict.fromkeys(("true", "yes", "1"), "on") | dict.fromkeys(("false", "no", "0"), "off")
+        if "debug1" in spellings:
+            spellings |= {"debug": "debug2", "info": "info"}
+        if wanted not in spellings:
             raise ValueError(f"{_short(text)} is not one of {', '.join(filter(None, self.choices))}")
-        return known[wanted]
+        return spellings[wanted]
 
     def _number(self, text: str) -> Decimal:
         expected = self._expectation()
@@ -109,7 +109,7 @@ class Setting:
             raise ValueError(f"{_short(text)} has a unit; expected a number alone")
         units = _BYTES if self._is_size else _MICROSECONDS
         if unit not in units:
-            close = next((known for known in units if known.lower() == unit.lower() or known[:1] == unit), "")
+            close = next((other for other in units if other.lower() == unit.lower() or other[:1] == unit), "")
             meant = f": did you mean {text[: text.rfind(unit)].strip()}{close}?" if close else ""
             raise ValueError(f"{_short(text)}: {_short(unit)} is not a unit of it; expected {', '.join(units)}{meant}")
         value = number * units[unit]
@@ -219,7 +219,7 @@ def find_unknown(name: str, version: int) -> str | None:
     unknown = f"is not a parameter of PostgreSQL {version}"
     if present := _PRESENT_NAMES.get(name):
         return f"{unknown}: use {present}"
-    if others := [known for known in VERSIONS if name in _table(known)]:
+    if others := [version_ for version_ in VERSIONS if name in _table(version_)]:
         return f"{unknown}, only of {', '.join(map(str, others))}"
     close = difflib.get_close_matches(name, _table(_nearest(version)), 1)
     return unknown + (f": did you mean {close[0]}?" if close else "")
@@ -262,7 +262,7 @@ def _number(name: str, values: Mapping[str, str], version: int) -> Decimal | Non
 
 
 def _nearest(version: int) -> int:
-    return max((known for known in VERSIONS if known <= version), default=VERSIONS[0])
+    return max((each for each in VERSIONS if each <= version), default=VERSIONS[0])
 
 
 @functools.cache

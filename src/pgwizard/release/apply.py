@@ -286,9 +286,9 @@ async def _survey(
 
 def _require_new(release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey) -> None:
     """A server that runs would be stopped without archiving its last WAL first."""
-    ref, known = ReleaseRef.of(release.answers), surveyed.record
+    ref, before = ReleaseRef.of(release.answers), surveyed.record
     stateful = surveyed.installation.statefulset
-    if stateful is not None and not (known is not None and known.awaits_restore):
+    if stateful is not None and not (before is not None and before.awaits_restore):
         command = cluster.commands.pgwizard("restore", ref.name, "--to", "latest", namespace=ref.namespace)
         raise PreflightError(
             f"release {ref.name} in namespace {ref.namespace} exists; nothing was written",
@@ -406,10 +406,10 @@ def _count(count: int, word: str) -> str:
 
 
 def _suspensions(
-    ref: ReleaseRef, cluster: Cluster, kept: record.Record | None, suspended: Sequence[Finding]
+    ref: ReleaseRef, cluster: Cluster, before: record.Record | None, suspended: Sequence[Finding]
 ) -> Sequence[Finding]:
     """The warnings about suspended schedules; a restore has suspended them on purpose until it ends."""
-    if not suspended or kept is None or kept.unfinished_restore is None:
+    if not suspended or before is None or before.unfinished_restore is None:
         return suspended
     command = cluster.commands.pgwizard("restore", ref.name, namespace=ref.namespace)
     text = "the schedules are suspended by a restore that has not ended"
@@ -491,8 +491,8 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
     """is_due: the hook Job has run for this spec and must run again."""
     ref = Ref.of(trial.wanted)
     if values := data.get(ref):
-        known = trial.result.get("data") or {}
-        return compare(trial.live, {**trial.result, "data": {**known, **secret_values.encoded(values)}})
+        old = trial.result.get("data") or {}
+        return compare(trial.live, {**trial.result, "data": {**old, **secret_values.encoded(values)}})
     if trial.grows_from is not None:
         changed = compare(trial.live, trial.result)
         cause = f"the volume grows from {size_text(trial.grows_from)}" if trial.has_volume else "it has no volume yet"

@@ -163,11 +163,11 @@ def damage_finding() -> Finding:
 async def has_newer_full(cluster: Cluster, release: ReleaseRef) -> bool:
     """Whether a full backup has succeeded since the hook Job ended, and none is running. Raises ClusterError."""
     names = Names.of(release.name)
-    known = await newest_first(cluster, Layout.of(release))
-    fulls = [job for job in known if names.full in owners(job, CRONJOB.kind)]
+    backup_jobs = await newest_first(cluster, Layout.of(release))
+    fulls = [job for job in backup_jobs if names.full in owners(job, CRONJOB.kind)]
     if any(assess(job).status == "progressing" for job in fulls):
         return False
-    hook_end = next((_end(job) for job in known if job["metadata"]["name"] == names.init), "")
+    hook_end = next((_end(job) for job in backup_jobs if job["metadata"]["name"] == names.init), "")
     return hook_end != "" and any(assess(job).status == "ready" and _end(job) > hook_end for job in fulls)
 
 

@@ -74,8 +74,8 @@ def normalise(obj: Object) -> Object:
     copy = {key: value for key, value in obj.items() if key != "status"}
     metadata = {key: value for key, value in copy.get("metadata", {}).items() if key not in _SERVER_FIELDS}
     if _LAST_APPLIED in metadata.get("annotations", {}):  # a client-side apply keeps a Secret's values there
-        kept = {key: value for key, value in metadata["annotations"].items() if key != _LAST_APPLIED}
-        metadata = {**metadata, "annotations": kept}
+        annotations = {key: value for key, value in metadata["annotations"].items() if key != _LAST_APPLIED}
+        metadata = {**metadata, "annotations": annotations}
     if not metadata.get("annotations", True):
         del metadata["annotations"]
     copy["metadata"] = metadata

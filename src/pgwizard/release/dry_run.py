@@ -234,8 +234,8 @@ def _rename(obj: Object) -> Object:
 
 def _without_labels(obj: Object, labels: Sequence[str]) -> Object:
     metadata = obj["metadata"]
-    kept = {key: value for key, value in (metadata.get("labels") or {}).items() if key not in labels}
-    return {**obj, "metadata": {**metadata, "labels": kept}}
+    rest = {key: value for key, value in (metadata.get("labels") or {}).items() if key not in labels}
+    return {**obj, "metadata": {**metadata, "labels": rest}}
 
 
 async def _attempt(ref: Ref, write: Coroutine[Any, Any, WriteResult]) -> WriteResult | _Refusal:

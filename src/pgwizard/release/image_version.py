@@ -22,7 +22,7 @@ class ImageVersion:
     def __init__(self, cluster: Cluster, release: ReleaseRef) -> None:
         self._cluster = cluster
         self._release = release
-        self._known: tuple[str, pgbackrest.Version] | None = None
+        self._answer: tuple[str, pgbackrest.Version] | None = None
 
     async def read(self, image: str | None = None) -> pgbackrest.Version | None:
         """None where no running pod has this image, or it cannot be asked. Raises nothing of the cluster's.
@@ -35,15 +35,15 @@ class ImageVersion:
             if pod is None or not _runs(pod, image):
                 return None
             uid = str(pod["metadata"]["uid"])
-            if self._known is None or self._known[0] != uid:
+            if self._answer is None or self._answer[0] != uid:
                 result = await self._cluster.exec(
                     namespace, name, _CONTAINER, _COMMAND, timeout_seconds=_TIMEOUT_SECONDS
                 )
                 match = _PRINTED.search(result.stdout.decode(errors="replace"))
                 if result.exit_code != 0 or match is None:
                     return None
-                self._known = (uid, pgbackrest.version(match[1]))
-            return self._known[1]
+                self._answer = (uid, pgbackrest.version(match[1]))
+            return self._answer[1]
         except (ClusterError, DeadlineError):  # a right that is missing, a pod that has just ended or is slow
             return None
 

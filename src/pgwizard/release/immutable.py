@@ -67,8 +67,8 @@ def other_superuser(answers: Answers, installation: Installation, superuser: str
     """That the answers name another superuser than the one that the first start made; one of a Secret is not shown."""
     if installation.claim is None or installation.before is None or installation.superuser in (None, superuser):
         return None
-    known = isinstance(installation.before.credentials, GeneratedCredentials)
-    made = plain(installation.superuser or "", 63) if known else "another one"
+    is_known = isinstance(installation.before.credentials, GeneratedCredentials)
+    made = plain(installation.superuser or "", 63) if is_known else "another one"
     message = (
         f"only the first start creates a superuser, and it created {made}: keep it; create other roles by SQL: "
         "CREATE ROLE"
@@ -91,9 +91,9 @@ def _volume(answers: Answers, installation: Installation) -> Iterator[Finding]:
             f"the StorageClass of a volume cannot be changed: keep {stays}; for another one, create a new "
             "release and restore into it",
         )
-    kept, size = _unshrinkable(installation, answers.storage.size), answers.storage.size
-    if kept is not None:
-        message = f"the volume has {kept} and cannot shrink to {size}: set storage.size to {kept}, or more"
+    least, size = _unshrinkable(installation, answers.storage.size), answers.storage.size
+    if least is not None:
+        message = f"the volume has {least} and cannot shrink to {size}: set storage.size to {least}, or more"
         yield Finding("storage.size", message)
 
 
@@ -104,9 +104,9 @@ def _unshrinkable(installation: Installation, size: str) -> str | None:
     read. A claim whose volume has not grown yet may ask for less again.
     """
     template = claim_size(installation.statefulset) if installation.statefulset else None
-    kept = claimed_size(installation.claim) or template
+    current = claimed_size(installation.claim) or template
     capacity = (((installation.claim or {}).get("status") or {}).get("capacity") or {}).get("storage")
-    wanted, made, requested, has = map(live_bytes, (size, template, kept, capacity))
+    wanted, made, requested, has = map(live_bytes, (size, template, current, capacity))
     if (
         wanted is None
         or requested is None
@@ -115,7 +115,7 @@ def _unshrinkable(installation: Installation, size: str) -> str | None:
         or (has is not None and wanted > has)
     ):
         return None
-    return size_text(kept)
+    return size_text(current)
 
 
 def claimed_size(claim: Object | None) -> str | None:

@@ -163,13 +163,13 @@ def _range_findings(demand: Demand, limit_range: Object) -> Iterator[Finding]:
             yield from _claim_in_range(demand.claim, item, where)
         for pod in demand.pods:
             severity: Any = "warning" if pod.is_settled else "error"
-            known = set[tuple[str, str]]()
+            reported = set[tuple[str, str]]()
             for subject, questions, resources in _sized(pod, item):
                 for question, text in _out_of_range(subject, questions, resources, item, where):
                     same = (question, text.replace(subject, ""))  # the containers of a Job are all of one size
-                    if same in known:
+                    if same in reported:
                         continue
-                    known.add(same)
+                    reported.add(same)
                     fix = f"Change {question}, or have the LimitRange changed."
                     yield Finding(question, f"{text}{_later(pod)}", severity=severity, key="limits-range", fix=fix)
 

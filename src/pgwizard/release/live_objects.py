@@ -111,9 +111,9 @@ def _config_map_at(pod: Mapping[str, Any], path: str) -> str | None:
     return None
 
 
-async def _cronjobs(cluster: Cluster, release: ReleaseRef, known: Iterable[str]) -> dict[str, Object]:
+async def _cronjobs(cluster: Cluster, release: ReleaseRef, others: Iterable[str]) -> dict[str, Object]:
     """Those of other names that run a backup in the release's pod."""
-    missing = [role for role in _BACKUP_TYPES if role not in known]
+    missing = [role for role in _BACKUP_TYPES if role not in others]
     cronjobs: dict[str, Object] = {}
     if not missing:
         return cronjobs

@@ -227,12 +227,12 @@ class Record:
         An interrupted revision of the same spec keeps its number.
         """
         union = tuple(dict.fromkeys((*self.inventory, *inventory)))
-        last, kept = self.last, self.revisions
+        last, earlier = self.last, self.revisions
         number = last.number + 1 if last else 1
         if last is not None and last.outcome != "deployed" and last.spec == spec:
-            number, kept = last.number, kept[:-1]
+            number, earlier = last.number, earlier[:-1]
         revision = Revision(number, at, "applying", spec, answers)
-        return replace(self, inventory=union, revisions=(*kept, revision)[-_REVISIONS:])
+        return replace(self, inventory=union, revisions=(*earlier, revision)[-_REVISIONS:])
 
     def finish(self, inventory: Iterable[Ref], outcome: RevisionOutcome) -> Record:
         """With the last revision's outcome, and the inventory that is left."""
@@ -323,8 +323,8 @@ def read(secret: Object) -> Record:
 
 def drills_patch(record: Record, drill: DrillResult) -> Object:
     """The patch of the record's Secret that adds a drill to those that are kept."""
-    kept = [asdict(each) for each in (*record.drills, drill)[-_DRILLS:]]
-    return {"data": {DRILLS_KEY: base64.b64encode(json.dumps(kept, sort_keys=True).encode()).decode()}}
+    entries = [asdict(each) for each in (*record.drills, drill)[-_DRILLS:]]
+    return {"data": {DRILLS_KEY: base64.b64encode(json.dumps(entries, sort_keys=True).encode()).decode()}}
 
 
 # Whoever may write Secrets in some namespace can write records: what is shown of one is not taken on trust.

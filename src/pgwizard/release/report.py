@@ -98,13 +98,13 @@ def finding_of(error: BaseException, log: Sequence[str] = ()) -> Finding:
 
     if not isinstance(error, PgwizardError):
         return Finding(text=describe_defect(error), fix="Try again, and report it.")
-    known = error.fault or diagnose("\n".join([str(error), *log])) or Finding()
+    cause = error.fault or diagnose("\n".join([str(error), *log])) or Finding()
     return Finding(
-        question=next((finding.question for finding in error.findings if finding.question), known.question),
+        question=next((finding.question for finding in error.findings if finding.question), cause.question),
         text=error.message,
-        key=known.key,
-        cause=known.cause,
-        fix="\n".join(filter(None, (known.fix, "" if error.fault else error.hint))),
+        key=cause.key,
+        cause=cause.cause,
+        fix="\n".join(filter(None, (cause.fix, "" if error.fault else error.hint))),
     )
 
 

@@ -175,13 +175,13 @@ async def survey(
     if ca_source is not None and ca_file is None and live.get(ca_source) is None:
         live = live.with_others(await _read(cluster, _namesakes(ca_source)))
     missing, doubts = list[Finding](), list[Finding]()
-    known, version, unreadable = _record(live.get(own))
-    before = _made_with(known, live.get(statefulset), live.get(claim), doubts)
+    own_record, version, unreadable = _record(live.get(own))
+    before = _made_with(own_record, live.get(statefulset), live.get(claim), doubts)
     superuser = await _superuser(cluster, answers, before, live)
     s3 = _s3_source(answers)
     surveyed = Survey(
         namespace_exists=home in live.denied or live.get(home) is not None,
-        record=known,
+        record=own_record,
         record_version=version,
         ca=_ca(answers, ca_file, live, at, missing),
         s3_source=live.get(s3) if s3 else None,
@@ -190,7 +190,7 @@ async def survey(
             before,
             live.get(statefulset)
             if take_over
-            else _ours(live.get(statefulset), is_ours=known is not None and statefulset in known.inventory),
+            else _ours(live.get(statefulset), is_ours=own_record is not None and statefulset in own_record.inventory),
             live.get(claim),
             superuser,
             is_claim_unknown=claim in live.denied,

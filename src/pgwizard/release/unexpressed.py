@@ -56,9 +56,9 @@ def unexpressed(live: Object, wanted: Object) -> Iterator[str]:
 
     An entry of a list is named by its name: ``spec.template.spec.containers[metrics]`` is a whole container.
     """
-    kept = {key: value for key, value in live.items() if key not in ("apiVersion", "kind", "metadata", "status")}
+    content = {key: value for key, value in live.items() if key not in ("apiVersion", "kind", "metadata", "status")}
     yield from _metadata(live.get("metadata"), wanted.get("metadata"), "metadata")
-    yield from _below(kept, wanted, "")
+    yield from _below(content, wanted, "")
 
 
 def _metadata(live: Any, wanted: Any, path: str) -> Iterator[str]:

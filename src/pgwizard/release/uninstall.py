@@ -26,7 +26,7 @@ class Removal:
     record: record.Record
     version: str
     deleted: tuple[Ref, ...]
-    kept: tuple[tuple[Ref, str], ...]
+    remainder: tuple[tuple[Ref, str], ...]
 
 
 async def removal(cluster: Cluster, release: ReleaseRef, *, purge_data: bool) -> Removal:
@@ -45,15 +45,15 @@ async def removal(cluster: Cluster, release: ReleaseRef, *, purge_data: bool) ->
             f"a restore of release {release.name} in namespace {release.namespace} has not ended; nothing was deleted",
             hint=f"End it first, it resumes: {resume}",
         )
-    kept: list[tuple[Ref, str]] = []
+    remainder: list[tuple[Ref, str]] = []
     for ref in reversed(own_record.inventory):
         why = _why_kept(ref, release.name, purge_data=purge_data)
         if why is None:
             deleted.append(ref)
         else:
-            kept.append((ref, why))
+            remainder.append((ref, why))
     await rights.require_deletion(cluster, [*deleted, record.secret_ref(release), record.lease_ref(release)])
-    return Removal(own_record, version, tuple(deleted), tuple(kept))
+    return Removal(own_record, version, tuple(deleted), tuple(remainder))
 
 
 async def _restore_jobs(cluster: Cluster, release: ReleaseRef) -> list[Ref]:
@@ -101,4 +101,4 @@ async def remove(plan: Removal, cluster: Cluster, report: Report, *, now: Clock)
             await deletion.wait_until_gone(cluster, target, uid, 180)
         await cluster.delete(record.secret_ref(release))
         await cluster.delete(ref)  # while we own it: once it is released, another run could take it
-        stage.done(f"{len(deleted)} deleted, {len(plan.kept) + len(others)} kept")
+        stage.done(f"{len(deleted)} deleted, {len(plan.remainder) + len(others)} kept")

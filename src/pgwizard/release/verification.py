@@ -22,7 +22,7 @@ from pgwizard.release.record import DamagedBackup, RepositoryVerification
 from pgwizard.text import fit, plain, span
 
 _LONGEST_SECONDS = 86_400
-_KEPT = 20
+_MOST_NAMES = 20
 """Damaged backups, files and segments that a record keeps by name."""
 _WAL = re.compile(r"\s*archiveId: \S+, total WAL checked: (\d+), total valid WAL: (\d+)")
 _BACKUP = re.compile(r"\s*backup: (\S+), status: ([a-z -]+), total files checked: (\d+), total valid files: (\d+)")
@@ -83,11 +83,11 @@ def read(report: str, log: str, began: datetime, ended: datetime) -> RepositoryV
         at=ended.isoformat(),
         seconds=round((ended - began).total_seconds(), 1),
         backups=backups,
-        damaged=tuple(damaged[:_KEPT]),
-        files=tuple(dict.fromkeys(files))[:_KEPT],
+        damaged=tuple(damaged[:_MOST_NAMES]),
+        files=tuple(dict.fromkeys(files))[:_MOST_NAMES],
         segments_checked=checked,
         segments_valid=valid,
-        segments=tuple(dict.fromkeys(segments))[:_KEPT],
+        segments=tuple(dict.fromkeys(segments))[:_MOST_NAMES],
     )
 
 

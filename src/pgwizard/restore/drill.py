@@ -76,16 +76,16 @@ async def run(
     A drill that this one finds running is followed. Raises PreflightError before anything is made, NotProven where the
     Job ended without a result, DeadlineError and ClusterError.
     """
-    kept, _ = await records.get(cluster, release)
+    own_record, _ = await records.get(cluster, release)
     await rights.require(cluster, _accesses(release))
-    if not ReleaseSummary.of(kept).backups:
+    if not ReleaseSummary.of(own_record).backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
-    if kept.unfinished_restore is not None:
+    if own_record.unfinished_restore is not None:
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         raise PreflightError(f"a restore of release {release} has not ended", hint=f"Resume it first: {command}")
-    result = await _Drill(cluster, release, report, now, seconds, query).result(kept)
-    kept, _ = await records.get(cluster, release)
-    await cluster.patch(record.secret_ref(release), record.drills_patch(kept, result))
+    result = await _Drill(cluster, release, report, now, seconds, query).result(own_record)
+    own_record, _ = await records.get(cluster, release)
+    await cluster.patch(record.secret_ref(release), record.drills_patch(own_record, result))
     return result
 
 
@@ -135,12 +135,12 @@ class _Drill:
     seconds: float
     query: DrillQuery | None
 
-    async def result(self, kept: Record) -> DrillResult:
+    async def result(self, own_record: Record) -> DrillResult:
         began = self.now()
         async with stages.enter(CONTINUITY, self.report) as stage:
             running = await self._tidied(stage)
             await self._wait_for_backups(stage)
-            view = await read_view(self.cluster, kept)
+            view = await read_view(self.cluster, own_record)
             plan, check = plan_of(view, self.now())
             check = replace(check, seconds=round((self.now() - began).total_seconds(), 1))
             stage.done(check.text)

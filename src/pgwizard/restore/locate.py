@@ -19,7 +19,7 @@ from pgwizard.restore.wal_scan import MOST_SEGMENTS, SECONDS, batches, open_scan
 from pgwizard.status.repository import read_lsn
 from pgwizard.status.walk import whole_backups
 
-_FOUND = re.compile(
+_PLACE = re.compile(
     r"(?P<name>[0-9A-F]{24}) .*lsn: (?P<lsn>[0-9A-F]+/[0-9A-F]+), .*desc: "
     r"(?:COMMIT(?:_PREPARED [0-9]+:)? (?P<at>[0-9-]+ [0-9:.]+) UTC|RESTORE_POINT)"
 )
@@ -103,7 +103,7 @@ def doubt(target: RecoveryTarget, unreadable: int, searched: int, there: int) ->
 def _places(lines: Sequence[str]) -> Iterator[tuple[int, int, datetime | None]]:
     """Timeline, position and time of each. The segment in which a timeline begins repeats what came before it."""
     seen = set[int]()
-    for match in filter(None, map(_FOUND.match, lines)):
+    for match in filter(None, map(_PLACE.match, lines)):
         lsn = read_lsn(match["lsn"])
         at = datetime.fromisoformat(match["at"]).replace(tzinfo=UTC) if match["at"] else None
         timeline = int(match["name"][:8], 16)

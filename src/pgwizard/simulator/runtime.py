@@ -24,7 +24,7 @@ from pgwizard.simulator.streams import ContainerLog
 
 POD = Resource("v1", "Pod")
 _EVENT = Resource("v1", "Event")
-_EVENTS_KEPT = 2_000
+_MAX_EVENTS = 2_000
 
 
 Reconciler = Callable[["Runtime", Ref], Awaitable[float | None]]
@@ -171,14 +171,14 @@ class Runtime:
         metadata = obj["metadata"]
         now = stamp(self.clock.now())
         namespace = metadata.get("namespace", "default")
-        known = self.store.find(_EVENT, namespace)
-        for old in known:
+        events = self.store.find(_EVENT, namespace)
+        for old in events:
             same = old["involvedObject"]["uid"] == metadata["uid"] and old["reason"] == reason
             if same and old["message"] == message:
                 self.store.put(old | {"count": old["count"] + 1, "lastTimestamp": now})
                 return
-        if len(known) >= _EVENTS_KEPT:
-            self.store.remove(Ref.of(min(known, key=lambda event: str(event["lastTimestamp"]))))
+        if len(events) >= _MAX_EVENTS:
+            self.store.remove(Ref.of(min(events, key=lambda event: str(event["lastTimestamp"]))))
         involved = {
             "apiVersion": obj["apiVersion"],
             "kind": obj["kind"],

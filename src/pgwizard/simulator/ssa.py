@@ -218,13 +218,13 @@ def _remove(value: Any, field: SchemaField, path: FieldPath) -> None:
                 return
 
 
-def _prune(merged: Object, before: frozenset[FieldPath], kept: frozenset[FieldPath]) -> None:
+def _prune(merged: Object, before: frozenset[FieldPath], owned_paths: frozenset[FieldPath]) -> None:
     """Take out what its last owner no longer applies, with the structures around it that nobody else needs.
 
     An owner of a field needs the structures around it, but not the list item: that it owns by itself or not at all.
     """
     root = schema.root(merged["kind"])
-    for path in sorted(_with_structures(before) - _with_structures(kept), key=len):
+    for path in sorted(_with_structures(before) - _with_structures(owned_paths), key=len):
         if path != ("f:metadata",) and not _is_key(path):
             _remove(merged, root, path)
 
@@ -263,8 +263,8 @@ def apply(live: Object | None, applied: Object, manager: str, now: str, *, force
         )
     result: Owned = {owner: (wanted, since if wanted == before else now)}
     for other, paths in others.items():
-        kept = paths - changed - removed
-        result[other] = (kept, owned[other][1])
+        unchanged = paths - changed - removed
+        result[other] = (unchanged, owned[other][1])
     _write_owners(merged, result)
     return merged
 

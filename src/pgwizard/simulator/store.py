@@ -97,14 +97,14 @@ def _label_term(text: str) -> Callable[[Mapping[str, str]], bool]:
 
 
 def _field_terms(resource: Resource, text: str) -> tuple[tuple[str, bool, str], ...]:
-    known = ("metadata.name", "metadata.namespace", *_FIELDS.get(resource.kind, ()))
+    names = ("metadata.name", "metadata.namespace", *_FIELDS.get(resource.kind, ()))
     terms = []
     for part in _split(text):
         match = re.fullmatch(r"([^=!]+?)\s*(==|=|!=)\s*(.*)", part)
         if not match:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
-        if match[1] not in known:
-            listed = ", ".join(f'"{name}"' for name in known)
+        if match[1] not in names:
+            listed = ", ".join(f'"{name}"' for name in names)
             raise bad_request(f'"{match[1]}" is not a known field selector: only {listed}')
         terms.append((match[1], match[2] != "!=", match[3]))
     return tuple(terms)

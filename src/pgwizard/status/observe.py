@@ -412,17 +412,17 @@ class _ArchiveReader:
         self._layout = layout
         self._io_timeout_seconds = io_timeout_seconds
         self._again = again
-        self._known: Listing | None = None
+        self._listing: Listing | None = None
         self._whole_at: datetime | None = None
 
     async def read(self, at: datetime) -> ArchiveRead:
-        known = self._known
+        last = self._listing
         is_due = self._whole_at is None or at - self._whole_at >= _WHOLE_AGAIN or "archive" in self._again.urgent
         self._again.urgent.discard("archive")
-        if known is None or is_due or known.count <= _CHEAP_SEGMENTS:
-            known, self._whole_at = None, at
-        self._known = await probes.archive(self._cluster, self._layout, self._io_timeout_seconds, known)
-        return ArchiveRead(at, self._known)
+        if last is None or is_due or last.count <= _CHEAP_SEGMENTS:
+            last, self._whole_at = None, at
+        self._listing = await probes.archive(self._cluster, self._layout, self._io_timeout_seconds, last)
+        return ArchiveRead(at, self._listing)
 
 
 class _BackupFilesReader:
@@ -432,11 +432,11 @@ class _BackupFilesReader:
         self._cluster = cluster
         self._layout = layout
         self._io_timeout_seconds = io_timeout_seconds
-        self._known = BackupFiles()
+        self._files = BackupFiles()
 
     async def read(self, at: datetime) -> BackupFilesRead:
-        self._known = await probes.compared_files(self._cluster, self._layout, self._io_timeout_seconds, self._known)
-        return BackupFilesRead(at, self._known)
+        self._files = await probes.compared_files(self._cluster, self._layout, self._io_timeout_seconds, self._files)
+        return BackupFilesRead(at, self._files)
 
 
 async def _read_archiver(cluster: Cluster, layout: Layout, superuser: str | None, at: datetime) -> ArchiverRead:

@@ -261,20 +261,20 @@ async def repository(cluster: Cluster, layout: Layout, io_timeout_seconds: int, 
 
 
 async def archive(
-    cluster: Cluster, layout: Layout, io_timeout_seconds: int, known: Listing | None = None, *, pod: str = ""
+    cluster: Cluster, layout: Layout, io_timeout_seconds: int, last: Listing | None = None, *, pod: str = ""
 ) -> Listing:
     """The WAL that is in the archive; with a known listing only what may have changed since is read.
 
     Raises ValueError where that fails. io_timeout_seconds, pod: as for ``repository``.
     """
-    command = listing.command(io_timeout_seconds, known, layout.stanza)
+    command = listing.command(io_timeout_seconds, last, layout.stanza)
     text = await _run_in_pod(cluster, layout, command, _EXEC_SECONDS["archive"], pod)
-    files = listing.read(text, known)
+    files = listing.read(text, last)
     return await archive(cluster, layout, io_timeout_seconds, pod=pod) if files is None else files
 
 
 async def compared_files(
-    cluster: Cluster, layout: Layout, io_timeout_seconds: int, known: BackupFiles | None = None, *, pod: str = ""
+    cluster: Cluster, layout: Layout, io_timeout_seconds: int, last: BackupFiles | None = None, *, pod: str = ""
 ) -> BackupFiles:
     """The files of the backups beside their manifests; only what is new or has changed since ``known`` is compared.
 
@@ -285,12 +285,12 @@ async def compared_files(
         return await _run_in_pod(cluster, layout, command, _EXEC_SECONDS["backups"], pod)
 
     fingerprints = backup_files.read_listing(await run(backup_files.listing_command(io_timeout_seconds, layout.stanza)))
-    known = known or BackupFiles()
-    requested = backup_files.choose_due(fingerprints, known)
+    last = last or BackupFiles()
+    requested = backup_files.choose_due(fingerprints, last)
     if not requested:
-        return backup_files.drop_expired(fingerprints, known)
+        return backup_files.drop_expired(fingerprints, last)
     text = await run(backup_files.comparison_command(io_timeout_seconds, requested, layout.stanza))
-    return backup_files.read_comparison(text, requested, fingerprints, known)
+    return backup_files.read_comparison(text, requested, fingerprints, last)
 
 
 async def archiver(cluster: Cluster, layout: Layout, superuser: str | None) -> Archiver:

@@ -30,9 +30,9 @@ from pgwizard.status.repository import Backup, RepositoryInfo, is_segment, segme
 from pgwizard.status.walk import ArchiveWalk, walk, whole_backups
 from pgwizard.text import plain
 
-RUNS_KEPT, OBJECTS_KEPT = 20, 50
+MAX_RUNS, MAX_OBJECTS = 20, 50
 """Limits of a snapshot, whatever the cluster sends. What the verdict needs is never left out; backups have no limit."""
-TAIL_KEPT = 20
+MAX_TAIL_LINES = 20
 """Lines of a log that a snapshot keeps."""
 WATCHED = (STATEFULSET, POD, CLAIM, CRONJOB, JOB)
 """Kinds that are watched."""
@@ -499,10 +499,10 @@ class Snapshot:
         """
         if self.archive is None or self.repository is None:
             return None
-        known = self.known_walk
+        last = self.known_walk
         inputs = self.walk_inputs
-        if known is not None and known[0][3:] == inputs[3:] and all(map(operator.is_, known[0][:3], inputs[:3])):
-            return known[1]
+        if last is not None and last[0][3:] == inputs[3:] and all(map(operator.is_, last[0][:3], inputs[:3])):
+            return last[1]
         timeline = self.archiver.timeline if self.archiver else 0
         return walk(
             self.archive,

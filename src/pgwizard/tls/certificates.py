@@ -213,8 +213,8 @@ def _key_type(certificate: X509Certificate) -> str:
     if isinstance(key, rsa.RSAPublicKey):
         return f"RSA {key.key_size}"
     if isinstance(key, ec.EllipticCurvePublicKey):
-        known = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-        return f"EC {known.get(key.curve.name, key.curve.name)}"
+        names = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+        return f"EC {names.get(key.curve.name, key.curve.name)}"
     return type(key).__name__.strip("_").removesuffix("PublicKey")
 
 

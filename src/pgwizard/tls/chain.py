@@ -134,7 +134,7 @@ def _verify(bundle: Bundle, server_chain: Bundle, now: datetime) -> ChainVerdict
 
     unknown = (UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
-    known = {item.sha256: item for item in (*server_chain.certificates, *bundle.certificates)}
+    by_hash = {item.sha256: item for item in (*server_chain.certificates, *bundle.certificates)}
     try:
         sent, own = _read_sent(server_chain)
         if refused := _short_key(own, server_chain.certificates[0], 0):
@@ -146,12 +146,12 @@ def _verify(bundle: Bundle, server_chain: Bundle, now: datetime) -> ChainVerdict
         try:
             chain = crypto.X509StoreContext(store, sent[0], sent).get_verified_chain()
         except crypto.X509StoreContextError as error:
-            refused = _refusal(error, known, server_chain, now)
+            refused = _refusal(error, by_hash, server_chain, now)
             if error.errors[0] in _UNBUILT:
                 return refused
-            pairs = [(item.to_cryptography(), known[_sha256(item)]) for item in (*sent, *trusted)]
+            pairs = [(item.to_cryptography(), by_hash[_sha256(item)]) for item in (*sent, *trusted)]
             return _tls_refusal(_likely_path(pairs), *error.errors[:2]) or refused
-        path = [(item.to_cryptography(), known[_sha256(item)]) for item in chain]
+        path = [(item.to_cryptography(), by_hash[_sha256(item)]) for item in chain]
         return _tls_refusal(path) or _accept([about for _, about in path], bundle)
     except (crypto.Error, ValueError, KeyError, *unknown):
         return ChainVerdict(None, ChainReason.UNKNOWN)
@@ -222,10 +222,10 @@ _UNBUILT = frozenset({2, 18, 19, 20, 21, 22})
 
 
 def _refusal(
-    error: X509StoreContextError, known: Mapping[str, Certificate], server_chain: Bundle, now: datetime
+    error: X509StoreContextError, by_hash: Mapping[str, Certificate], server_chain: Bundle, now: datetime
 ) -> ChainVerdict:
     code, depth, text = error.errors
-    about = known[_sha256(error.certificate)]
+    about = by_hash[_sha256(error.certificate)]
     reason, detail = _REASONS.get(code, ChainReason.OTHER), ""
     if reason in {ChainReason.EARLY, ChainReason.EXPIRED}:
         detail = _distance(about, now)

@@ -261,8 +261,8 @@ class WizardApp(ReportsDefects, BaseApp):
         if any(isinstance(screen, ScreenPart) and screen.stop() for screen in reversed(self.screen_stack)):
             return
         keeps_answers = any(isinstance(screen, ScreenPart) and screen.keeps_answers for screen in self.screen_stack)
-        kept = " Unsaved answers are kept, and offered at the next start." if keeps_answers else ""
-        if self._is_second_press(f"Press Ctrl+C again to leave.{kept}"):
+        note = " Unsaved answers are kept, and offered at the next start." if keeps_answers else ""
+        if self._is_second_press(f"Press Ctrl+C again to leave.{note}"):
             self.exit(130)
 
     async def action_quit(self) -> None:

@@ -54,8 +54,8 @@ def _storage_class(obj: Object) -> list[Suggestion]:
     default = ((obj["metadata"].get("annotations") or {}).get(DEFAULT_STORAGE_CLASS)) == "true"
     grows = "can expand" if obj.get("allowVolumeExpansion") else "cannot expand"
     reclaim = plain(str(obj.get("reclaimPolicy", "Delete")), 20)
-    kept = f"{reclaim}: the volume goes with its claim" if reclaim == "Delete" else f"{reclaim}: the volume outlives it"
-    notes = ("default", grows, kept, plain(str(obj.get("provisioner", "")), 60))
+    fate = f"{reclaim}: the volume goes with its claim" if reclaim == "Delete" else f"{reclaim}: the volume outlives it"
+    notes = ("default", grows, fate, plain(str(obj.get("provisioner", "")), 60))
     return [Suggestion(plain(obj["metadata"]["name"], 253), " · ".join(notes if default else notes[1:]), default)]
 
 

@@ -169,8 +169,8 @@ class Draft:
 
     def text(self) -> str:
         """The answers as a file: what differs from the defaults, references only."""
-        kept = without_secrets(self.raw)
-        return ("" if kept == self.raw else _LEFT_OUT) + answers_text(kept)
+        safe = without_secrets(self.raw)
+        return ("" if safe == self.raw else _LEFT_OUT) + answers_text(safe)
 
     def rows(self) -> Iterator[tuple[QuestionPath, Any, Any]]:
         """Every question that applies, as (path, answer, default), in the order of the pages; fit to be shown."""

@@ -77,12 +77,12 @@ def history(call: Invocation, writer: Writer) -> None:
         if since >= until:
             raise UsageError("--from is not before --to", hint="Such as: --from 2026-11-27T20:00:00Z.")
         release = await connect.choose_release(call, cluster)
-        kept, _ = await records.get(cluster, release)
+        record, _ = await records.get(cluster, release)
 
         def report(text: str) -> None:
             writer.note(f"· {text}", NoteLine(text))
 
-        view = await read_view(cluster, kept)
+        view = await read_view(cluster, record)
         history_ = await wal_history.read(cluster, release, view, since, until, report=report)
         rows = event_lines(history_.events)
         for event, row in zip(history_.events, rows, strict=True):

@@ -154,7 +154,7 @@ def _finish(call: Invocation, writer: Writer) -> None:
         release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
         offer = await finish.read_offer(cluster, release)
         text = f"Ends the undo of the restore to {offer.journal.plan.target}. "
-        text += f"Deletes {', '.join(offer.kept)}." if offer.kept else "No copy of WAL was kept on the volume."
+        text += f"Deletes {', '.join(offer.copies)}." if offer.copies else "No copy of WAL was kept on the volume."
         writer.line(text, NoteLine(text))
         if call[RESTORE_PLAN_ONLY]:
             return

@@ -97,8 +97,8 @@ class KeyLine(Widget):
 
     def _fitting(self) -> list[_Key]:
         """What there is room for: the common ones stay, and the help has all of them."""
-        kept = [entry for entry in self._shown if not entry.common]
+        own_keys = [entry for entry in self._shown if not entry.common]
         common = [entry for entry in self._shown if entry.common]
-        while kept and sum(entry.width for entry in (*kept, *common)) > self.size.width:
-            kept.pop()
-        return [*kept, *common]
+        while own_keys and sum(entry.width for entry in (*own_keys, *common)) > self.size.width:
+            own_keys.pop()
+        return [*own_keys, *common]
