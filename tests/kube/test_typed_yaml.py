@@ -185,4 +185,4 @@ def test_the_place_of_a_wrong_value_has_the_names_of_the_file() -> None:
     with pytest.raises(WrongType) as caught:
         typed_yaml.read(text.encode(), {"items": [{"name": str, "flag": bool}]})
     assert (caught.value.line, caught.value.place) == (4, "items[second].flag")
-    assert (caught.value.actual, caught.value.wanted) == ("text", "true or false, without quotes")
+    assert (caught.value.actual, caught.value.expected) == ("text", "true or false, without quotes")

@@ -160,13 +160,13 @@ def _validate(value: dict[str, Any]) -> tuple[Answers | None, list[Finding], fro
 
 def _hides_value(detail: ErrorDetails, message: str) -> bool:
     """Whether a message leaves out the value that it is about. A value under an unknown key is always left out."""
-    given = detail["input"]
+    value = detail["input"]
     if detail["type"] == "missing":
         return False
     return (
         detail["loc"][-1:] in ((), ("[key]",))
-        or isinstance(given, dict)
-        or (isinstance(given, str) and given not in message)
+        or isinstance(value, dict)
+        or (isinstance(value, str) and value not in message)
     )
 
 
@@ -250,19 +250,19 @@ def _problem(path: _Path, section: type[Section] | None, detail: ErrorDetails) -
 
 
 def _message(path: _Path, section: type[Section] | None, detail: ErrorDetails) -> str:
-    kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
+    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         keys = [str(item.alias) for item in section.model_fields.values()] if section else []
         return f"is not known{_suggestion(str(path[-1]), keys)}"
     if kind == "missing":
         return "is required"
     if kind in _EXPECTED:
-        quotes = ": put it in quotes" if kind == "string_type" and isinstance(given, (bool, int, float)) else ""
-        actual = "text" if isinstance(given, str) else _describe(given)  # it may be a secret: not echoed
+        quotes = ": put it in quotes" if kind == "string_type" and isinstance(value, (bool, int, float)) else ""
+        actual = "text" if isinstance(value, str) else _describe(value)  # it may be a secret: not echoed
         return f"expected {_EXPECTED[kind]}, found {actual}{quotes}"
     if kind in ("literal_error", "union_tag_invalid"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected") or context["expected_tags"]))
-        choice = given[_tag_key(context)] if "tag" in context else given  # pydantic turns the tag into text
+        choice = value[_tag_key(context)] if "tag" in context else value  # pydantic turns the tag into text
         return f"expected one of {', '.join(choices)}, found {_describe(choice)}{_guess(choice, choices)}"
     if kind == "union_tag_not_found":
         key = _tag_key(context)
@@ -270,7 +270,7 @@ def _message(path: _Path, section: type[Section] | None, detail: ErrorDetails) -
         return f"{key}: is required; expected one of {', '.join(choices)}"
     if kind in _BOUND:
         is_empty = kind == "string_too_short" and context["min_length"] == 1
-        return "is empty" if is_empty else _BOUND[kind].format(**context, found=_describe(given))
+        return "is empty" if is_empty else _BOUND[kind].format(**context, found=_describe(value))
     if kind == "value_error":
         return str(context["error"])
     return detail["msg"][0].lower() + detail["msg"][1:]

@@ -220,11 +220,11 @@ def _rows(section: type[Section], prefix: str) -> Iterator[str]:
         ask = question_of(field.metadata)
         sections = sections_in(field.annotation)
         if ask and not (field.default_factory and sections):
-            shown = (
+            default = (
                 "required" if field.is_required() else f"`{yaml_value(field.get_default(call_default_factory=True))}`"
             )
             text = f"{ask.help}{_choices(field)}".replace("|", "\\|")
-            yield f"| `{prefix}{field.alias}` | {shown} | {text} |"
+            yield f"| `{prefix}{field.alias}` | {default} | {text} |"
         for inner in sections:
             if len(sections) > 1:
                 yield f"| `{prefix}{field.alias}` | | with `{_tag(inner)}`: {_first_line(inner)} |"

@@ -160,12 +160,12 @@ class KubeCluster:
             live = await self.get(ref)
         except NotFound:
             return None
-        wanted = {key: value for key, value in sent.items() if key != "stringData"}
-        wanted["metadata"] = {key: value for key, value in sent["metadata"].items() if key not in _SERVERS_OWN}
+        content = {key: value for key, value in sent.items() if key != "stringData"}
+        content["metadata"] = {key: value for key, value in sent["metadata"].items() if key not in _SERVERS_OWN}
         if texts := sent.get("stringData"):
             coded = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
-            wanted["data"] = {**(sent.get("data") or {}), **coded}
-        return Response(live) if _holds(live, wanted) else None
+            content["data"] = {**(sent.get("data") or {}), **coded}
+        return Response(live) if _holds(live, content) else None
 
     # -- lists --------------------------------------------------------------------------------------------------------
 

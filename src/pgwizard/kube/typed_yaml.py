@@ -38,12 +38,12 @@ _MOST_VALUES = 400_000
 class WrongType(Exception):
     """A value of the wrong type. line: 1-based; found, wanted: types in words, never the value."""
 
-    def __init__(self, line: int, place: str, actual: str, wanted: str) -> None:
+    def __init__(self, line: int, place: str, actual: str, expected: str) -> None:
         super().__init__(place)
         self.line = line
         self.place = place
         self.actual = actual
-        self.wanted = wanted
+        self.expected = expected
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]

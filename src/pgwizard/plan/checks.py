@@ -435,11 +435,11 @@ def _own_secrets(answers: Answers, _: Facts) -> _Problems:
         if isinstance(use, (ExistingCredentials, ExistingCipher))
         or (isinstance(use, ExistingS3Credentials) and not mirrored_s3(answers))
     }
-    made = {own[path] for path, use in uses.items() if use is not None and path not in existing}
+    own_names = {own[path] for path, use in uses.items() if use is not None and path not in existing}
     if answers.has_tls_mirror():
-        made.add(names.ca)
+        own_names.add(names.ca)
     for path, secret in existing.items():
-        if secret in made:
+        if secret in own_names:
             yield Finding(f"{path}.secret", f"{secret} is a Secret that the release creates for something else")
 
 
@@ -740,12 +740,12 @@ def _options(answers: Answers, _: Facts) -> _Problems:
     if not answers.repository.enabled:
         return
     release = pgbackrest.version(answers.images.pgbackrest_version)
-    seen: set[str] = set()
+    names_before: set[str] = set()
     for name, value in answers.advanced.options.items():
         path, plain = f"advanced.options.{name}", pgbackrest.strip_index(name)
-        if plain in seen:
+        if plain in names_before:
             yield Finding(path, "set twice, with and without its index")
-        seen.add(plain)
+        names_before.add(plain)
         since, option = pgbackrest.since(name), pgbackrest.of(name, release)
         if reason := _reason_to_refuse(plain):
             yield Finding(path, f"cannot be set: {reason}")

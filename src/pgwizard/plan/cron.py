@@ -269,9 +269,9 @@ def _days_ahead(fields: _Fields, local: datetime) -> timedelta:
     return day - local
 
 
-def _ahead(wanted: frozenset[int], present: int, end: int) -> int:
+def _ahead(numbers: frozenset[int], present: int, end: int) -> int:
     """Hours or minutes to the next one that matches, or to the end of the day or hour."""
-    return min((later for later in wanted if later > present), default=end) - present
+    return min((later for later in numbers if later > present), default=end) - present
 
 
 def _steady(ahead: timedelta, at: datetime, time_zone: tzinfo | None, unit: timedelta) -> timedelta:

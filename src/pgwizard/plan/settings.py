@@ -79,15 +79,15 @@ class Setting:
         return value
 
     def _choice(self, text: str) -> str:
-        wanted = text.lower()
+        word = text.lower()
         spellings: dict[str, str] = {choice.lower(): choice for choice in (*self.choices, *_HIDDEN.get(self.name, ()))}
         if {"on", "off"} <= spellings.keys():
             spellings |= dict.fromkeys(("true", "yes", "1"), "on") | dict.fromkeys(("false", "no", "0"), "off")
         if "debug1" in spellings:
             spellings |= {"debug": "debug2", "info": "info"}
-        if wanted not in spellings:
+        if word not in spellings:
             raise ValueError(f"{_short(text)} is not one of {', '.join(filter(None, self.choices))}")
-        return spellings[wanted]
+        return spellings[word]
 
     def _number(self, text: str) -> Decimal:
         expected = self._expectation()
@@ -136,10 +136,10 @@ class Setting:
 
 def boolean(text: str) -> bool | None:
     """on, true, yes and 1 or a beginning of them, in any case, and their opposites; None for anything else."""
-    wanted = text.lower()
-    if wanted in ("0", "1"):
-        return wanted == "1"
-    values = {value for word, value in _SPELLINGS.items() if wanted and word.startswith(wanted)}
+    word_ = text.lower()
+    if word_ in ("0", "1"):
+        return word_ == "1"
+    values = {value for word, value in _SPELLINGS.items() if word_ and word.startswith(word_)}
     return values.pop() if len(values) == 1 else None
 
 

@@ -171,10 +171,10 @@ async def run(
             headline = "Already up to date, but its first full backup has page checksum errors."
         return prepared.outcome("unchanged", headline, prepared.damage)
     loop = asyncio.get_running_loop()
-    shown = loop.time()
+    painted_at = loop.time()
     if not await approve(prepared.changes):
         raise Interrupted("not approved: nothing was written")
-    if loop.time() - shown > AGES_SECONDS:
+    if loop.time() - painted_at > AGES_SECONDS:
         await _require_references(release, cluster, now)
     await _create_namespace(prepared, cluster, report)
     async with _hold_lock(prepared, cluster, report, now):
@@ -463,10 +463,8 @@ def _annotations(obj: Object) -> Mapping[str, str]:
 async def _helm_history(cluster: Cluster, release: ReleaseRef) -> list[Ref]:
     """Helm's revisions of a release: with them ``helm uninstall`` would delete objects that are no longer Helm's."""
     labels = f"owner=helm,name={release.name}"
-    async with contextlib.aclosing(
-        cluster.pages(SECRET, release.namespace, labels=labels, metadata_only=True)
-    ) as pages:
-        return [Ref(SECRET, item["metadata"]["name"], release.namespace) async for page in pages for item in page.items]
+    secrets_of_helm = await kube_api.list_objects(cluster, SECRET, release.namespace, labels=labels, metadata_only=True)
+    return [Ref(SECRET, item["metadata"]["name"], release.namespace) for item in secrets_of_helm]
 
 
 def _annotate(obj: Object, key: str, value: str) -> Object:
@@ -516,9 +514,9 @@ _NEVER_PRUNED = frozenset({SECRET, CLAIM, NAMESPACE})
 
 def _leftovers(before: record.Record | None, objects: Sequence[Object]) -> list[Ref]:
     """Objects that the answers no longer need, last applied first. Volumes, Secrets and the namespace always stay."""
-    wanted = set(map(Ref.of, objects))
+    planned = set(map(Ref.of, objects))
     inventory = before.inventory if before else ()
-    return [ref for ref in reversed(inventory) if ref not in wanted and ref.resource not in _NEVER_PRUNED]
+    return [ref for ref in reversed(inventory) if ref not in planned and ref.resource not in _NEVER_PRUNED]
 
 
 def _removal(ref: Ref) -> Change:
@@ -621,15 +619,15 @@ async def _apply(prepared: _Preparation, cluster: Cluster, stage: Stage, options
     return count_text(applied, done=True)
 
 
-async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> None:
+async def _grow(plan: Plan, cluster: Cluster, target: Object, live: Object) -> None:
     """Grow the claim, then replace the StatefulSet around its running pod, since a claim template cannot change."""
     ref = survey.claim_ref(plan)
     if await kube_api.find_object(cluster, ref) is not None:
         await cluster.patch(ref, {"spec": {"resources": {"requests": {"storage": plan.storage_size}}}})
     uid = live["metadata"]["uid"]
-    await cluster.delete(Ref.of(wanted), uid=uid, propagation="Orphan")
-    await deletion.wait_until_gone(cluster, Ref.of(wanted), uid, 60)
-    await cluster.apply(wanted)
+    await cluster.delete(Ref.of(target), uid=uid, propagation="Orphan")
+    await deletion.wait_until_gone(cluster, Ref.of(target), uid, 60)
+    await deletion.write_in_place_of_deleted(lambda: cluster.apply(target))
 
 
 async def _start_early(prepared: _Preparation, cluster: Cluster) -> None:
@@ -694,8 +692,9 @@ async def _start_job(prepared: _Preparation, cluster: Cluster) -> None:
             await deletion.wait_until_gone(cluster, ref, metadata["uid"], 120)
             live = None
     if live is None:
+        job = prepared.job.wanted
         with contextlib.suppress(AlreadyExists):
-            await cluster.create(prepared.job.wanted)
+            await deletion.write_in_place_of_deleted(lambda: cluster.create(job))
 
 
 async def _prune(prepared: _Preparation, cluster: Cluster, report: Report) -> None:

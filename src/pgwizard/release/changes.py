@@ -52,14 +52,14 @@ class Change:
         return list(diff)
 
 
-def compare(live: Object | None, wanted: Object) -> Change:
+def compare(live: Object | None, planned: Object) -> Change:
     """Compare a live object with the server's answer to a dry run."""
-    ref = Ref.of(wanted)
+    ref = Ref.of(planned)
     if live is None:
-        return Change(ref, "create", "", text(wanted))
-    if normalise(live) == normalise(wanted):
+        return Change(ref, "create", "", text(planned))
+    if normalise(live) == normalise(planned):
         return Change(ref, "unchanged")
-    before, after = _mask(normalise(live), normalise(wanted))
+    before, after = _mask(normalise(live), normalise(planned))
     restarts = ref.resource.kind == "StatefulSet" and before["spec"]["template"] != after["spec"]["template"]
     return Change(ref, "update", _dump(before), _dump(after), restarts=restarts)
 

@@ -132,13 +132,13 @@ async def _nodes(subject: Subject) -> Sequence[Finding]:
     A kubelet lists its 50 largest images: not listed is not absent. Of a list that was cut nothing is concluded.
     """
     images, pods = subject.answers.images, subject.answers.pods
-    wanted, nodes, is_placed = whole_name(images.postgresql), list[Object](), False
+    image, nodes, is_placed = whole_name(images.postgresql), list[Object](), False
     has_image = runs(subject.surveyed.installation.statefulset, images.postgresql)
     try:
         async with contextlib.aclosing(_objects(subject.cluster, NODE, NODES_READ)) as objects:
             async for node in objects:
                 nodes.append(node)
-                has_image = has_image or wanted in _listed_images(node)
+                has_image = has_image or image in _listed_images(node)
                 is_placed = is_placed or placement.takes(node, pods)
                 if has_image and is_placed:
                     return ()

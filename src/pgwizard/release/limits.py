@@ -102,17 +102,17 @@ def pods(objects: Sequence[Object], running: Object | None, schedule: Object | N
             questions = {"postgresql": _POSTGRESQL, "minio-ca-init": _section("initContainer")}
             demands.append(PodDemand("the database's pod", spec, questions, there, _has_sizes(spec, there)))
         else:
-            made = schedule["spec"]["jobTemplate"]["spec"]["template"]["spec"] if schedule else None
+            cron_spec = schedule["spec"]["jobTemplate"]["spec"]["template"]["spec"] if schedule else None
             questions = {str(container["name"]): _section("jobs") for container in (*_inits(spec), *_mains(spec))}
-            demands.append(PodDemand("the pod of a backup", spec, questions, None, _has_sizes(spec, made)))
+            demands.append(PodDemand("the pod of a backup", spec, questions, None, _has_sizes(spec, cron_spec)))
     return tuple(demands)
 
 
-def _has_sizes(spec: Mapping[str, Any], made: Mapping[str, Any] | None) -> bool:
+def _has_sizes(spec: Mapping[str, Any], cron_spec: Mapping[str, Any] | None) -> bool:
     """Whether every container that both have is of the same size in both."""
-    if made is None:
+    if cron_spec is None:
         return False
-    live = {str(container["name"]): _exact(container) for container in (*_inits(made), *_mains(made))}
+    live = {str(container["name"]): _exact(container) for container in (*_inits(cron_spec), *_mains(cron_spec))}
     own = {str(container["name"]): _exact(container) for container in (*_inits(spec), *_mains(spec))}
     if not own.keys() & live.keys():  # containers of a Job and of a CronJob have other names, but one size
         return set(map(str, own.values())) == set(map(str, live.values()))
@@ -276,10 +276,10 @@ def _quota_findings(demand: Demand, quota: Object, limits: NamespaceLimits) -> I
     ]
     has_scopes = bool(spec.get("scopes") or (spec.get("scopeSelector") or {}).get("matchExpressions"))
     for key, bound in _hard(quota).items():
-        most, taken = read_quantity(bound), read_quantity(used.get(key, "0")) or Decimal(0)
+        most, used_up = read_quantity(bound), read_quantity(used.get(key, "0")) or Decimal(0)
         if most is None:
             continue
-        room = _Room(f"the quota {plain(quota['metadata']['name'])}", key, most - taken)
+        room = _Room(f"the quota {plain(quota['metadata']['name'])}", key, most - used_up)
         if (of_pod := _pod_key(key)) is not None:
             yield from _pods_in_quota(pods, of_pod, room)
         elif not has_scopes:

@@ -515,12 +515,12 @@ def _others(live: LiveObjects, answers: Answers, facts: Facts) -> Iterator[Findi
         tls = answers.tls.model_copy(update={"source": None, "ca_file": None})
         answers = answers.model_copy(update={"tls": tls})
     plan = resolve(answers, facts)
-    wanted = {item.role: item.object for item in manifests.render(plan)}
+    rendered_objects = {item.role: item.object for item in manifests.render(plan)}
     for role in manifests.ORDER:
         there = live.objects.get(role)
         if there is None or role in _NOT_COMPARED:
             continue
-        ours = wanted.get(role)
+        ours = rendered_objects.get(role)
         name = f"{there.get('kind', role)} {plain(str(_at(there, 'metadata', 'name')), 253)}"
         if ours is None:
             yield _warning(f"{name} has no counterpart")

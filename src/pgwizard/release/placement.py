@@ -57,12 +57,12 @@ def unplaceable(nodes: Sequence[Object], pods: Pods) -> list[Finding]:
     labels = pods.node_selector
     taints = dict.fromkeys(taint for node in nodes if _has_labels(node, labels) for taint in _keeping_away(node, pods))
     if taints:
-        shown = ", ".join(list(taints)[:_TAINTS_SHOWN]) + (", ..." if len(taints) > _TAINTS_SHOWN else "")
-        text = f"every node that could run the pods has a taint that they do not tolerate: {shown}"
+        examples = ", ".join(list(taints)[:_TAINTS_SHOWN]) + (", ..." if len(taints) > _TAINTS_SHOWN else "")
+        text = f"every node that could run the pods has a taint that they do not tolerate: {examples}"
         fix = "Name the taints in pods.tolerations, or remove them from a node."
         return [Finding("pods.tolerations", text, severity="warning", fix=fix)]
-    wanted = ", ".join(f"{name}={value}" for name, value in labels.items())
-    text = f"no node has the labels {wanted}: the pods would wait for one"
+    selector = ", ".join(f"{name}={value}" for name, value in labels.items())
+    text = f"no node has the labels {selector}: the pods would wait for one"
     return [Finding("pods.nodeSelector", text, severity="warning", fix="Correct pods.nodeSelector, or label a node.")]
 
 

@@ -238,14 +238,14 @@ def _made_with(
 
     One that is ready was made, and on a volume that was bound a start that failed later on may have made one too.
     """
-    made = past.deployed if past else None
-    if past and made is None:
+    revision = past.deployed if past else None
+    if past and revision is None:
         ready = (statefulset or {}).get("status", {}).get("readyReplicas")
         bound = (claim or {}).get("status", {}).get("phase") == "Bound"
-        made = past.last if ready or bound else None
-    before = read_sections(made, "release", "credentials")
-    if made is not None and before is None:
-        unread = f"the answers of revision {made.number} cannot be read by this version of pgwizard"
+        revision = past.last if ready or bound else None
+    before = read_sections(revision, "release", "credentials")
+    if revision is not None and before is None:
+        unread = f"the answers of revision {revision.number} cannot be read by this version of pgwizard"
         text = f"{unread}: whether database and superuser stay the same is not checked"
         doubts.append(Finding("release.name", text, severity="warning"))
     return before

@@ -215,9 +215,9 @@ def receipt_of(log: Sequence[str]) -> Receipt:
 def shortfall(plan: RestorePlan, receipt: Receipt) -> str:
     """Why a restore did not reach what was planned; empty where it did."""
     if receipt.lsn < plan.must_reach:
-        reached, wanted = lsn_text(receipt.lsn), lsn_text(plan.must_reach)
+        reached, goal = lsn_text(receipt.lsn), lsn_text(plan.must_reach)
         return (
-            f"recovery ended at WAL position {reached}, and the archive goes to {wanted} at least: a segment between "
+            f"recovery ended at WAL position {reached}, and the archive goes to {goal} at least: a segment between "
             "them is missing or damaged"
         )
     moment = receipt.moment

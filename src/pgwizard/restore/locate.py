@@ -79,9 +79,9 @@ def placed(target: RecoveryTarget, lines: Sequence[str]) -> RecoveryTarget | Tar
     if not places:
         return target
     if len({(timeline, lsn) for timeline, lsn, _ in places}) > 1:
-        shown = " and ".join(f"{lsn_text(lsn)} on timeline {timeline}" for timeline, lsn, _ in places[:5])
+        list_ = " and ".join(f"{lsn_text(lsn)} on timeline {timeline}" for timeline, lsn, _ in places[:5])
         return TargetRefusal(
-            "ambiguous-point", f"{target} is in the WAL more than once: {shown}", "Give the one that you mean: lsn:X."
+            "ambiguous-point", f"{target} is in the WAL more than once: {list_}", "Give the one that you mean: lsn:X."
         )
     timeline, lsn, at = places[0]
     return replace(target, timeline=timeline, lsn=lsn, at=at)
@@ -102,11 +102,11 @@ def doubt(target: RecoveryTarget, unreadable: int, searched: int, there: int) ->
 
 def _places(lines: Sequence[str]) -> Iterator[tuple[int, int, datetime | None]]:
     """Timeline, position and time of each. The segment in which a timeline begins repeats what came before it."""
-    seen = set[int]()
+    timelines = set[int]()
     for match in filter(None, map(_PLACE.match, lines)):
         lsn = read_lsn(match["lsn"])
         at = datetime.fromisoformat(match["at"]).replace(tzinfo=UTC) if match["at"] else None
         timeline = int(match["name"][:8], 16)
-        if lsn not in seen:
-            seen.add(lsn)
+        if lsn not in timelines:
+            timelines.add(lsn)
             yield timeline, lsn, at

@@ -55,8 +55,8 @@ class Moments:
 
     @property
     def words(self) -> tuple[str, ...]:
-        shown = [f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}" for at in (self.since, self.until)]
-        return (*shown, str(self.most))
+        moments = [f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}" for at in (self.since, self.until)]
+        return (*moments, str(self.most))
 
 
 @dataclass(frozen=True, slots=True)

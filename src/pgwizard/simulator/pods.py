@@ -159,14 +159,14 @@ def _missing_variable(rt: Runtime, pod: Object, container: dict[str, Any]) -> st
     for variable in container.get("env") or ():
         source = variable.get("valueFrom") or {}
         for key, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
-            wanted = source.get(key)
-            if not wanted or wanted.get("optional"):
+            reference = source.get(key)
+            if not reference or reference.get("optional"):
                 continue
-            source_object = rt.store.peek(Ref(Resource("v1", kind), wanted["name"], namespace))
+            source_object = rt.store.peek(Ref(Resource("v1", kind), reference["name"], namespace))
             if source_object is None:
-                return f'{kind.lower()} "{wanted["name"]}" not found'
-            if wanted["key"] not in (source_object.get("data") or {}):
-                return f"couldn't find key {wanted['key']} in {kind} {namespace}/{wanted['name']}"
+                return f'{kind.lower()} "{reference["name"]}" not found'
+            if reference["key"] not in (source_object.get("data") or {}):
+                return f"couldn't find key {reference['key']} in {kind} {namespace}/{reference['name']}"
     return ""
 
 
@@ -356,8 +356,8 @@ async def claim(rt: Runtime, ref: Ref) -> float | None:
     if pvc["status"]["phase"] != "Bound":
         return await _bind(rt, ref, pvc, kind)
     size = pvc["spec"]["resources"]["requests"]["storage"]
-    wanted, has = read_quantity(size), read_quantity(pvc["status"]["capacity"]["storage"])
-    if wanted is None or has is None or wanted <= has:
+    request, has = read_quantity(size), read_quantity(pvc["status"]["capacity"]["storage"])
+    if request is None or has is None or request <= has:
         return None
     await rt.clock.sleep(2)
 

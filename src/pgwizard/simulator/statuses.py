@@ -67,10 +67,10 @@ def modified(ref: Ref) -> errors.Conflict:
     return errors.Conflict(text, status=409, reason="Conflict")
 
 
-def other_uid(ref: Ref, wanted: str, actual: str) -> errors.Conflict:
+def other_uid(ref: Ref, expected: str, actual: str) -> errors.Conflict:
     """409 on a delete that means another object of the same name."""
     text = (
-        f'Operation cannot be fulfilled on {ref.resource.kind} "{ref.name}": the UID in the precondition ({wanted}) '
+        f'Operation cannot be fulfilled on {ref.resource.kind} "{ref.name}": the UID in the precondition ({expected}) '
         f"does not match the UID in record ({actual}). The object might have been deleted and then recreated"
     )
     return errors.Conflict(text, status=409, reason="Conflict")

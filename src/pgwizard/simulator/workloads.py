@@ -79,9 +79,9 @@ async def statefulset(rt: Runtime, ref: Ref) -> float | None:
     if workload is None:
         return None
     revision = rt.revision(workload)
-    wanted = int(workload["spec"]["replicas"])
+    replicas = int(workload["spec"]["replicas"])
     delay: float | None = None
-    for ordinal in range(wanted):
+    for ordinal in range(replicas):
         name = f"{ref.name}-{ordinal}"
         pod = rt.store.peek(Ref(POD, name, ref.namespace))
         if pod is None:
@@ -100,7 +100,7 @@ async def statefulset(rt: Runtime, ref: Ref) -> float | None:
             rt.delete(Ref.of(pod))
             break
     for pod in _children(rt, POD, workload):
-        if int(pod["metadata"]["name"].rpartition("-")[2]) >= wanted:
+        if int(pod["metadata"]["name"].rpartition("-")[2]) >= replicas:
             rt.delete(Ref.of(pod))
     _count(rt, ref, revision)
     return delay

@@ -295,7 +295,7 @@ async def _watch(
     name = {STATEFULSET: layout.release.name, POD: layout.pod, CLAIM: layout.claim}.get(resource)
     fields = f"metadata.name={name}" if name else ""  # labels prove nothing: Argo CD and others rewrite them
     labels = await narrowing if resource == JOB else ""
-    shown: set[Ref] = set()
+    objects: set[Ref] = set()
     while True:
         there: set[Ref] = set()
         try:
@@ -303,19 +303,19 @@ async def _watch(
                 async for event in events:
                     if event.type != "SYNCED" and not _is_own(resource, event.object, layout):
                         continue
-                    seen = _seen(resource, event, namespace, now())
-                    if isinstance(seen, ListRead):  # a new watch does not report earlier deletions
-                        for ref in shown - there:
+                    observation = _seen(resource, event, namespace, now())
+                    if isinstance(observation, ListRead):  # a new watch does not report earlier deletions
+                        for ref in objects - there:
                             await queue.put(ObjectSeen(now(), ref))
-                        shown = there
-                    elif seen.object is None:
-                        there.discard(seen.ref)
+                        objects = there
+                    elif observation.object is None:
+                        there.discard(observation.ref)
                     else:
-                        there.add(seen.ref)
-                    await queue.put(seen)
+                        there.add(observation.ref)
+                    await queue.put(observation)
         except Exception as error:  # noqa: BLE001 - a source that is no longer polled would look unchanged
             await queue.put(SourceFailed(now(), resource.plural, failure(_why(error))))
-        shown |= there
+        objects |= there
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
@@ -387,12 +387,12 @@ async def _poll(
 ) -> None:
     while True:
         try:
-            seen: Observation = await ask(now())  # an answer is as old as its request
+            observation: Observation = await ask(now())  # an answer is as old as its request
         except ValueError as error:  # the message of the program
-            seen = SourceFailed(now(), source, failure(plain(str(error))))
+            observation = SourceFailed(now(), source, failure(plain(str(error))))
         except Exception as error:  # noqa: BLE001 - a source that fails silently would look up to date
-            seen = SourceFailed(now(), source, failure(_why(error)))
-        await queue.put(seen)
+            observation = SourceFailed(now(), source, failure(_why(error)))
+        await queue.put(observation)
         await again.due(source, PACE_SECONDS[source])
 
 
@@ -484,8 +484,8 @@ async def _logs(
         for job in unread():
             try:
                 async with aclosing(read(job.name)) as lines:
-                    seen: Observation = LogRead(job, [line async for line in lines])
+                    observation: Observation = LogRead(job, [line async for line in lines])
             except Exception as error:  # noqa: BLE001 - the logs of other Jobs are still to be read
-                seen = LogFailed(job, _why(error), is_final=isinstance(error, PreflightError))
-            await queue.put(seen)
+                observation = LogFailed(job, _why(error), is_final=isinstance(error, PreflightError))
+            await queue.put(observation)
         await again.due("log", _AGAIN_SECONDS)

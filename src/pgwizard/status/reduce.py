@@ -55,37 +55,37 @@ _UNSCHEDULABLE = "Unschedulable"
 """The scheduler's reason for a pod that no node can take."""
 
 
-def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
+def reduce(snapshot: Snapshot, observation: Observation) -> Snapshot:
     """The snapshot after one observation."""
-    if isinstance(seen, LogRead | LogFailed):
-        return replace(snapshot, runs=_with_log(snapshot.runs, seen))
-    if isinstance(seen, CrashLogRead):
-        return replace(snapshot, crash_log=tuple(seen.lines)[-MAX_TAIL_LINES:])
-    if isinstance(seen, JobPodSeen):
-        return _with_job_pod(snapshot, seen.pod)
-    if isinstance(seen, JobRefused):
-        refusals = dict(list({**snapshot.refusals, fit(seen.uid): seen.why}.items())[-2 * MAX_RUNS :])
+    if isinstance(observation, LogRead | LogFailed):
+        return replace(snapshot, runs=_with_log(snapshot.runs, observation))
+    if isinstance(observation, CrashLogRead):
+        return replace(snapshot, crash_log=tuple(observation.lines)[-MAX_TAIL_LINES:])
+    if isinstance(observation, JobPodSeen):
+        return _with_job_pod(snapshot, observation.pod)
+    if isinstance(observation, JobRefused):
+        refusals = dict(list({**snapshot.refusals, fit(observation.uid): observation.why}.items())[-2 * MAX_RUNS :])
         runs = tuple(_with_refusal(run, refusals) for run in snapshot.runs)
         return replace(snapshot, refusals=refusals, runs=runs)
-    current = _apply(replace(snapshot, at=max(snapshot.at, seen.at)), seen)
+    current = _apply(replace(snapshot, at=max(snapshot.at, observation.at)), observation)
     if current.has_no_statefulset == snapshot.has_no_statefulset:
         return current
-    return replace(current, no_statefulset_since=seen.at if current.has_no_statefulset else None)
+    return replace(current, no_statefulset_since=observation.at if current.has_no_statefulset else None)
 
 
-def _apply(snapshot: Snapshot, seen: Reading | ObjectSeen | ListRead | SourceFailed) -> Snapshot:
-    match seen:
+def _apply(snapshot: Snapshot, observation: Reading | ObjectSeen | ListRead | SourceFailed) -> Snapshot:
+    match observation:
         case SourceFailed():
-            return _with_failure(snapshot, seen.source, seen.why)
+            return _with_failure(snapshot, observation.source, observation.why)
         case ObjectSeen():
-            return _with_object(snapshot, seen.ref, seen.object)
+            return _with_object(snapshot, observation.ref, observation.object)
         case ListRead():
-            return _with_success(snapshot, seen.resource.plural, seen.at)
+            return _with_success(snapshot, observation.resource.plural, observation.at)
         case ReleaseRead(release=Missing() as missing):
-            since = snapshot.missing.since if snapshot.missing else seen.at
+            since = snapshot.missing.since if snapshot.missing else observation.at
             why = Finding(text=record.absence(snapshot.ref))
-            return _with_failure(replace(snapshot, missing=replace(missing, since=since)), seen.source, why)
-    return _with_walk(_with_answer(_with_success(snapshot, seen.source, seen.at), seen))
+            return _with_failure(replace(snapshot, missing=replace(missing, since=since)), observation.source, why)
+    return _with_walk(_with_answer(_with_success(snapshot, observation.source, observation.at), observation))
 
 
 def _with_walk(snapshot: Snapshot) -> Snapshot:
@@ -94,22 +94,22 @@ def _with_walk(snapshot: Snapshot) -> Snapshot:
     return snapshot if walk is None else replace(snapshot, known_walk=(snapshot.walk_inputs, walk))
 
 
-def _with_answer(snapshot: Snapshot, seen: Reading) -> Snapshot:
-    match seen:
+def _with_answer(snapshot: Snapshot, observation: Reading) -> Snapshot:
+    match observation:
         case ReleaseRead(release=ReleaseSummary() as release):
             return replace(snapshot, release=release, missing=None)
         case RepositoryRead():
-            return replace(_compare_wal(snapshot, seen.repository.wal), repository=seen.repository)
+            return replace(_compare_wal(snapshot, observation.repository.wal), repository=observation.repository)
         case ArchiveRead():
-            return replace(snapshot, archive=seen.listing, archive_before=snapshot.archive)
+            return replace(snapshot, archive=observation.listing, archive_before=snapshot.archive)
         case BackupFilesRead():
-            return replace(snapshot, files=seen.files)
+            return replace(snapshot, files=observation.files)
         case ArchiverRead():
-            return replace(snapshot, archiver=seen.archiver)
+            return replace(snapshot, archiver=observation.archiver)
         case VolumeRead():
-            return replace(snapshot, volume=seen.volume)
+            return replace(snapshot, volume=observation.volume)
         case CertificateRead():
-            return replace(snapshot, certificate=seen.certificate, pgbackrest=seen.pgbackrest)
+            return replace(snapshot, certificate=observation.certificate, pgbackrest=observation.pgbackrest)
     return snapshot
 
 
@@ -133,16 +133,21 @@ def _compare_wal(snapshot: Snapshot, wal: Wal | None) -> Snapshot:
     )
 
 
-def _with_log(runs: Sequence[Run], seen: LogRead | LogFailed) -> tuple[Run, ...]:
+def _with_log(runs: Sequence[Run], observation: LogRead | LogFailed) -> tuple[Run, ...]:
     return tuple(
-        _add_log(run, seen) if run.real_name == seen.job.name and run.state == "failed" else run for run in runs
+        _add_log(run, observation) if run.real_name == observation.job.name and run.state == "failed" else run
+        for run in runs
     )
 
 
-def _add_log(run: Run, seen: LogRead | LogFailed) -> Run:
-    if isinstance(seen, LogFailed) and not seen.is_final:
-        return replace(run, unread=seen.why)
-    lines = tuple(seen.lines) if isinstance(seen, LogRead) else (f"the log cannot be read: {seen.why}",)
+def _add_log(run: Run, observation: LogRead | LogFailed) -> Run:
+    if isinstance(observation, LogFailed) and not observation.is_final:
+        return replace(run, unread=observation.why)
+    lines = (
+        tuple(observation.lines)
+        if isinstance(observation, LogRead)
+        else (f"the log cannot be read: {observation.why}",)
+    )
     fault = diagnose("\n".join(lines)) or diagnose(run.message)
     return replace(run, tail=lines[-MAX_TAIL_LINES:], unread="", fault=fault)
 

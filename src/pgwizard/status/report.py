@@ -362,16 +362,16 @@ def _certificate_fact(snapshot: Snapshot) -> Fact:
         return _not_known(snapshot, "certificate", "CA")
     ends = certificate.ends
     left = (ends - snapshot.at).total_seconds() if ends else 0
-    shown = "ends at a time unknown" if ends is None else f"ends {ends:%Y-%m-%d} (in {int(left // 86_400)} d)"
+    text = "ends at a time unknown" if ends is None else f"ends {ends:%Y-%m-%d} (in {int(left // 86_400)} d)"
     if ends is not None and left <= 0:
-        shown = f"ended {ends:%Y-%m-%d}"
+        text = f"ended {ends:%Y-%m-%d}"
     fine = (
         certificate.source in ("same", "unread", "unnamed")
         and ends is not None
         and not is_ending(certificate, snapshot.at)
     )
     mark: Literal["✓", "!"] = "✓" if fine else "!"
-    return _with_age(snapshot, "certificate", Fact(mark, "CA", f"{shown}, {_SOURCES[certificate.source]}"))
+    return _with_age(snapshot, "certificate", Fact(mark, "CA", f"{text}, {_SOURCES[certificate.source]}"))
 
 
 def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
@@ -540,8 +540,8 @@ def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
     lines = [f"{headline(verdict)}   {window(verdict, now)}".rstrip(), *other_windows(verdict, now)]
     lines += [*reason_lines(verdict), ""]
     lines += [str(fact) for fact in facts(snapshot)]
-    if shown := timeline(snapshot, verdict, 78):
-        lines += ["", f"Backups   {LEGEND}{f'   {BRANCH_LEGEND}' if verdict.branches else ''}", *shown]
+    if line := timeline(snapshot, verdict, 78):
+        lines += ["", f"Backups   {LEGEND}{f'   {BRANCH_LEGEND}' if verdict.branches else ''}", *line]
     newest = list(reversed(snapshot.backups))[:_PRINTED]
     backups = [BACKUP_TITLES, *(backup_cells(snapshot, backup) for backup in newest)] if newest else []
     lines += _table("pgbackrest info", backups)

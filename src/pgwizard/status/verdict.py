@@ -278,11 +278,11 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         theirs, ours = repository.system_id, snapshot.system_id
         text = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
         return _lost(text, _ANOTHER_PATH, "status-foreign")
-    taken = next((run.name for run in snapshot.runs if run.state == "running" and run.kind != "incr"), None)
+    running = next((run.name for run in snapshot.runs if run.state == "running" and run.kind != "incr"), None)
     if repository.stanza:
         fix = (
-            f"Job {taken} is running: it may fix that."
-            if taken
+            f"Job {running} is running: it may fix that."
+            if running
             else f"{_deploy_again(snapshot)}: it creates what is missing."
         )
         return _lost(f"pgBackRest reports: {repository.stanza}", fix)
@@ -292,10 +292,10 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         *_incomplete(snapshot),
         *_invalid(snapshot),
         *_drilled(snapshot),
-        *(_broken(snapshot, walk, windows, taken) if walk else ()),
+        *(_broken(snapshot, walk, windows, running) if walk else ()),
     )
     if not windows:
-        base = _without_base(snapshot, f"Job {taken} is taking one." if taken else "")
+        base = _without_base(snapshot, f"Job {running} is taking one." if running else "")
         return replace(base, reasons=(*base.reasons, *broken), branches=branches)
     if not snapshot.system_id:
         text = "the owner of the backups in the repository is not known: the database has not reported its system-id"
@@ -344,10 +344,10 @@ _WHO_DELETES = "find out what deletes WAL: a lifecycle rule of the bucket, or a 
 
 
 def _broken(
-    snapshot: Snapshot, walk: ArchiveWalk, windows: Sequence[RecoveryWindow], taken: str | None
+    snapshot: Snapshot, walk: ArchiveWalk, windows: Sequence[RecoveryWindow], running: str | None
 ) -> Iterable[Finding]:
     """Faults of the WAL in the archive. taken: the Job that takes a full backup now."""
-    remedy = f"Job {taken} takes a full backup" if taken else f"{_NEW_WINDOW} {_full_backup(snapshot)}"
+    remedy = f"Job {running} takes a full backup" if running else f"{_NEW_WINDOW} {_full_backup(snapshot)}"
     continuity = walk.continuity
     if walk.has_new_hole and snapshot.archive_before is None:
         hole = next(reach.hole for reach in continuity.reaches if reach.hole)

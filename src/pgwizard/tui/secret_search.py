@@ -83,13 +83,13 @@ class SecretSearch:
 
     def claim_unread(self, rows: Iterable[Candidate]) -> list[Candidate]:
         """Those of the rows that are not read yet. Each Secret is returned once, so that it is read once."""
-        wanted = []
+        places = []
         for row in rows:
             place = (row.namespace, row.secret)
             if row.kind == "not read" and place not in self._claimed:
                 self._claimed.add(place)
-                wanted.append(row)
-        return wanted
+                places.append(row)
+        return places
 
     async def read(self, cluster: Cluster, row: Candidate) -> None:
         """Read the contents of a Secret."""

@@ -46,7 +46,7 @@ class Draft:
 
     def __post_init__(self) -> None:
         # A copy: it may belong to a record, which must not change. An empty section has no answer.
-        self.raw = {section: deepcopy(given) for section, given in self.raw.items() if given is not None}
+        self.raw = {section: deepcopy(answers) for section, answers in self.raw.items() if answers is not None}
         self.answers = Answers()
         self.evaluate()
 
@@ -132,9 +132,9 @@ class Draft:
 
     def value(self, path: QuestionPath) -> Any:
         """The current answer to a question, valid or not, else its default."""
-        given = _at(self.raw, path)
-        if given is not _ABSENT:
-            return given
+        answer = _at(self.raw, path)
+        if answer is not _ABSENT:
+            return answer
         value = _at(_dump(self.answers), path)
         if value is not _ABSENT:
             return value
@@ -176,10 +176,10 @@ class Draft:
         """Every question that applies, as (path, answer, default), in the order of the pages; fit to be shown."""
         defaults = _dump(Answers())
         for path, value in _leaves(self.answers, ()):
-            shown = value
+            printable = value
             if path == _OPTIONS:
-                shown = {name: "***" if pgbackrest.is_secret(name) else text for name, text in value.items()}
-            yield path, shown, _at(defaults, path, None)
+                printable = {name: "***" if pgbackrest.is_secret(name) else text for name, text in value.items()}
+            yield path, printable, _at(defaults, path, None)
 
     def non_defaults(self) -> Iterator[QuestionPath]:
         """The questions that were answered with anything but their default."""

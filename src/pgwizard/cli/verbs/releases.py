@@ -100,8 +100,8 @@ def uninstall(call: Invocation, writer: Writer) -> None:
         for ref in plan.deleted:
             writer.line(f"- delete    {ref}", ChangeLine("delete", str(ref), "", restarts=False))
         remainder = [(str(ref), why) for ref, why in plan.remainder]
-        for shown, why in [*remainder, ("the repository in S3", "backups are never deleted from here")]:
-            writer.line(f"= keep      {shown}   ({why})", ChangeLine("keep", shown, why, restarts=False))
+        for remaining, why in [*remainder, ("the repository in S3", "backups are never deleted from here")]:
+            writer.line(f"= keep      {remaining}   ({why})", ChangeLine("keep", remaining, why, restarts=False))
         question = f"Remove {name} from {plan.record.ref.namespace}? [y/N] "
         if prompt.is_interactive(yes=call[YES]) and not await prompt.confirm(question):
             raise Interrupted("not approved: nothing was written")

@@ -58,11 +58,11 @@ class TlsPanel(Panel):
         answers, bundle = draft.answers, draft.facts.ca
         rules = name_rules(answers)
         is_chosen = bundle is not None or not answers.has_tls_mirror()
-        wanted = (s3_server(answers), bundle, rules) if is_chosen and answers.tls.verify else None
-        if wanted != self._tried and self.is_composed:
-            self._tried, self._answer = wanted, "· trying it on the server" if wanted else ""
+        target = (s3_server(answers), bundle, rules) if is_chosen and answers.tls.verify else None
+        if target != self._tried and self.is_composed:
+            self._tried, self._answer = target, "· trying it on the server" if target else ""
             super().refresh_from(draft)
-            if wanted is not None:
+            if target is not None:
                 self._try(answers, bundle, rules)
 
     @work(group="handshake", exclusive=True, exit_on_error=False)

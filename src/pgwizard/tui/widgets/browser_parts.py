@@ -143,12 +143,12 @@ def progress(secrets: SecretSearch, in_view: int, link: str, *, is_filtered: boo
     """How much was found, what may not be read, and how far the search is. in_view: rows; link: the connection."""
     if secrets.state == "connecting":
         return plain(link) if link.startswith("not connected") else "connecting to the cluster …"
-    shown, total_rows = len(secrets.findings.shown), sum(map(len, secrets.findings.by_place.values()))
+    rows_shown, total_rows = len(secrets.findings.shown), sum(map(len, secrets.findings.by_place.values()))
     parts: list[str] = []
     if is_filtered:
-        parts.append(f"{shown:,} of {total_rows:,} match the filter")
+        parts.append(f"{rows_shown:,} of {total_rows:,} match the filter")
     elif total_rows:
-        below = max(0, shown - in_view)
+        below = max(0, rows_shown - in_view)
         spaces = len(secrets.findings.namespaces)
         more = f"{below:,} more" if below else f"{total_rows:,} in all"
         parts.append(f"{more} in {spaces:,} namespace{'s' if spaces != 1 else ''}")

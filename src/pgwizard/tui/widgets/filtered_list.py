@@ -123,10 +123,10 @@ class FilteredList(Vertical):
         return "" if typed.strip() else self._current
 
     def _show(self, typed: str, highlighted: str) -> None:
-        wanted = typed.strip().lower()
-        fitting = [item for item in self._items if wanted in item.haystack]
-        self._matches = sorted(fitting, key=lambda item: item.value.lower() != wanted)[: self._SHOWN]
-        if self._free and wanted and all(item.value != typed.strip() for item in fitting):
+        text = typed.strip().lower()
+        fitting = [item for item in self._items if text in item.haystack]
+        self._matches = sorted(fitting, key=lambda item: item.value.lower() != text)[: self._SHOWN]
+        if self._free and text and all(item.value != typed.strip() for item in fitting):
             self._matches.append(Item(typed.strip(), "as it is typed"))
         listed = self.query_one(OptionList)
         listed.clear_options()
@@ -135,7 +135,7 @@ class FilteredList(Vertical):
         listed.highlighted = here if self._matches else None
         cut = f", the first {self._SHOWN} shown" if len(fitting) > self._SHOWN else ""
         counts = f"{len(fitting)} of {len(self._items)}{cut}   {'Enter selects' if self._matches else ''}"
-        self.query_one(".hint", Static).update(counts if self._items or wanted else "")
+        self.query_one(".hint", Static).update(counts if self._items or text else "")
 
     def move(self, step: int) -> None:
         listed = self.query_one(OptionList)

@@ -40,12 +40,12 @@ class JobLog(HostAccess, ReportsDefects, Pane, Log):
 
         The same Job in another state is read again to its end: a reader stays at the same lines.
         """
-        shown = (run.uid, run.state, run.fault.key if run.fault else "")
-        if shown == self._shown:
+        identity = (run.uid, run.state, run.fault.key if run.fault else "")
+        if identity == self._shown:
             return
-        if self._shown[:1] != shown[:1]:
+        if self._shown[:1] != identity[:1]:
             self.clear()
-        self._shown = shown
+        self._shown = identity
         self._read(run, release)
 
     @work(name="read a log", group="log", exclusive=True, exit_on_error=False)

@@ -133,8 +133,8 @@ class Log(ScrollView, can_focus=True):
         if row >= len(self._rows):
             return Strip.blank(width, ground)
         text, style = self._rows[row]
-        shown = ground + Style.parse(style) if style else ground
-        return Strip([Segment(text, shown)], cell_len(text)).adjust_cell_length(width, ground)
+        look = ground + Style.parse(style) if style else ground
+        return Strip([Segment(text, look)], cell_len(text)).adjust_cell_length(width, ground)
 
 
 def wrap(line: str, width: int) -> list[str]:

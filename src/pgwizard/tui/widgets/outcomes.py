@@ -48,8 +48,8 @@ def outcome_table(rows: Sequence[OutcomeRow]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column()
     for number, (word, text) in enumerate(rows):
-        shown = Text("\n".join(map(visible, text.splitlines())), "bold" if number == 0 else "")
-        table.add_row(Text(word, "bold" if number == 0 else "dim"), message_link(text) if word == MORE else shown)
+        cell = Text("\n".join(map(visible, text.splitlines())), "bold" if number == 0 else "")
+        table.add_row(Text(word, "bold" if number == 0 else "dim"), message_link(text) if word == MORE else cell)
     return table
 
 

@@ -288,9 +288,9 @@ class TargetChoice(HostAccess, VerticalScroll):
             local = at.astimezone(local_zone()) if at is not None else None
             if local is not None and local.utcoffset():
                 rows.insert(1, ("Here", f"{local:%Y-%m-%d %H:%M:%S %Z}"))
-        shown = [(Text(name), Text(visible(text))) for name, text in rows if text]
-        text = "\n".join(f"{name.plain} {text.plain}" for name, text in shown)
-        self.query_one("#plan", TextPart).show(text, grid(shown))
+        lines = [(Text(name), Text(visible(text))) for name, text in rows if text]
+        text = "\n".join(f"{name.plain} {text.plain}" for name, text in lines)
+        self.query_one("#plan", TextPart).show(text, grid(lines))
 
     def _show_strip(self, at: datetime | None) -> None:
         if self._archive is None:
