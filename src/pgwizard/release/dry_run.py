@@ -56,7 +56,7 @@ class Trial:
     Objects are not shown by repr: a Secret's data is among them.
     """
 
-    wanted: Object = field(repr=False)
+    planned: Object = field(repr=False)
     live: Object | None = field(repr=False)
     result: Object = field(repr=False)
     warnings: tuple[str, ...] = ()

@@ -195,7 +195,7 @@ async def store(cluster: Cluster, trial: Trial, values: Mapping[str, Sensitive])
     Server-side apply deletes what its manager applied before and leaves out now; a password must survive a run that
     does not know it, so it is never part of what is applied.
     """
-    secret, ref = trial.wanted, Ref.of(trial.wanted)
+    secret, ref = trial.planned, Ref.of(trial.planned)
     if trial.live is None:
         bare = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": ref.name, "namespace": ref.namespace}}
         try:

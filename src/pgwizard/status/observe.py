@@ -303,7 +303,7 @@ async def _watch(
                 async for event in events:
                     if event.type != "SYNCED" and not _is_own(resource, event.object, layout):
                         continue
-                    observation = _seen(resource, event, namespace, now())
+                    observation = _observation(resource, event, namespace, now())
                     if isinstance(observation, ListRead):  # a new watch does not report earlier deletions
                         for ref in objects - there:
                             await queue.put(ObjectSeen(now(), ref))
@@ -371,7 +371,7 @@ def _why(error: Exception) -> str:
     return describe_defect(error)
 
 
-def _seen(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -> ObjectSeen | ListRead:
+def _observation(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -> ObjectSeen | ListRead:
     if event.type == "SYNCED":
         return ListRead(at, resource)
     ref = Ref(resource, event.object["metadata"]["name"], namespace)

@@ -38,14 +38,14 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class FileFault:
-    """A file of a backup that is missing, where ``actual`` is None, or has another size. path: in the backup's folder.
+    """A file of a backup that is missing, where ``found`` is None, or has another size. path: in the backup's folder.
 
     Sizes in bytes, as stored.
     """
 
     path: str
     expected: int
-    actual: int | None = None
+    found: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -540,8 +540,8 @@ def _fault_text(comparison: ComparedBackup) -> str:
     if fault.path == MANIFEST:
         return "its backup.manifest and the copy of it are missing or damaged"
     text = f"{fault.path} is missing"
-    if fault.actual is not None:
-        text = f"{fault.path} has {fault.actual:,} bytes, its manifest {fault.expected:,}"
+    if fault.found is not None:
+        text = f"{fault.path} has {fault.found:,} bytes, its manifest {fault.expected:,}"
     others = comparison.fault_count - 1
     return f"{text}, and {others:,} other file{'s are' if others > 1 else ' is'} damaged" if others > 0 else text
 

@@ -35,7 +35,7 @@ class SecretSearch:
         self.served: Handshake | Finding | None = None
         """What the server sends, or why that is not known; None until it is asked."""
         self.state: Literal["connecting", "loading", "done", "failed"] = "connecting"
-        self.seen = self.expected = self.to_come = 0
+        self.count = self.expected = self.to_come = 0
         """Secrets seen, Secrets expected, namespaces still to come."""
         self.certificates_read = False
         self._now, self._changed = now, changed
@@ -66,7 +66,7 @@ class SecretSearch:
         self.findings.learn(batch.rows)
         self.denied += batch.denied
         self.failures += batch.failures
-        self.seen, self.expected, self.to_come = batch.seen, batch.expected, batch.namespaces_to_come
+        self.count, self.expected, self.to_come = batch.count, batch.expected, batch.namespaces_to_come
         if batch.served is not None and self.served is None:
             self._judge_again(batch.served)
         self.served = batch.served or self.served

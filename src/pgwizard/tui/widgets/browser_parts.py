@@ -157,9 +157,9 @@ def progress(secrets: SecretSearch, in_view: int, link: str, *, is_filtered: boo
         what = f"{named:,} namespace{'s' if named != 1 else ''}" if named else "some"
         parts.append(f"{what} may not be read (why: F7)")
     if secrets.state == "loading":
-        total = f" of {secrets.expected:,}" if secrets.expected > secrets.seen else ""
+        total = f" of {secrets.expected:,}" if secrets.expected > secrets.count else ""
         to_come = f", {secrets.to_come:,} namespaces" if secrets.to_come else ""
-        parts.append(f"loading {secrets.seen:,}{total}{to_come}")
+        parts.append(f"loading {secrets.count:,}{total}{to_come}")
     elif secrets.state == "failed":
         parts.append("stopped (why: F7; read again: F5)")
     if secrets.failures and secrets.state != "failed":

@@ -102,7 +102,7 @@ class FilteredList(Vertical):
         moved = bool(here) and here != self._current and self._current == current
         self._items, self._current = items, current
         typed = self.query_one(FilterInput).value
-        self._show(typed, here if moved else self._wanted(typed))
+        self._show(typed, here if moved else self._first_highlight(typed))
 
     @property
     def here(self) -> str:
@@ -116,9 +116,9 @@ class FilteredList(Vertical):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._show(event.value, self._wanted(event.value))
+        self._show(event.value, self._first_highlight(event.value))
 
-    def _wanted(self, typed: str) -> str:
+    def _first_highlight(self, typed: str) -> str:
         """The current answer as long as nothing is typed; else none, because the best match is the first row."""
         return "" if typed.strip() else self._current
 

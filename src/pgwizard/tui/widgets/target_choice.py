@@ -123,7 +123,7 @@ class TargetChoice(HostAccess, VerticalScroll):
             super().__init__()
             self.text = text
 
-    class Wanted(Message):
+    class RestoreRequest(Message):
         """This target is to be restored."""
 
         def __init__(self, target: RecoveryTarget) -> None:
@@ -242,7 +242,7 @@ class TargetChoice(HostAccess, VerticalScroll):
             else:
                 self.notify(f"Not the release's name, {self._release}: nothing was written", markup=False)
         elif isinstance(self._target, RecoveryTarget) and self._is_reachable:
-            self.post_message(self.Wanted(self._target))
+            self.post_message(self.RestoreRequest(self._target))
 
     def on_resize(self) -> None:
         if self._archive is not None and self.query_one("#target").display:
