@@ -99,9 +99,8 @@ class Restores:
     def _loss(self) -> str:
         """The target of the newest commit that removed something."""
         self._archive()
-        return next(
-            str(line["to"]) for line in reversed(self._lines("history")) if line["type"] != "history" and line["isLoss"]
-        )
+        events = [line for line in self._lines("history") if line["type"] == "historyEvent"]
+        return next(str(event["to"]) for event in reversed(events) if event["isLoss"])
 
     def _commit(self, number: int) -> None:
         self.place.sql(f"INSERT INTO moments VALUES ({number})")
@@ -141,7 +140,7 @@ class Restores:
         line = next(
             each for each in self._lines("drill", "--query", query, "--expect", expected) if each["type"] == "drill"
         )
-        reached = f"{line['reachedAt'][11:]}, {line['lsn']}, timeline {line['timeline']}"
+        reached = f"{line['reachedAt'][11:19]}, {line['lsn']}, timeline {line['timeline']}"
         seconds = tuple((check["name"], check["seconds"]) for check in line["checks"] if check["outcome"] == "passed")
         return Scenario(self.pair, "drill", window, "newest", reached, expected, expected, seconds)
 
@@ -154,7 +153,8 @@ class Restores:
             for line in lines
             if line["type"] == "event" and line["kind"] == "done" and line["stage"] in _PHASES
         )
-        reached = f"{receipt['reachedAt'][11:]}, {receipt['lsn']}, timeline {receipt['timeline']}, {receipt['reason']}"
+        last = (receipt["reachedAt"] or "")[11:19] or "no commit replayed"
+        reached = f"{last}, {receipt['lsn']}, timeline {receipt['timeline']}, {receipt['reason']}"
         return Scenario(self.pair, name, window, receipt["target"], reached, self._rows(), expected, seconds)
 
 
