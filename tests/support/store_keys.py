@@ -51,7 +51,7 @@ def _policy(reads: Sequence[str], writes: Sequence[str]) -> dict[str, Any]:
     bucket = f"arn:aws:s3:::{os.environ['RIG_S3_BUCKET']}"
     both = [path.strip("/") for path in (*reads, *writes)]
     listed = {"StringLike": {"s3:prefix": [f"{path}/*" for path in both]}}
-    statements = [
+    statements: list[dict[str, Any]] = [
         {"Action": ["s3:ListBucket"], "Resource": [bucket], "Condition": listed},
         {"Action": ["s3:GetObject"], "Resource": [f"{bucket}/{path}/*" for path in both]},
     ]
