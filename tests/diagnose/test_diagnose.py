@@ -124,8 +124,10 @@ POSTGRESQL = (
     ("backup-expired", "ERROR: [075]: backup set 20261127-210004F is not valid"),
     (
         "backup-file-missing",
-        ("ERROR: [055]: raised from local-1 shim protocol: unable to open missing file "
-        "'/shop/backup/main/20261127-210004F/pg_data/base/16384/16400.gz' for read"),
+        (
+            "ERROR: [055]: raised from local-1 shim protocol: unable to open missing file "
+            "'/shop/backup/main/20261127-210004F/pg_data/base/16384/16400.gz' for read"
+        ),
     ),
     ("backup-file-damaged", "ERROR: [029]: raised from local-1 shim protocol: unexpected eof in compressed data"),
     ("backup-file-damaged", "ERROR: [029]: raised from local-1 shim protocol: zlib threw error: [-3] data error"),
