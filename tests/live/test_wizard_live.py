@@ -45,8 +45,8 @@ OPEN = "new release in"
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
     """A namespace that is there already: the wizard's first page lists it."""
-    with site(kubectl_binary, tmp_path, create=False) as found:
-        yield found
+    with site(kubectl_binary, tmp_path, create=False) as scene:
+        yield scene
 
 
 # ---- from nothing to a proven backup -------------------------------------------------------------------------------
