@@ -60,7 +60,7 @@ _LATE_SECONDS = 60.0
 _PROGRESS = ("drill: ", "replayed to ")
 _OVERDUE = "longer than specified deadline"
 """What Kubernetes says of a Job that it has ended at its deadline."""
-_AGAIN = "Its Job is deleted. Run the drill again once the reason is mended."
+_AGAIN = "Its Job is deleted. Run the drill again once the cause is fixed."
 
 
 async def run(
