@@ -17,8 +17,9 @@ from pgwizard.kube.api import Cluster, ExecResult
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore import history
 from pgwizard.restore.history import WalEvent
+from pgwizard.restore.locate import locate
 from pgwizard.restore.report import event_lines, history_text
-from pgwizard.restore.target import RecoveryTarget, RepositoryView
+from pgwizard.restore.target import RecoveryTarget, RepositoryView, read_target
 from pgwizard.restore.wal_scan import script
 from pgwizard.status.repository import Backup
 from pgwizard.status.wal import Archive, SegmentRun
@@ -182,5 +183,23 @@ def test_an_event_is_a_line_with_its_target() -> None:
     ]
     assert event_lines(found) == [
         "2026-11-28 12:00:00 UTC  removed 4 relations in database shop  --to xid:730 --before",
-        "before all others        restore point it's [31mred            " + """--to 'name:it'"'"'s \\x1b[31mred'""",
+        "before all others        restore point it's [31mred            --to lsn:0/9",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"), [("before migration", "name:before migration"), ("vor März", "lsn:0/9"), ("it's", "lsn:0/9")]
+)
+def test_a_restore_point_is_offered_by_what_a_restore_takes(name: str, typed: str) -> None:
+    target = WalEvent("restore-point", NOON, 1, 9, name=name).target
+    assert (target.typed, target.is_exclusive) == (typed, False)
+    assert isinstance(read_target(target.typed, UTC), RecoveryTarget)
+
+
+def test_without_a_server_and_a_backup_no_wal_is_searched() -> None:
+    silent = RepositoryView(Archive({1: [SegmentRun(1, 1, 3, 1, NOON)]}, {}), (), 1, is_answering=False, silence="gone")
+    place = cast("Cluster", _Archive(3))
+    with pytest.raises(PreflightError, match="no backup in the repository can be recovered"):
+        asyncio.run(history.read(place, RELEASE, silent, NOON, NOON, report=lambda _: None))
+    target = RecoveryTarget("xid", "730")
+    assert asyncio.run(locate(place, RELEASE, silent, target)) == target

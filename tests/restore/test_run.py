@@ -276,6 +276,20 @@ def test_a_record_with_other_texts_than_ours_is_not_followed(change: dict[str, A
         read_journal(replace(good, details={**good.details, **more}))
 
 
+def test_a_journal_that_could_not_be_resumed_is_not_begun() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        found = await restore_run.prepare(sim, RELEASE)
+        assert found.view is not None
+        plan = choose(found.view, LATEST, clock(sim)())
+        assert isinstance(plan, RestorePlan)
+        journal = restore_run.new_journal(replace(plan, type="name", value="vor März"), clock(sim))
+        with pytest.raises(PreflightError, match="cannot read"):
+            await restore_run.run(RELEASE, journal, sim, lambda _: None, now=clock(sim))
+        assert kept(sim).restorations == ()
+
+    on(scenario)
+
+
 def test_a_receipt_short_of_the_plan_keeps_the_server_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pgwizard.simulator.recovery.lsn", lambda _: "0/1000000")
 

@@ -114,6 +114,17 @@ def test_up_and_down_move_the_moment_and_show_what_it_loses() -> None:
     driven(scenario)
 
 
+def test_the_ends_of_the_calendar_are_no_targets() -> None:
+    async def scenario(pilot: Pilot[int], _screen: RestoreScreen, _sim: SimCluster) -> None:
+        await typed(pilot, "0001-01-01T00:00:00+05:00")
+        assert "0001-01-01T00:00:00+05:00 is no target" in words(pilot)
+        await typed(pilot, "0001-01-01T00:00:30Z")
+        await press(pilot, "down")
+        assert "0001-01-01T00:00:30Z" in painted(pilot)
+
+    driven(scenario)
+
+
 def test_what_cannot_be_reached_says_why_and_the_nearest_moment() -> None:
     async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
         await typed(pilot, "2020-01-01T00:00:00Z")

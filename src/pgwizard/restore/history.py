@@ -16,7 +16,7 @@ from pgwizard.errors import PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore.server import DatabaseServer
-from pgwizard.restore.target import RecoveryTarget, RepositoryView, lsn_text, shown_moment
+from pgwizard.restore.target import RecoveryTarget, RepositoryView, is_point_name, lsn_text, shown_moment
 from pgwizard.restore.wal_scan import (
     MOST_SEGMENTS,
     SECONDS,
@@ -80,7 +80,7 @@ class WalEvent:
         """The state just before it; of a restore point, the state at it."""
         place = RecoveryTarget("name", self.name, at=self.at, timeline=self.timeline, lsn=self.lsn)
         if self.kind == "restore-point":
-            return place
+            return place if is_point_name(self.name) else replace(place, kind="lsn", value=self.position)
         if self.kind == "dropped-database" or not self.xid:  # its files are gone before its transaction ends
             return replace(place, kind="lsn", value=self.position, is_exclusive=True)
         return replace(place, kind="xid", value=self.xid, is_exclusive=True)

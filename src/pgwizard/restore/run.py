@@ -237,6 +237,7 @@ class _Run:
     journal: Journal
 
     async def all(self) -> Journal:
+        _journal(self.release, self.journal.restoration())  # what is written must be readable by whoever resumes it
         kept, _ = await records.get(self.cluster, self.release)
         unfinished = kept.unfinished_restore
         if (unfinished is None) != (self.journal.stage == "restore point"):
