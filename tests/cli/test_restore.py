@@ -159,7 +159,11 @@ def test_a_restore_that_failed_exits_with_12_and_the_next_run_ends_it(released: 
     failed = restore("--to", "latest", "--yes")
     assert failed.code == 12
     assert "Cause: The target of the restore lies after the last archived commit" in failed.err
-    assert "The database is down. Try it again: pgwizard restore postgresql -n default" in failed.err
+    assert (
+        "The restore has not ended. The database is down until it has.\n"
+        "Resume it: pgwizard restore postgresql -n default\n"
+        "Back to the state before the restore: pgwizard restore postgresql --undo -n default\n"
+    ) in failed.err
     assert faulting.live(released, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
     released.outcomes.clear()
     other = restore("--to", "latest", "--dry-run")
@@ -184,7 +188,9 @@ def test_an_undo_brings_back_the_timeline_that_was_left(released: SimCluster) ->
         ("leases", "stopped: the database was not touched"),
         (
             "cronjobs",
-            "stopped\nThe restore has not ended. Resume it: pgwizard restore postgresql -n default",
+            "stopped\n"
+            + "The restore has not ended. The database runs, and its backup schedules may be suspended until it has.\n"
+            + "Resume it: pgwizard restore postgresql -n default",
         ),
     ],
 )

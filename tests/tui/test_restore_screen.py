@@ -190,7 +190,7 @@ async def stop_while_restoring(pilot: Pilot[int], screen: RestoreScreen) -> None
 def test_a_restore_that_was_stopped_is_resumed() -> None:
     async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
         await stop_while_restoring(pilot, screen)
-        assert "The restore has not ended, and the database is down until it has." in words(pilot)
+        assert "The restore has not ended. The database is down until it has." in words(pilot)
         await press(pilot, "r")
         await reached(pilot, screen, "open")
         assert "A restore to the newest state has not ended. next its stage restore" in words(pilot)
@@ -212,7 +212,7 @@ def test_a_failed_restore_says_why_and_that_the_database_is_down() -> None:
         text = words(pilot)
         assert "✗" in text
         assert "unable to load info file" in text
-        assert "the database is down until it has" in text
+        assert "The database is down until it has" in text
         await press(pilot, "r")
         await reached(pilot, screen, "open")
 

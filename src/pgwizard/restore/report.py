@@ -78,6 +78,18 @@ def history_text(found: ReleaseHistory) -> str:
     return ". ".join(parts) + "."
 
 
+def unfinished_text(stage: str) -> str:
+    """What a restore that has not ended leaves behind. stage: the next one, or the one that is under way."""
+    match stage:
+        case "stop" | "start":
+            database = "The database may be down"
+        case "restore":
+            database = "The database is down"
+        case _:
+            database = "The database runs, and its backup schedules may be suspended"
+    return f"The restore has not ended. {database} until it has."
+
+
 def receipt_text(receipt: Receipt) -> str:
     """``timeline 2, before 2026-11-27 21:00:05.473485+00``."""
     return f"timeline {receipt.timeline}, {receipt.reason}"

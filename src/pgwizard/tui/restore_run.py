@@ -17,7 +17,7 @@ from pgwizard.release.stages import Event
 from pgwizard.restore import history
 from pgwizard.restore import run as restore
 from pgwizard.restore.journal import Journal
-from pgwizard.restore.report import receipt_text
+from pgwizard.restore.report import receipt_text, unfinished_text
 from pgwizard.restore.run import Preparation
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, shown_moment
 from pgwizard.tui.base import BaseScreen
@@ -28,7 +28,6 @@ from pgwizard.tui.widgets.target_choice import GO_ON
 RestoreState = Literal[
     "reading", "choosing", "planning", "confirming", "open", "running", "stopping", "stopped", "failed", "ended"
 ]
-RESUME = "The restore has not ended, and the database is down until it has. Press r to resume it."
 _UNTOUCHED = "Stopped. The database was not touched."
 _LOG_KEPT = 400
 _STRETCH = timedelta(hours=1)
@@ -48,7 +47,8 @@ class RestoreRun:
         self._listed_since: datetime | None = None
         self._journal: Journal | None = None
         self._work: Worker[None] | None = None
-        self._is_touched = False
+        self._stage = ""
+        """The one that runs, or is next, of a restore that has begun; empty before."""
         self._log: deque[str] = deque(maxlen=_LOG_KEPT)
         self.state: RestoreState = "reading"
         self.message = ""
@@ -63,6 +63,7 @@ class RestoreRun:
         """Read what can be restored, or find the restore that has not ended. Nothing is written."""
         self._found, self._journal, self.message = None, None, ""
         self._archive = self._listed_since = None
+        self._stage = ""
         self._log.clear()
         self._view.restart()
         self._turn("reading", "Reading the repository. Nothing is written before you confirm.")
@@ -105,7 +106,8 @@ class RestoreRun:
 
     def start(self) -> None:
         """The restore is confirmed."""
-        self._is_touched = self._found is not None and self._found.journal is not None
+        is_resumed = self._found is not None and self._found.journal is not None
+        self._stage = self._journal.stage if self._journal is not None and is_resumed else ""
         self._view.show_log()
         self._turn("running", "Ctrl+C stops watching. The restore then waits until it is resumed.")
         self._do(self._run)
@@ -134,9 +136,9 @@ class RestoreRun:
             await step()
         except asyncio.CancelledError:
             if is_running and self._screen.is_attached:
-                text = f"Stopped watching. {RESUME}" if self._is_touched else _UNTOUCHED
+                text = f"Stopped watching. {unfinished_text(self._stage)}" if self._stage else _UNTOUCHED
                 self._view.end("stopped", [("-", text)], has_log=bool(self._log))
-                self._turn("stopped", "Press r to look again, Esc for the status.")
+                self._turn("stopped", self._next)
             raise
         except Exception as error:  # noqa: BLE001 - whatever ended it is shown as its outcome
             self._fail(error)
@@ -238,7 +240,7 @@ class RestoreRun:
 
     def _report(self, event: Event) -> None:
         if event.stage not in ("lock", restore.FIRST_STAGE) and event.kind == "began":
-            self._is_touched = True
+            self._stage = event.stage
         if event.kind == "log":
             self._log.append(event.text)
         self._view.take(event)
@@ -249,9 +251,13 @@ class RestoreRun:
         self.message = found.key
         rows = failure_rows(found, error.findings if isinstance(error, PgwizardError) else ())
         if was_running:
-            rows.append(("-", RESUME if self._is_touched else "The database was not touched."))
+            rows.append(("-", unfinished_text(self._stage) if self._stage else "The database was not touched."))
         self._view.end("failed", rows, has_log=bool(self._log))
-        self._turn("failed", "Press r to look again, Esc for the status.")
+        self._turn("failed", self._next)
+
+    @property
+    def _next(self) -> str:
+        return f"Press r to look again{' and resume it' if self._stage else ''}, Esc for the status."
 
     def _turn(self, state: RestoreState, prompt: str) -> None:
         self.state = state

@@ -39,7 +39,7 @@ from pgwizard.release.stages import Event, Report
 from pgwizard.restore import creation, finish
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal
-from pgwizard.restore.report import loss_text, plan_lines, receipt_text
+from pgwizard.restore.report import loss_text, plan_lines, receipt_text, unfinished_text
 from pgwizard.restore.target import RestorePlan, TargetRefusal, lsn_text, read_target
 from pgwizard.text import fit
 
@@ -129,13 +129,14 @@ def restore(call: Invocation, writer: Writer) -> None:
             return
         await _confirm(call, release)
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
-        resume = Interrupted("stopped", hint=f"The restore has not ended. Resume it: {command}")
-        interrupted = resume if found.journal is not None else Interrupted("stopped: the database was not touched")
+        interrupted = Interrupted("stopped: the database was not touched")
+        if found.journal is not None:
+            interrupted = Interrupted("stopped", hint=f"{unfinished_text(journal.stage)}\nResume it: {command}")
 
         def report(event: Event) -> None:
             nonlocal interrupted
-            if event.stage != restore_run.FIRST_STAGE and event.kind == "began":
-                interrupted = resume
+            if event.stage not in ("lock", restore_run.FIRST_STAGE) and event.kind == "began":
+                interrupted = Interrupted("stopped", hint=f"{unfinished_text(event.stage)}\nResume it: {command}")
             show(event)
 
         ended = await restore_run.run(release, journal, cluster, report, now=now)
