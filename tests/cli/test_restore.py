@@ -188,9 +188,9 @@ def test_an_undo_brings_back_the_timeline_that_was_left(released: SimCluster) ->
         ("leases", "stopped: the database was not touched"),
         (
             "cronjobs",
-            "stopped\n"
-            + "The restore has not ended. The database runs, and its backup schedules may be suspended until it has.\n"
-            + "Resume it: pgwizard restore postgresql -n default",
+            """stopped
+The restore has not ended. The database runs, and its backup schedules may be suspended until it has.
+Resume it: pgwizard restore postgresql -n default""",
         ),
     ],
 )

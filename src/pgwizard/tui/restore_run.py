@@ -250,8 +250,10 @@ class RestoreRun:
         found = finding_of(error, list(self._log))
         self.message = found.key
         rows = failure_rows(found, error.findings if isinstance(error, PgwizardError) else ())
-        if was_running:
-            rows.append(("-", unfinished_text(self._stage) if self._stage else "The database was not touched."))
+        if was_running and not self._stage:
+            rows.append(("-", "The database was not touched."))
+        elif was_running and not isinstance(error, PgwizardError):  # whose hint has it
+            rows.append(("-", unfinished_text(self._stage)))
         self._view.end("failed", rows, has_log=bool(self._log))
         self._turn("failed", self._next)
 
