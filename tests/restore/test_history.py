@@ -166,7 +166,26 @@ def test_too_much_wal_ends_where_it_can_go_on() -> None:
     place = _Archive(3_000)
     found = read(place, 0, 3_000)
     assert (found.is_cut, found.segments, found.until) == (True, 992, NOON + timedelta(minutes=992))
-    assert history_text(found).endswith("this is too much WAL to read at once: go on with --from 2026-11-29T04:32:00Z.")
+    assert history_text(found) == (
+        "0 commits from 2026-11-28 12:00:00 UTC to 2026-11-29 04:32:00 UTC; 992 WAL segments read; "
+        "this is too much WAL to read at once: go on with --from 2026-11-29T04:32:00Z."
+    )
+
+
+def test_too_much_wal_without_a_commit_is_not_passed_over() -> None:
+    place = _Archive(3_000)
+    place.error = "commits 0"
+    found = read(place, 0, 3_000)
+    assert (found.is_cut, found.until) == (True, NOON)
+    assert history_text(found).endswith("; this is too much WAL to read at once: give a later --from.")
+
+
+def test_segments_that_could_not_be_read_are_named() -> None:
+    found = history.ReleaseHistory(NOON, NOON + timedelta(hours=1), (), 5, 2, 9, 1, is_cut=False)
+    assert history_text(found) == (
+        "5 commits from 2026-11-28 12:00:00 UTC to 2026-11-28 13:00:00 UTC; 9 WAL segments read; "
+        "2 of them are not listed: narrow --from and --to; 1 segment could not be read."
+    )
 
 
 def test_an_archive_that_cannot_be_read_is_not_an_empty_one() -> None:

@@ -237,6 +237,23 @@ def test_a_restore_that_failed_can_be_given_another_target() -> None:
     on(scenario)
 
 
+def test_the_same_target_resumes_and_begins_nothing_again() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        at = RecoveryTarget("time", at=clock(sim)())
+        sim.outcomes.append(ScriptedOutcome("job-failed", RESTORES))
+        await restored(sim, at)
+        sim.outcomes.clear()
+        found = await restore_run.prepare(sim, RELEASE)
+        assert await restore_run.redirected(sim, found, at, clock(sim)) == found.journal
+        assert found.journal is not None
+        started = replace(found, journal=found.journal.at_stage("backup"))
+        assert await restore_run.redirected(sim, started, at, clock(sim)) == started.journal
+        with pytest.raises(PreflightError, match="its server has been started"):
+            await restore_run.redirected(sim, started, LATEST, clock(sim))
+
+    on(scenario)
+
+
 def test_the_job_has_the_labels_and_annotations_that_the_answers_want_on_jobs() -> None:
     async def scenario(sim: SimCluster) -> None:
         jobs: list[Object] = []
@@ -396,9 +413,8 @@ def test_a_job_whose_receipt_is_gone_with_its_pod_restores_once_more(monkeypatch
         again = await restored(sim)
         assert (again.error, again.stages[0]) == (None, "restore")
 
-    async def no_log(*_: object, **__: object) -> AsyncIterator[str]:
+    def no_log(*_: object, **__: object) -> AsyncIterator[str]:
         raise PreflightError("Job default/x has no pod, so there is no log of it")
-        yield ""
 
     on(scenario)
 

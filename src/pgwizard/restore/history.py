@@ -106,7 +106,8 @@ class ReleaseHistory:
     """What the WAL has of a stretch of time. events: oldest first; commits: all of them; unlisted: how many of those
     are not among the events; segments: how many were read; unreadable: how many could not be.
 
-    until: the end of what was read, which is earlier than asked for where that is too much: then is_cut.
+    until: the end of what was read, which is earlier than wanted where that is too much: then is_cut. It is since
+    where nothing is known to have been read.
     """
 
     since: datetime
@@ -150,7 +151,9 @@ async def read(
         )
     found = [replace(each, database=names.get(each.database, each.database)) for each in events(reading.lines)]
     totals = totals_of(reading.lines)
-    end = min(reading.reached, until) if reading.is_cut and reading.reached else until
+    end = until
+    if reading.is_cut:  # a timeline begins after the last commit of the one before it
+        end = min(max(reading.reached or since, since), until)
     return ReleaseHistory(
         since,
         end,

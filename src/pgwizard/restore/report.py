@@ -71,11 +71,17 @@ def history_text(found: ReleaseHistory) -> str:
     parts = [f"{_count(found.commits, 'commit')} {moments}; {_count(found.segments, 'WAL segment')} read"]
     if found.unlisted:
         parts.append(f"{found.unlisted:,} of them are not listed: narrow --from and --to")
-    if found.unreadable:
-        parts.append(f"{_count(found.unreadable, 'segment')} could not be read")
+    parts += unread_parts(found)
     if found.is_cut:
-        parts.append(f"this is too much WAL to read at once: go on with --from {until:%Y-%m-%dT%H:%M:%SZ}")
-    return ". ".join(parts) + "."
+        begin = f"go on with --from {until:%Y-%m-%dT%H:%M:%SZ}" if found.until > found.since else "give a later --from"
+        parts[-1] += f": {begin}"
+    return "; ".join(parts) + "."
+
+
+def unread_parts(found: ReleaseHistory) -> list[str]:
+    """Why events may be missing."""
+    parts = [f"{_count(found.unreadable, 'segment')} could not be read"] if found.unreadable else []
+    return [*parts, "this is too much WAL to read at once"] if found.is_cut else parts
 
 
 def unfinished_text(stage: str) -> str:

@@ -199,10 +199,16 @@ async def redirected(
 ) -> Journal | TargetRefusal:
     """A restore that has not ended, to another target, as long as the server has not been started.
 
-    Raises PreflightError once it has been.
+    To the target that it has it just goes on, unless another backup leads there by now. Raises PreflightError once the
+    server has been started, and for another target.
     """
+    is_same = found.journal is not None and fit(str(target)) == found.journal.plan.target
+    if found.journal is not None and is_same and not found.journal.is_before("start"):
+        return found.journal
     view, journal = await open_view(cluster, found)
     plan = await plan_to(cluster, replace(found, view=view), target, now)
+    if is_same and (isinstance(plan, TargetRefusal) or plan.options == journal.plan.options):
+        return journal  # a server that is down does not reach until now any more
     if isinstance(plan, TargetRefusal):
         return plan
     if plan.is_newest and journal.undo is not None:

@@ -17,7 +17,7 @@ from pgwizard.release.stages import Event
 from pgwizard.restore import history
 from pgwizard.restore import run as restore
 from pgwizard.restore.journal import Journal
-from pgwizard.restore.report import receipt_text, unfinished_text
+from pgwizard.restore.report import receipt_text, unfinished_text, unread_parts
 from pgwizard.restore.run import Preparation
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, shown_moment
 from pgwizard.tui.base import BaseScreen
@@ -45,6 +45,8 @@ class RestoreRun:
         self._found: Preparation | None = None
         self._archive: RepositoryView | None = None
         self._listed_since: datetime | None = None
+        self._unread: tuple[datetime, datetime] | None = None
+        """The stretch of the last listing that was too much to read."""
         self._journal: Journal | None = None
         self._work: Worker[None] | None = None
         self._stage = ""
@@ -62,7 +64,7 @@ class RestoreRun:
     def begin(self) -> None:
         """Read what can be restored, or find the restore that has not ended. Nothing is written."""
         self._found, self._journal, self.message = None, None, ""
-        self._archive = self._listed_since = None
+        self._archive = self._listed_since = self._unread = None
         self._stage = ""
         self._log.clear()
         self._view.restart()
@@ -174,14 +176,15 @@ class RestoreRun:
         archive, until = self._archive, self._listed_since or self._screen.start.now()
         if archive is None:
             return
-        since = until - _STRETCH
+        since, until = self._unread or (until - _STRETCH, until)
         self._view.show_prompt(f"Reading the WAL since {shown_moment(since.replace(microsecond=0))}.")
         try:
             found = await history.read(cluster, self._release, archive, since, until, report=self._view.show_prompt)
         except PgwizardError as error:
             self._view.show_prompt(f"Nothing can be listed: {error.message}")
             return
-        self._listed_since = since
+        self._listed_since = min(since, self._listed_since or since)
+        self._unread = (found.until, until) if found.is_cut and found.until > since else None
         self._view.list_events(found.events)
         count = sum(event.is_loss for event in found.events)
         start = f"{since:%H:%M} UTC"
@@ -190,7 +193,10 @@ class RestoreRun:
             if count
             else f"No commit since {start} removed something"
         )
-        self._view.show_prompt(f"{what}. Enter takes the moment just before one; F6 reads an hour further back.")
+        if gaps := unread_parts(found):
+            what += f", as far as it was read: {'; '.join(gaps)}"
+        more = "the rest" if self._unread else "an hour further back"
+        self._view.show_prompt(f"{what}. Enter takes the moment just before one; F6 reads {more}.")
 
     async def _plan(self, target: RecoveryTarget) -> None:
         cluster, now = await self._screen.connection.once_connected(), self._screen.start.now
