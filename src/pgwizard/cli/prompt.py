@@ -26,7 +26,7 @@ async def confirm(question: str) -> bool:
 
 
 async def ask(question: str, *, written: str = NOTHING_WRITTEN) -> str:
-    """What the person at the terminal types. written: what has been by then. Raises Interrupted where it is stopped."""
+    """What the person at the terminal types. written: what already exists. Raises Interrupted where it is stopped."""
     sys.stderr.write(question)  # stdout may be a pipe
     sys.stderr.flush()
     try:

@@ -64,24 +64,24 @@ def _options(event: WalEvent) -> str:
     return f"--to {shlex.quote(visible(event.target.typed))}" + (" --before" if event.target.is_exclusive else "")
 
 
-def history_text(found: ReleaseHistory) -> str:
+def history_text(history: ReleaseHistory) -> str:
     """What was read, and what is not listed."""
-    until = found.until.replace(microsecond=0)
-    moments = f"from {shown_moment(found.since.replace(microsecond=0))} to {shown_moment(until)}"
-    parts = [f"{_count(found.commits, 'commit')} {moments}; {_count(found.segments, 'WAL segment')} read"]
-    if found.unlisted:
-        parts.append(f"{found.unlisted:,} of them are not listed: narrow --from and --to")
-    parts += unread_parts(found)
-    if found.is_cut:
-        begin = f"go on with --from {until:%Y-%m-%dT%H:%M:%SZ}" if found.until > found.since else "give a later --from"
-        parts[-1] += f": {begin}"
+    until = history.until.replace(microsecond=0)
+    moments = f"from {shown_moment(history.since.replace(microsecond=0))} to {shown_moment(until)}"
+    parts = [f"{_count(history.commits, 'commit')} {moments}; {_count(history.segments, 'WAL segment')} read"]
+    if history.unlisted:
+        parts.append(f"{history.unlisted:,} of them are not listed: narrow --from and --to")
+    parts += unread_parts(history)
+    if history.is_cut:
+        has_begun = history.until > history.since
+        parts[-1] += f": go on with --from {until:%Y-%m-%dT%H:%M:%SZ}" if has_begun else ": give a later --from"
     return "; ".join(parts) + "."
 
 
-def unread_parts(found: ReleaseHistory) -> list[str]:
+def unread_parts(history: ReleaseHistory) -> list[str]:
     """Why events may be missing."""
-    parts = [f"{_count(found.unreadable, 'segment')} could not be read"] if found.unreadable else []
-    return [*parts, "this is too much WAL to read at once"] if found.is_cut else parts
+    parts = [f"{_count(history.unreadable, 'segment')} could not be read"] if history.unreadable else []
+    return [*parts, "this is too much WAL to read at once"] if history.is_cut else parts
 
 
 def unfinished_text(stage: str) -> str:

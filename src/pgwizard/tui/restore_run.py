@@ -29,7 +29,7 @@ RestoreState = Literal[
     "reading", "choosing", "planning", "confirming", "open", "running", "stopping", "stopped", "failed", "ended"
 ]
 _UNTOUCHED = "Stopped. The database was not touched."
-_LOG_KEPT = 400
+_MAX_LOG_LINES = 400
 _STRETCH = timedelta(hours=1)
 """So much of the history is read at once."""
 
@@ -42,7 +42,7 @@ class RestoreRun:
     ) -> None:
         self._screen, self._view, self._turned = screen, view, turned
         self._release = release
-        self._found: Preparation | None = None
+        self._preparation: Preparation | None = None
         self._archive: RepositoryView | None = None
         self._listed_since: datetime | None = None
         self._unread: tuple[datetime, datetime] | None = None
@@ -51,7 +51,7 @@ class RestoreRun:
         self._work: Worker[None] | None = None
         self._stage = ""
         """The one that runs, or is next, of a restore that has begun; empty before."""
-        self._log: deque[str] = deque(maxlen=_LOG_KEPT)
+        self._log: deque[str] = deque(maxlen=_MAX_LOG_LINES)
         self.state: RestoreState = "reading"
         self.message = ""
         """The key of the message about a failure; empty for none."""
@@ -63,7 +63,7 @@ class RestoreRun:
 
     def begin(self) -> None:
         """Read what can be restored, or find the restore that has not ended. Nothing is written."""
-        self._found, self._journal, self.message = None, None, ""
+        self._preparation, self._journal, self.message = None, None, ""
         self._archive = self._listed_since = self._unread = None
         self._stage = ""
         self._log.clear()
@@ -73,7 +73,7 @@ class RestoreRun:
 
     def plan(self, target: RecoveryTarget) -> None:
         """Find the way to a target, then ask for the confirmation."""
-        if self._found is not None:
+        if self._preparation is not None:
             self._turn("planning", f"Looking for {target} in the archive.")
             self._do(lambda: self._plan(target))
 
@@ -90,7 +90,7 @@ class RestoreRun:
 
     def undo(self) -> None:
         """Back to the state before the newest restore, or before one that has not ended."""
-        if self._found is not None or self.state == "ended":
+        if self._preparation is not None or self.state == "ended":
             self._turn("planning", "Looking for the state before the restore in the archive.")
             self._do(self._plan_undo)
 
@@ -108,7 +108,7 @@ class RestoreRun:
 
     def start(self) -> None:
         """The restore is confirmed."""
-        is_resumed = self._found is not None and self._found.journal is not None
+        is_resumed = self._preparation is not None and self._preparation.journal is not None
         self._stage = self._journal.stage if self._journal is not None and is_resumed else ""
         self._view.show_log()
         self._turn("running", "Ctrl+C stops watching. The restore then waits until it is resumed.")
@@ -147,17 +147,17 @@ class RestoreRun:
 
     async def _read(self) -> None:
         cluster = await self._screen.connection.once_connected()
-        found = self._found = await restore.prepare(cluster, self._release)
-        if found.journal is not None:
-            self._journal = found.journal
+        preparation = self._preparation = await restore.prepare(cluster, self._release)
+        if preparation.journal is not None:
+            self._journal = preparation.journal
             rows: list[OutcomeRow] = [
-                ("!", f"A restore to {found.journal.plan.target} has not ended."),
-                ("next", f"its stage {found.journal.stage}"),
+                ("!", f"A restore to {preparation.journal.plan.target} has not ended."),
+                ("next", f"its stage {preparation.journal.stage}"),
             ]
             self._view.end("stopped", rows, has_log=False)
             self._turn("open", "Press r to resume it, t for another target, or F7 to bring back the state before it.")
-        elif found.view is not None:
-            self._choose(found.view)
+        elif preparation.view is not None:
+            self._choose(preparation.view)
 
     def _choose(self, archive: RepositoryView) -> None:
         self._archive = archive
@@ -166,8 +166,8 @@ class RestoreRun:
 
     async def _read_open(self) -> None:
         cluster = await self._screen.connection.once_connected()
-        if self._found is not None:
-            archive, _ = await restore.open_view(cluster, self._found)
+        if self._preparation is not None:
+            archive, _ = await restore.open_view(cluster, self._preparation)
             self._view.restart()
             self._choose(archive)
 
@@ -179,40 +179,40 @@ class RestoreRun:
         since, until = self._unread or (until - _STRETCH, until)
         self._view.show_prompt(f"Reading the WAL since {shown_moment(since.replace(microsecond=0))}.")
         try:
-            found = await history.read(cluster, self._release, archive, since, until, report=self._view.show_prompt)
+            history_ = await history.read(cluster, self._release, archive, since, until, report=self._view.show_prompt)
         except PgwizardError as error:
             self._view.show_prompt(f"Nothing can be listed: {error.message}")
             return
         self._listed_since = min(since, self._listed_since or since)
-        self._unread = (found.until, until) if found.is_cut and found.until > since else None
-        self._view.list_events(found.events)
-        count = sum(event.is_loss for event in found.events)
+        self._unread = (history_.until, until) if history_.is_cut and history_.until > since else None
+        self._view.list_events(history_.events)
+        count = sum(event.is_loss for event in history_.events)
         start = f"{since:%H:%M} UTC"
         what = (
-            f"{count} of {found.commits:,} commits since {start} removed something"
+            f"{count} of {history_.commits:,} commits since {start} removed something"
             if count
             else f"No commit since {start} removed something"
         )
-        if gaps := unread_parts(found):
+        if gaps := unread_parts(history_):
             what += f", as far as it was read: {'; '.join(gaps)}"
         more = "the rest" if self._unread else "an hour further back"
         self._view.show_prompt(f"{what}. Enter takes the moment just before one; F6 reads {more}.")
 
     async def _plan(self, target: RecoveryTarget) -> None:
         cluster, now = await self._screen.connection.once_connected(), self._screen.start.now
-        if self._found is not None and self._found.journal is not None:
-            self._take(await restore.redirected(cluster, self._found, target, now))
-        elif self._found is not None:
-            self._take(await restore.plan_to(cluster, self._found, target, now))
+        if self._preparation is not None and self._preparation.journal is not None:
+            self._take(await restore.redirected(cluster, self._preparation, target, now))
+        elif self._preparation is not None:
+            self._take(await restore.plan_to(cluster, self._preparation, target, now))
 
     async def _plan_undo(self) -> None:
         cluster = await self._screen.connection.once_connected()
         if self._journal is not None:
             self._confirm(restore.resumed(self._journal, is_undo=True))
             return
-        found = self._found = await restore.prepare(cluster, self._release)
-        self._archive = found.view
-        self._take(await restore.undo_plan(cluster, found, self._screen.start.now))
+        preparation = self._preparation = await restore.prepare(cluster, self._release)
+        self._archive = preparation.view
+        self._take(await restore.undo_plan(cluster, preparation, self._screen.start.now))
 
     def _take(self, plan: RestorePlan | Journal | TargetRefusal) -> None:
         if isinstance(plan, Journal):
@@ -235,7 +235,7 @@ class RestoreRun:
         if self._journal is None:
             raise PgwizardError("no restore is planned")
         ended = await restore.run(self._release, self._journal, cluster, self._report, now=self._screen.start.now)
-        self._found, self._journal = None, None
+        self._preparation, self._journal = None, None
         undo = cluster.commands.pgwizard("restore", self._release.name, "--undo", namespace=self._release.namespace)
         rows: list[OutcomeRow] = [("✓", f"Release {self._release} is restored to {ended.plan.target}.")]
         if ended.receipt is not None:
@@ -253,9 +253,9 @@ class RestoreRun:
 
     def _fail(self, error: Exception) -> None:
         was_running = self.state == "running"
-        found = finding_of(error, list(self._log))
-        self.message = found.key
-        rows = failure_rows(found, error.findings if isinstance(error, PgwizardError) else ())
+        finding = finding_of(error, list(self._log))
+        self.message = finding.key
+        rows = failure_rows(finding, error.findings if isinstance(error, PgwizardError) else ())
         if was_running and not self._stage:
             rows.append(("-", "The database was not touched."))
         elif was_running and not isinstance(error, PgwizardError):  # whose hint has it
