@@ -56,7 +56,7 @@ def test_a_restore_shows_its_plan_its_stages_and_what_it_reached(released: SimCl
         "✓ archive       timeline 2 is archived",
         "✓ backup        a full backup of the new timeline is in the repository",
         "✓ resume        2 schedules",
-        "Release is restored to the newest state: timeline 2, no recovery target specified.",
+        "Release is restored to the newest state: timeline 2, no recovery target specified; last commit TIME UTC.",
         "Undo it: pgwizard restore postgresql --undo -n default",
     ]
 
@@ -241,7 +241,10 @@ def test_a_clone_is_made_beside_its_source(released: SimCluster) -> None:
         "✓ archive       timeline 2 is archived",
         "✓ backup        a full backup of the new timeline is in the repository",
         "✓ resume        2 schedules",
-        "Clone staging/copy holds the newest state of its source: timeline 2, no recovery target specified.",
+        (
+            "Clone staging/copy holds the newest state of its source: timeline 2, no recovery target specified; "
+            "last commit TIME UTC."
+        ),
         "Its subscriptions and the jobs of pg_cron are asleep; docs/restore.md shows how to wake them.",
     ]
     assert restore("--into", "staging/copy", "--yes").err.splitlines()[0] == (

@@ -36,7 +36,7 @@ _SLOWEST = 20
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What a restore reached. timeline: the new one; lsn: where it begins; reason: why recovery ended there, by
-    PostgreSQL's own words.
+    PostgreSQL's own words. reached_at: the time of the last commit that was replayed, UTC; None where none was.
     """
 
     timeline: int
@@ -44,6 +44,7 @@ class Receipt:
     reason: str
     restore_seconds: int
     recovery_seconds: int
+    reached_at: datetime | None = None
 
     @property
     def moment(self) -> datetime | None:
@@ -210,9 +211,14 @@ def receipt_of(log: Sequence[str]) -> Receipt:
             fit(str(receipt["reason"])),
             int(receipt["restoreSeconds"]),
             int(receipt["recoverySeconds"]),
+            _moment(receipt.get("reachedAt")),
         )
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"the receipt of the Job cannot be read: {plain(line, 120)}") from None
+
+
+def _moment(text: object) -> datetime | None:
+    return datetime.fromisoformat(str(text)).astimezone(UTC) if text else None
 
 
 def shortfall(plan: RestorePlan, receipt: Receipt) -> str:

@@ -101,6 +101,12 @@ def receipt_text(receipt: Receipt) -> str:
     return f"timeline {receipt.timeline}, {receipt.reason}"
 
 
+def outcome_text(receipt: Receipt) -> str:
+    """The same, and the time of the last commit that it brought back."""
+    last = f"; last commit {shown_moment(receipt.reached_at)}" if receipt.reached_at else ""
+    return f"{receipt_text(receipt)}{last}"
+
+
 def strip_lines(view: RepositoryView, at: datetime | None, now: datetime, width: int, rows: int = 4) -> list[str]:
     """What can be reached, from the oldest moment to now: a line a timeline, the newest first, at most ``rows``.
 

@@ -217,7 +217,8 @@ SQL
 receipt="$(
   sql -v restore="$((restored - began))" -v recovery="$((recovered - restored))" <<'SQL'
 SELECT json_build_object('timeline', ('x' || substr(name, 1, 8))::bit(32)::int, 'lsn', fork[1],
-  'reason', left(fork[2], 200), 'restoreSeconds', :restore, 'recoverySeconds', :recovery)
+  'reason', left(fork[2], 200), 'restoreSeconds', :restore, 'recoverySeconds', :recovery, 'reachedAt',
+  to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
 FROM pg_walfile_name(pg_current_wal_lsn()) name,
   regexp_match(rtrim(pg_read_file('pg_wal/' || substr(name, 1, 8) || '.history'), E'\n'),
     E'[0-9]+\t([0-9A-F]+/[0-9A-F]+)\t([^\n]*)$') fork

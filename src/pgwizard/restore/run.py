@@ -315,7 +315,7 @@ class _Run:
     async def _write(self, journal: Journal) -> None:
         """Keep how far it has come, before the next stage begins."""
         own_record, _ = await records.get(self.cluster, self.release)
-        await self.cluster.apply(own_record.with_restore(journal.restoration()).secret(), force=True)
+        await self.cluster.apply(_with_restore(own_record, journal).secret(), force=True)
         self.journal = journal
 
     async def _server(self) -> DatabaseServer:
@@ -626,6 +626,15 @@ class _Run:
             stage.progress(f"CronJob {name} is gone: an apply creates it again")
             return False
         return True
+
+
+def _with_restore(own_record: record.Record, journal: Journal) -> record.Record:
+    """With the restore; a clone keeps which state of its source it began with."""
+    changed, receipt = own_record.with_restore(journal.restoration()), journal.receipt
+    if not journal.is_clone or changed.origin is None or receipt is None:
+        return changed
+    reached_at = receipt.reached_at.isoformat() if receipt.reached_at else ""
+    return replace(changed, origin=replace(changed.origin, backup=journal.plan.backup, reached_at=reached_at))
 
 
 def _require_backup(view: RepositoryView, plan: RestorePlan) -> None:

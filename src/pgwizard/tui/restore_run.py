@@ -17,7 +17,7 @@ from pgwizard.release.stages import Event
 from pgwizard.restore import history
 from pgwizard.restore import run as restore
 from pgwizard.restore.journal import Journal
-from pgwizard.restore.report import receipt_text, unfinished_text, unread_parts
+from pgwizard.restore.report import outcome_text, unfinished_text, unread_parts
 from pgwizard.restore.run import Preparation
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, shown_moment
 from pgwizard.tui.base import BaseScreen
@@ -239,7 +239,7 @@ class RestoreRun:
         undo = cluster.commands.pgwizard("restore", self._release.name, "--undo", namespace=self._release.namespace)
         rows: list[OutcomeRow] = [("✓", f"Release {self._release} is restored to {ended.plan.target}.")]
         if ended.receipt is not None:
-            rows.append(("", receipt_text(ended.receipt)))
+            rows.append(("", outcome_text(ended.receipt)))
         rows.append(("undo", f"Press F7, or run: {undo}"))
         self._view.end("done", rows, has_log=bool(self._log))
         self._turn("ended", "Press Enter for the status, F7 to undo the restore.")

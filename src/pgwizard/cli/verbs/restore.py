@@ -40,7 +40,7 @@ from pgwizard.release.stages import Event, Report
 from pgwizard.restore import creation, finish
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal
-from pgwizard.restore.report import loss_text, plan_lines, receipt_text, unfinished_text
+from pgwizard.restore.report import loss_text, outcome_text, plan_lines, unfinished_text
 from pgwizard.restore.target import RestorePlan, TargetRefusal, lsn_text, read_target
 from pgwizard.text import fit
 
@@ -82,7 +82,7 @@ class UnreachableLine(JsonLine):
 @dataclass(frozen=True, slots=True)
 class ReceiptLine(JsonLine):
     """What a restore reached, its last line. timeline: the new one; lsn: the WAL position at which it begins; reason:
-    why recovery ended there.
+    why recovery ended there. reached_at: the time of the last commit that was replayed, null where none was.
     """
 
     type_name = "receipt"
@@ -90,6 +90,7 @@ class ReceiptLine(JsonLine):
     timeline: int
     lsn: str
     reason: str
+    reached_at: datetime | None
     restore_seconds: int
     recovery_seconds: int
 
@@ -290,11 +291,13 @@ def show_receipt(writer: Writer, release: ReleaseRef, journal: Journal, cluster:
         return
     if journal.is_clone:
         text = (
-            f"Clone {release} holds {journal.plan.target} of its source: {receipt_text(receipt)}.\n"
+            f"Clone {release} holds {journal.plan.target} of its source: {outcome_text(receipt)}.\n"
             "Its subscriptions and the jobs of pg_cron are asleep; docs/restore.md shows how to wake them."
         )
     else:
         undo = cluster.commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
-        text = f"Release is restored to {journal.plan.target}: {receipt_text(receipt)}.\nUndo it: {undo}"
+        text = f"Release is restored to {journal.plan.target}: {outcome_text(receipt)}.\nUndo it: {undo}"
     target, seconds = journal.plan.target, (receipt.restore_seconds, receipt.recovery_seconds)
-    writer.line(text, ReceiptLine(target, receipt.timeline, lsn_text(receipt.lsn), receipt.reason, *seconds))
+    writer.line(
+        text, ReceiptLine(target, receipt.timeline, lsn_text(receipt.lsn), receipt.reason, receipt.reached_at, *seconds)
+    )
