@@ -72,6 +72,12 @@ class Preparation:
     awaits_restore: bool = False
     origin: record.Origin | None = None
 
+    def shown_plan(self, journal: Journal) -> RestorePlan | None:
+        """What to confirm; None where nothing is restored. The server of a new release has nothing to lose."""
+        if journal.is_untouched_undo:
+            return None
+        return journal.plan if self.origin is None else replace(journal.plan, silence="")
+
 
 async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     """Read the release. Raises PreflightError where it cannot be restored."""
