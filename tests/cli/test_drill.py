@@ -34,6 +34,14 @@ def steady(text: str) -> str:
     return re.sub(r" +\d+\.\d s( *$|)", "  SECONDS", joined, flags=re.MULTILINE)
 
 
+def test_an_answer_that_is_too_long_to_compare_is_refused() -> None:
+    refused = headless.run("drill", "postgresql", "--query", "SELECT 1", "--expect", "x" * 1_001, "--demo")
+    assert (refused.code, refused.err) == (
+        2,
+        "pgwizard: --expect takes at most 1000 bytes\nSuch as: --query 'SELECT md5(...)' --expect HASH.\n",
+    )
+
+
 def test_a_drill_prints_its_stages_what_it_has_proven_and_every_check(released: SimCluster) -> None:
     done = drill()
     assert (done.code, done.err) == (0, "")

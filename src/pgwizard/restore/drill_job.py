@@ -29,6 +29,10 @@ _TTL_SECONDS = 600
 """After its end the Job of a client that was killed is deleted, with its volume."""
 
 
+LONGEST_ANSWER = 1_000
+"""So many bytes of what a query answers are compared."""
+
+
 @dataclass(frozen=True, slots=True)
 class DrillQuery:
     """A query of the user's own. expected: what it must answer; None where it only has to succeed."""

@@ -393,7 +393,7 @@ class _Run:
             raise PreflightError(
                 f"release {self.release} could not be brought back to its present state: {undo.text}; nothing was "
                 "touched",
-                hint="Take a full backup first: pgwizard backup --type full.",
+                hint=f"Take a full backup first: {backups.full_backup_command(self.release, self.cluster.commands)}",
             )
         size = view.archive.segment_bytes
         if undo.must_reach // size < point // size:

@@ -16,7 +16,7 @@ from pgwizard.kube.api import Cluster
 from pgwizard.release import drills
 from pgwizard.release.record import DrillResult
 from pgwizard.restore import drill as restore_drill
-from pgwizard.restore.drill_job import DrillQuery
+from pgwizard.restore.drill_job import LONGEST_ANSWER, DrillQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ def drill(call: Invocation, writer: Writer) -> None:
     sql, expected = call[DRILL_QUERY], call[EXPECTED_ANSWER]
     if expected is not None and sql is None:
         raise UsageError("--expect needs --query SQL", hint="Such as: --query 'SELECT count(*) FROM orders'.")
+    if expected is not None and len(expected.encode()) > LONGEST_ANSWER:
+        raise UsageError(
+            f"--expect takes at most {LONGEST_ANSWER} bytes", hint="Such as: --query 'SELECT md5(...)' --expect HASH."
+        )
     query = DrillQuery(sql, expected) if sql is not None else None
 
     async def work(cluster: Cluster, now: Clock) -> None:
