@@ -93,7 +93,8 @@ def test_the_query_is_compared_and_an_expectation_needs_a_query(released: SimClu
 
 def test_ctrl_c_deletes_the_job(released: SimCluster) -> None:
     def interrupt(request: Request) -> None:
-        if (request.verb, request.resource) == ("watch", "pods"):
+        is_there = any("-drill-" in job["metadata"]["name"] for job in released.store.find(JOB, "default"))
+        if is_there and (request.verb, request.resource) == ("watch", "pods"):
             os.kill(os.getpid(), signal.SIGINT)
 
     released.faults.append(interrupt)
@@ -101,3 +102,14 @@ def test_ctrl_c_deletes_the_job(released: SimCluster) -> None:
     released.faults.clear()
     assert (done.code, done.err.splitlines()[-1]) == (130, "pgwizard: stopped: the drill's Job was deleted")
     assert [job for job in released.store.find(JOB, "default") if "-drill-" in job["metadata"]["name"]] == []
+
+
+def test_ctrl_c_before_there_is_a_job_deletes_none(released: SimCluster) -> None:
+    def interrupt(request: Request) -> None:
+        if request.resource == "pods/exec":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    released.faults.append(interrupt)
+    done = drill()
+    released.faults.clear()
+    assert (done.code, done.err.splitlines()[-1]) == (130, "pgwizard: stopped: no Job was started")

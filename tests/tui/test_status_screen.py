@@ -978,7 +978,7 @@ def test_leaving_during_a_drill_wants_a_second_press_and_deletes_its_job() -> No
         await press(pilot, "ctrl+q")
         assert "A drill is running. Press Ctrl+Q again to leave" in " ".join(notices(pilot))
         assert drills(sim) != []
-        pilot.app.exit = lambda code, **_: leavings.append(code)  # type: ignore[method-assign,assignment]
+        pilot.app.exit = lambda code, **_: leavings.append(code)  # type: ignore[method-assign]
         await press(pilot, "ctrl+q")
         await until(pilot, lambda: bool(leavings))
         assert (leavings, drills(sim)) == ([0], [])

@@ -40,10 +40,16 @@ def drill(call: Invocation, writer: Writer) -> None:
         )
     query = DrillQuery(sql, expected) if sql is not None else None
 
+    outcome = "no Job was started"
+
+    def keep(text: str) -> None:
+        nonlocal outcome
+        outcome = text
+
     async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
         result = await restore_drill.run(
-            cluster, release, reporter(writer), now=now, seconds=call[DRILL_TIMEOUT], query=query
+            cluster, release, reporter(writer), now=now, seconds=call[DRILL_TIMEOUT], query=query, left=keep
         )
         parts = {item.name: getattr(result, item.name) for item in fields(result)}
         writer.line("\n".join(drills.result_lines(result)), DrillLine(**parts))
@@ -51,6 +57,4 @@ def drill(call: Invocation, writer: Writer) -> None:
         if failure is not None:
             raise NotProven(f"{release}: {failure}", hint=failure.fix)
 
-    connect.run(
-        call, writer, work, released=True, interruption=lambda: Interrupted("stopped: the drill's Job was deleted")
-    )
+    connect.run(call, writer, work, released=True, interruption=lambda: Interrupted(f"stopped: {outcome}"))
