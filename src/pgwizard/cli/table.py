@@ -145,6 +145,7 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (RECOVERY_TARGET, END),
     (BEFORE, END),
     (RESTORE_PLAN_ONLY, END),
+    (YES, END),
 )
 """The second of each pair would make the first ineffective. ``--dry-run`` is not listed: it tries the same command.
 ``--follow`` judges a backup by its whole log.

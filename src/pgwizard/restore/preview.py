@@ -278,7 +278,7 @@ async def _wait(
         reached = preview_job.reached_of(answer)
     except FirstBackupFailed as error:
         text = f"the preview of release {release} has failed: {error.message}"
-        raise NotProven(text, fault=error.fault, hint="Its Job is deleted.", log=error.log) from error
+        raise NotProven(text, fault=error.fault, hint="The release is untouched.", log=error.log) from error
     except ValueError as error:
         raise NotProven(f"the preview of release {release}: {error}") from None
     await _require_reached(cluster, release, plan, reached)

@@ -199,35 +199,28 @@ class Programs:
         return 0
 
     async def _until_deleted(self, pod: Object) -> None:
-        while self._lives(pod):
+        while (live := self._store.peek(Ref.of(pod))) is not None and "deletionTimestamp" not in live["metadata"]:
             await self._clock.sleep(0.5)
 
     async def _preview(self, pod: Object, log: ContainerLog) -> int:
         """Serves until its pod is deleted."""
         uid, env = pod["metadata"]["uid"], pod["spec"]["containers"][0]["env"]
-        target = next(each["value"] for each in env if each["name"] == "PREVIEW_TARGET").split("\n")
-        served = self.previews[uid] = previews.SimulatedPreview(self.repository(pod["metadata"]["namespace"]), target)
         log.write("preview: restoring")
         await self._clock.sleep(3)
-        aimed: Sequence[str] = ()
-        while self._lives(pod):
-            if aimed != served.target:
-                aimed = served.target
-                log.write(*served.aimed())
-                await self._clock.sleep(2)
-                log.write(served.reached(self._clock.now()))
-            await self._clock.sleep(0.5)
+        target = next(each["value"] for each in env if each["name"] == "PREVIEW_TARGET").split("\n")
+        served = previews.SimulatedPreview(self.repository(pod["metadata"]["namespace"]), log, target)
+        self.previews[uid] = served
+        await self._clock.sleep(2)
+        served.aim(target, self._clock.now())
+        await self._until_deleted(pod)
         return 0
 
     def _preview_answer(self, served: previews.SimulatedPreview, verb: str, target: list[str]) -> list[str]:
+        now = self._clock.now()
         if verb == "move":
-            served.target = target
+            served.aim(target, now)
             return []
-        return [served.state(self._clock.now())]
-
-    def _lives(self, pod: Object) -> bool:
-        live = self._store.peek(Ref.of(pod))
-        return live is not None and "deletionTimestamp" not in live["metadata"]
+        return [served.state(now)]
 
     async def _drill(self, namespace: str, words: list[str], env: Sequence[Object], log: ContainerLog) -> int:
         log.write("drill: restoring")

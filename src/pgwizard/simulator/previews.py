@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pgwizard.simulator.repository import SimulatedRepository
+from pgwizard.simulator.streams import ContainerLog
 
 CONTAINER = "preview"
 """The name of the Job's container."""
@@ -19,19 +20,21 @@ _SEGMENT_BYTES = 16 * 1024**2
 
 @dataclass(slots=True)
 class SimulatedPreview:
-    """One server. target: the lines of its target."""
+    """One server. log: of its container; target: the lines of its target."""
 
     repository: SimulatedRepository
+    log: ContainerLog
     target: Sequence[str]
     is_promoted: bool = False
 
-    def aimed(self) -> list[str]:
-        """What is printed when it starts towards a target."""
-        return [f"preview: replaying to {self.target[0]}", f"replayed to {self._end_text}"]
-
-    def reached(self, now: float) -> str:
-        """What is printed once it is there."""
-        return f"preview: reached {self.target[0]} {self.state(now)}"
+    def aim(self, target: Sequence[str], now: float) -> None:
+        """Replay to a target, and print what the script prints. It is there at once."""
+        self.target = target
+        self.log.write(
+            f"preview: replaying to {target[0]}",
+            f"replayed to {self._end_text}",
+            f"preview: reached {target[0]} {self.state(now)}",
+        )
 
     @property
     def _settings(self) -> dict[str, str]:
