@@ -74,12 +74,12 @@ def manifest(
 
 
 def _variables(plan: DrillPlan, query: DrillQuery | None) -> dict[str, str]:
-    found = {} if plan.must_exceed is None else {"DRILL_MUST_EXCEED": lsn_text(plan.must_exceed)}
+    variables = {} if plan.must_exceed is None else {"DRILL_MUST_EXCEED": lsn_text(plan.must_exceed)}
     if query is not None:
-        found["DRILL_QUERY"] = query.sql
+        variables["DRILL_QUERY"] = query.sql
         if query.expected is not None:
-            found["DRILL_EXPECT"] = query.expected
-    return found
+            variables["DRILL_EXPECT"] = query.expected
+    return variables
 
 
 def receipt_of(pod: Object, at: datetime, seconds: float) -> DrillResult:
@@ -90,7 +90,7 @@ def receipt_of(pod: Object, at: datetime, seconds: float) -> DrillResult:
     if not message:
         raise ValueError("its pod has left no receipt")
     try:
-        found: Any = json.loads(message)
-        return drill_result(found, at.isoformat(), round(seconds, 1))
+        receipt: Any = json.loads(message)
+        return drill_result(receipt, at.isoformat(), round(seconds, 1))
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise ValueError(f"the receipt of its pod cannot be read: {plain(message, 120)}") from None

@@ -26,7 +26,7 @@ _LAST = re.compile(r"last [0-9A-F]{24} ([0-9A-F]+/[0-9A-F]+) ([0-9-]+ [0-9:.]+)"
 
 
 async def stop_at_commit(cluster: Cluster, release: ReleaseRef, view: RepositoryView, plan: RestorePlan) -> RestorePlan:
-    """The plan with the position of the last commit as its target; as it is where none is found.
+    """The plan with the position of the last commit as its target; as it is where none is position.
 
     Raises PreflightError where the WAL cannot be read.
     """
@@ -35,12 +35,14 @@ async def stop_at_commit(cluster: Cluster, release: ReleaseRef, view: Repository
     names = segments_of(view, plan, await unarchived(cluster, release, view))
     try:
         async with asyncio.timeout(SECONDS), open_scan(cluster, release, view) as scan:
-            found = await _last_commit(scan, names, plan)
+            position = await _last_commit(scan, names, plan)
     except TimeoutError:
         return plan
-    if found is None:
+    if position is None:
         return plan
-    behind = found + 1  # before the next record, whatever it is: it may be the lock of another transaction
+    consistent = next((each.lsn_stop for each in view.backups if each.label == plan.backup), 0)
+    # before the next record, whatever it is: it may be the lock of another transaction
+    behind = max(position + 1, consistent)
     return replace(plan, type="lsn", value=lsn_text(behind), is_exclusive=True, position=behind)
 
 
@@ -59,23 +61,25 @@ def segments_of(view: RepositoryView, plan: RestorePlan, fresh: list[str]) -> li
 async def _last_commit(scan: WalScan, names: list[str], plan: RestorePlan) -> int | None:
     """Its position; None where it is further back than is searched."""
     at = plan.at or datetime.max.replace(tzinfo=UTC)
+    if plan.is_exclusive and plan.at is not None:
+        at -= timedelta.resolution
     if plan.type == "time":
         bound, middle = "", await scan.first_since(names, at - _SKEW)
     else:
         bound = lsn_text(plan.position)
         number = plan.position // scan.archive.segment_bytes
         middle = next((index for index, name in enumerate(names) if scan.archive.number(name) >= number), 0)
-    moments, found = Moments(at, at, 0), None
+    moments, position = Moments(at, at, 0), None
     for batch in batches(names[middle:])[:_MOST_BATCHES]:
         lines = await scan.records("last", bound, batch, moments=moments)
-        found = position_of(lines) or found
+        position = position_of(lines) or position
         if "past" in lines:
             break
     for end in range(middle, max(0, middle - _MOST_BATCHES * _BATCH), -_BATCH):
-        if found is not None:
+        if position is not None:
             break
-        found = position_of(await scan.records("last", bound, names[max(0, end - _BATCH) : end], moments=moments))
-    return found
+        position = position_of(await scan.records("last", bound, names[max(0, end - _BATCH) : end], moments=moments))
+    return position
 
 
 def position_of(lines: list[str]) -> int | None:

@@ -22,7 +22,7 @@ from pgwizard.errors import (
     PreflightError,
 )
 from pgwizard.kube import jobs
-from pgwizard.kube.api import JOB, POD, Access, Cluster, Object, Ref, find_object, owners
+from pgwizard.kube.api import JOB, POD, Access, Cluster, Object, Ref, find_object, list_objects, owners
 from pgwizard.kube.commands import Commands
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import ReleaseRef
@@ -56,14 +56,14 @@ class OpenPreview:
 
 async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     """Read what a preview is chosen from. Raises PreflightError where there is nothing to show."""
-    kept, _ = await records.get(cluster, release)
+    live_record, _ = await records.get(cluster, release)
     await rights.require(cluster, _accesses(release))
-    if not ReleaseSummary.of(kept).backups:
+    if not ReleaseSummary.of(live_record).backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to show.")
-    if kept.unfinished_restore is not None or kept.awaits_restore:
+    if live_record.unfinished_restore is not None or live_record.awaits_restore:
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         raise PreflightError(f"a restore of release {release} has not ended", hint=f"Resume it first: {command}")
-    return Preparation(release, None, await read_view(cluster, kept))
+    return Preparation(release, None, await read_view(cluster, live_record))
 
 
 async def find(cluster: Cluster, release: ReleaseRef) -> OpenPreview | None:
@@ -84,16 +84,16 @@ async def find(cluster: Cluster, release: ReleaseRef) -> OpenPreview | None:
 
 
 async def start(
-    cluster: Cluster, found: Preparation, target: RecoveryTarget, plan: RestorePlan, *, report: Report, now: Clock
+    cluster: Cluster, preparation: Preparation, target: RecoveryTarget, plan: RestorePlan, *, report: Report, now: Clock
 ) -> OpenPreview:
     """Restore beside the release, and wait until the server is at the target. Whatever ends the wait ends the preview.
 
     Raises PreflightError where one is open, NotProven where the target is not reached, and the errors of the cluster.
     """
-    release, is_ours = found.release, False
+    release, is_ours = preparation.release, False
     async with stages.enter(STAGE, report) as stage:
         await _tidy(cluster, release)
-        stop = await _stop_of(cluster, found, plan, stage)
+        stop = await _stop_of(cluster, preparation, plan, stage)
         name = secrets.token_hex(4)
         try:
             template = await scratch.read_template(cluster, release)
@@ -114,7 +114,7 @@ async def start(
 
 async def move(
     cluster: Cluster,
-    found: Preparation,
+    preparation: Preparation,
     opened: OpenPreview,
     target: RecoveryTarget,
     plan: RestorePlan,
@@ -125,7 +125,7 @@ async def move(
     """Aim an open preview at a later target, without another restore. Raises PreflightError where it is not later."""
     release = opened.release
     async with stages.enter(STAGE, report) as stage:
-        stop = await _stop_of(cluster, found, plan, stage)
+        stop = await _stop_of(cluster, preparation, plan, stage)
         aim = Aim(target, stop.timeline, stop.position)
         if preview_job.is_there(opened.aim, stop):
             await cluster.patch(_ref(release), {"metadata": {"annotations": aim.annotations}})
@@ -207,19 +207,17 @@ async def _tidy(cluster: Cluster, release: ReleaseRef) -> None:
     await scratch.delete(cluster, _ref(release))
 
 
-async def _stop_of(cluster: Cluster, found: Preparation, plan: RestorePlan, stage: Stage) -> RestorePlan:
-    if found.view is None:
+async def _stop_of(cluster: Cluster, preparation: Preparation, plan: RestorePlan, stage: Stage) -> RestorePlan:
+    if preparation.view is None:
         return plan
     stage.progress("looking for the last commit that the target includes")
-    return await stop_at_commit(cluster, found.release, found.view, plan)
+    return await stop_at_commit(cluster, preparation.release, preparation.view, plan)
 
 
 async def _pods(cluster: Cluster, release: ReleaseRef) -> Sequence[Object]:
-    name, found = preview_job.job_name(release), list[Object]()
-    async with contextlib.aclosing(cluster.pages(POD, release.namespace, labels=f"job-name={name}")) as pages:
-        async for page in pages:
-            found += [pod for pod in page.items if name in owners(pod, JOB.kind)]
-    return found
+    name = preview_job.job_name(release)
+    pods = await list_objects(cluster, POD, release.namespace, labels=f"job-name={name}")
+    return [pod for pod in pods if name in owners(pod, JOB.kind)]
 
 
 async def _run(cluster: Cluster, release: ReleaseRef, pod: str, *words: str, seconds: float) -> str:
@@ -292,8 +290,8 @@ async def _require_reached(cluster: Cluster, release: ReleaseRef, plan: RestoreP
     """Raises NotProven where the server is somewhere else than at the target."""
     if reached.is_exact:
         return
-    kept, _ = await records.get(cluster, release)
-    view = await read_view(cluster, kept)
+    live_record, _ = await records.get(cluster, release)
+    view = await read_view(cluster, live_record)
     newest = view.archive.newest(plan.timeline)
     if newest is not None and reached.lsn <= newest.last * view.archive.segment_bytes:
         raise NotProven(

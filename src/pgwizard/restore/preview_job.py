@@ -58,7 +58,7 @@ class Reached:
     replayed, UTC, None where none was; reason: why recovery stopped there, by PostgreSQL's own words.
 
     is_exact: whether it stays there; else everything that is archived is replayed, and it waits for more.
-    is_promoted: whether somebody has let it write: it is no preview any more. locks: how many tables are locked by
+    is_promoted: whether somebody has let it write: then it shows no moment. locks: how many tables are locked by
     transactions that were open at that moment: they cannot be read.
     """
 
@@ -110,7 +110,7 @@ def manifest(template: ScratchTemplate, release: ReleaseRef, plan: RestorePlan, 
 
 
 def target_lines(plan: RestorePlan, name: str) -> list[str]:
-    """What the script is told of a target. name: tells its lines in the log from those of other targets."""
+    """A target in the lines of the script. name: tells its lines in the log from those of other targets."""
     settings = [f"recovery_target_timeline={plan.timeline}"]
     if plan.type == "immediate":  # of a server that has come further, that is no position any more
         settings += [f"recovery_target_lsn={lsn_text(plan.position)}", "recovery_target_inclusive=off"]
@@ -122,9 +122,9 @@ def target_lines(plan: RestorePlan, name: str) -> list[str]:
 
 def aim_of(job: Object) -> Aim:
     """What the preview of a Job shows. Raises ValueError where the Job does not tell."""
-    found = job["metadata"].get("annotations") or {}
-    target = read_target(str(found.get(_TARGET, "")), UTC, is_exclusive=found.get(_BEFORE) == "true")
-    numbers = [str(found.get(name, "")) for name in (_TIMELINE, _POSITION)]
+    answer = job["metadata"].get("annotations") or {}
+    target = read_target(str(answer.get(_TARGET, "")), UTC, is_exclusive=answer.get(_BEFORE) == "true")
+    numbers = [str(answer.get(name, "")) for name in (_TIMELINE, _POSITION)]
     if isinstance(target, TargetRefusal) or not all(re.fullmatch(r"[0-9]{1,20}", each, re.ASCII) for each in numbers):
         raise ValueError("its annotations do not tell what it shows")
     return Aim(target, int(numbers[0]), int(numbers[1]))
@@ -143,12 +143,12 @@ def reached_prefix(name: str) -> str:
 def reached_of(text: str) -> Reached:
     """Where a server is, by the JSON of the script. Raises ValueError."""
     try:
-        found = json.loads(text)
-        at = datetime.fromisoformat(str(found["at"])).astimezone(UTC) if found["at"] else None
-        is_promoted = not found["recovering"]
-        lsn = read_lsn(str(found["lsn"])) if found["lsn"] else 0
-        reason = fit(str(found["reason"] or ""))
-        return Reached(lsn, at, reason, bool(found["paused"]), is_promoted, int(found["locks"]))
+        answer = json.loads(text)
+        at = datetime.fromisoformat(str(answer["at"])).astimezone(UTC) if answer["at"] else None
+        is_promoted = not answer["recovering"]
+        lsn = read_lsn(str(answer["lsn"])) if answer["lsn"] else 0
+        reason = fit(str(answer["reason"] or ""))
+        return Reached(lsn, at, reason, bool(answer["paused"]), is_promoted, int(answer["locks"]))
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise ValueError(f"what it answered cannot be read: {plain(text, 120)}") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from pgwizard.errors import Forbidden
-from pgwizard.kube.api import CLAIM, LIMIT_RANGE, STATEFULSET, Cluster, Ref, find_object
+from pgwizard.kube.api import CLAIM, LIMIT_RANGE, STATEFULSET, Cluster, Ref, find_object, list_objects
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import deletion
 from pgwizard.restore.scratch_job import ScratchTemplate
@@ -17,18 +17,15 @@ async def read_template(cluster: Cluster, release: ReleaseRef) -> ScratchTemplat
     """The live StatefulSet, and the size of the live volume; where that is gone, of the next one."""
     stateful = await cluster.get(Ref(STATEFULSET, release.name, release.namespace))
     claim = await find_object(cluster, Ref(CLAIM, Names.of(release.name).claim, release.namespace))
-    wanted = (claim or stateful["spec"]["volumeClaimTemplates"][0])["spec"]
-    size = str(wanted["resources"]["requests"]["storage"])
+    claim_spec = (claim or stateful["spec"]["volumeClaimTemplates"][0])["spec"]
+    size = str(claim_spec["resources"]["requests"]["storage"])
     return ScratchTemplate(stateful, size, is_small=not await _has_limit_ranges(cluster, release))
 
 
 async def _has_limit_ranges(cluster: Cluster, release: ReleaseRef) -> bool:
     """Whether the namespace may refuse requests that are smaller than the database's."""
     with contextlib.suppress(Forbidden):
-        async with contextlib.aclosing(cluster.pages(LIMIT_RANGE, release.namespace)) as pages:
-            async for page in pages:
-                if page.items:
-                    return True
+        return bool(await list_objects(cluster, LIMIT_RANGE, release.namespace))
     return False
 
 

@@ -49,10 +49,10 @@ class SimulatedPreview:
         timeline = int(self._settings["timeline"])
         newest = self.repository.number(now, timeline)
         end = (newest + 1) * _SEGMENT_BYTES
-        wanted = self._position(end)
+        target = self._position(end)
         lost = [each for each in self.repository.holes | self.repository.damaged_wal if each <= newest]
         end = min([end, *(each * _SEGMENT_BYTES for each in lost)])
-        position, is_paused = min(wanted, end), wanted <= end
+        position, is_paused = min(target, end), target <= end
         number = (position - 1) // _SEGMENT_BYTES
         at = datetime.fromtimestamp(self.repository.moment(number, timeline) + 5, UTC)
         return json.dumps(

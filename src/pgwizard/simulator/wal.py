@@ -39,15 +39,15 @@ def scan(repository: SimulatedRepository, words: Sequence[str], stdin: str, now:
 
 def _last(records: Sequence[tuple[str, float, str]], bound: str, until: str) -> list[str]:
     """The last commit before a position, or before the first that is later than a moment."""
-    found = ""
+    newest = ""
     for name, at, text in records:
         if "desc: COMMIT" not in text:
             continue
         lsn = text.partition("lsn: ")[2].partition(",")[0]
         if _position(lsn) >= _position(bound) if bound else _shown(at) > until:
-            return [*([found] if found else ()), "past"]
-        found = f"last {name} {lsn} {_shown(at)}"
-    return [found] if found else []
+            return [*([newest] if newest else ()), "past"]
+        newest = f"last {name} {lsn} {_shown(at)}"
+    return [newest] if newest else []
 
 
 def _position(lsn: str) -> int:
