@@ -129,7 +129,7 @@ SQL
       refusals=0
       IFS='|' read -r recovering pause position is_beyond <<<"${answer##*$'\n'}" # a warning may precede it
       if [[ "$recovering" == f ]]; then
-        return # somebody has promoted it
+        return # it was promoted in psql
       elif [[ "$pause" == paused && ( -n "$is_ours" || -e "$control/stopped" ) ]]; then
         return
       elif [[ "$pause" == paused ]] && ((++doubts == 20)); then

@@ -58,7 +58,7 @@ class Reached:
     replayed, UTC, None where none was; reason: why recovery stopped there, by PostgreSQL's own words.
 
     is_exact: whether it stays there; else everything that is archived is replayed, and it waits for more.
-    is_promoted: whether somebody has let it write: then it shows no moment. locks: how many tables are locked by
+    is_promoted: whether it was allowed to write: then it shows no moment. locks: how many tables are locked by
     transactions that were open at that moment: they cannot be read.
     """
 
