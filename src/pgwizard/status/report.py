@@ -104,7 +104,7 @@ def facts(snapshot: Snapshot) -> list[Fact]:
     if snapshot.is_gone:
         last = replace(snapshot, failures=dict.fromkeys(("release", "repository"), Finding(text="the release is gone")))
         return [_release_fact(last), *([_repository_fact(last)] if last.repository else [])]
-    lines = [_release_fact(snapshot), *_version_facts(snapshot)]
+    lines = [_release_fact(snapshot), *_origin_facts(snapshot), *_version_facts(snapshot)]
     if snapshot.wants_backups:
         lines += [_next_full(snapshot), *_wal_facts(snapshot), _repository_fact(snapshot), _files_fact(snapshot)]
         lines += _drill_facts(snapshot)
@@ -160,6 +160,19 @@ def _release_fact(snapshot: Snapshot) -> Fact:
     return _with_age(
         snapshot, "release", Fact(mark, "release", f"revision {release.revision} {release.outcome}{applied}")
     )
+
+
+def _origin_facts(snapshot: Snapshot) -> Iterator[Fact]:
+    """What a clone was made from; nothing for a release that is none."""
+    origin = snapshot.release.origin if snapshot.release is not None else None
+    if origin is None:
+        return
+    state = ""
+    if origin.reached_at:
+        state = f", as of {datetime.fromisoformat(origin.reached_at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    elif origin.backup:
+        state = f", as of backup {fit(origin.backup)}"
+    yield Fact("✓", "origin", f"clone of {origin}{state}")
 
 
 def _version_facts(snapshot: Snapshot) -> Iterator[Fact]:
