@@ -14,11 +14,12 @@ from pgwizard.errors import ClusterError, DeadlineError, PgwizardError, Prefligh
 from pgwizard.kube.api import POD, Cluster, Ref, find_object
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import STANZA, Names, ReleaseRef
+from pgwizard.release import drills
 from pgwizard.release.layout import Layout
 from pgwizard.release.record import Origin, Record
 from pgwizard.restore import job
 from pgwizard.restore.reader import reader_pod
-from pgwizard.restore.target import RepositoryView
+from pgwizard.restore.target import USUAL_RATES, RepositoryView
 from pgwizard.status import probes
 from pgwizard.status.repository import Backup, RepositoryInfo, segment_number
 from pgwizard.status.snapshot import Archiver, ReleaseSummary
@@ -197,6 +198,7 @@ class _Reading:
             is_answering=not self.silence,
             damaged=damaged,
             silence=self.silence,
+            rates=drills.rates(self.record.drills) or USUAL_RATES,
         )
 
     async def _damaged(self, backups: Sequence[Backup]) -> frozenset[str]:
