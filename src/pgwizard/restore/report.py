@@ -13,13 +13,19 @@ from pgwizard.restore.target import RepositoryView, RestorePlan, reachable_spans
 from pgwizard.text import fit, span, visible
 
 
-def plan_lines(plan: RestorePlan) -> list[str]:
-    """What a restore would use, and what is lost."""
-    return [f"{name:8} {text}" for name, text in plan_rows(plan).items()]
+def row_lines(rows: Mapping[str, str]) -> list[str]:
+    """Rows as text, a line each."""
+    return [f"{name:8} {text}" for name, text in rows.items()]
+
+
+def preview_rows(plan: RestorePlan) -> Mapping[str, str]:
+    """What a preview would use."""
+    rows = plan_rows(plan)
+    return {name: rows[name] for name in ("Target", "Backup", "Replay")}
 
 
 def plan_rows(plan: RestorePlan) -> Mapping[str, str]:
-    """The same by name."""
+    """What a restore would use, and what is lost."""
     rows: Mapping[str, str] = {
         "Target": plan.target,
         "Backup": f"{fit(plan.backup)}, on timeline {plan.timeline}",
