@@ -10,7 +10,8 @@ import signal
 import pytest
 
 from pgwizard.cli import prompt
-from pgwizard.kube.api import STATEFULSET, Ref
+from pgwizard.kube.api import SECRET, STATEFULSET, Ref
+from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Request, ScriptedOutcome
 from support import faulting, headless
@@ -96,7 +97,17 @@ def test_a_release_is_named_or_comes_from_answers(released: SimCluster, answers:
     neither = headless.run("restore", "--to", "latest", "--demo")
     expected = "pgwizard: restore needs the release's NAME, or --from FILE\nSuch as: --from answers.yaml.\n"
     assert (neither.code, neither.err) == (2, expected)
-    assert headless.run("restore", "postgresql", "--from", answers, "--demo").err == expected
+    assert headless.run("restore", "postgresql", "--from", answers, "--demo").err == (
+        "pgwizard: restore takes the release's NAME or --from FILE, not both\nFILE names it.\n"
+    )
+    assert restore("--before").err == (
+        "pgwizard: --before needs --to TARGET\nSuch as: --to 2026-11-27T21:00:04Z --before.\n"
+    )
+    unconfirmed = headless.run("restore", "--from", answers, "--demo")
+    assert (unconfirmed.code, unconfirmed.err) == (
+        2,
+        "pgwizard: standard input is no terminal: nothing was written\n--yes confirms it.\n",
+    )
     assert restore("--set", "storage.size=2Gi").err == (
         "pgwizard: --set and --ca-file change answers: they go with --from FILE, --set with --into too\n"
     )
@@ -143,7 +154,7 @@ def test_a_script_must_confirm_and_a_person_types_the_name(
     )
     questions, answers = list[str](), ["y", "postgresql"]
 
-    async def ask(question: str) -> str:
+    async def ask(question: str, **_: str) -> str:
         questions.append(question)
         return answers.pop(0)
 
@@ -162,7 +173,11 @@ def test_a_restore_that_failed_exits_with_12_and_the_next_run_ends_it(released: 
     failed = restore("--to", "latest", "--yes")
     assert failed.code == 12
     assert "Cause: The target of the restore lies after the last archived commit" in failed.err
-    assert "The database is down. Try it again: pgwizard restore postgresql -n default" in failed.err
+    assert (
+        "The restore has not ended. The database is down until it has.\n"
+        "Resume it: pgwizard restore postgresql -n default\n"
+        "Back to the state before the restore: pgwizard restore postgresql --undo -n default\n"
+    ) in failed.err
     assert faulting.live(released, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
     released.outcomes.clear()
     other = restore("--to", "latest", "--dry-run")
@@ -187,7 +202,9 @@ def test_an_undo_brings_back_the_timeline_that_was_left(released: SimCluster) ->
         ("leases", "stopped: the database was not touched"),
         (
             "cronjobs",
-            "stopped\nThe restore has not ended. Resume it: pgwizard restore postgresql -n default",
+            """stopped
+The restore has not ended. The database runs, and its backup schedules may be suspended until it has.
+Resume it: pgwizard restore postgresql -n default""",
         ),
     ],
 )
@@ -235,6 +252,36 @@ def test_a_clone_is_made_beside_its_source(released: SimCluster) -> None:
     ]
     assert restore("--into", "staging/copy", "--yes").err.splitlines()[0] == (
         "pgwizard: release copy in namespace staging exists; nothing was written"
+    )
+
+
+def test_a_clone_from_a_file_reads_the_file_s_repository_whatever_it_gets_itself(
+    released: SimCluster, answers: str
+) -> None:
+    options = ("--from", answers, "--into", "staging/copy", "--set", "repository.path=/staging/own", "--yes", "--demo")
+    done = headless.run("restore", *options)
+    assert (done.code, done.err) == (0, "")
+    kept = record.read(faulting.live(released, SECRET, "copy-pgwizard", "staging"))
+    source = record.read(faulting.live(released, SECRET, "postgresql-pgwizard"))
+    assert kept.last is not None
+    assert source.last is not None
+    assert kept.origin is not None
+    assert kept.last.answers["repository"]["path"] == "/staging/own"
+    assert kept.origin.path == source.last.answers["repository"]["path"]
+
+
+def test_a_name_that_is_not_confirmed_leaves_a_clone_that_is_created(
+    released: SimCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask(question: str, **_: str) -> str:
+        return "y" if question.startswith("Create") else "another"
+
+    monkeypatch.setattr(prompt, "is_interactive", lambda **_: True)
+    monkeypatch.setattr(prompt, "ask", ask)
+    refused = restore("--into", "staging/copy")
+    assert (refused.code, refused.err) == (
+        130,
+        "pgwizard: not approved: release staging/copy is created, and nothing was restored\n",
     )
 
 

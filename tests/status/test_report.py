@@ -15,6 +15,7 @@ from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.plan.tuning import SEGMENT_BYTES
 from pgwizard.release.changes import Action, Change
 from pgwizard.release.record import Origin
 from pgwizard.release.report import change_line, event_line
@@ -266,6 +267,14 @@ FACTS: list[tuple[dict[str, Any], str]] = [
     (
         {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=50), failed_at=NOW - timedelta(seconds=60))},
         "✓ archiver    fine, last segment 50 s ago",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, lsn=1304 * SEGMENT_BYTES)},
+        "✓ archiver    fine, last segment 38 s ago; all WAL is archived",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, lsn=1304 * SEGMENT_BYTES + 320 * 1024)},
+        "✓ archiver    fine, last segment 38 s ago; 320Ki of WAL is on the volume alone",
     ),
     (
         {"archiver": replace(ARCHIVER, failed_wal="0" * 24, failed_at=NOW, waiting=3)},

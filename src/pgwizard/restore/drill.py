@@ -48,7 +48,7 @@ from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusa
 from pgwizard.restore.view import read_view
 from pgwizard.status.snapshot import ReleaseSummary
 from pgwizard.status.wal import continuity
-from pgwizard.text import span
+from pgwizard.text import fit, span
 
 CONTINUITY = "continuity"
 """The check that is made before the Job: whether the repository holds a backup and all WAL behind it."""
@@ -60,7 +60,7 @@ _LATE_SECONDS = 60.0
 _PROGRESS = ("drill: ", "replayed to ")
 _OVERDUE = "longer than specified deadline"
 """What Kubernetes says of a Job that it has ended at its deadline."""
-_AGAIN = "Its Job is deleted. Run the drill again once the reason is mended."
+_AGAIN = "Its Job is deleted. Run the drill again once the cause is fixed."
 
 
 async def run(
@@ -170,7 +170,7 @@ class _Drill:
                     hint="Wait for its end, or delete it.",
                 )
             else:
-                stage.progress(f"Job {ref.name} is running a drill: it is followed")
+                stage.progress(f"Job {fit(ref.name)} is running a drill: it is followed")
                 running = ref
         return running
 
@@ -178,7 +178,7 @@ class _Drill:
         """What expires after a backup may be what is being restored."""
         for job in await backups.newest_first(self.cluster, Layout.of(self.release)):
             if assess(job).status == "progressing":
-                stage.progress(f"backup Job {job['metadata']['name']} runs: waiting for its end")
+                stage.progress(f"backup Job {fit(job['metadata']['name'])} runs: waiting for its end")
                 with contextlib.suppress(FirstBackupFailed):
                     await backups.wait(self.cluster, job, stage.progress, stage.log, at=self.now())
 

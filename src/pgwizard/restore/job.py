@@ -28,6 +28,7 @@ READER = "repository-reader"
 _RECEIPT = "pgwizard-receipt "
 _UNTOUCHED = "pgwizard-untouched"
 _SHORTEST_SECONDS = 3_600
+_READER_TTL_SECONDS = 60
 _SLOWEST = 20
 """So many times as long as estimated may a restore take."""
 
@@ -143,11 +144,13 @@ def reader_manifest(
 ) -> Object:
     """A Job whose pod waits for commands that read the repository, and then for its end. It does not mount the volume.
 
-    seconds: how long it lives, if nobody deletes it; marks, origin: as for ``manifest``.
+    seconds: how long it lives, if nobody deletes it: then Kubernetes does. marks, origin: as for ``manifest``.
     """
     command = ("/bin/bash", "-c", "trap 'exit 0' TERM; sleep infinity & wait", READER)
     spec = _reading(pod_spec(stateful, "postgresql", {"emptyDir": {}}, lambda _: command), origin)
-    return _marked_job(release, name, spec, seconds, marks)
+    job = _marked_job(release, name, spec, seconds, marks)
+    job["spec"]["ttlSecondsAfterFinished"] = _READER_TTL_SECONDS
+    return job
 
 
 def claim_manifest(stateful: Object, claim: Ref) -> Object:

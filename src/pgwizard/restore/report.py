@@ -71,11 +71,29 @@ def history_text(history: ReleaseHistory) -> str:
     parts = [f"{_count(history.commits, 'commit')} {moments}; {_count(history.segments, 'WAL segment')} read"]
     if history.unlisted:
         parts.append(f"{history.unlisted:,} of them are not listed: narrow --from and --to")
-    if history.unreadable:
-        parts.append(f"{_count(history.unreadable, 'segment')} could not be read")
+    parts += unread_parts(history)
     if history.is_cut:
-        parts.append(f"this is too much WAL to read at once: go on with --from {until:%Y-%m-%dT%H:%M:%SZ}")
-    return ". ".join(parts) + "."
+        has_begun = history.until > history.since
+        parts[-1] += f": go on with --from {until:%Y-%m-%dT%H:%M:%SZ}" if has_begun else ": give a later --from"
+    return "; ".join(parts) + "."
+
+
+def unread_parts(history: ReleaseHistory) -> list[str]:
+    """Why events may be missing."""
+    parts = [f"{_count(history.unreadable, 'segment')} could not be read"] if history.unreadable else []
+    return [*parts, "this is too much WAL to read at once"] if history.is_cut else parts
+
+
+def unfinished_text(stage: str) -> str:
+    """What a restore that has not ended leaves behind. stage: the next one, or the one that is under way."""
+    match stage:
+        case "stop" | "start":
+            database = "The database may be down"
+        case "restore":
+            database = "The database is down"
+        case _:
+            database = "The database runs, and its backup schedules may be suspended"
+    return f"The restore has not ended. {database} until it has."
 
 
 def receipt_text(receipt: Receipt) -> str:

@@ -183,7 +183,7 @@ while kill -0 "$server" 2>/dev/null; do
   fi
   if [[ "$answer" == t ]] && ((ticks++ % 10 == 0)); then
     if [[ "$(sql -c "SELECT pg_get_wal_replay_pause_state()" 2>/dev/null)" == paused ]]; then
-      give_up "$recovery" "recovery is paused, and nobody would let it go on; what PostgreSQL printed above says why"
+      give_up "$recovery" "recovery is paused, and nothing would continue it; what PostgreSQL printed above says why"
     fi
     sql 2>/dev/null <<'SQL'
 SELECT 'replayed to ' || pg_last_wal_replay_lsn() || coalesce(', ' ||

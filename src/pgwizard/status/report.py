@@ -211,7 +211,7 @@ def _wal_facts(snapshot: Snapshot) -> list[Fact]:
     if archiver is None:
         return [wal, _not_known(snapshot, "archiver", "archiver")]
     read_at = snapshot.answered_at.get("archiver", snapshot.at)
-    return [wal, _with_age(snapshot, "archiver", _archiver_fact(archiver, read_at, snapshot.at))]
+    return [wal, _with_age(snapshot, "archiver", _archiver_fact(archiver, read_at, snapshot))]
 
 
 def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
@@ -239,21 +239,30 @@ def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
     return Fact(mark, "WAL", f"{count} up to {wal.last}, checked {age} ago: {text}")
 
 
-def _archiver_fact(archiver: Archiver, read_at: datetime, now: datetime) -> Fact:
+def _archiver_fact(archiver: Archiver, read_at: datetime, snapshot: Snapshot) -> Fact:
     from pgwizard.status.verdict import is_archiving, is_delayed
 
     last = "nothing archived since its statistics began"  # a crash of the server resets the statistics
     if archiver.last_at is not None:
-        last = f"last segment {span((now - archiver.last_at).total_seconds())} ago"
+        last = f"last segment {span((snapshot.at - archiver.last_at).total_seconds())} ago"
     waits = f", {archiver.waiting:,} wait" if archiver.waiting else ""
     if archiver.is_failing:
         return Fact("!", "archiver", f"failing at {archiver.failed_wal}, {last}{waits}")
     if is_delayed(archiver, read_at):
         return Fact("!", "archiver", f"behind, {last}{waits}")
     if is_archiving(archiver, read_at):
-        return Fact("✓", "archiver", f"fine, {last}{waits}")
+        return Fact("✓", "archiver", f"fine, {last}{waits}{_exposure_text(snapshot)}")
     idle = "idle, " if archiver.waiting == 0 and archiver.last_at is not None else ""  # no writes
-    return Fact("·", "archiver", f"{idle}{last}{waits}")
+    return Fact("·", "archiver", f"{idle}{last}{waits}{_exposure_text(snapshot)}")
+
+
+def _exposure_text(snapshot: Snapshot) -> str:
+    exposure = snapshot.exposure
+    if exposure is None:
+        return ""
+    return (
+        f"; {human_size(exposure.bytes)} of WAL is on the volume alone" if exposure.bytes else "; all WAL is archived"
+    )
 
 
 def _repository_fact(snapshot: Snapshot) -> Fact:

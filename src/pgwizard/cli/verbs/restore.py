@@ -10,6 +10,7 @@ from datetime import datetime
 from pgwizard.cli import connect, prompt
 from pgwizard.cli.json_lines import JsonLine, NoteLine
 from pgwizard.cli.options import Invocation
+from pgwizard.cli.prompt import NOTHING_WRITTEN
 from pgwizard.cli.run_lines import reporter, show_changes
 from pgwizard.cli.source import LocatedRelease, Source, release_of, with_overrides
 from pgwizard.cli.table import (
@@ -39,7 +40,7 @@ from pgwizard.release.stages import Event, Report
 from pgwizard.restore import creation, finish
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal
-from pgwizard.restore.report import loss_text, outcome_text, plan_lines
+from pgwizard.restore.report import loss_text, outcome_text, plan_lines, unfinished_text
 from pgwizard.restore.target import RestorePlan, TargetRefusal, lsn_text, read_target
 from pgwizard.text import fit
 
@@ -102,6 +103,8 @@ def restore(call: Invocation, writer: Writer) -> None:
     if call[FINISH]:
         _finish(call, writer)
         return
+    if call[BEFORE] and call[RECOVERY_TARGET] is None:
+        raise UsageError("--before needs --to TARGET", hint="Such as: --to 2026-11-27T21:00:04Z --before.")
     answers, into = _answers(call), _into(call)
     interrupted = Interrupted("stopped: nothing was written")
 
@@ -113,7 +116,7 @@ def restore(call: Invocation, writer: Writer) -> None:
         if into is not None:
             source = request or await clone.source_request(cluster, release)
             origin = clone.origin_of(source.answers, "" if answers else str(release))
-            request = with_overrides(await clone.clone_request(cluster, source, into), () if answers else call[SET])
+            request = with_overrides(await clone.clone_request(cluster, source, into), call[SET])
         if request is not None:
             release = ReleaseRef.of(request.answers)
             interrupted = Interrupted("stopped", hint="Run it again at any time: it resumes.")
@@ -128,17 +131,17 @@ def restore(call: Invocation, writer: Writer) -> None:
             show_plan(writer, replace(journal.plan, silence="") if preparation.origin else journal.plan)
         if call[RESTORE_PLAN_ONLY]:
             return
-        await _confirm(call, release)
+        written = NOTHING_WRITTEN if request is None else f"release {release} is created, and nothing was restored"
+        await _confirm(call, release, written=written)
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
-        resume = Interrupted("stopped", hint=f"The restore has not ended. Resume it: {command}")
-        interrupted = (
-            resume if preparation.journal is not None else Interrupted("stopped: the database was not touched")
-        )
+        interrupted = Interrupted("stopped: the database was not touched")
+        if preparation.journal is not None:
+            interrupted = Interrupted("stopped", hint=f"{unfinished_text(journal.stage)}\nResume it: {command}")
 
         def report(event: Event) -> None:
             nonlocal interrupted
-            if event.stage != restore_run.FIRST_STAGE and event.kind == "began":
-                interrupted = resume
+            if event.stage not in ("lock", restore_run.FIRST_STAGE) and event.kind == "began":
+                interrupted = Interrupted("stopped", hint=f"{unfinished_text(event.stage)}\nResume it: {command}")
             show(event)
 
         ended = await restore_run.run(release, journal, cluster, report, now=now)
@@ -172,13 +175,16 @@ def _finish(call: Invocation, writer: Writer) -> None:
 def _answers(call: Invocation) -> LocatedRelease | None:
     """The release of ``--from``; None where a release is named. Raises UsageError for neither and for both."""
     path = call[FROM_ANSWERS]
-    if (path is None) != bool(call.words):
+    if path is not None and call.words:
+        raise UsageError("restore takes the release's NAME or --from FILE, not both", hint="FILE names it.")
+    if path is None and not call.words:
         raise UsageError("restore needs the release's NAME, or --from FILE", hint="Such as: --from answers.yaml.")
     if path is None:
         if (call[SET] != () and call[INTO] is None) or call[CA_FILE] is not None:
             raise UsageError("--set and --ca-file change answers: they go with --from FILE, --set with --into too")
         return None
-    return release_of(Source(path, call[SET], call[CA_FILE]))
+    overrides = call[SET] if call[INTO] is None else ()  # with --into they change the clone, not where backups are read
+    return release_of(Source(path, overrides, call[CA_FILE]))
 
 
 def _into(call: Invocation) -> ReleaseRef | None:
@@ -203,15 +209,14 @@ async def _create(
     now: Clock,
 ) -> bool:
     """Make the objects of the release. Returns whether the repository can be read by now."""
-    namespace = request.answers.release.namespace
+    namespace, dry_run = request.answers.release.namespace, call[RESTORE_PLAN_ONLY]
+    if not call[YES] and not dry_run and not prompt.is_interactive(yes=False):
+        raise UsageError(f"standard input is no terminal: {NOTHING_WRITTEN}", hint="--yes confirms it.")
 
     async def approve(changes: Sequence[Change]) -> bool:
         show_changes(writer, changes, whole=False)
-        return call[YES] or (
-            prompt.is_interactive(yes=False) and await prompt.confirm(f"Create this in {namespace}? [y/N] ")
-        )
+        return call[YES] or await prompt.confirm(f"Create this in {namespace}? [y/N] ")
 
-    dry_run = call[RESTORE_PLAN_ONLY]
     outcome = await creation.create(request, cluster, show, approve, dry_run=dry_run, now=now, origin=origin)
     if outcome is not None and dry_run:
         show_changes(writer, outcome.changes, whole=False)
@@ -245,14 +250,17 @@ async def _journal(
     return plan if isinstance(plan, Journal) else restore_run.new_journal(plan, now)
 
 
-async def _confirm(call: Invocation, release: ReleaseRef, what: str = "restore it") -> None:
-    """Raises UsageError and Interrupted where it is not confirmed."""
+async def _confirm(
+    call: Invocation, release: ReleaseRef, what: str = "restore it", *, written: str = NOTHING_WRITTEN
+) -> None:
+    """Raises UsageError and Interrupted where it is not confirmed. written: what already exists."""
     if call[YES]:
         return
     if not prompt.is_interactive(yes=False):
-        raise UsageError("standard input is no terminal: nothing was written", hint="--yes confirms it.")
-    if await prompt.ask(f"Type the release's name to {what} in {release.namespace}: ") != release.name:
-        raise Interrupted("not approved: nothing was written")
+        raise UsageError(f"standard input is no terminal: {written}", hint="--yes confirms it.")
+    question = f"Type the release's name to {what} in {release.namespace}: "
+    if await prompt.ask(question, written=written) != release.name:
+        raise Interrupted(f"not approved: {written}")
 
 
 def show_plan(writer: Writer, plan: RestorePlan) -> None:
