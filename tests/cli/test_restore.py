@@ -303,3 +303,63 @@ def test_finish_asks_and_ends_the_undo(released: SimCluster) -> None:
     assert restore("--undo", "--yes").err.splitlines()[0] == (
         "pgwizard: the last restore of release default/postgresql was finished: there is nothing to undo"
     )
+
+
+def test_a_preview_is_begun_moved_and_ended(released: SimCluster) -> None:
+    label = released.runtime.programs.repository("default").backups[-1]["label"]
+    begun = restore("--to", f"backup:{label}", "--preview")
+    assert (begun.code, begun.err) == (0, "")
+    assert steady(begun.out).splitlines() == [
+        "Target   the end of backup IDF",
+        "Backup   IDF, on timeline 1",
+        "Replay   about 1 WAL segment; fetches at most 29.3Mi",
+        "✓ preview       its newest commit is of TIME UTC",
+        "Shows    the end of backup IDF: its newest commit is of TIME UTC",
+        "psql     kubectl -n default exec -it job/postgresql-preview -c preview -- psql",
+        "Later    pgwizard restore postgresql --preview --to LATER -n default",
+        "Restore  pgwizard restore postgresql --to backup:IDF -n default",
+        "End      pgwizard restore postgresql --preview --end -n default; it ends by itself at TIME UTC",
+    ]
+    moved = restore("--to", "latest", "--preview", "--json")
+    assert moved.err == ""
+    line = json.loads(moved.out.splitlines()[-1])
+    assert (moved.code, line["type"], line["target"], line["isExact"]) == (0, "preview", "the newest state", True)
+    assert line["psql"] == "kubectl -n default exec -it job/postgresql-preview -c preview -- psql"
+    refused = restore("--to", f"backup:{label}", "--preview")
+    assert refused.code == 5
+    assert "cannot be moved: a preview moves only forward" in refused.err
+    assert restore("--preview", "--end").out.startswith("✓ preview       its pod and its volume are deleted")
+    assert restore("--preview", "--end").out.startswith("✓ preview       none is open")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--preview"], "--preview needs --to TARGET or --end"),
+        (["--end"], "--end goes with --preview"),
+        (["--preview", "--end", "--to", "latest"], "--to cannot be used with --end"),
+        (["--preview", "--undo"], "--undo cannot be used with --preview"),
+        (["--preview", "--to", "2001-01-01T00:00:00Z"], "the target cannot be reached: 2001-01-01 00:00:00 UTC lies"),
+        (["--preview", "--to", "yesterday"], "the target cannot be reached: yesterday is no target"),
+    ],
+)
+def test_a_preview_of_nothing_is_refused_and_nothing_is_written(
+    released: SimCluster, options: list[str], message: str
+) -> None:
+    released.requests.clear()
+    refused = restore(*options)
+    assert (refused.code, writes(released)) == (2, [])
+    assert message in refused.err
+
+
+def test_a_preview_that_is_stopped_is_ended(released: SimCluster) -> None:
+    def stop(request: Request) -> None:
+        if (request.verb, request.resource) == ("create", "jobs"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    released.faults.append(stop)
+    stopped = restore("--to", "latest", "--preview", "--yes")
+    assert stopped.code == 130
+    assert "stopped: the preview was ended" in stopped.err
+    released.faults.clear()
+    assert restore("--preview", "--end").out.startswith("✓ preview       none is open")

@@ -111,6 +111,7 @@ class RestorePlan:
     lost_since, lost_until: whatever was committed between them is lost; None where the moment is not known.
     segments, bytes: what is replayed and fetched, at most; seconds: an estimate of all. silence: why the server does
     not answer, empty where it does; archived_until: then, what it wrote later is not in the archive, as far as known.
+    position: where the target is in the WAL; 0 where that is not known.
     """
 
     target: str
@@ -129,6 +130,7 @@ class RestorePlan:
     at: datetime | None = None
     silence: str = ""
     archived_until: datetime | None = None
+    position: int = 0
 
     @property
     def is_newest(self) -> bool:
@@ -298,7 +300,7 @@ def choose(view: RepositoryView, target: RecoveryTarget, now: datetime) -> Resto
     """The restore that reaches a target, or why none does."""
     spans = list(_spans(view, now))
     if not spans:
-        return TargetRefusal("no-backup", NO_BACKUP, "Take a full backup: pgwizard backup.")
+        return TargetRefusal("no-backup", NO_BACKUP, "Take a full backup, as soon as the database runs.")
     match target.kind:
         case "time":
             return _at_time(view, spans, target, now)
@@ -519,6 +521,7 @@ def _at_backup(
         type="immediate",
         lost_since=backup.stop,
         must_reach=backup.lsn_stop,
+        position=backup.lsn_stop,
         segments=last - first + 1,
         bytes=backup.size,
     )
@@ -590,6 +593,7 @@ def _at_position(
         value=target.value,
         is_exclusive=target.is_exclusive,
         lost_since=target.at,
+        position=target.lsn,
         segments=count,
         bytes=reach.backup.size + round((plan.bytes - reach.backup.size) * share),
     )

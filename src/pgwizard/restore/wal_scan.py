@@ -37,7 +37,7 @@ _COMMAND_SECONDS = 300.0
 _MOST_UNARCHIVED = 1_000
 _PROBES = 8
 
-ScanKind = Literal["times", "name", "xid", "events"]
+ScanKind = Literal["times", "name", "xid", "events", "last"]
 
 
 @cache

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from pgwizard.cli import connect, prompt
@@ -16,10 +16,12 @@ from pgwizard.cli.source import LocatedRelease, Source, release_of, with_overrid
 from pgwizard.cli.table import (
     BEFORE,
     CA_FILE,
+    END,
     FINISH,
     FROM_ANSWERS,
     INTO,
     NAMESPACE,
+    PREVIEW,
     RECOVERY_TARGET,
     RESTORE_PLAN_ONLY,
     SET,
@@ -37,11 +39,21 @@ from pgwizard.release.apply import ReleaseRequest
 from pgwizard.release.changes import Change
 from pgwizard.release.record import Origin
 from pgwizard.release.stages import Event, Report
-from pgwizard.restore import creation, finish
+from pgwizard.restore import creation, finish, preview
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal
-from pgwizard.restore.report import loss_text, outcome_text, plan_lines, unfinished_text
-from pgwizard.restore.target import RestorePlan, TargetRefusal, lsn_text, read_target
+from pgwizard.restore.preview import OpenPreview
+from pgwizard.restore.preview_job import reached_text
+from pgwizard.restore.report import (
+    UNTOUCHED,
+    loss_text,
+    plan_rows,
+    preview_rows,
+    result_lines,
+    row_lines,
+    unfinished_text,
+)
+from pgwizard.restore.target import RestorePlan, TargetRefusal, lsn_text, read_target, shown_moment
 from pgwizard.text import fit
 
 
@@ -95,6 +107,27 @@ class ReceiptLine(JsonLine):
     recovery_seconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class PreviewLine(JsonLine):
+    """Where a preview is. lsn: all before it is replayed; reachedAt: when the newest commit was made that is replayed,
+    null for none; reason: why recovery stopped there. isExact: false where no later commit is archived yet.
+
+    endsAt: when it ends by itself; psql: the command that opens psql in it.
+    """
+
+    type_name = "preview"
+    target: str
+    lsn: str
+    reached_at: datetime | None
+    reason: str
+    is_exact: bool
+    ends_at: datetime
+    psql: str
+
+
+_QUESTION = "Begin a preview? The database keeps running, and nothing is written to it. [y/N] "
+
+
 def restore(call: Invocation, writer: Writer) -> None:
     """Restore in place, or make the release again and restore it.
 
@@ -103,8 +136,10 @@ def restore(call: Invocation, writer: Writer) -> None:
     if call[FINISH]:
         _finish(call, writer)
         return
-    if call[BEFORE] and call[RECOVERY_TARGET] is None:
-        raise UsageError("--before needs --to TARGET", hint="Such as: --to 2026-11-27T21:00:04Z --before.")
+    _require_target(call)
+    if call[PREVIEW]:
+        _preview(call, writer)
+        return
     answers, into = _answers(call), _into(call)
     interrupted = Interrupted("stopped: nothing was written")
 
@@ -124,11 +159,11 @@ def restore(call: Invocation, writer: Writer) -> None:
                 return
         preparation = await restore_run.prepare(cluster, release)
         journal = await _journal(call, writer, cluster, preparation, now)
-        if journal.is_untouched_undo:
-            text = "The data directory was not touched: the server is started on it again."
-            writer.line(text, NoteLine(text))
+        plan = preparation.shown_plan(journal)
+        if plan is None:
+            writer.line(UNTOUCHED, NoteLine(UNTOUCHED))
         else:
-            show_plan(writer, replace(journal.plan, silence="") if preparation.origin else journal.plan)
+            show_plan(writer, plan)
         if call[RESTORE_PLAN_ONLY]:
             return
         written = NOTHING_WRITTEN if request is None else f"release {release} is created, and nothing was restored"
@@ -151,6 +186,16 @@ def restore(call: Invocation, writer: Writer) -> None:
         connect.run(call, writer, work, released=answers is None, interruption=lambda: interrupted)
 
 
+def _require_target(call: Invocation) -> None:
+    """Raises UsageError where options lack the one that they go with."""
+    if call[BEFORE] and call[RECOVERY_TARGET] is None:
+        raise UsageError("--before needs --to TARGET", hint="Such as: --to 2026-11-27T21:00:04Z --before.")
+    if call[END] and not call[PREVIEW]:
+        raise UsageError("--end goes with --preview", hint="Such as: restore NAME --preview --end.")
+    if call[PREVIEW] and not call[END] and call[RECOVERY_TARGET] is None:
+        raise UsageError("--preview needs --to TARGET or --end", hint="Such as: --preview --to 2026-11-27T21:00:04Z.")
+
+
 def _finish(call: Invocation, writer: Writer) -> None:
     _answers(call)
 
@@ -170,6 +215,43 @@ def _finish(call: Invocation, writer: Writer) -> None:
     connect.run(
         call, writer, work, released=True, interruption=lambda: Interrupted("stopped", hint="Run it again at any time.")
     )
+
+
+def _preview(call: Invocation, writer: Writer) -> None:
+    """Begin a preview, move the one that is open, or end it. Raises UsageError for a target that cannot be reached."""
+    _answers(call)
+    typed = call[RECOVERY_TARGET]
+    interrupted = Interrupted("stopped: nothing was written")
+
+    async def work(cluster: Cluster, now: Clock) -> None:
+        nonlocal interrupted
+        show = reporter(writer)
+        release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
+        if typed is None:
+            await preview.end(cluster, release, show)
+            return
+        preparation = await preview.prepare(cluster, release)
+        opened = await preview.find(cluster, release)
+        target = read_target(typed, local_zone(), is_exclusive=call[BEFORE])
+        plan = await restore_run.plan_to(cluster, preparation, target, now)
+        if isinstance(plan, TargetRefusal):
+            raise _unreachable(writer, plan)
+        if isinstance(target, TargetRefusal):
+            raise _unreachable(writer, target)
+        show_plan(writer, plan, preview_rows(plan))
+        if call[RESTORE_PLAN_ONLY]:
+            return
+        if opened is None:
+            if prompt.is_interactive(yes=call[YES]) and not await prompt.confirm(_QUESTION):
+                raise Interrupted("not approved: nothing was written")
+            interrupted = Interrupted("stopped: the preview was ended")
+            opened = await preview.start(cluster, preparation, target, plan, report=show, now=now)
+        else:
+            interrupted = Interrupted("stopped", hint="The preview is open. Run it again to see where it is.")
+            opened = await preview.move(cluster, preparation, opened, target, plan, report=show, now=now)
+        show_preview(writer, opened, cluster)
+
+    connect.run(call, writer, work, released=True, interruption=lambda: interrupted)
 
 
 def _answers(call: Invocation) -> LocatedRelease | None:
@@ -245,9 +327,13 @@ async def _journal(
     else:
         plan = await restore_run.plan_to(cluster, preparation, target, now)
     if isinstance(plan, TargetRefusal):
-        writer.line(None, UnreachableLine(plan.reason, plan.text, plan.before, plan.after))
-        raise UsageError(f"the target cannot be reached: {plan.text}", hint=plan.fix)
+        raise _unreachable(writer, plan)
     return plan if isinstance(plan, Journal) else restore_run.new_journal(plan, now)
+
+
+def _unreachable(writer: Writer, refusal: TargetRefusal) -> UsageError:
+    writer.line(None, UnreachableLine(refusal.reason, refusal.text, refusal.before, refusal.after))
+    return UsageError(f"the target cannot be reached: {refusal.text}", hint=refusal.fix)
 
 
 async def _confirm(
@@ -263,8 +349,8 @@ async def _confirm(
         raise Interrupted(f"not approved: {written}")
 
 
-def show_plan(writer: Writer, plan: RestorePlan) -> None:
-    """What a restore would do."""
+def show_plan(writer: Writer, plan: RestorePlan, rows: Mapping[str, str] | None = None) -> None:
+    """What a restore would do. rows: shown of it, by default all."""
     line = RestorePlanLine(
         plan.target,
         plan.backup,
@@ -279,24 +365,37 @@ def show_plan(writer: Writer, plan: RestorePlan) -> None:
         plan.silence,
         plan.archived_until,
     )
-    writer.line("\n".join(plan_lines(plan)), line)
+    writer.line("\n".join(row_lines(rows or plan_rows(plan))), line)
+
+
+def show_preview(writer: Writer, opened: OpenPreview, cluster: Cluster) -> None:
+    """Where a preview is, and what can be done with it."""
+    release, target, reached = opened.release, opened.aim.target, opened.reached
+    options = ["--to", target.typed, *(["--before"] if target.is_exclusive else [])]
+
+    def command(*words: str) -> str:
+        return cluster.commands.pgwizard("restore", release.name, *words, namespace=release.namespace)
+
+    psql = preview.psql_command(cluster.commands, release)
+    rows = {
+        "Shows": f"{target}: {reached_text(reached)}",
+        "psql": psql,
+        "Later": command("--preview", "--to", "LATER"),
+        "Restore": command(*options),
+        "End": f"{command('--preview', '--end')}; it ends by itself at {shown_moment(opened.ends_at)}",
+    }
+    line = PreviewLine(
+        str(target), lsn_text(reached.lsn), reached.at, reached.reason, reached.is_exact, opened.ends_at, psql
+    )
+    writer.line("\n".join(row_lines(rows)), line)
 
 
 def show_receipt(writer: Writer, release: ReleaseRef, journal: Journal, cluster: Cluster) -> None:
     """What a restore reached, and how it is undone."""
-    receipt = journal.receipt
+    text, receipt = "\n".join(result_lines(release, journal, cluster.commands)), journal.receipt
     if receipt is None:
-        text = "The database runs again. Nothing was restored."
         writer.line(text, NoteLine(text))
         return
-    if journal.is_clone:
-        text = (
-            f"Clone {release} holds {journal.plan.target} of its source: {outcome_text(receipt)}.\n"
-            "Its subscriptions and the jobs of pg_cron are asleep; docs/restore.md shows how to wake them."
-        )
-    else:
-        undo = cluster.commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
-        text = f"Release is restored to {journal.plan.target}: {outcome_text(receipt)}.\nUndo it: {undo}"
     target, seconds = journal.plan.target, (receipt.restore_seconds, receipt.recovery_seconds)
     writer.line(
         text, ReceiptLine(target, receipt.timeline, lsn_text(receipt.lsn), receipt.reason, receipt.reached_at, *seconds)
