@@ -567,7 +567,7 @@ def _at_position(
         and span.reach.last is not None
         and (
             target.lsn < (view.archive.number(span.reach.last) + 1) * size
-            or (span.is_open and target.kind in ("name", "xid"))  # it was read: the server archives it before it stops
+            or (span.is_open and target.timeline)  # it is known: the server archives it before it stops
         )
     ]
     if not there:
