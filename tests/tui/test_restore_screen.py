@@ -10,7 +10,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from pgwizard.answers.questions import Answers
-from pgwizard.kube.api import Cluster
+from pgwizard.kube.api import JOB, STATEFULSET, Cluster, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
@@ -21,7 +21,7 @@ from pgwizard.tui.screens.restore import RestoreScreen
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.start import Start
 from support import simtime
-from support.faulting import JOB, clock
+from support.faulting import clock
 from support.faulting import cluster as simulated
 from support.screens import notices, opened, painted, press, settled, until, words
 
@@ -162,7 +162,7 @@ def test_a_restore_ends_with_what_it_reached_and_can_be_undone() -> None:
         await press(pilot, *RELEASE.name, "enter")
         await reached(pilot, screen, "ended")
         text = words(pilot)
-        assert "✓ Release default/postgresql is restored to" in text
+        assert "✓ Release is restored to" in text
         assert "timeline 2, before" in text
         assert "pgwizard" in text
         assert "restore postgresql --undo" in text
@@ -357,7 +357,7 @@ def test_an_open_preview_is_found_again_and_restored_in_place_after_it_was_ended
         await reached(pilot, screen, "confirming")
         await press(pilot, *RELEASE.name, "enter")
         await reached(pilot, screen, "ended")
-        assert f"is restored to {target}." in words(pilot)
+        assert f"is restored to {target}: timeline 2" in words(pilot)
         assert preview_jobs(sim) == []
 
     driven(scenario)
@@ -394,3 +394,48 @@ def test_every_key_of_the_choice_is_in_sight_on_80_columns() -> None:
         assert " F6 history  F7 undo  Esc back  Ctrl+Q quit  F1 help" in painted(pilot).splitlines()[-1]
 
     driven(scenario, size=(80, 24))
+
+
+def test_an_undo_of_what_touched_nothing_is_confirmed_and_ends_as_what_it_is() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await press(pilot, "enter")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, *RELEASE.name, "enter")
+        await until(pilot, lambda: screen.run.state == "failed")
+        sim.outcomes.clear()
+        await press(pilot, "r")
+        await reached(pilot, screen, "open")
+        await press(pilot, "f7")
+        await reached(pilot, screen, "confirming")
+        assert "The data directory was not touched: the server is started on it again." in words(pilot)
+        assert "Loses" not in painted(pilot)
+        await press(pilot, *RELEASE.name, "enter")
+        await reached(pilot, screen, "ended")
+        text = words(pilot)
+        assert "✓ The database runs again. Nothing was restored." in text
+        assert "F7 to undo" not in text
+
+    untouched = ScriptedOutcome("job-failed", who="*/*-restore-*", lines=("pgwizard-untouched",), exit_code=201)
+    driven(scenario, outcomes=[untouched])
+
+
+def test_leaving_while_the_repository_is_read_deletes_the_job_that_reads_it() -> None:
+    def readers(sim: SimCluster) -> list[str]:
+        return [
+            job["metadata"]["name"] for job in sim.store.find(JOB, "default") if "-read-" in job["metadata"]["name"]
+        ]
+
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
+        sim.runtime.change(Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=0))
+        await sim.clock.sleep(30)
+        await press(pilot, "R")
+        screen = await on_top(pilot)
+        await until(pilot, lambda: bool(readers(sim)))
+        assert screen.run.state == "reading"
+        await press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
+        assert readers(sim) == []
+
+    driven(scenario)

@@ -55,15 +55,13 @@ def _is_created(before: Record, request: apply.ReleaseRequest) -> bool:
 
 async def _require_no_other(request: apply.ReleaseRequest, cluster: Cluster, release: ReleaseRef) -> None:
     """Two servers that archive into one path ruin each other's WAL, and pgBackRest does not notice."""
-    own = request.answers.repository
-    place = (own.s3_endpoint, own.bucket, own.path)
+    own, place = request.answers.repository, survey.repository_place(request.answers)
     with contextlib.suppress(Forbidden):
         for other in await records.releases(cluster, None):
             if not isinstance(other, Record) or other.ref == release:
                 continue
             sections = survey.read_sections(other.last, "repository")
-            theirs = sections.repository if sections else None
-            if theirs and theirs.enabled and (theirs.s3_endpoint, theirs.bucket, theirs.path) == place:
+            if sections is not None and survey.repository_place(sections) == place:
                 raise PreflightError(
                     f"release {other.ref} backs up to {fit(own.bucket)}{fit(own.path)} too; nothing was written",
                     hint="Two servers must not archive into one path. Uninstall that release first.",
