@@ -38,17 +38,17 @@ async def create(
             hint="Give it a path of its own: --set repository.path=PATH",
         )
     before, _ = await records.find(cluster, release)
-    if before is not None and (_is_created(before, request) or before.unfinished_restore is not None):
+    if before is not None and (_is_created(before, request, origin) or before.unfinished_restore is not None):
         return None
     await _require_no_other(request, cluster, release)
     options = apply.Options(dry_run=dry_run, awaits_restore=True, origin=origin)
     return await apply.run(request, cluster, report, approve, options, now=now)
 
 
-def _is_created(before: Record, request: apply.ReleaseRequest) -> bool:
-    """Whether nothing is left to apply; answers may have been corrected meanwhile."""
+def _is_created(before: Record, request: apply.ReleaseRequest, origin: Origin | None) -> bool:
+    """Whether nothing is left to apply; answers, or the source, may have been corrected meanwhile."""
     last = before.last
-    if not before.awaits_restore or last is None or last.outcome != "deployed":
+    if not before.awaits_restore or before.origin != origin or last is None or last.outcome != "deployed":
         return False
     return bool(last.answers == request.answers.model_dump(by_alias=True, mode="json"))
 
