@@ -146,6 +146,51 @@ def test_figures_without_data_are_unknown() -> None:
     assert (idle.wal_bytes_per_day, idle.outage_days) == (0, None)
 
 
+def _job(name: str, cronjob: str, **status: Any) -> dict[str, Any]:
+    owner = {"kind": "CronJob", "name": cronjob}
+    return {
+        "kind": "Job",
+        "metadata": {"name": name, "uid": name, "ownerReferences": [owner]},
+        "spec": {},
+        "status": status,
+    }
+
+
+REPORT = """missing file '20261122-022400F/pg_data/base/1/2.gz'
+status: error
+  archiveId: 15-1, total WAL checked: 7, total valid WAL: 7
+  backup: 20261122-022400F, status: invalid, total files checked: 971, total valid files: 970
+    missing: 1, checksum invalid: 0, size invalid: 0, other: 0
+"""
+
+
+def test_the_result_of_a_scheduled_verification_comes_from_its_job_without_a_record() -> None:
+    assert FINE.verification is None
+    ref = Ref(JOB, "v-1", "shop")
+    ended = {"startTime": "2026-11-23T05:00:00Z", "completionTime": "2026-11-23T05:10:00Z"}
+    passed = _job("v-1", "postgresql-backup-verify", **ended, conditions=[{"type": "Complete", "status": "True"}])
+    valid = reduce(FINE, ObjectSeen(NOW, ref, passed))
+    assert valid.verification is not None
+    assert (valid.verification.is_valid, valid.verification.moment) == (True, datetime(2026, 11, 23, 5, 10, tzinfo=UTC))
+    assert [run.kind for run in valid.runs] == ["full", "verify"]
+
+    conditions = [{"type": "Failed", "status": "True", "lastTransitionTime": "2026-11-23T05:10:00Z"}]
+    failed = _job("v-1", "postgresql-backup-verify", startTime="2026-11-23T05:00:00Z", conditions=conditions)
+    unread = reduce(FINE, ObjectSeen(NOW, ref, failed))
+    assert unread.verification is None
+    damaged = reduce(unread, LogRead(ref, REPORT.splitlines())).verification
+    assert damaged is not None
+    assert ([each.label for each in damaged.damaged], damaged.files) == (
+        ["20261122-022400F"],
+        ("20261122-022400F/pg_data/base/1/2.gz",),
+    )
+
+
+def test_a_verification_whose_job_is_deleted_is_known_by_its_schedule() -> None:
+    cron = replace(FULL, name="postgresql-backup-verify", kind="verify", succeeded=at(20))
+    assert "verified 20 d ago: valid" in report.verification_text(replace(FINE, crons=(FULL, cron)))
+
+
 def test_a_job_whose_pod_finds_no_node_is_stalled_until_it_has_one() -> None:
     pod: dict[str, Any] = {
         "spec": {"containers": [{"name": "backup"}]},

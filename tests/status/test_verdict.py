@@ -624,6 +624,7 @@ def test_the_owner_of_the_backups_is_checked() -> None:
 
 
 WAITING = replace(DONE, name="postgresql-pgbackrest-incr-3", uid="u3", kind="incr", state="running", ended=None)
+UNVERIFIED = replace(FAILED, name="postgresql-backup-verify-4", uid="u4", kind="verify", ended=at(0.1))
 RISKS: list[tuple[dict[str, Any], str]] = [
     (
         {"archiver": replace(ARCHIVER, failed=3, failed_wal=segment(1304), failed_at=at(seconds=9))},
@@ -671,6 +672,10 @@ RISKS: list[tuple[dict[str, Any], str]] = [
         {"runs": (DONE, replace(WAITING, message="waiting for its pod: exceeded quota"))},
         "Job postgresql-pgbackrest-incr-3 does not start: exceeded quota",
     ),
+    (
+        {"runs": (DONE, UNVERIFIED)},
+        "the last verification Job failed: postgresql-backup-verify-4: backoff limit",
+    ),
     ({"crons": (FULL, replace(INCR, suspended=True))}, "the schedule postgresql-pgbackrest-incr is suspended"),
     (
         {"repository": RepositoryInfo((backup("full", 8.4),), wal=Wal(segment(100), segment(1303)))},
@@ -698,6 +703,7 @@ def test_each_risk_puts_a_recoverable_release_at_risk(change: dict[str, Any], re
     assert reason in reasons
 
 
+VERIFY = replace(FULL, name="postgresql-backup-verify", kind="verify", schedule="0 5 1 * *")
 QUIET: list[dict[str, Any]] = [
     {"archiver": replace(ARCHIVER, failed=3, failed_wal=segment(9), failed_at=at(2))},
     {"archiver": replace(ARCHIVER, last_at=at(0.5))},
@@ -705,6 +711,10 @@ QUIET: list[dict[str, Any]] = [
     {"certificate": MirroredCertificate(NOW + timedelta(days=99), "unread")},
     {"certificate": None},
     {"crons": (replace(FULL, schedule="@every 24h"), INCR)},
+    {"crons": (FULL, INCR, VERIFY)},
+    {"crons": (FULL, INCR, replace(VERIFY, suspended=True))},
+    {"runs": (DONE, replace(UNVERIFIED, state="succeeded"))},
+    {"runs": (DONE, UNVERIFIED, replace(UNVERIFIED, uid="u5", state="succeeded", ended=at(0.05)))},
     {"answered_at": {**FINE.answered_at, "certificate": at(seconds=240), "pods": at(99)}},
 ]
 

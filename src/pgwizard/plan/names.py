@@ -59,6 +59,7 @@ class Names:
     backup: str
     full: str
     incremental: str
+    verify: str
     init: str
     client: str
 
@@ -77,6 +78,7 @@ class Names:
             backup=f"{release}-pgbackrest",
             full=f"{release}-pgbackrest-full",
             incremental=f"{release}-pgbackrest-incr",
+            verify=f"{release}-backup-verify",
             init=f"{release}-pgbackrest-init",
             client=f"{release}-client",
         )

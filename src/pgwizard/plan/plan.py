@@ -31,6 +31,7 @@ from pgwizard.answers.questions import (
     S3Credentials,
 )
 from pgwizard.plan import cron as plan_cron
+from pgwizard.plan.alerts import Alerts
 from pgwizard.plan.names import STANZA, Names, ReleaseRef
 from pgwizard.plan.pgbackrest import add_index
 from pgwizard.plan.server import s3_server
@@ -45,9 +46,11 @@ class Facts:
     """What was read from the cluster and files before anything is decided.
 
     ca: the certificates to trust, from the source Secret or from a file; None where none was read.
+    has_prometheus_rules: whether the cluster knows the kind PrometheusRule; True where none was asked.
     """
 
     ca: Bundle | None = None
+    has_prometheus_rules: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,7 @@ class Plan:
     options: tuple[Pair, ...]
     full_schedule: str
     incremental_schedule: str
+    verify_schedule: str | None
     time_zone: str
     full_deadline_seconds: int
     incremental_deadline_seconds: int
@@ -178,6 +182,8 @@ class Plan:
     pull_policy: str
     pull_secrets: tuple[str, ...]
     network_policy: bool
+    prometheus_rule: bool
+    alerts: Alerts
     s3_port: int
     s3_namespace: str | None
 
@@ -273,6 +279,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         options=tuple(Pair(add_index(name), value) for name, value in answers.advanced.options.items()),
         full_schedule=answers.schedule.full,
         incremental_schedule=answers.schedule.incremental,
+        verify_schedule=answers.schedule.verify if backups else None,
         time_zone=answers.schedule.time_zone,
         full_deadline_seconds=_deadline_seconds(answers.schedule.full),
         incremental_deadline_seconds=_deadline_seconds(answers.schedule.incremental),
@@ -281,6 +288,8 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         pull_policy=answers.images.pull_policy,
         pull_secrets=tuple(answers.images.pull_secrets),
         network_policy=answers.advanced.network_policy,
+        prometheus_rule=answers.advanced.prometheus_rule and backups and facts.has_prometheus_rules,
+        alerts=Alerts.of(names, answers.release.namespace),
         s3_port=s3_server(answers).port,
         s3_namespace=_s3_namespace(answers),
     )

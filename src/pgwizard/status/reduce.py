@@ -13,8 +13,9 @@ from pgwizard.kube import jobs
 from pgwizard.kube.api import CRONJOB, JOB, POD, Object, Ref, owners
 from pgwizard.kube.health import AWAITS_POD, assess, condition
 from pgwizard.plan.names import Names
-from pgwizard.release import record
-from pgwizard.release.layout import backup_type
+from pgwizard.release import record, verification
+from pgwizard.release.layout import job_type
+from pgwizard.release.record import RepositoryVerification
 from pgwizard.status.observations import (
     ArchiveRead,
     ArchiverRead,
@@ -41,8 +42,8 @@ from pgwizard.status.snapshot import (
     RUNS_KEPT,
     TAIL_KEPT,
     BackupEnd,
-    BackupKind,
     Cron,
+    JobKind,
     Missing,
     ReleaseSummary,
     Run,
@@ -144,7 +145,18 @@ def _add_log(run: Run, seen: LogRead | LogFailed) -> Run:
         return replace(run, unread=seen.why)
     lines = tuple(seen.lines) if isinstance(seen, LogRead) else (f"the log cannot be read: {seen.why}",)
     fault = diagnose("\n".join(lines)) or diagnose(run.message)
-    return replace(run, tail=lines[-TAIL_KEPT:], unread="", fault=fault)
+    return replace(run, tail=lines[-TAIL_KEPT:], unread="", fault=fault, verification=_verification(run, lines))
+
+
+def _verification(run: Run, lines: Sequence[str]) -> RepositoryVerification | None:
+    """The result in the log of a verification that failed; None where it did not get to its report."""
+    if run.kind != "verify" or run.started is None or run.ended is None:
+        return None
+    text = "\n".join(lines)
+    try:
+        return verification.read(text, "", run.started, run.ended)
+    except ValueError:
+        return None
 
 
 def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
@@ -152,15 +164,17 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
     if ref.resource == CRONJOB:
         crons = [cron for cron in snapshot.crons if cron.real_name != ref.name] + ([_cron(obj, names)] if obj else [])
         crons.sort(key=lambda cron: (cron.real_name not in (names.full, names.incremental), cron.name))
-        return replace(snapshot, crons=tuple(sorted(crons[:OBJECTS_KEPT], key=lambda cron: cron.name)))
+        kept_crons = sorted(crons[:OBJECTS_KEPT], key=lambda cron: (not cron.is_backup, cron.name))
+        return replace(snapshot, crons=tuple(kept_crons))
     if ref.resource == JOB:
         before = next((run for run in snapshot.runs if run.real_name == ref.name), None)
         runs = [run for run in snapshot.runs if run is not before]
         if obj is not None:
             run = _with_refusal(_run(obj, names, before), snapshot.refusals)
             runs.append(_with_end(run, snapshot.backup_ends))
-        runs.sort(key=lambda run: (run.state == "running", run.started or LONG_AGO))
-        return replace(snapshot, runs=tuple(sorted(runs[-RUNS_KEPT:], key=lambda run: run.started or LONG_AGO)))
+        checks = {run.kind: run.uid for run in sorted(runs, key=_began) if run.state != "running" and not run.is_backup}
+        runs.sort(key=lambda run: (run.state == "running" or run.uid in checks.values(), _began(run)))
+        return replace(snapshot, runs=tuple(sorted(runs[-RUNS_KEPT:], key=_began)))
     objects = {known: health for known, health in snapshot.objects.items() if known != ref}
     if obj is not None and not owners(obj, JOB.kind):
         health = assess(obj)
@@ -171,6 +185,10 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
     pod = objects.get(Ref(POD, names.pod, snapshot.ref.namespace))
     is_over = pod is None or pod.status == "ready"  # between two crashes it is only starting
     return replace(after, crash_log=None) if is_over else after
+
+
+def _began(run: Run) -> datetime:
+    return run.started or LONG_AGO
 
 
 def _with_job_pod(snapshot: Snapshot, pod: Object) -> Snapshot:
@@ -217,7 +235,7 @@ def _cron(obj: Object, names: Names) -> Cron:
     spec, status, name = obj["spec"], obj.get("status") or {}, obj["metadata"]["name"]
     return Cron(
         name=fit(name),
-        kind=backup_type(obj, names.release),
+        kind=job_type(obj, names.release),
         schedule=plain(str(spec.get("schedule", ""))),
         zone=plain(str(spec.get("timeZone") or "Etc/UTC")),
         suspended=bool(spec.get("suspend")),
@@ -227,11 +245,11 @@ def _cron(obj: Object, names: Names) -> Cron:
     )
 
 
-def _kind(job: Object, names: Names) -> BackupKind:
+def _kind(job: Object, names: Names) -> JobKind:
     """The type by the CronJob of a Job: the Job's own name may be cut, and contains the name of the release."""
     if job["metadata"]["name"] == names.init:
         return "init"
-    return backup_type(job, names.release)
+    return job_type(job, names.release)
 
 
 def _run(obj: Object, names: Names, before: Run | None) -> Run:
@@ -252,5 +270,6 @@ def _run(obj: Object, names: Names, before: Run | None) -> Run:
         tail=known.tail if known else None,
         unread=known.unread if known else "",
         fault=known.fault if known else None,
+        verification=known.verification if known else None,
         raw=_raw(name),
     )

@@ -31,7 +31,7 @@ _STATES: dict[RecoveryState, str] = {
     "gone": "✗",
 }
 _RUNS = {"running": "●", "succeeded": "✓", "failed": "✗"}
-_KINDS = {"full": "full", "incr": "incr", "init": "first"}
+_KINDS = {"full": "full", "incr": "incr", "init": "first", "verify": "verify"}
 _HEALTH = {"ready": "✓", "progressing": "·", "failed": "✗"}
 LEGEND = "F full   ▪ incremental   ▫ failed   ░ recoverable   │ now"
 BRANCH_LEGEND = "╌ on another timeline"
@@ -380,11 +380,15 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
     end = run.ended or (snapshot.at if run.state == "running" else None)
     took = span((end - run.started).total_seconds()) if end and run.started else ""
     backup = snapshot.backup_of(run)
-    if run.state == "failed":
+    if run.verification is not None:
+        came = "found damage"
+    elif run.state == "failed":
         unread = f"; its log cannot be read: {run.unread}" if run.unread else ""
         came = plain(run.fault.cause if run.fault else f"{run.message}{unread}", 120)
         code = f"[{run.fault.exit_code:03}] " if run.fault and run.fault.exit_code is not None else ""
         came = f"failed {code}{came}"
+    elif run.kind == "verify":
+        came = "nothing is damaged" if run.state == "succeeded" else ""
     elif backup is not None:
         came = f"{human_size(backup.size)} → {human_size(backup.stored)}{', page errors' if backup.error else ''}"
     elif run.state == "running":
@@ -495,7 +499,7 @@ def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
         (backup.start, "▫" if backup.error or backup.label in damaged else "F" if backup.type == "full" else "▪")
         for backup in snapshot.backups
     ]
-    marks += [(run.started, "▫") for run in snapshot.runs if run.state == "failed" and run.started]
+    marks += [(run.started, "▫") for run in snapshot.runs if run.state == "failed" and run.started and run.is_backup]
     if not marks:
         return []
     now = snapshot.at.astimezone(UTC)

@@ -48,7 +48,8 @@ PACE_SECONDS = {
 """Sources that are polled, and how often."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
-BackupKind = Literal["full", "incr", "init"]
+JobKind = Literal["full", "incr", "init", "verify"]
+_CHECKS = frozenset({"verify"})
 NamespaceState = Literal["there", "ending", "gone", "unread"]
 
 _WAITING_USUAL = 2
@@ -155,7 +156,7 @@ class Cron:
     """
 
     name: str
-    kind: BackupKind
+    kind: JobKind
     schedule: str
     zone: str
     suspended: bool
@@ -167,6 +168,11 @@ class Cron:
     def real_name(self) -> str:
         """The name for requests; it is never shown."""
         return self.raw or self.name
+
+    @property
+    def is_backup(self) -> bool:
+        """Whether it takes backups, in place of checking them."""
+        return self.kind not in _CHECKS
 
     @property
     def is_never_due(self) -> bool:
@@ -190,16 +196,17 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One backup Job. message is Kubernetes' own; ended is None while it runs.
+    """One backup Job, or one that verifies the repository. message is Kubernetes' own; ended is None while it runs.
 
     tail: the last lines of a failed one's log, None until they are read; unread: why they were not at the last try,
     which is not the last one; fault: what they mean. name: fit to be shown; raw: what the cluster calls it, where that
     is not the same. stuck_since: since when the backup has ended and another container keeps the Job from ending.
+    verification: the result of one that found damage.
     """
 
     name: str
     uid: str
-    kind: BackupKind
+    kind: JobKind
     state: Literal["running", "succeeded", "failed"]
     started: datetime | None
     ended: datetime | None
@@ -209,6 +216,12 @@ class Run:
     fault: Diagnosis | None = None
     raw: str = ""
     stuck_since: datetime | None = None
+    verification: RepositoryVerification | None = None
+
+    @property
+    def is_backup(self) -> bool:
+        """Whether it takes a backup, in place of checking them."""
+        return self.kind not in _CHECKS
 
     @property
     def real_name(self) -> str:
@@ -465,8 +478,14 @@ class Snapshot:
 
     @property
     def verification(self) -> RepositoryVerification | None:
-        """The last verification of the repository; None where it was never verified."""
-        return self.release.verification if self.release else None
+        """The last verification of the repository, by hand or by its schedule; None where it was never verified."""
+        found = [self.release.verification] if self.release and self.release.verification else []
+        for run in self.runs:
+            if run.kind == "verify" and run.state != "running" and run.ended is not None:
+                found += [run.verification] if run.verification else []
+                found += [_valid(run.ended, run.started)] if run.state == "succeeded" else []
+        found += [_valid(cron.succeeded) for cron in self.crons if cron.kind == "verify" and cron.succeeded is not None]
+        return max(found, key=lambda each: each.moment, default=None)
 
     @property
     def drill(self) -> DrillResult | None:
@@ -616,7 +635,7 @@ class Snapshot:
         return bool(self._backups_during(run)) and self.backup_of(run) is None
 
     def _is_shared(self, backup: Backup, run: Run) -> bool:
-        others = (other for other in self.runs if other.uid != run.uid and other.state == "succeeded")
+        others = (each for each in self.runs if each.uid != run.uid and each.state == "succeeded" and each.is_backup)
         return any(backup in self._backups_during(other) for other in others)
 
     def _backups_during(self, run: Run) -> list[Backup]:
@@ -646,6 +665,12 @@ def _is_idle(archiver: Archiver, read_at: datetime, written: int) -> bool:
         return False
     age = (read_at - archiver.last_at).total_seconds()
     return written < archiver.segment_bytes and age > archiver.timeout_seconds + _SWITCH_SECONDS
+
+
+def _valid(ended: datetime, began: datetime | None = None) -> RepositoryVerification:
+    """The result of a Job that found nothing damaged. What it has read is in its log alone."""
+    seconds = (ended - began).total_seconds() if began else 0.0
+    return RepositoryVerification(ended.isoformat(), seconds, 0, (), (), 0, 0, ())
 
 
 def moment(text: str | None) -> datetime | None:

@@ -221,7 +221,7 @@ def _recent(snapshot: Snapshot) -> Iterable[Finding]:
 
 
 def _last_ended(snapshot: Snapshot) -> Run | None:
-    return next((run for run in reversed(snapshot.runs) if run.state != "running"), None)
+    return next((run for run in reversed(snapshot.runs) if run.state != "running" and run.is_backup), None)
 
 
 # ---- the verdict -----------------------------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         theirs, ours = repository.system_id, snapshot.system_id
         text = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
         return _lost(text, _ANOTHER_PATH, "status-foreign")
-    taken = next((run.name for run in snapshot.runs if run.state == "running" and run.kind != "incr"), None)
+    taken = next((run.name for run in snapshot.runs if run.state == "running" and run.kind in ("full", "init")), None)
     if repository.stanza:
         fix = (
             f"Job {taken} is running: it may fix that."
@@ -627,6 +627,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
     run = _last_ended(snapshot)
     if run is not None and run.state == "failed":
         yield _because(f"the last backup Job failed: {run.name}", run.fault or Finding(cause=run.message))
+    yield from _unverified(snapshot)
     yield from _stalled(snapshot)
     yield from _stuck(snapshot)
     if snapshot.release is not None and snapshot.release.is_role_empty and not snapshot.is_changing:
@@ -636,6 +637,8 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
     if "cronjobs" in snapshot.answered_at and not any(cron.kind == "full" for cron in snapshot.crons):
         yield _reason("there is no schedule of full backups", f"{_deploy_again(snapshot)}: it creates what is missing.")
     for cron in snapshot.crons:
+        if not cron.is_backup:  # a late check proves nothing wrong
+            continue
         if cron.suspended:
             yield _reason(f"the schedule {cron.name} is suspended", RESUME)
             continue
@@ -647,6 +650,18 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
         due = cron.due(last.stop) if last else None
         if due is not None and snapshot.at - due > _OVERDUE:
             yield _reason(f"a backup of {cron.name} was due on {due:%Y-%m-%d %H:%M} UTC and has not been taken")
+
+
+def _unverified(snapshot: Snapshot) -> Iterable[Finding]:
+    """The reason that the last scheduled verification did not get to its end, and none was made since."""
+    last = next((run for run in reversed(snapshot.runs) if run.kind == "verify" and run.state != "running"), None)
+    if last is None or last.state != "failed" or last.verification is not None:
+        return
+    known = snapshot.verification
+    if known is None or last.ended is None or known.moment < last.ended:
+        again = f"Verify again: {_verify(snapshot)}"
+        failed = _because(f"the last verification Job failed: {last.name}", last.fault or Finding(cause=last.message))
+        yield replace(failed, fix=f"{failed.fix} {again}".strip())
 
 
 def _stalled(snapshot: Snapshot) -> Iterable[Finding]:
