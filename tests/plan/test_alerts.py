@@ -16,16 +16,17 @@ def test_the_alerts_name_the_schedules_of_the_release() -> None:
     [group] = rule["spec"]["groups"]
     names = {each["alert"]: (each["expr"], each["for"]) for each in group["rules"]}
 
-    def newest(metric: str) -> str:
-        selector = '{namespace="db",cronjob=~"shop-pgbackrest-full|shop-pgbackrest-incr"}'
+    def newest(metric: str, names: str = "shop-pgbackrest-full|shop-pgbackrest-incr") -> str:
+        selector = f'{{namespace="db",cronjob=~"{names}"}}'
         return f"max by (namespace, cronjob) (kube_cronjob_{metric}{selector})"
 
-    begun, ended = newest("status_last_schedule_time"), newest("status_last_successful_time")
+    def failed(*names: str) -> str:
+        begun, ended = newest("status_last_schedule_time", *names), newest("status_last_successful_time", *names)
+        return f"({begun} > {ended} or {begun} unless {ended}) and {newest('status_active', *names)} == 0"
+
     assert names == {
-        "PostgreSQLBackupFailed": (
-            f"({begun} > {ended} or {begun} unless {ended}) and {newest('status_active')} == 0",
-            "15m",
-        ),
+        "PostgreSQLBackupFailed": (failed(), "15m"),
+        "PostgreSQLBackupCheckFailed": (failed("shop-backup-verify|shop-backup-drill"), "15m"),
         "PostgreSQLBackupMissed": (f"time() - {newest('next_schedule_time')} > 7200", "5m"),
         "PostgreSQLBackupSuspended": (f"{newest('spec_suspend')} == 1", "1h"),
         "PostgreSQLBackupScheduleAbsent": (

@@ -32,6 +32,7 @@ def test_the_names_of_the_release_postgresql_are_the_seeds() -> None:
         full="postgresql-pgbackrest-full",
         incremental="postgresql-pgbackrest-incr",
         verify="postgresql-backup-verify",
+        drill="postgresql-backup-drill",
         init="postgresql-pgbackrest-init",
         client="postgresql-client",
     )

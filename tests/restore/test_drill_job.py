@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-import pgwizard
+from pgwizard.plan.manifests import templates_dir
+from pgwizard.release.drills import receipt_of
 from pgwizard.release.record import DrillCheck, DrillResult
-from pgwizard.restore.drill_job import receipt_of
 
-SCRIPT = Path(pgwizard.__file__).parent / "restore" / "drill.sh"
+SCRIPT = templates_dir() / "files" / "drill.sh"
 AT = datetime(2026, 11, 27, 21, 0, 4, tzinfo=UTC)
 CONTROL = """cat <<'END'
 Bytes per WAL segment:                16777216
@@ -44,7 +44,7 @@ SHORT = "recovery ended at 0/7000000, and the newest segment begins at 0/7000000
 PROGRAMS = {
     "pgbackrest": RESTORE,
     "pg_controldata": CONTROL,
-    "postgres": '[[ "$*" == *" -C "* ]] && echo 20 || { echo "$*" >"$PGDATA/server"; exec sleep 30; }',
+    "postgres": '[[ "$*" == *" -C "* ]] && echo 20 || { echo "$*" >"$PGDATA/../server"; exec sleep 30; }',
     "psql": PSQL,
     "pg_dumpall": "",
     "pg_amcheck": "",
@@ -111,7 +111,7 @@ def test_every_check_is_made_once_and_the_receipt_says_what_was_reached(tmp_path
 
 def test_the_server_reaches_no_other_system_and_has_the_limits_of_the_backup(tmp_path: Path) -> None:
     drilled(tmp_path)
-    server = (tmp_path / "pgdata" / "server").read_text(encoding="utf-8")
+    server = (tmp_path / "server").read_text(encoding="utf-8")
     for setting in (
         "listen_addresses=",
         "archive_mode=off",

@@ -745,6 +745,16 @@ class Schedule(Section):
             "Cron: when all backups and WAL are read to find damaged files; never beside a backup. null: never.",
         ),
     ] = "0 5 1 * *"
+    drill: Annotated[
+        Text | None,
+        Question(
+            "Restore drill",
+            "Cron: when the newest state is restored into a volume of its own and checked. null: never.",
+        ),
+    ] = None
+    """Off: it takes a second volume of the database's size, and a place for a pod. Whether there is either, and what
+    reading a whole backup costs, only who runs the cluster knows; a drill that finds no room would only raise alarms.
+    """
     time_zone: Annotated[Text, Question("Time zone", "IANA name, for all schedules. Etc/UTC has no clock changes.")] = (
         "Etc/UTC"
     )

@@ -248,6 +248,9 @@ VALUES = (
     ChartValue("schedule.full", "full_schedule"),
     ChartValue("schedule.incremental", "incremental_schedule"),
     ChartValue("schedule.verify", "verify_schedule"),
+    ChartValue("schedule.drill", "drill_schedule"),
+    ChartValue("schedule.drillCpuRequest", "drill_cpu_request", note="Computed: at most 100m.", schema=Cpu),
+    ChartValue("schedule.drillMemoryRequest", "drill_memory_request", note="Computed: at most 256Mi.", schema=Size),
     ChartValue("schedule.timeZone", "time_zone"),
     ChartValue(
         "schedule.fullDeadlineSeconds",
@@ -338,7 +341,7 @@ _PROMETHEUS_RULE = (
 LABEL_LISTS = ("labels", "selector", "backup_labels")
 ANSWERED_LISTS = ("job_labels", "job_annotations", "pod_annotations", "node_selector")
 CONFIGURATIONS: tuple[TemplateKind, ...] = ("postgresql.conf", "pgbackrest.conf")
-SCRIPTS = ("apart.sh", "backup.sh", "init.sh", "minio-ca-init.sh", "verify.sh")
+SCRIPTS = ("apart.sh", "backup.sh", "drill.sh", "init.sh", "minio-ca-init.sh", "verify.sh")
 """Files without an expression in them."""
 
 
@@ -352,6 +355,7 @@ def terms() -> Terms:
     found |= {
         "namespace": "$.Release.Namespace",
         "verify_schedule": "(and $.Values.repository.enabled $.Values.schedule.verify)",
+        "drill_schedule": "(and $.Values.repository.enabled $.Values.schedule.drill)",
         "prometheus_rule": _PROMETHEUS_RULE,
         "password.secret": found["username.secret"],
         "s3_key_secret.secret": found["s3_key.secret"],

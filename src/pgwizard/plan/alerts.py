@@ -12,11 +12,13 @@ class Alerts:
     """One expression each.
 
     failed: the last run of a schedule did not end well, and none runs now; a later run that does ends the alert.
+    check_failed: the same of the verification and of the drill.
     missed: a run is two hours late. suspended: a schedule is off. absent: there is no schedule of full backups, or
     nothing that observes it.
     """
 
     failed: str
+    check_failed: str
     missed: str
     suspended: str
     absent: str
@@ -25,9 +27,11 @@ class Alerts:
     def of(cls, names: Names, namespace: str) -> Alerts:
         """The alerts of a release."""
         backups = _selector(namespace, f'cronjob=~"{names.full}|{names.incremental}"')
+        checks = _selector(namespace, f'cronjob=~"{names.verify}|{names.drill}"')
         full = _selector(namespace, f'cronjob="{names.full}"')
         return cls(
             failed=_has_failed(backups),
+            check_failed=_has_failed(checks),
             missed=f"time() - {_newest('kube_cronjob_next_schedule_time', backups)} > 7200",
             suspended=f"{_newest('kube_cronjob_spec_suspend', backups)} == 1",
             absent=f"absent(kube_cronjob_info{full})",

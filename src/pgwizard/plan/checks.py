@@ -561,7 +561,7 @@ def _schedule(answers: Answers, _: Facts) -> _Found:
     if not answers.repository.enabled:
         return
     read: dict[str, cron.CronSchedule] = {}
-    for name in ("full", "incremental", *(["verify"] if answers.schedule.verify else [])):
+    for name in ("full", "incremental", *(name for name in ("verify", "drill") if getattr(answers.schedule, name))):
         try:
             read[name] = cron.CronSchedule(getattr(answers.schedule, name))
         except ValueError as error:
@@ -583,11 +583,12 @@ def _schedule(answers: Answers, _: Facts) -> _Found:
             yield _warning(f"schedule.{name}", warning)
 
 
-_OFTEN_SECONDS = {"full": 3600, "incremental": 300, "verify": 86_400}
+_OFTEN_SECONDS = {"full": 3600, "incremental": 300, "verify": 86_400, "drill": 86_400}
 _OFTEN = {
     "full": "each copies the whole database",
     "incremental": "one that takes longer makes the next be skipped",
     "verify": "each reads the whole repository, and backups wait for it",
+    "drill": "each restores the whole database",
 }
 _LONG_DAYS = 100
 """A quarter of a year, and a few days."""

@@ -47,6 +47,7 @@ ORDER = (
     "incremental-cronjob",
     "init-job",
     "verify-cronjob",
+    "drill-cronjob",
     "prometheus-rule",
 )
 """The roles of the objects, each a template, in the order in which they are applied. What the first backup does not

@@ -60,6 +60,7 @@ class Names:
     full: str
     incremental: str
     verify: str
+    drill: str
     init: str
     client: str
 
@@ -79,6 +80,7 @@ class Names:
             full=f"{release}-pgbackrest-full",
             incremental=f"{release}-pgbackrest-incr",
             verify=f"{release}-backup-verify",
+            drill=f"{release}-backup-drill",
             init=f"{release}-pgbackrest-init",
             client=f"{release}-client",
         )

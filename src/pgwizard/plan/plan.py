@@ -41,6 +41,10 @@ from pgwizard.tls.certificates import Bundle
 DAY_SECONDS = 86_400
 
 
+DRILL_CPU, DRILL_MEMORY = "100m", "256Mi"
+"""What the pod of a drill asks for at most: it is to find a place beside the database."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What was read from the cluster and files before anything is decided.
@@ -174,6 +178,9 @@ class Plan:
     full_schedule: str
     incremental_schedule: str
     verify_schedule: str | None
+    drill_schedule: str | None
+    drill_cpu_request: str
+    drill_memory_request: str
     time_zone: str
     full_deadline_seconds: int
     incremental_deadline_seconds: int
@@ -215,6 +222,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
     username, password = _credential_keys(answers.credentials, names)
     s3_key, s3_key_secret = _s3_keys(answers, names)
     memory, others = answers.tuning.memory, stand_ins(answers)
+    memory_request = quantities.whole_size(answers.resources.memory_request or others["resources.memoryRequest"])
     answered = _pairs(answers.pods.labels)
     ephemeral_request, ephemeral_limit = answers.pods.ephemeral_storage_request, answers.pods.ephemeral_storage_limit
     return Plan(
@@ -254,7 +262,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         storage_size=quantities.whole_size(answers.storage.size),
         storage_class=answers.storage.storage_class,
         memory_limit=quantities.whole_size(memory),
-        memory_request=quantities.whole_size(answers.resources.memory_request or others["resources.memoryRequest"]),
+        memory_request=memory_request,
         cpu_limit=answers.resources.cpu_limit or others["resources.cpuLimit"],
         cpu_request=answers.resources.cpu_request,
         shm_size=str(shared_memory_bytes(answers)),
@@ -280,6 +288,9 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         full_schedule=answers.schedule.full,
         incremental_schedule=answers.schedule.incremental,
         verify_schedule=answers.schedule.verify if backups else None,
+        drill_schedule=answers.schedule.drill if backups else None,
+        drill_cpu_request=quantities.smaller(answers.resources.cpu_request, DRILL_CPU),
+        drill_memory_request=quantities.smaller(memory_request, DRILL_MEMORY),
         time_zone=answers.schedule.time_zone,
         full_deadline_seconds=_deadline_seconds(answers.schedule.full),
         incremental_deadline_seconds=_deadline_seconds(answers.schedule.incremental),

@@ -16,7 +16,7 @@ from pgwizard.kube.api import CRONJOB, Object, owners
 from pgwizard.plan.names import DATA, STANZA, Names, ReleaseRef
 
 BackupType = Literal["full", "incr"]
-JobType = Literal["full", "incr", "verify"]
+JobType = Literal["full", "incr", "verify", "drill"]
 Configuration = Mapping[str, Mapping[str, str]]
 """pgbackrest.conf: by section, options by name."""
 
@@ -60,7 +60,7 @@ class Layout:
         names, name = Names.of(self.release.name), cronjob["metadata"]["name"]
         if name in (names.full, names.incremental):
             return True
-        if name == names.verify:
+        if name in (names.verify, names.drill):
             return False
         return not self.has_record and self._backs_up(name, _pod_spec(cronjob))
 
@@ -71,16 +71,15 @@ class Layout:
         """
         names, name = Names.of(self.release.name), job["metadata"]["name"]
         crons = owners(job, CRONJOB.kind)
-        if names.verify in crons:
+        if not {names.verify, names.drill}.isdisjoint(crons):
             return False
         if name == names.init or not {names.full, names.incremental}.isdisjoint(crons):
             return True
         return not self.has_record and self._backs_up(" ".join([name, *crons]), _pod_spec(job))
 
-    def is_verification(self, workload: Object) -> bool:
-        """Whether a CronJob, or a Job of it, verifies the repository of this release."""
-        name = Names.of(self.release.name).verify
-        return name in (workload["metadata"]["name"], *owners(workload, CRONJOB.kind))
+    def is_check(self, workload: Object) -> bool:
+        """Whether a CronJob, or a Job of it, verifies the repository of this release, or drills."""
+        return job_type(workload, self.release.name) in ("verify", "drill")
 
     def _backs_up(self, name: str, spec: Mapping[str, Any]) -> bool:
         """Whether a pod runs pgBackRest's backup in the pod of the database."""
@@ -95,8 +94,11 @@ class Layout:
 
 def job_type(workload: Object, release: str) -> JobType:
     """What a CronJob or a Job of a release does."""
-    if Names.of(release).verify in (workload["metadata"]["name"], *owners(workload, CRONJOB.kind)):
+    names, found = Names.of(release), (workload["metadata"]["name"], *owners(workload, CRONJOB.kind))
+    if names.verify in found:
         return "verify"
+    if names.drill in found:
+        return "drill"
     return backup_type(workload, release)
 
 

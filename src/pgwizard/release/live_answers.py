@@ -408,9 +408,10 @@ class _Reader:
                     self._warn(f"there is no CronJob {name}", f"schedule.{key}")
                 continue
             self._put(f"schedule.{key}", _at(job, "spec", "schedule"))
-        verify = self._live.objects.get("verify-cronjob")
         if "pgbackrest-configmap" in self._live.objects:
-            self.raw.setdefault("schedule", {})["verify"] = _at(verify, "spec", "schedule")
+            for key in ("verify", "drill"):
+                check = self._live.objects.get(f"{key}-cronjob")
+                self.raw.setdefault("schedule", {})[key] = _at(check, "spec", "schedule")
         job = next((item for item in jobs.values() if item is not None), None)
         if job is None:
             return

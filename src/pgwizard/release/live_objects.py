@@ -94,6 +94,7 @@ def _refs(release: ReleaseRef, statefulset: Object) -> dict[str, Ref]:
         "full-cronjob": Ref(CRONJOB, names.full, namespace),
         "incremental-cronjob": Ref(CRONJOB, names.incremental, namespace),
         "verify-cronjob": Ref(CRONJOB, names.verify, namespace),
+        "drill-cronjob": Ref(CRONJOB, names.drill, namespace),
         "prometheus-rule": Ref(PROMETHEUS_RULE, names.backup, namespace),
     }
     pod = (statefulset["spec"].get("template") or {}).get("spec") or {}

@@ -36,7 +36,7 @@ from pgwizard.kube.api import (
 )
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import Names, ReleaseRef
-from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
+from pgwizard.release import backups, deletion, drills, record, records, rights, rollout, stages
 from pgwizard.release.layout import Layout
 from pgwizard.release.record import DrillCheck, DrillResult, Record
 from pgwizard.release.stages import Report, Stage
@@ -269,7 +269,7 @@ class _Drill:
                 pods += [pod for pod in page.items if ref.name in owners(pod, JOB.kind)]
         if not pods:
             raise ValueError("it has no pod")
-        return drill_job.receipt_of(pods[-1], ended, (ended - began).total_seconds())
+        return drills.receipt_of(pods[-1], ended, (ended - began).total_seconds())
 
     async def _delete(self, ref: Ref) -> None:
         """Delete a Job with its pod and volume, and wait until they are gone; also where the drill is cancelled."""

@@ -1,4 +1,4 @@
-"""The Job of a drill, made from the live pod template; and the receipt that its pod leaves. Pure.
+"""The Job of a drill, made from the live pod template. Pure.
 
 Its volume is made for its pod and deleted with it. It has no token, no port, and no label by which the release's
 Service or its NetworkPolicy would choose it.
@@ -7,24 +7,21 @@ Service or its NetworkPolicy would choose it.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from importlib import resources
-from typing import Any
 
 from pgwizard.kube.api import JOB, Object, Ref
+from pgwizard.plan.manifests import templates_dir
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.plan.plan import DRILL_CPU, DRILL_MEMORY
 from pgwizard.quantities import read_quantity
-from pgwizard.release.record import DrillResult, drill_result
+from pgwizard.release import drills
 from pgwizard.restore.job import job_of, labels_with, pod_spec
 from pgwizard.restore.target import lsn_text
-from pgwizard.text import plain
 
-CONTAINER = COMPONENT = "drill"
-_SMALL = {"cpu": "100m", "memory": "256Mi"}
+COMPONENT = "drill"
 _TTL_SECONDS = 600
 """After its end the Job of a client that was killed is deleted, with its volume."""
 
@@ -49,7 +46,7 @@ class DrillPlan:
 
 @cache
 def _script() -> str:
-    return resources.files("pgwizard.restore").joinpath("drill.sh").read_text(encoding="utf-8")
+    return (templates_dir() / "files" / "drill.sh").read_text(encoding="utf-8")
 
 
 def job_name(release: ReleaseRef, at: datetime) -> str:
@@ -73,7 +70,7 @@ def manifest(
     """
 
     def command(arguments: Sequence[str]) -> list[str]:
-        return ["/bin/bash", "-c", _script(), CONTAINER, str(len(plan.options)), *plan.options, *arguments]
+        return ["/bin/bash", "-c", _script(), drills.CONTAINER, str(len(plan.options)), *plan.options, *arguments]
 
     claim = copy.deepcopy(stateful["spec"]["volumeClaimTemplates"][0]["spec"])
     claim = {key: claim[key] for key in ("accessModes", "storageClassName") if key in claim}
@@ -81,7 +78,7 @@ def manifest(
     foreign, annotations = _foreign_metadata(stateful)
     labels = labels_with(release, COMPONENT, foreign)
     storage = {"ephemeral": {"volumeClaimTemplate": {"metadata": {"labels": labels}, "spec": claim}}}
-    spec = pod_spec(stateful, CONTAINER, storage, command)
+    spec = pod_spec(stateful, drills.CONTAINER, storage, command)
     spec["terminationGracePeriodSeconds"] = 1  # nothing in it is worth an orderly end
     [container] = spec["containers"]
     container["env"] = [*(container.get("env") or ()), *_variables(plan, query)]
@@ -116,22 +113,8 @@ def _small(resources_: Object) -> Object:
     """Limits as the database's, requests never above it: the pod is to find a place beside the database."""
     own: Object = {**(resources_.get("limits") or {}), **(resources_.get("requests") or {})}
     requests = dict(resources_.get("requests") or {})
-    for what, most in _SMALL.items():
+    for what, most in (("cpu", DRILL_CPU), ("memory", DRILL_MEMORY)):
         size, small = read_quantity(own.get(what)), read_quantity(most)
         if size is not None and small is not None and size > small:
             requests[what] = most
     return {**resources_, "requests": requests}
-
-
-def receipt_of(pod: Object, at: datetime, seconds: float) -> DrillResult:
-    """The receipt in the status of the Job's pod. Raises ValueError where there is none, or another text."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    own: Object = next((status for status in statuses if status.get("name") == CONTAINER), {})
-    message = str((own.get("state") or {}).get("terminated", {}).get("message") or "")
-    if not message:
-        raise ValueError("its pod has left no receipt")
-    try:
-        found: Any = json.loads(message)
-        return drill_result(found, at.isoformat(), round(seconds, 1))
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        raise ValueError(f"the receipt of its pod cannot be read: {plain(message, 120)}") from None

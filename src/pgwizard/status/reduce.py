@@ -13,9 +13,9 @@ from pgwizard.kube import jobs
 from pgwizard.kube.api import CRONJOB, JOB, POD, Object, Ref, owners
 from pgwizard.kube.health import AWAITS_POD, assess, condition
 from pgwizard.plan.names import Names
-from pgwizard.release import record, verification
+from pgwizard.release import drills, record, verification
 from pgwizard.release.layout import job_type
-from pgwizard.release.record import RepositoryVerification
+from pgwizard.release.record import DrillResult, RepositoryVerification
 from pgwizard.status.observations import (
     ArchiveRead,
     ArchiverRead,
@@ -171,7 +171,7 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
         runs = [run for run in snapshot.runs if run is not before]
         if obj is not None:
             run = _with_refusal(_run(obj, names, before), snapshot.refusals)
-            runs.append(_with_end(run, snapshot.backup_ends))
+            runs.append(_with_end(run, snapshot))
         checks = {run.kind: run.uid for run in sorted(runs, key=_began) if run.state != "running" and not run.is_backup}
         runs.sort(key=lambda run: (run.state == "running" or run.uid in checks.values(), _began(run)))
         return replace(snapshot, runs=tuple(sorted(runs[-RUNS_KEPT:], key=_began)))
@@ -207,12 +207,28 @@ def _with_job_pod(snapshot: Snapshot, pod: Object) -> Snapshot:
             stalls[uid] = visible(health.message)
     stalls = dict(list(stalls.items())[-2 * RUNS_KEPT :])
     kept = dict(list(ends.items())[-2 * RUNS_KEPT :])
-    return replace(snapshot, backup_ends=kept, stalls=stalls, runs=tuple(_with_end(run, kept) for run in snapshot.runs))
+    receipts = dict(list({**snapshot.receipts, **_receipts(pod)}.items())[-RUNS_KEPT:])
+    after = replace(snapshot, backup_ends=kept, stalls=stalls, receipts=receipts)
+    return replace(after, runs=tuple(_with_end(run, after) for run in snapshot.runs))
 
 
-def _with_end(run: Run, ends: Mapping[str, BackupEnd]) -> Run:
+def _receipts(pod: Object) -> dict[str, DrillResult]:
+    """The receipt of a drill that has ended, by the uid of its Job; none where its pod has left none to be read."""
+    begun, ended = moment((pod.get("status") or {}).get("startTime")), moment(jobs.end_time(pod))
+    uids = [fit(str(owner.get("uid"))) for owner in pod["metadata"].get("ownerReferences") or ()]
+    if ended is None or begun is None or not uids:
+        return {}
+    try:
+        return {uids[0]: drills.receipt_of(pod, ended, (ended - begun).total_seconds())}
+    except ValueError:
+        return {}
+
+
+def _with_end(run: Run, known: Snapshot) -> Run:
     """A failed backup is retried, so only the Job itself reports a failure."""
-    end = ends.get(run.uid)
+    if run.kind == "drill":
+        run = replace(run, drill=known.receipts.get(run.uid))
+    end = known.backup_ends.get(run.uid)
     if run.state != "running" or end is None:
         return run
     stuck_since = end.at if end.has_company else None

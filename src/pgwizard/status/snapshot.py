@@ -48,8 +48,8 @@ PACE_SECONDS = {
 """Sources that are polled, and how often."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
-JobKind = Literal["full", "incr", "init", "verify"]
-_CHECKS = frozenset({"verify"})
+JobKind = Literal["full", "incr", "init", "verify", "drill"]
+_CHECKS = frozenset({"verify", "drill"})
 NamespaceState = Literal["there", "ending", "gone", "unread"]
 
 _WAITING_USUAL = 2
@@ -196,12 +196,12 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One backup Job, or one that verifies the repository. message is Kubernetes' own; ended is None while it runs.
+    """One Job that takes a backup, verifies or drills. message is Kubernetes' own; ended is None while it runs.
 
     tail: the last lines of a failed one's log, None until they are read; unread: why they were not at the last try,
     which is not the last one; fault: what they mean. name: fit to be shown; raw: what the cluster calls it, where that
     is not the same. stuck_since: since when the backup has ended and another container keeps the Job from ending.
-    verification: the result of one that found damage.
+    verification: the result of one that found damage; drill: the receipt in its pod.
     """
 
     name: str
@@ -217,6 +217,7 @@ class Run:
     raw: str = ""
     stuck_since: datetime | None = None
     verification: RepositoryVerification | None = None
+    drill: DrillResult | None = None
 
     @property
     def is_backup(self) -> bool:
@@ -317,7 +318,7 @@ class Snapshot:
     StatefulSet is not there; None while it is, or has not been looked for. crash_log: the last lines of a server that
     crashes, None until they are read. backup_ends: by the uids of the Jobs, which learn of them late, or never.
     refusals: why Jobs get no pod, by their uids; stalls: why the pods of Jobs do not start, by the uids of the Jobs.
-    pgbackrest: the version in the database's pod, empty where unknown.
+    pgbackrest: the version in the database's pod, empty where unknown. receipts: of drills, by the uids of their Jobs.
     """
 
     ref: ReleaseRef
@@ -346,6 +347,7 @@ class Snapshot:
     refusals: Mapping[str, str] = field(default_factory=dict)
     pgbackrest: str = ""
     stalls: Mapping[str, str] = field(default_factory=dict)
+    receipts: Mapping[str, DrillResult] = field(default_factory=dict)
 
     def without_watch(self, at: datetime) -> Snapshot:
         """The snapshot at a later moment without observing in between: every source is out of date.
@@ -488,14 +490,28 @@ class Snapshot:
         return max(found, key=lambda each: each.moment, default=None)
 
     @property
+    def drills(self) -> tuple[DrillResult, ...]:
+        """The drills by hand and by the schedule that are known, oldest first."""
+        runs = [run for run in self.runs if run.kind == "drill"]
+        found = [*(self.release.drills if self.release else ()), *(run.drill for run in runs if run.drill is not None)]
+        if "pods" not in self.answered_at:  # the receipts may be still to come
+            return tuple(sorted(found, key=lambda each: each.moment))
+        passed = {run.ended: run.drill for run in runs if run.state == "succeeded" and run.ended is not None}
+        for cron in self.crons:
+            if cron.kind == "drill" and cron.succeeded is not None:
+                passed.setdefault(cron.succeeded, None)
+        found += [drills.without_receipt(ended) for ended, receipt in passed.items() if receipt is None]
+        return tuple(sorted(found, key=lambda each: each.moment))
+
+    @property
     def drill(self) -> DrillResult | None:
         """The last drill; None where there was none."""
-        return self.release.drills[-1] if self.release and self.release.drills else None
+        return self.drills[-1] if self.drills else None
 
     @property
     def restore_seconds(self) -> float | None:
         """How long a restore to now would take, by the last two drills; None where that is not known."""
-        rates = drills.rates(self.release.drills) if self.release else None
+        rates = drills.rates(self.drills)
         wal = self.own_repository.wal if self.own_repository else None
         if rates is None or wal is None or not self.whole_backups:
             return None

@@ -627,7 +627,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
     run = _last_ended(snapshot)
     if run is not None and run.state == "failed":
         yield _because(f"the last backup Job failed: {run.name}", run.fault or Finding(cause=run.message))
-    yield from _unverified(snapshot)
+    yield from _unchecked(snapshot)
     yield from _stalled(snapshot)
     yield from _stuck(snapshot)
     if snapshot.release is not None and snapshot.release.is_role_empty and not snapshot.is_changing:
@@ -652,16 +652,21 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
             yield _reason(f"a backup of {cron.name} was due on {due:%Y-%m-%d %H:%M} UTC and has not been taken")
 
 
-def _unverified(snapshot: Snapshot) -> Iterable[Finding]:
-    """The reason that the last scheduled verification did not get to its end, and none was made since."""
-    last = next((run for run in reversed(snapshot.runs) if run.kind == "verify" and run.state != "running"), None)
-    if last is None or last.state != "failed" or last.verification is not None:
-        return
-    known = snapshot.verification
-    if known is None or last.ended is None or known.moment < last.ended:
-        again = f"Verify again: {_verify(snapshot)}"
-        failed = _because(f"the last verification Job failed: {last.name}", last.fault or Finding(cause=last.message))
-        yield replace(failed, fix=f"{failed.fix} {again}".strip())
+def _unchecked(snapshot: Snapshot) -> Iterable[Finding]:
+    """The reasons that the last scheduled check of a kind did not get to its result, and none was made since."""
+    names = {"verify": "verification", "drill": "drill"}
+    known = {"verify": snapshot.verification, "drill": snapshot.drill}
+    ended = {run.kind: run for run in snapshot.runs if run.kind in names and run.state != "running"}
+    for kind, last in ended.items():
+        newest = known[kind]
+        has_result = last.verification is not None or last.drill is not None
+        is_newer = newest is not None and last.ended is not None and newest.moment >= last.ended
+        if last.state != "failed" or has_result or is_newer:
+            continue
+        again = snapshot.commands.pgwizard(kind, snapshot.ref.name, namespace=snapshot.ref.namespace)
+        why = last.fault or Finding(cause=last.message)
+        failed = _because(f"the last {names[kind]} Job failed: {last.name}", why)
+        yield replace(failed, fix=f"{failed.fix} Try again: {again}".strip())
 
 
 def _stalled(snapshot: Snapshot) -> Iterable[Finding]:

@@ -171,5 +171,5 @@ class ReleaseActions:
 
 
 def _effect(cron: Cron) -> str:
-    what = {"full": "full backups", "verify": "verifications"}.get(cron.kind, "incremental backups")
+    what = {"full": "full backups", "verify": "verifications", "drill": "drills"}.get(cron.kind, "incremental backups")
     return "it runs on schedule again" if cron.suspended else f"no scheduled {what} until you resume it"
