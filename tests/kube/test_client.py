@@ -15,7 +15,7 @@ from aiohttp import web
 
 from pgwizard import errors
 from pgwizard.errors import ApiError, ClusterError, DeadlineError, Gone, PgwizardError, ServerFailure, Unreachable
-from pgwizard.kube.api import Access, ListPage, Object, Ref, Resource, WatchEvent
+from pgwizard.kube.api import Access, ListPage, Object, Ref, Resource, WatchEvent, list_objects
 from pgwizard.kube.client import KubeCluster
 from pgwizard.kube.credentials import Login
 from pgwizard.kube.http import Http
@@ -588,6 +588,20 @@ def test_an_expired_continuation_is_gone() -> None:
         async with scripted(listing(bare("a"), **{"continue": "t"}), refuses(410, "Expired")) as (cluster, _):
             with pytest.raises(Gone):
                 await listed(cluster)
+
+    run(scenario())
+
+
+def test_a_list_whose_continuation_has_expired_is_read_again_from_its_start() -> None:
+    async def scenario() -> None:
+        half, gone = listing(bare("old"), **{"continue": "t"}), refuses(410, "Expired")
+        async with scripted(half, gone, listing(bare("a"), **{"continue": "u"}), listing(bare("b"))) as (cluster, _):
+            objects = await list_objects(cluster, CONFIG_MAP, "ns")
+        assert [obj["metadata"]["name"] for obj in objects] == ["a", "b"]
+        async with scripted(*(half, gone) * 3) as (cluster, api):
+            with pytest.raises(Gone):
+                await list_objects(cluster, CONFIG_MAP, "ns")
+            assert len(api.seen) == 6
 
     run(scenario())
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Finding, Forbidden, PreflightError
-from pgwizard.kube.api import Object, Ref, WriteResult
+from pgwizard.kube.api import Object, Ref, WriteResult, find_object
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, record, records, uninstall
 from pgwizard.release.layout import Layout
@@ -320,6 +320,47 @@ def test_a_quota_that_is_full_of_the_release_s_own_objects_does_not_stop_an_upgr
         (database,) = [item for item in grown.outcome.changes if item.ref.resource == STATEFULSET]
         assert (database.action, database.restarts) == ("replace", False)
         assert live(sim, POD, "postgresql-0")["metadata"]["uid"] == uid
+
+    on(scenario)
+
+
+@pytest.mark.parametrize("counted", ["jobs.batch", "statefulsets.apps"])
+@pytest.mark.parametrize("recounts", [True, False])
+def test_a_quota_that_counts_the_deleted_object_for_a_moment_longer_is_waited_for(
+    counted: str, recounts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        refusals = list[str]()
+
+        def quota(write: Callable[..., Awaitable[WriteResult]]) -> Callable[..., Awaitable[WriteResult]]:
+            async def limited(obj: Object, *, dry_run: bool = False, **options: bool) -> WriteResult:
+                ref = Ref.of(obj)
+                is_counted = f"{ref.resource.plural}.{ref.resource.group}" == counted
+                if is_counted and await find_object(sim, ref) is None:
+                    if not dry_run:
+                        refusals.append(ref.name)
+                    if dry_run or not recounts or len(refusals) < 4:
+                        raise Forbidden(
+                            f'{counted} "{ref.name}" is forbidden: exceeded quota: small, '
+                            f"requested: count/{counted}=1, used: count/{counted}=1, limited: count/{counted}=1",
+                            status=403,
+                        )
+                return await write(obj, dry_run=dry_run, **options)
+
+            return limited
+
+        monkeypatch.setattr(sim, "create", quota(sim.create))
+        if counted == "statefulsets.apps":
+            monkeypatch.setattr(sim, "apply", quota(sim.apply))
+        grown = await applied(
+            sim, Answers.model_validate({"storage": {"size": "20Gi"}, "schedule": {"full": "0 3 * * 0"}})
+        )
+        if recounts:
+            assert grown.outcome is not None
+            assert grown.outcome.result == "deployed"
+            assert refusals == [refusals[0]] * 4
+        else:
+            assert "exceeded quota: small" in str(grown.error)
 
     on(scenario)
 

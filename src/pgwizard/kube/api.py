@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
 from pgwizard.errors import (
+    Gone,
     NotFound,
 )
 from pgwizard.kube.commands import Commands
@@ -307,6 +308,31 @@ async def find_object(cluster: Cluster, ref: Ref) -> Object | None:
         return await cluster.get(ref)
     except NotFound:
         return None
+
+
+async def list_objects(
+    cluster: Cluster,
+    resource: Resource,
+    namespace: str | None = None,
+    *,
+    labels: str = "",
+    metadata_only: bool = False,
+) -> list[Object]:
+    """All objects of a list, in the order of the server; begun again where its continuation has expired."""
+    for attempt in range(3):
+        objects: list[Object] = []
+        try:
+            async with aclosing(
+                cluster.pages(resource, namespace, labels=labels, metadata_only=metadata_only)
+            ) as pages:
+                async for page in pages:
+                    objects += page.items
+        except Gone:
+            if attempt == 2:
+                raise
+        else:
+            break
+    return objects
 
 
 def owners(obj: Object, kind: str) -> list[str]:

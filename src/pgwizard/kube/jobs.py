@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from pgwizard.errors import ClusterError, DeadlineError, Finding, FirstBackupFailed, NotFound
-from pgwizard.kube.api import EVENT, JOB, POD, Cluster, Object, Ref, WatchEvent, find_object
+from pgwizard.kube.api import EVENT, JOB, POD, Cluster, Object, Ref, WatchEvent, find_object, list_objects
 from pgwizard.kube.health import MESSAGE_CHARACTERS, REFUSED, STUCK, Health, assess, condition
 from pgwizard.text import plain
 
@@ -153,14 +153,12 @@ async def has_succeeded(cluster: Cluster, job: Object, is_last_line: IsLastLine 
         return assess(job).status == "ready"
     metadata = job["metadata"]
     selector = f"job-name={metadata['name']}"
-    async with aclosing(cluster.pages(POD, metadata["namespace"], labels=selector)) as pages:
-        async for page in pages:
-            for pod in page.items:
-                if not _is_of(pod, metadata["uid"]):
-                    continue
-                code = exit_code(pod)
-                if code == 0 or (code is None and is_last_line and await _has_logged(cluster, pod, is_last_line)):
-                    return True
+    for pod in await list_objects(cluster, POD, metadata["namespace"], labels=selector):
+        if not _is_of(pod, metadata["uid"]):
+            continue
+        code = exit_code(pod)
+        if code == 0 or (code is None and is_last_line and await _has_logged(cluster, pod, is_last_line)):
+            return True
     return False
 
 

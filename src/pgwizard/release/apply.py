@@ -463,10 +463,8 @@ def _annotations(obj: Object) -> Mapping[str, str]:
 async def _helm_history(cluster: Cluster, release: ReleaseRef) -> list[Ref]:
     """Helm's revisions of a release: with them ``helm uninstall`` would delete objects that are no longer Helm's."""
     labels = f"owner=helm,name={release.name}"
-    async with contextlib.aclosing(
-        cluster.pages(SECRET, release.namespace, labels=labels, metadata_only=True)
-    ) as pages:
-        return [Ref(SECRET, item["metadata"]["name"], release.namespace) async for page in pages for item in page.items]
+    secrets_of_helm = await kube_api.list_objects(cluster, SECRET, release.namespace, labels=labels, metadata_only=True)
+    return [Ref(SECRET, item["metadata"]["name"], release.namespace) for item in secrets_of_helm]
 
 
 def _annotate(obj: Object, key: str, value: str) -> Object:
@@ -629,7 +627,7 @@ async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> N
     uid = live["metadata"]["uid"]
     await cluster.delete(Ref.of(wanted), uid=uid, propagation="Orphan")
     await deletion.wait_until_gone(cluster, Ref.of(wanted), uid, 60)
-    await cluster.apply(wanted)
+    await deletion.write_in_place_of_deleted(lambda: cluster.apply(wanted))
 
 
 async def _start_early(prepared: _Preparation, cluster: Cluster) -> None:
@@ -694,8 +692,9 @@ async def _start_job(prepared: _Preparation, cluster: Cluster) -> None:
             await deletion.wait_until_gone(cluster, ref, metadata["uid"], 120)
             live = None
     if live is None:
+        job = prepared.job.wanted
         with contextlib.suppress(AlreadyExists):
-            await cluster.create(prepared.job.wanted)
+            await deletion.write_in_place_of_deleted(lambda: cluster.create(job))
 
 
 async def _prune(prepared: _Preparation, cluster: Cluster, report: Report) -> None:

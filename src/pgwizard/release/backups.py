@@ -10,7 +10,7 @@ from datetime import datetime
 
 from pgwizard.errors import AlreadyExists, Finding, PreflightError
 from pgwizard.kube import jobs
-from pgwizard.kube.api import CRONJOB, JOB, POD, Cluster, Object, Ref, find_object, owners
+from pgwizard.kube.api import CRONJOB, JOB, POD, Cluster, Object, Ref, find_object, list_objects, owners
 from pgwizard.kube.commands import Commands
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import Names, ReleaseRef
@@ -92,11 +92,10 @@ async def _schedule(cluster: Cluster, layout: Layout, kind: BackupType) -> Objec
         return await cluster.get(usual)
     if (found := await find_object(cluster, usual)) is not None:
         return found
-    async with aclosing(cluster.pages(CRONJOB, release.namespace)) as pages:
-        async for page in pages:
-            for cron in sorted(filter(layout.is_schedule, page.items), key=lambda each: str(each["metadata"]["name"])):
-                if backup_type(cron, release.name) == kind:
-                    return cron
+    schedules = filter(layout.is_schedule, await list_objects(cluster, CRONJOB, release.namespace))
+    for cron in sorted(schedules, key=lambda each: str(each["metadata"]["name"])):
+        if backup_type(cron, release.name) == kind:
+            return cron
     word = "full" if kind == "full" else "incremental"
     raise PreflightError(
         f"release {release} has no CronJob that takes {word} backups",
@@ -199,10 +198,7 @@ def suspension(cron: Object) -> Finding | None:
 
 async def newest_first(cluster: Cluster, layout: Layout) -> list[Object]:
     """The backup Jobs of a release, that of the first backup among them. Raises ClusterError."""
-    jobs_there = list[Object]()
-    async with aclosing(cluster.pages(JOB, layout.release.namespace)) as pages:
-        async for page in pages:
-            jobs_there += [job for job in page.items if layout.is_backup(job)]
+    jobs_there = filter(layout.is_backup, await list_objects(cluster, JOB, layout.release.namespace))
     whole = [{**job, "apiVersion": JOB.api_version, "kind": JOB.kind} for job in jobs_there]
     return sorted(whole, key=lambda job: str(job["metadata"].get("creationTimestamp", "")), reverse=True)
 
@@ -218,9 +214,8 @@ async def log(
     """
     pods: list[Object] = []
     if _JOB_NAME.fullmatch(job):
-        async with aclosing(cluster.pages(POD, release.namespace, labels=f"job-name={job}")) as pages:
-            async for page in pages:
-                pods += [pod for pod in page.items if job in owners(pod, JOB.kind)]
+        of_name = await list_objects(cluster, POD, release.namespace, labels=f"job-name={job}")
+        pods = [pod for pod in of_name if job in owners(pod, JOB.kind)]
     if not pods:
         raise PreflightError(f"Job {release.namespace}/{fit(job)} has no pod, so there is no log of it")
     newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
-from pgwizard.errors import DeadlineError, Finding
+from pgwizard.errors import DeadlineError, Finding, Forbidden
 from pgwizard.kube import api as kube_api
 from pgwizard.kube.api import CLAIM, FIELD_MANAGER, Cluster, Object, Ref
 from pgwizard.release.changes import Change
 from pgwizard.release.ownership import other_owner
 from pgwizard.release.stages import Stage
+
+_T = TypeVar("_T")
+_FULL = re.compile(r"exceeded quota: [^,]+, requested: (?:count/[^,=]+=1,?)+, used: ")
+_RECOUNT_SECONDS = 120
 
 
 async def delete_ours(cluster: Cluster, refs: Sequence[Ref], stage: Stage) -> tuple[dict[Ref, str], list[Ref]]:
@@ -51,3 +57,24 @@ async def wait_until_gone(cluster: Cluster, ref: Ref, uid: str, seconds: float) 
                 await asyncio.sleep(0.2)
     except TimeoutError:
         raise DeadlineError(f"{ref} was still there {seconds:.0f} s after it was deleted") from None
+
+
+def is_refused_by_count(message: str) -> bool:
+    """Whether a quota on the number of objects, and nothing else, refused one more."""
+    return _FULL.search(message) is not None
+
+
+async def write_in_place_of_deleted(write: Callable[[], Awaitable[_T]]) -> _T:
+    """Write the successor of an object that is gone: a quota counts the old one until its controller has recounted.
+
+    Raises the server's Forbidden where the quota is still full after two minutes: then it is full of other objects.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _RECOUNT_SECONDS
+    while True:
+        try:
+            return await write()
+        except Forbidden as error:
+            if not is_refused_by_count(error.message) or loop.time() > deadline:
+                raise
+        await asyncio.sleep(0.5)

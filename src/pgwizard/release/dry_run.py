@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -33,6 +32,7 @@ from pgwizard.kube.api import (
 )
 from pgwizard.plan.plan import Plan
 from pgwizard.quantities import live_bytes, read_quantity, size_text
+from pgwizard.release.deletion import is_refused_by_count
 from pgwizard.release.immutable import claim_size, claimed_size
 from pgwizard.release.ownership import other_owner, without_marks
 from pgwizard.release.survey import claim_ref
@@ -211,9 +211,6 @@ class _ForeignLabels(Exception):
         self.labels = labels
 
 
-_FULL = re.compile(r"exceeded quota: [^,]+, requested: (?:count/[^,=]+=1,?)+, used: ")
-
-
 async def _try_beside(cluster: Cluster, obj: Object, live: Object | None) -> WriteResult | _Refusal | None:
     """Try under another name what is to take the place of a live object.
 
@@ -223,7 +220,7 @@ async def _try_beside(cluster: Cluster, obj: Object, live: Object | None) -> Wri
     tried = await _attempt(ref, cluster.create(_rename(obj), dry_run=True))
     if isinstance(tried, _Refusal):
         problem = replace(tried.problem, text=tried.problem.text.replace(f"{ref.name}-try", ref.name))
-        return None if live is not None and _FULL.search(problem.text) else replace(tried, problem=problem)
+        return None if live is not None and is_refused_by_count(problem.text) else replace(tried, problem=problem)
     return tried
 
 

@@ -6,12 +6,11 @@ It reads StatefulSets and ConfigMaps, never a Secret. What a record knows beside
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from pgwizard.errors import ClusterError
-from pgwizard.kube.api import CONFIGMAP, STATEFULSET, Cluster, Object, Ref, find_object
+from pgwizard.kube.api import CONFIGMAP, STATEFULSET, Cluster, Object, Ref, find_object, list_objects
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.layout import (
     Configuration,
@@ -100,12 +99,10 @@ async def releases(cluster: Cluster, namespace: str | None, recorded: Collection
     Raises ClusterError.
     """
     found = []
-    async with aclosing(cluster.pages(STATEFULSET, namespace)) as pages:
-        async for page in pages:
-            for item in filter(uses_pgbackrest, page.items):
-                ref = ReleaseRef(item["metadata"]["namespace"], item["metadata"]["name"])
-                if ref not in recorded:
-                    found.append(LiveRelease(ref, manager_of(item), item, {}, layout_of(ref, item, {})))
+    for item in filter(uses_pgbackrest, await list_objects(cluster, STATEFULSET, namespace)):
+        ref = ReleaseRef(item["metadata"]["namespace"], item["metadata"]["name"])
+        if ref not in recorded:
+            found.append(LiveRelease(ref, manager_of(item), item, {}, layout_of(ref, item, {})))
     return sorted(found, key=lambda each: each.ref)
 
 

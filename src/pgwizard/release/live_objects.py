@@ -24,6 +24,7 @@ from pgwizard.kube.api import (
     Object,
     Ref,
     find_object,
+    list_objects,
     side_by_side,
 )
 from pgwizard.plan.names import Names, ReleaseRef
@@ -122,11 +123,9 @@ async def _cronjobs(cluster: Cluster, release: ReleaseRef, known: Iterable[str])
     if not missing:
         return found
     with contextlib.suppress(Forbidden):
-        async with contextlib.aclosing(cluster.pages(CRONJOB, release.namespace)) as pages:
-            async for page in pages:
-                for job in page.items:
-                    words = json.dumps(job["spec"].get("jobTemplate") or {})
-                    for role in missing:
-                        if Names.of(release.name).pod in words and _BACKUP_TYPES[role] in words:
-                            found.setdefault(role, {"apiVersion": "batch/v1", "kind": "CronJob", **job})
+        for job in await list_objects(cluster, CRONJOB, release.namespace):
+            words = json.dumps(job["spec"].get("jobTemplate") or {})
+            for role in missing:
+                if Names.of(release.name).pod in words and _BACKUP_TYPES[role] in words:
+                    found.setdefault(role, {"apiVersion": "batch/v1", "kind": "CronJob", **job})
     return found

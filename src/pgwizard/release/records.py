@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 
 from pgwizard.errors import AnswersError, ClusterError, Finding, Forbidden, NotFound, PreflightError
-from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, side_by_side
+from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, list_objects, side_by_side
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import live, record
 from pgwizard.release.layout import Layout
@@ -124,14 +124,11 @@ async def readable_releases(cluster: Cluster) -> tuple[list[ListedRelease], str]
 
 async def _namespaces(cluster: Cluster) -> tuple[list[str], bool]:
     """The names of the namespaces, and whether these are all."""
-    names = list[str]()
     try:
-        async with contextlib.aclosing(cluster.pages(NAMESPACE, metadata_only=True)) as pages:
-            async for page in pages:
-                names += [str(item["metadata"]["name"]) for item in page.items]
+        namespaces = await list_objects(cluster, NAMESPACE, metadata_only=True)
     except Forbidden:
         return [cluster.namespace], False
-    return names, True
+    return [str(item["metadata"]["name"]) for item in namespaces], True
 
 
 async def _releases_of(cluster: Cluster, namespace: str) -> list[ListedRelease] | None:

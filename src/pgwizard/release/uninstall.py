@@ -6,14 +6,13 @@ does not prompt: a face does, between ``removal`` and ``remove``.
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from dataclasses import dataclass
 
 from pgwizard.clock import Clock
 from pgwizard.errors import PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube import lease
-from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, Cluster, Ref
+from pgwizard.kube.api import CLAIM, JOB, NAMESPACE, SECRET, Cluster, Ref, list_objects
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import deletion, record, records, rights, stages
 from pgwizard.release.stages import Event, Report
@@ -58,8 +57,8 @@ async def removal(cluster: Cluster, release: ReleaseRef, *, purge_data: bool) ->
 
 async def _restore_jobs(cluster: Cluster, release: ReleaseRef) -> list[Ref]:
     labels = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/component=restore"
-    async with aclosing(cluster.pages(JOB, release.namespace, labels=labels)) as pages:
-        return [Ref(JOB, job["metadata"]["name"], release.namespace) async for page in pages for job in page.items]
+    jobs = await list_objects(cluster, JOB, release.namespace, labels=labels)
+    return [Ref(JOB, job["metadata"]["name"], release.namespace) for job in jobs]
 
 
 def _why_kept(ref: Ref, name: str, *, purge_data: bool) -> str | None:

@@ -21,6 +21,7 @@ from pgwizard.kube.api import (
     Ref,
     Resource,
     find_object,
+    list_objects,
 )
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.quantities import read_quantity
@@ -103,9 +104,6 @@ def _requests(spec: Object) -> Iterator[tuple[str, Decimal]]:
 
 
 async def _listed(cluster: Cluster, kind: Resource, namespace: str | None) -> list[Object]:
-    found: list[Object] = []
     with contextlib.suppress(Forbidden):
-        async with contextlib.aclosing(cluster.pages(kind, namespace)) as pages:
-            async for page in pages:
-                found += page.items
-    return found
+        return await list_objects(cluster, kind, namespace)
+    return []

@@ -32,6 +32,7 @@ from pgwizard.kube.api import (
     Object,
     Ref,
     find_object,
+    list_objects,
     owners,
 )
 from pgwizard.kube.health import assess
@@ -182,12 +183,8 @@ class _Drill:
                     await backups.wait(self.cluster, job, stage.progress, stage.log, at=self.now())
 
     async def _jobs(self) -> list[Object]:
-        found: list[Object] = []
         labels = selector(self.release, drill_job.COMPONENT)
-        async with contextlib.aclosing(self.cluster.pages(JOB, self.release.namespace, labels=labels)) as pages:
-            async for page in pages:
-                found += page.items
-        return found
+        return await list_objects(self.cluster, JOB, self.release.namespace, labels=labels)
 
     async def _restored(self, plan: DrillPlan, running: Ref | None, stage: Stage, began: datetime) -> DrillResult:
         ref = running or Ref(JOB, drill_job.job_name(self.release, self.now()), self.release.namespace)
@@ -222,10 +219,7 @@ class _Drill:
     async def _has_limit_ranges(self) -> bool:
         """Whether the namespace may refuse requests that are smaller than the database's."""
         with contextlib.suppress(Forbidden):
-            async with contextlib.aclosing(self.cluster.pages(LIMIT_RANGE, self.release.namespace)) as pages:
-                async for page in pages:
-                    if page.items:
-                        return True
+            return bool(await list_objects(self.cluster, LIMIT_RANGE, self.release.namespace))
         return False
 
     async def _end(self, ref: Ref, stage: Stage, began: datetime) -> DrillResult:
@@ -262,11 +256,9 @@ class _Drill:
 
     async def _receipt(self, ref: Ref, began: datetime) -> DrillResult:
         """Raises ValueError where the Job has left none that can be read."""
-        ended, pods = self.now(), list[Object]()
-        labels = f"job-name={ref.name}"
-        async with contextlib.aclosing(self.cluster.pages(POD, ref.namespace, labels=labels)) as pages:
-            async for page in pages:
-                pods += [pod for pod in page.items if ref.name in owners(pod, JOB.kind)]
+        ended = self.now()
+        of_name = await list_objects(self.cluster, POD, ref.namespace, labels=f"job-name={ref.name}")
+        pods = [pod for pod in of_name if ref.name in owners(pod, JOB.kind)]
         if not pods:
             raise ValueError("it has no pod")
         return drills.receipt_of(pods[-1], ended, (ended - began).total_seconds())

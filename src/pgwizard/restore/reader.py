@@ -12,7 +12,7 @@ import secrets
 from collections.abc import AsyncIterator
 
 from pgwizard.errors import ClusterError, PreflightError
-from pgwizard.kube.api import JOB, POD, STATEFULSET, Cluster, Object, Ref
+from pgwizard.kube.api import JOB, POD, STATEFULSET, Cluster, Ref, list_objects
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, records
@@ -46,7 +46,7 @@ async def _running_pod(cluster: Cluster, job: Ref) -> str:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_START_SECONDS):
             while True:
-                for pod in await _pods(cluster, job):
+                for pod in await list_objects(cluster, POD, job.namespace, labels=f"job-name={job.name}"):
                     statuses = pod.get("status", {}).get("containerStatuses") or ()
                     if any("running" in each["state"] for each in statuses if each["name"] == "postgresql"):
                         return str(pod["metadata"]["name"])
@@ -57,11 +57,3 @@ async def _running_pod(cluster: Cluster, job: Ref) -> str:
         f"the pod of {job}, which would read the repository, did not start in {_START_SECONDS:.0f} s: {why}",
         hint=f"Remove the cause, and run it again. See {command}",
     )
-
-
-async def _pods(cluster: Cluster, job: Ref) -> list[Object]:
-    found: list[Object] = []
-    async with contextlib.aclosing(cluster.pages(POD, job.namespace, labels=f"job-name={job.name}")) as pages:
-        async for page in pages:
-            found += page.items
-    return found

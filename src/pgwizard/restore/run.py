@@ -19,7 +19,19 @@ from pgwizard.errors import (
     RestoreFailed,
 )
 from pgwizard.kube import jobs, lease
-from pgwizard.kube.api import CLAIM, CRONJOB, JOB, POD, STATEFULSET, Access, Cluster, Object, Ref, find_object
+from pgwizard.kube.api import (
+    CLAIM,
+    CRONJOB,
+    JOB,
+    POD,
+    STATEFULSET,
+    Access,
+    Cluster,
+    Object,
+    Ref,
+    find_object,
+    list_objects,
+)
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
@@ -446,7 +458,7 @@ class _Run:
                 kept, _ = await records.get(self.cluster, self.release)
                 origin = kept.origin if kept.reads_origin else None
                 job = restore_job.manifest(stateful, self.release, ref.name, self.journal.plan, marks, origin=origin)
-                await self.cluster.create(job)
+                await deletion.write_in_place_of_deleted(lambda: self.cluster.create(job))
 
     async def _doubt(self, plan: RestorePlan, receipt: Receipt) -> str:
         """Why what was restored cannot be relied on; empty where it can."""
@@ -457,12 +469,10 @@ class _Run:
 
     async def _delete_jobs(self, but: str = "") -> None:
         """Delete the Jobs of restores of this release, one that still runs as well, and wait until they are gone."""
-        found: list[Object] = []
         labels = restore_job.selector(self.release, restore_job.COMPONENT)
-        async with contextlib.aclosing(self.cluster.pages(JOB, self.release.namespace, labels=labels)) as pages:
-            async for page in pages:
-                found += [job for job in page.items if job["metadata"]["name"] != but]
-        for job in found:
+        for job in await list_objects(self.cluster, JOB, self.release.namespace, labels=labels):
+            if job["metadata"]["name"] == but:
+                continue
             ref, uid = Ref(JOB, job["metadata"]["name"], self.release.namespace), job["metadata"]["uid"]
             await self.cluster.delete(ref, uid=uid, propagation="Foreground")
             await deletion.wait_until_gone(self.cluster, ref, uid, STOP_SECONDS)
@@ -574,18 +584,15 @@ async def _scale(cluster: Cluster, release: ReleaseRef, replicas: int) -> None:
 async def _require_alone(cluster: Cluster, release: ReleaseRef, own_jobs: Sequence[str]) -> None:
     """No other pod may mount the volume: a node lets several do so, and the server's lock file crosses no pod."""
     names = Names.of(release.name)
-    async with contextlib.aclosing(cluster.pages(POD, release.namespace)) as pages:
-        async for page in pages:
-            for pod in page.items:
-                name, labels = pod["metadata"]["name"], pod["metadata"].get("labels") or {}
-                claims = [
-                    (volume.get("persistentVolumeClaim") or {}).get("claimName")
-                    for volume in pod["spec"].get("volumes") or ()
-                ]
-                ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-                if names.claim not in claims or ended or name == names.pod or labels.get("job-name") in own_jobs:
-                    continue
-                raise PreflightError(
-                    f"pod {name} in namespace {release.namespace} mounts volume claim {names.claim} too",
-                    hint="Delete it, and run the restore again.",
-                )
+    for pod in await list_objects(cluster, POD, release.namespace):
+        name, labels = pod["metadata"]["name"], pod["metadata"].get("labels") or {}
+        claims = [
+            (volume.get("persistentVolumeClaim") or {}).get("claimName") for volume in pod["spec"].get("volumes") or ()
+        ]
+        ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+        if names.claim not in claims or ended or name == names.pod or labels.get("job-name") in own_jobs:
+            continue
+        raise PreflightError(
+            f"pod {name} in namespace {release.namespace} mounts volume claim {names.claim} too",
+            hint="Delete it, and run the restore again.",
+        )

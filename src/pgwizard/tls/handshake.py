@@ -17,7 +17,7 @@ from datetime import datetime
 
 from pgwizard.endpoint import Endpoint, ServiceName
 from pgwizard.errors import DeadlineError, Finding, Forbidden, NotFound, Unreachable
-from pgwizard.kube.api import POD, SERVICE, ByteStream, Cluster, Object, Ref
+from pgwizard.kube.api import POD, SERVICE, ByteStream, Cluster, Object, Ref, list_objects
 from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, read_bundle
 from pgwizard.tls.chain import ChainReason, ChainVerdict, would_verify
@@ -274,11 +274,7 @@ async def _find_pod(cluster: Cluster, where: ServiceName, spec: Object, port: in
 
 async def _ready(cluster: Cluster, namespace: str, selector: dict[str, str]) -> list[Object]:
     labels = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
-    found: list[Object] = []
-    async with contextlib.aclosing(cluster.pages(POD, namespace, labels=labels)) as pages:
-        async for page in pages:
-            found += [pod for pod in page.items if _is_ready(pod)]
-    return found
+    return [pod for pod in await list_objects(cluster, POD, namespace, labels=labels) if _is_ready(pod)]
 
 
 def _is_ready(pod: Object) -> bool:
