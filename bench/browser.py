@@ -314,8 +314,8 @@ async def _browser(tls: int, *, scrolling: bool) -> dict[str, Any]:
     seen.watch(SecretList, "move", lambda listing: bool(listing.rows))
     await seen.run(app, scrolling=scrolling)
     assert isinstance(app.screen, SecretBrowser)
-    found = [row for rows in app.screen.feed.secrets.findings.by_place.values() for row in rows]
-    assert sum(row.bundle is not None for row in found) >= tls, "certificates are missing"
+    items = [row for rows in app.screen.feed.secrets.findings.by_place.values() for row in rows]
+    assert sum(row.bundle is not None for row in items) >= tls, "certificates are missing"
     app.exit()
     await task
     return seen.result()

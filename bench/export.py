@@ -45,11 +45,11 @@ def _figures(folder: Path, rounds: int) -> list[Figure]:
         return pgwizard("render", answers, "-o", folder / "manifests")
 
     value, anchor = _in_turn(export, render, rounds)
-    found = [Figure("pgwizard export to a chart", value, anchor, "pgwizard render to files", 2.0)]
+    items = [Figure("pgwizard export to a chart", value, anchor, "pgwizard render to files", 2.0)]
     helm = os.environ.get("RIG_HELM")
     if helm is None:
         print("helm template is left out: RIG_HELM is not set")
-        return found
+        return items
     words = (f"--set-file=tls.certificate={CA}",)
     (static / "templates").mkdir(parents=True)
     (static / "Chart.yaml").write_text((chart / "Chart.yaml").read_text(encoding="utf-8"), encoding="utf-8")
@@ -60,7 +60,7 @@ def _figures(folder: Path, rounds: int) -> list[Figure]:
         lambda: _run(helm, "template", "postgresql", static),
         rounds,
     )
-    return [*found, Figure("helm template of the exported chart", value, anchor, "a static chart of its objects", 1.2)]
+    return [*items, Figure("helm template of the exported chart", value, anchor, "a static chart of its objects", 1.2)]
 
 
 def _in_turn(side: Callable[[], object], other: Callable[[], object], rounds: int) -> tuple[float, float]:

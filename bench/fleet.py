@@ -26,19 +26,19 @@ _IDLE_SECONDS = 600
 async def measure(sim: SimCluster, count: int) -> None:
     multiply(sim, count - 1)
     begun = time.process_time()
-    found = await fleet.look(sim, now=clock(sim))
-    spent, requests = time.process_time() - begun, sum(found.requests.values())
-    print(f"one shot: {spent:.2f} s, {totals(rows(found))}, {requests:,} requests")
+    result = await fleet.look(sim, now=clock(sim))
+    spent, requests = time.process_time() - begun, sum(result.requests.values())
+    print(f"one shot: {spent:.2f} s, {totals(rows(result))}, {requests:,} requests")
     begun, complete, before, since = time.process_time(), 0.0, Counter[str](), 0.0
     async with aclosing(fleet.observe(sim, now=clock(sim))) as fleets:
-        async for found in fleets:
-            at = found.at.timestamp()
-            if not complete and found.is_complete:
-                complete, before, since = time.process_time(), Counter(found.requests), at
+        async for result in fleets:
+            at = result.at.timestamp()
+            if not complete and result.is_complete:
+                complete, before, since = time.process_time(), Counter(result.requests), at
                 print(f"first full picture: {complete - begun:.2f} s")
             if complete and at - since >= _IDLE_SECONDS:
                 spent, passed = time.process_time() - complete, at - since
-                requests = sum((Counter(found.requests) - before).values())
+                requests = sum((Counter(result.requests) - before).values())
                 print(f"idle: {spent / passed:.1%} of a core, {requests / passed / count:.2f} requests/s a release")
                 return
 

@@ -73,8 +73,8 @@ class Terminal:
                 raise RuntimeError(f"ended without a report: {self._written.decode(errors='replace')}")
             self._rest += data
         line, self._rest = self._rest.split(b"\n", 1)
-        found: dict[str, Any] = json.loads(line)
-        return found
+        output: dict[str, Any] = json.loads(line)
+        return output
 
     def cpu_seconds(self) -> float:
         """What the main thread has used so far."""

@@ -51,18 +51,18 @@ def _modules() -> Iterator[tuple[str, ast.Module]]:
 def clocks_in(tree: ast.Module) -> set[str]:
     """The clocks that a module names, called or passed on, under whatever name they were imported."""
     origins = {"datetime": "datetime", "date": "date", "time": "time"}
-    found = set()
+    items = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             origins |= {alias.asname: alias.name for alias in node.names if alias.asname}
         elif isinstance(node, ast.ImportFrom) and node.module in ("datetime", "time"):
             origins |= {alias.asname: alias.name for alias in node.names if alias.asname}
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            items |= {f"{node.module}.{alias.name}" for alias in node.names}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
-            found.add(f"{origins.get(owner, owner)}.{node.attr}")
-    return found & CLOCKS
+            items.add(f"{origins.get(owner, owner)}.{node.attr}")
+    return items & CLOCKS
 
 
 @pytest.mark.parametrize(

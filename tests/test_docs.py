@@ -41,7 +41,7 @@ def _text(name: str) -> str:
 
 def _fenced(text: str, language: str = "") -> list[str]:
     fences = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [block for found, block in fences if found == language]
+    return [block for each, block in fences if each == language]
 
 
 def _without_fences(text: str) -> str:
@@ -238,14 +238,14 @@ def test_the_table_of_packages_shows_the_edges_that_imports_are_limited_to() -> 
 @functools.cache
 def _literals() -> list[str]:
     """Every text of the sources, with … where a value is put in."""
-    found = []
+    items = []
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.append(node.value)
+                items.append(node.value)
             elif isinstance(node, ast.JoinedStr):
-                found.append("".join(_part(part) for part in node.values))
-    return found
+                items.append("".join(_part(part) for part in node.values))
+    return items
 
 
 def _part(node: Any) -> str:
@@ -295,14 +295,14 @@ _NAMES = {"esc": "escape", "?": "question_mark", "/": "slash"}
 
 def _bound(*modules: str) -> set[str]:
     """The keys of every class in these modules of the screens, and of what they are derived from."""
-    found: set[str] = set()
+    items: set[str] = set()
     for module in modules:
         for part in vars(importlib.import_module(f"pgwizard.tui.{module}")).values():
             if isinstance(part, type) and issubclass(part, DOMNode) and part.__module__.startswith("pgwizard."):
                 bindings = [binding for base in part.__mro__ for binding in getattr(base, "BINDINGS", ())]
                 keys = [item.key if isinstance(item, Binding) else item[0] for item in bindings]
-                found |= {key.strip() for each in keys for key in each.split(",")}
-    return found | {App.COMMAND_PALETTE_BINDING}
+                items |= {key.strip() for each in keys for key in each.split(",")}
+    return items | {App.COMMAND_PALETTE_BINDING}
 
 
 def _as_bound(key: str) -> str:

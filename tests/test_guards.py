@@ -90,11 +90,11 @@ def _alternatives(
     path: str, section: type[Section], given: dict[str, Any]
 ) -> Iterator[tuple[str, FieldInfo, dict[str, Any]]]:
     """Each question under a section: its path, its field, and the answers of its section."""
-    for found in section.model_fields.values():
-        key = str(found.alias)
-        inner = sections_in(found.annotation)
-        if question_of(found.metadata):
-            yield f"{path}{key}", found, given
+    for field in section.model_fields.values():
+        key = str(field.alias)
+        inner = sections_in(field.annotation)
+        if question_of(field.metadata):
+            yield f"{path}{key}", field, given
         for alternative in inner:
             yield from _alternatives(f"{path}{key}.", alternative, _filled(alternative))
 
@@ -102,12 +102,12 @@ def _alternatives(
 def _filled(section: type[Section]) -> dict[str, Any]:
     """Answers of a section: its required questions and what chooses it."""
     filled: dict[str, Any] = {}
-    for found in section.model_fields.values():
-        tags = typing.get_args(found.annotation)
-        if str(found.alias) in ("from", "type") and len(tags) == 1:
-            filled[str(found.alias)] = tags[0]
-        elif found.is_required():
-            filled[str(found.alias)] = _filled_word(filled)
+    for field in section.model_fields.values():
+        tags = typing.get_args(field.annotation)
+        if str(field.alias) in ("from", "type") and len(tags) == 1:
+            filled[str(field.alias)] = tags[0]
+        elif field.is_required():
+            filled[str(field.alias)] = _filled_word(filled)
     return filled
 
 
@@ -116,14 +116,14 @@ def _filled_word(given: dict[str, Any]) -> str:
     return "ONE" if given.get("from") == "env" else "one"
 
 
-def _other(path: str, found: FieldInfo, current: object) -> Any:
+def _other(path: str, field: FieldInfo, current: object) -> Any:
     """Another valid answer, by the question's type."""
     if path in SAMPLES:
         return SAMPLES[path]
-    inner = sections_in(found.annotation)
+    inner = sections_in(field.annotation)
     if inner:
-        return None if current is not None and type(None) in typing.get_args(found.annotation) else _filled(inner[-1])
-    kinds = _flat(found.annotation)
+        return None if current is not None and type(None) in typing.get_args(field.annotation) else _filled(inner[-1])
+    kinds = _flat(field.annotation)
     literals = [
         choice for kind in kinds for choice in typing.get_args(kind) if typing.get_origin(kind) is typing.Literal
     ]
@@ -132,7 +132,7 @@ def _other(path: str, found: FieldInfo, current: object) -> Any:
     if bool in kinds:
         return not current
     if int in kinds:
-        bounds = [int(str(item.ge)) for item in found.metadata if isinstance(item, annotated_types.Ge)]
+        bounds = [int(str(item.ge)) for item in field.metadata if isinstance(item, annotated_types.Ge)]
         low = max(bounds, default=1)
         return low if low != current else low + 1
     if any(typing.get_origin(kind) is list for kind in kinds):
@@ -164,18 +164,18 @@ def _bytes(answers: dict[str, Any]) -> str:
 
 QUESTIONS = [
     pytest.param(
-        path, found, given, id=f"{path}{''.join(f'[{given[key]}]' for key in ('from', 'type') if key in given)}"
+        path, field, given, id=f"{path}{''.join(f'[{given[key]}]' for key in ('from', 'type') if key in given)}"
     )
-    for path, found, given in _alternatives("", Answers, {})
+    for path, field, given in _alternatives("", Answers, {})
 ]
 
 
-@pytest.mark.parametrize(("path", "found", "given"), QUESTIONS)
-def test_another_answer_changes_a_rendered_byte(path: str, found: FieldInfo, given: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("path", "field", "given"), QUESTIONS)
+def test_another_answer_changes_a_rendered_byte(path: str, field: FieldInfo, given: dict[str, Any]) -> None:
     base = dict(NEEDS.get(path, {}))
-    default = None if found.is_required() else found.get_default(call_default_factory=True)
-    current = _filled_word(given) if found.is_required() else default
-    other = _other(path, found, current)
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    current = _filled_word(given) if field.is_required() else default
+    other = _other(path, field, current)
     assert other != current
     key = path.rpartition(".")[2]
     before = _assigned(base, path, given[key], given) if key in given else _without_answer(base, path, given)
@@ -209,13 +209,13 @@ def test_another_certificate_in_the_file_changes_the_secret_and_the_pod(folder: 
 
 def test_no_question_asks_for_a_secret() -> None:
     def fields(section: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
-        for name, found in section.model_fields.items():
-            yield f"{section.__name__}.{name}", found
-            for inner in sections_in(found.annotation):
+        for name, field in section.model_fields.items():
+            yield f"{section.__name__}.{name}", field
+            for inner in sections_in(field.annotation):
                 yield from fields(inner)
 
     everything = dict(fields(Answers))
-    assert [name for name, found in everything.items() if SecretStr in _flat(found.annotation)] == []
+    assert [name for name, field in everything.items() if SecretStr in _flat(field.annotation)] == []
     secretive = re.compile("pass|secret|token|cipher", re.IGNORECASE)
     references = re.compile(
         r"^(Existing|Env|File)\w+\.|^(Answers\.credentials|Repository\.cipher|CaSource\.secret|Images\.pull_secrets)$"
@@ -249,11 +249,11 @@ def _parsed(name: str) -> nodes.Template:
 
 def _read_names() -> set[str]:
     """What templates read that no loop of theirs binds."""
-    found: set[str] = set()
+    items: set[str] = set()
     for name in NAMES:
         bound = {loop.target.name for loop in _parsed(name).find_all(nodes.For) if isinstance(loop.target, nodes.Name)}
-        found |= {node.name for node in _parsed(name).find_all(nodes.Name)} - bound
-    return found
+        items |= {node.name for node in _parsed(name).find_all(nodes.Name)} - bound
+    return items
 
 
 def test_templates_read_plan_fields_and_the_three_functions_alone_and_all_of_them() -> None:
@@ -371,7 +371,7 @@ def test_every_exit_code_of_an_error_has_a_meaning_of_its_own() -> None:
     meanings: dict[int, set[str]] = {}
     for kind in kinds(errors.PgwizardError):
         meanings.setdefault(kind.exit_code, set()).add(kind.meaning)
-    assert {code: found for code, found in meanings.items() if len(found) != 1 and code != 130} == {}
+    assert {code: each for code, each in meanings.items() if len(each) != 1 and code != 130} == {}
 
 
 def test_no_test_sleeps() -> None:
@@ -405,8 +405,8 @@ def markup(tree: ast.AST) -> Iterator[int]:
 
 def test_no_text_on_the_screen_is_taken_for_markup() -> None:
     sources = (ROOT / "src" / "pgwizard" / "tui").glob("*.py")
-    found = {path.name: list(markup(ast.parse(path.read_text(encoding="utf-8")))) for path in sources}
-    assert {name: lines for name, lines in found.items() if lines} == {}
+    items = {path.name: list(markup(ast.parse(path.read_text(encoding="utf-8")))) for path in sources}
+    assert {name: lines for name, lines in items.items() if lines} == {}
 
 
 # ---- what Kubernetes would expand ----------------------------------------------------------------------------------
@@ -458,7 +458,7 @@ def test_only_two_answers_reach_what_kubernetes_expands_and_neither_can_hold_a_v
 
 
 def test_every_question_about_a_secret_has_its_browser_which_answers_questions_that_are_there() -> None:
-    questions = {path: question_of(found.metadata) for path, found, _ in _alternatives("", Answers, {})}
+    questions = {path: question_of(each.metadata) for path, each, _ in _alternatives("", Answers, {})}
     without_list = {path for path, ask in questions.items() if ask and ask.choices and ask.choices not in LISTS}
     assert without_list == {
         path for path in without_list if any(path.startswith(".".join(block)) for block in SECRET_QUESTIONS)

@@ -113,11 +113,11 @@ ALONE = {"kubernetes": {"kube.credentials"}, "textual": {"tui"}, "OpenSSL": {"tl
 @cache
 def _modules() -> dict[str, ast.Module]:
     """By dotted name below pgwizard; a package by its own name."""
-    found = {}
+    items = {}
     for path in sorted(SOURCE.rglob("*.py")):
         dotted = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
-        found[dotted.removesuffix("__init__").rstrip(".")] = ast.parse(path.read_text(encoding="utf-8"))
-    return found
+        items[dotted.removesuffix("__init__").rstrip(".")] = ast.parse(path.read_text(encoding="utf-8"))
+    return items
 
 
 def _imports(dotted: str) -> Iterator[str]:
@@ -132,13 +132,13 @@ def _imports(dotted: str) -> Iterator[str]:
 
 def _ours(dotted: str) -> set[str]:
     """The modules of ours that a module imports."""
-    found = set()
+    items = set()
     for name in _imports(dotted):
         if name.partition(".")[0] != "pgwizard":
             continue
         inner = name.removeprefix("pgwizard").lstrip(".")
-        found.add(inner if inner in _modules() else inner.rpartition(".")[0])
-    return found - {dotted}
+        items.add(inner if inner in _modules() else inner.rpartition(".")[0])
+    return items - {dotted}
 
 
 def _package(dotted: str) -> str:

@@ -34,16 +34,16 @@ def _is_private(name: str) -> bool:
 
 def _defined(tree: ast.AST) -> set[str]:
     """Private names that a module gives to its own classes, objects and functions."""
-    found = set()
+    items = set()
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                found.add(name)
+                items.add(name)
             case ast.Name(id=name, ctx=ast.Store()):
-                found.add(name)
+                items.add(name)
             case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
-                found.add(name)
-    return {name for name in found if _is_private(name)}
+                items.add(name)
+    return {name for name in items if _is_private(name)}
 
 
 def _used(tree: ast.AST) -> set[tuple[str, int]]:
@@ -77,12 +77,12 @@ def _kept_by(kind: type) -> frozenset[str]:
 
 def _widgets() -> set[type[MessagePump]]:
     """Our widgets, screens and applications."""
-    found = set()
+    items = set()
     for module in pkgutil.walk_packages(pgwizard.tui.__path__, "pgwizard.tui."):
         for kind in vars(importlib.import_module(module.name)).values():
             if isinstance(kind, type) and issubclass(kind, MessagePump) and kind.__module__.startswith("pgwizard."):
-                found.add(kind)
-    return found
+                items.add(kind)
+    return items
 
 
 def test_no_widget_takes_a_private_name_of_textual_for_itself() -> None:

@@ -101,9 +101,9 @@ def with_limits(*objects: Object) -> Arrange:
 
 
 async def without_a_default_class(sim: SimCluster) -> None:
-    found = sim.store.peek(Ref(STORAGE_CLASS, "standard"))
-    assert found is not None
-    sim.store.put({**found, "metadata": {**found["metadata"], "annotations": {}}})
+    obj = sim.store.peek(Ref(STORAGE_CLASS, "standard"))
+    assert obj is not None
+    sim.store.put({**obj, "metadata": {**obj["metadata"], "annotations": {}}})
 
 
 def released(**sections: Any) -> Arrange:
@@ -115,9 +115,9 @@ def released(**sections: Any) -> Arrange:
 
 async def with_a_repository_of_another_version(sim: SimCluster) -> None:
     await deployed(sim)
-    found = sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql")))
-    assert found is not None
-    kept = record.read(found)
+    obj = sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql")))
+    assert obj is not None
+    kept = record.read(obj)
     assert kept.last is not None
     answers = {**kept.last.answers, "repository": {**kept.last.answers["repository"], "shards": 2}}
     await sim.apply(replace(kept, revisions=(replace(kept.last, answers=answers),)).secret(), force=True)
@@ -335,7 +335,7 @@ async def found_by_the_wizard(sim: SimCluster, answers: dict[str, Any]) -> set[s
         await until(pilot, lambda: isinstance(app.screen, Wizard) and app.connection.cluster is not None)
         await until(pilot, lambda: all(worker.is_finished for worker in app.workers))
         draft = cast("Wizard", app.screen).draft
-        return {f"{found.severity} {found}" for found in (*draft.problems, *draft.warnings)}
+        return {f"{each.severity} {each}" for each in (*draft.problems, *draft.warnings)}
 
 
 def found_headless(sim: SimCluster, answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> set[str]:
@@ -349,9 +349,9 @@ def found_headless(sim: SimCluster, answers: dict[str, Any], monkeypatch: pytest
     Path("answers.yaml").write_text(yaml.safe_dump(answers) if answers else "release: {}\n")
     done = run("diff", "answers.yaml", "--json")
     lines = [json.loads(line) for line in (done.out + done.err).splitlines()]
-    found = [("warning", line["problem"]) for line in lines if line.get("kind") == "warning"]
-    found += [("error", problem) for line in lines if line["type"] == "error" for problem in line["problems"]]
-    return {f"{kind} {': '.join(filter(None, (item['path'], item['message'])))}" for kind, item in found}
+    items = [("warning", line["problem"]) for line in lines if line.get("kind") == "warning"]
+    items += [("error", problem) for line in lines if line["type"] == "error" for problem in line["problems"]]
+    return {f"{kind} {': '.join(filter(None, (item['path'], item['message'])))}" for kind, item in items}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -362,4 +362,4 @@ def test_the_wizard_and_a_headless_diff_find_the_same(name: str, monkeypatch: py
     wizard = simtime.run(found_by_the_wizard(sim, case.answers))
     assert wizard == found_headless(headless, case.answers, monkeypatch)
     assert len(wizard) == len(case.expected)
-    assert all(any(found.startswith(begin) for found in wizard) for begin in case.expected), wizard
+    assert all(any(each.startswith(begin) for each in wizard) for begin in case.expected), wizard

@@ -168,8 +168,8 @@ def test_no_test_depends_on_the_speed_of_the_machine() -> None:
     allowed = {tests / "test_simtime.py", *(tests / "support").glob("*.py")}
     files = [path for path in tests.rglob("*.py") if path not in allowed]
     assert len(files) > 80
-    found = {str(path.relative_to(tests)): list(impatient(path.read_text())) for path in files}
-    assert {path: calls for path, calls in found.items() if calls} == {}
+    items = {str(path.relative_to(tests)): list(impatient(path.read_text())) for path in files}
+    assert {path: calls for path, calls in items.items() if calls} == {}
 
 
 def test_no_example_of_hypothesis_has_a_deadline() -> None:

@@ -25,6 +25,10 @@ BANNED = re.compile(
 )
 BANNED_NAMES = {"told", "said", "held", "heard", "stands", "anew", "judged", "asked"}
 """As a part of a name: a name is a noun or a verb."""
+BARE_PARTICIPLES = {"found", "kept", "known", "given", "wanted", "made", "taken"}
+"""As a whole name: it does not say of what."""
+PUBLISHED_NAMES = {("status/repository.py", "found")}
+"""A key of the JSON output."""
 MODULES = sorted(path for folder in ("src", "tests", "bench", "tools") for path in (ROOT / folder).rglob("*.py"))
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "templates" / "WHY.md"]
 
@@ -111,6 +115,34 @@ def test_names_are_those_of_functions_classes_attributes_arguments_and_variables
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_name_of_a_module_holds_a_banned_word(path: Path) -> None:
     assert [f"line {line}: {name}" for line, name in _names(path) if _words(name) & BANNED_NAMES] == []
+
+
+def _bindings(path: Path) -> Iterator[tuple[int, str]]:
+    """The names that a module gives to values, arguments, functions and classes, with their lines."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield node.lineno, name
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield node.lineno, name
+            case ast.arg(arg=name) | ast.MatchAs(name=str(name)) | ast.alias(asname=str(name)):
+                yield node.lineno, name
+
+
+def test_bindings_are_what_a_module_names_itself(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("import x as a\nclass B:\n    def c(self, d): self.e = [f for f in d.g]\n")
+    assert {name for _, name in _bindings(module)} == {"a", "B", "c", "self", "d", "e", "f"}
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_name_of_the_program_is_a_bare_participle(path: Path) -> None:
+    module = str(path.relative_to(SOURCE))
+    assert [
+        f"line {line}: {name}"
+        for line, name in _bindings(path)
+        if name.strip("_").lower() in BARE_PARTICIPLES and (module, name) not in PUBLISHED_NAMES
+    ] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -95,10 +95,10 @@ def test_an_empty_file_points_to_init(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"), [("- a\n", "a list"), ("12\n", "the number 12"), ("hello\n", "text 'hello'")]
+    ("text", "kind"), [("- a\n", "a list"), ("12\n", "the number 12"), ("hello\n", "text 'hello'")]
 )
-def test_a_value_in_place_of_a_block_is_named(text: str, found: str) -> None:
-    assert _problems(text) == [f"line 1: expected a block of keys, found {found}; the first line is usually release:"]
+def test_a_value_in_place_of_a_block_is_named(text: str, kind: str) -> None:
+    assert _problems(text) == [f"line 1: expected a block of keys, found {kind}; the first line is usually release:"]
 
 
 def test_an_override_wins_and_makes_the_blocks_that_it_needs() -> None:
@@ -214,10 +214,10 @@ def test_a_schedule_of_an_override_needs_no_quotes(schedule: str) -> None:
 
 def _paths(section: type[Section], parents: tuple[str, ...] = ()) -> Iterator[str]:
     """The dotted path of every question, also of those in alternatives."""
-    for found in section.model_fields.values():
-        path = (*parents, str(found.alias))
+    for field in section.model_fields.values():
+        path = (*parents, str(field.alias))
         yield ".".join(path)
-        for inner in sections_in(found.annotation):
+        for inner in sections_in(field.annotation):
             yield from _paths(inner, path)
 
 

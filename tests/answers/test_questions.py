@@ -100,13 +100,13 @@ def test_answers_are_checked_when_they_are_assigned_too() -> None:
 
 
 def test_numbers_and_booleans_are_text_where_a_configuration_file_has_text() -> None:
-    found = answers_of(
+    result = answers_of(
         tuning={"cpu": 0.5, "parameters": {"jit": True, "work_mem": 7, "seq_page_cost": 1.25}},
         advanced={"options": {"delta": False, "db-timeout": 60}},
     )
-    assert found.tuning.cpu == "0.5"
-    assert found.tuning.parameters == {"jit": "on", "work_mem": "7", "seq_page_cost": "1.25"}
-    assert found.advanced.options == {"delta": "n", "db-timeout": "60"}
+    assert result.tuning.cpu == "0.5"
+    assert result.tuning.parameters == {"jit": "on", "work_mem": "7", "seq_page_cost": "1.25"}
+    assert result.advanced.options == {"delta": "n", "db-timeout": "60"}
     assert answers_of(jobs={"labels": {"inject": False}, "annotations": {"port": 15020}}).jobs.model_dump(
         include={"labels", "annotations"}
     ) == {"labels": {"inject": "false"}, "annotations": {"port": "15020"}}

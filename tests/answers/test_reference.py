@@ -82,5 +82,5 @@ def test_every_question_is_in_the_documentation_once() -> None:
 )
 def test_a_written_value_reads_back_the_same(value: object) -> None:
     text = reference.yaml_value(value)
-    found = strict_yaml.read(f"a: {text}\n".encode()).value["a"]
-    assert found == (int(str(value)) if text == "2" else value)
+    result = strict_yaml.read(f"a: {text}\n".encode()).value["a"]
+    assert result == (int(str(value)) if text == "2" else value)

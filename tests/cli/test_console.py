@@ -82,8 +82,8 @@ def test_bad_input_never_leaves_a_folder() -> None:
 
 @pytest.mark.parametrize(("begins", "ends", "words"), [(-9, -1, "ended on"), (1, 9, "is valid only from")])
 def test_a_certificate_outside_its_validity_is_refused(begins: int, ends: int, words: str, folder: Path) -> None:
-    found = certificate(begins=timedelta(days=begins), ends=timedelta(days=ends))
-    (folder / "ca.crt").write_bytes(pem(found))
+    result = certificate(begins=timedelta(days=begins), ends=timedelta(days=ends))
+    (folder / "ca.crt").write_bytes(pem(result))
     done = run("--headless", "-", "--ca-file", "ca.crt", stdin=b"release: {}\n")
     assert done.code == 2
     assert f"--ca-file: ca.crt: CN=minio {words}" in done.err
@@ -128,10 +128,10 @@ def test_a_folder_in_place_of_the_certificate_is_named() -> None:
 
 def test_json_gives_a_list_and_lines_of_what_to_know() -> None:
     done = run("--headless", GOLDEN / "backups-without-tls" / "answers.yaml", "--json")
-    found = json.loads(done.out)
-    assert (found["apiVersion"], found["kind"]) == ("v1", "List")
+    output = json.loads(done.out)
+    assert (output["apiVersion"], output["kind"]) == ("v1", "List")
     expected = sorted((GOLDEN / "backups-without-tls" / "manifests").iterdir())
-    assert found["items"] == [yaml.safe_load(path.read_bytes()) for path in expected]
+    assert output["items"] == [yaml.safe_load(path.read_bytes()) for path in expected]
     lines = [json.loads(line) for line in done.err.splitlines()]
     assert [line["type"] for line in lines] == ["warning", "note"]
     assert lines[0]["path"] == "tls.verify"
@@ -139,9 +139,9 @@ def test_json_gives_a_list_and_lines_of_what_to_know() -> None:
 
 def test_json_gives_every_problem_as_data() -> None:
     done = run("--headless", "-", "--json", stdin=b"storage: {size: 1GB}\n")
-    found = json.loads(done.err)
-    assert (done.code, found["exitCode"], found["error"]) == (2, 2, "standard input: 2 problems")
-    assert [(item["path"], item["line"], item["column"]) for item in found["problems"]] == [
+    output = json.loads(done.err)
+    assert (done.code, output["exitCode"], output["error"]) == (2, 2, "standard input: 2 problems")
+    assert [(item["path"], item["line"], item["column"]) for item in output["problems"]] == [
         ("tls.source", None, None),
         ("storage.size", 1, 11),
     ]

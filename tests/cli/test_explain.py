@@ -25,9 +25,9 @@ def test_a_link_finds_its_own_message_alone() -> None:
 
 
 def test_all_words_are_in_each_message_that_is_found() -> None:
-    found = [json.loads(line) for line in run("explain", "CERTIFICATE", "expired", "--json").out.splitlines()]
-    assert 0 < len(found) < len(messages.entries())
-    for line in found:
+    items = [json.loads(line) for line in run("explain", "CERTIFICATE", "expired", "--json").out.splitlines()]
+    assert 0 < len(items) < len(messages.entries())
+    for line in items:
         text = " ".join(map(str, line.values())).lower()
         assert "certificate" in text
         assert "expired" in text

@@ -107,15 +107,15 @@ def test_a_defect_is_one_sentence_and_a_traceback_on_request(monkeypatch: pytest
 def test_an_error_under_json_is_one_line_of_json(arguments: list[str], code: int, message: str) -> None:
     done = run(*arguments)
     (line,) = done.err.splitlines()
-    found = json.loads(line)
-    assert (done.code, done.out, found["exitCode"]) == (code, "", code)
-    assert (found["apiVersion"], found["type"], found["error"]) == ("pgwizard/v1", "error", message)
+    output = json.loads(line)
+    assert (done.code, done.out, output["exitCode"]) == (code, "", code)
+    assert (output["apiVersion"], output["type"], output["error"]) == ("pgwizard/v1", "error", message)
 
 
 def test_a_defect_under_json_is_json_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render, "render", lambda *_: 1 / 0)
-    found = json.loads(run("render", DEFAULTS, "--json").err)
-    assert (found["exitCode"], found["error"].partition(".")[0]) == (
+    output = json.loads(run("render", DEFAULTS, "--json").err)
+    assert (output["exitCode"], output["error"].partition(".")[0]) == (
         1,
         "a bug in pgwizard: ZeroDivisionError",
     )

@@ -324,9 +324,9 @@ def test_what_the_cluster_does_not_have_has_its_line_in_the_file(sim: SimCluster
 def test_a_wrong_certificate_hides_no_other_problem(verb: str, sim: SimCluster, folder: Path) -> None:
     (folder / "a.yaml").write_text("storage:\n  size: 10Mi\ntls:\n  caFile: missing.crt\n")
     done = headless.run(verb, "a.yaml", "--json")
-    found = json.loads(done.err)
-    assert (done.code, found["error"]) == (2, "a.yaml: 2 problems")
-    assert [(problem["path"], problem["line"]) for problem in found["problems"]] == [
+    output = json.loads(done.err)
+    assert (done.code, output["error"]) == (2, "a.yaml: 2 problems")
+    assert [(problem["path"], problem["line"]) for problem in output["problems"]] == [
         ("storage.size", 2),
         ("tls.caFile", 4),
     ]
@@ -335,8 +335,8 @@ def test_a_wrong_certificate_hides_no_other_problem(verb: str, sim: SimCluster, 
 @pytest.mark.parametrize("verb", ["apply", "diff"])
 def test_an_invalid_answer_hides_no_problem_across_the_others(verb: str, folder: Path) -> None:
     (folder / "a.yaml").write_text("storage:\n  size: 10Mi\ntuning:\n  connections: many\n")
-    found = json.loads(headless.run(verb, "a.yaml", "--json").err)
-    assert [problem["path"] for problem in found["problems"]] == ["storage.size", "tuning.connections"]
+    output = json.loads(headless.run(verb, "a.yaml", "--json").err)
+    assert [problem["path"] for problem in output["problems"]] == ["storage.size", "tuning.connections"]
 
 
 # ---- warnings ------------------------------------------------------------------------------------------------------
@@ -544,9 +544,9 @@ def test_a_verification_ends_with_0_only_if_everything_is_valid_and_the_status_s
         "verification",
         [{"label": label, "files": 1, "unread": 0}],
     )
-    found = looked("-n", "default")
-    assert found.code == 11
-    assert f"found damaged files in backup {label}: {label}/pg_data/base/1/1255.gz" in found.out
+    result = looked("-n", "default")
+    assert result.code == 11
+    assert f"found damaged files in backup {label}: {label}/pg_data/base/1/1255.gz" in result.out
 
 
 # ---- status --------------------------------------------------------------------------------------------------------
@@ -660,8 +660,8 @@ def test_all_releases_are_a_line_each_with_what_that_took(sim: SimCluster, answe
     assert re.match(r"2 releases: 1 unknown, 1 .*; \d+ requests in \d+\.\d s \(", done.err.splitlines()[0])
     assert done.code == 11
     line = headless.run("status", "-A", "--demo", "--json")
-    found = [json.loads(text) for text in line.out.splitlines()]
-    assert next((item["type"], item["name"], item["state"]) for item in found) == ("fleet", "broken", "unknown")
+    items = [json.loads(text) for text in line.out.splitlines()]
+    assert next((item["type"], item["name"], item["state"]) for item in items) == ("fleet", "broken", "unknown")
 
 
 def test_watching_prints_a_release_again_when_its_state_or_its_worst_reason_changes(

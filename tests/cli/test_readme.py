@@ -32,7 +32,7 @@ NODE_WITH_THE_IMAGE = {
 
 def fenced(language: str) -> list[str]:
     fences = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    return [text for found, text in fences if found == language]
+    return [text for each, text in fences if each == language]
 
 
 class Terminal(io.TextIOWrapper):

@@ -418,8 +418,8 @@ def _fixture(name: str) -> str:
 
 
 def _key(text: str) -> str | None:
-    found = diagnose(text)
-    return found.key if found else None
+    diagnosis = diagnose(text)
+    return diagnosis.key if diagnosis else None
 
 
 @pytest.mark.parametrize(("key", "text"), TEXTS, ids=[f"{key}-{number}" for number, (key, _) in enumerate(TEXTS)])
@@ -446,10 +446,10 @@ def test_every_row_is_reached() -> None:
 
 
 def _questions(section: type[Section], prefix: str = "") -> Iterator[str]:
-    for name, found in section.model_fields.items():
-        path = f"{prefix}{found.alias or name}"
+    for name, field in section.model_fields.items():
+        path = f"{prefix}{field.alias or name}"
         yield path
-        for inner in sections_in(found.annotation):
+        for inner in sections_in(field.annotation):
             yield from _questions(inner, f"{path}.")
 
 
@@ -505,18 +505,18 @@ def test_fixtures_hold_no_keys() -> None:
 
 
 def test_the_values_of_the_text_are_in_the_cause() -> None:
-    found = diagnose(_fixture("host-style"))
-    assert found is not None
-    assert found.cause.startswith("pgBackRest put the bucket into the host name, backups.minio.minio.svc,")
-    assert found.fix == "Set repository.uriStyle to path: requests then go to minio.minio.svc/backups."
-    assert found.question == "repository.uriStyle"
-    assert found.text.startswith("ERROR: [049]: unable to get address")
+    diagnosis = diagnose(_fixture("host-style"))
+    assert diagnosis is not None
+    assert diagnosis.cause.startswith("pgBackRest put the bucket into the host name, backups.minio.minio.svc,")
+    assert diagnosis.fix == "Set repository.uriStyle to path: requests then go to minio.minio.svc/backups."
+    assert diagnosis.question == "repository.uriStyle"
+    assert diagnosis.text.startswith("ERROR: [049]: unable to get address")
 
 
 def test_a_missing_name_leaves_no_gap_behind() -> None:
     for _, text in TEXTS:
-        for found in diagnoses(text):
-            for part in (found.cause, found.fix):
+        for each in diagnoses(text):
+            for part in (each.cause, each.fix):
                 assert "  " not in part
                 assert "''" not in part
                 assert "{" not in part
@@ -535,21 +535,21 @@ def test_a_missing_name_leaves_no_gap_behind() -> None:
     ],
 )
 def test_the_exit_code_is_the_programs(name: str, code: int | None) -> None:
-    found = diagnose(_fixture(name))
-    assert found is not None
-    assert found.exit_code == code
+    diagnosis = diagnose(_fixture(name))
+    assert diagnosis is not None
+    assert diagnosis.exit_code == code
 
 
 def test_the_exit_code_of_a_container() -> None:
-    found = diagnose("container postgresql: CrashLoopBackOff: ended with exit code 137 (OOMKilled)")
-    assert found is not None
-    assert (found.key, found.exit_code) == ("out-of-memory", 137)
+    diagnosis = diagnose("container postgresql: CrashLoopBackOff: ended with exit code 137 (OOMKilled)")
+    assert diagnosis is not None
+    assert (diagnosis.key, diagnosis.exit_code) == ("out-of-memory", 137)
 
 
 def test_a_refused_certificate_is_not_taken_for_encryption() -> None:
     text = _fixture("no-ca-push")
     assert "is or was the repo encrypted?" in text
-    assert "cipher" not in {found.question.rpartition(".")[2] for found in diagnoses(text)}
+    assert "cipher" not in {each.question.rpartition(".")[2] for each in diagnoses(text)}
 
 
 def test_a_cause_wins_over_its_symptom_wherever_it_is_in_the_log() -> None:
@@ -577,7 +577,7 @@ def test_a_crash_loop_is_explained_by_the_servers_last_lines() -> None:
 
 
 def test_a_remark_is_ranked_last() -> None:
-    keys = [found.key for found in diagnoses(_fixture("no-retention"))]
+    keys = [each.key for each in diagnoses(_fixture("no-retention"))]
     assert keys == ["wal-not-archived", "retention-unset"]
 
 
@@ -605,18 +605,18 @@ def test_colours_and_control_characters_do_not_hide_an_error() -> None:
     text = (
         "\x1b[31mERROR:\x1b[0m [049]: unable to\tconnect to 'minio.minio.svc:443':\r [111] Connection refused\x07\r\n"
     )
-    found = diagnose(text)
-    assert found is not None
-    assert found.text == "ERROR: [049]: unable to connect to 'minio.minio.svc:443': [111] Connection refused"
+    diagnosis = diagnose(text)
+    assert diagnosis is not None
+    assert diagnosis.text == "ERROR: [049]: unable to connect to 'minio.minio.svc:443': [111] Connection refused"
 
 
 def test_a_quoted_part_of_a_text_is_plain_and_short() -> None:
     host = "\u202e{key}\x00" + "x" * 250
-    found = diagnose(f"unable to connect to '{host}': [111] Connection refused")
-    assert found is not None
-    assert found.cause.isprintable()
-    assert "{key}" in found.cause
-    assert len(found.cause) < 300
+    diagnosis = diagnose(f"unable to connect to '{host}': [111] Connection refused")
+    assert diagnosis is not None
+    assert diagnosis.cause.isprintable()
+    assert "{key}" in diagnosis.cause
+    assert len(diagnosis.cause) < 300
     assert len(diagnoses("y" * 5000 + "cipher header invalid")[0].text) <= 300
 
 

@@ -31,7 +31,7 @@ def test_each_row_with_an_anchor_is_an_entry() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "found"),
+    ("words", "keys"),
     [
         ("", {"size", "s3-unknown-key"}),
         ("KEY access", {"s3-unknown-key"}),
@@ -41,8 +41,8 @@ def test_each_row_with_an_anchor_is_an_entry() -> None:
         ("key size", set()),
     ],
 )
-def test_words_are_found_in_any_order_and_a_link_finds_its_own_alone(words: str, found: set[str]) -> None:
-    assert {entry.key for entry in (SIZE, KEY) if entry.holds(words)} == found
+def test_words_are_found_in_any_order_and_a_link_finds_its_own_alone(words: str, keys: set[str]) -> None:
+    assert {entry.key for entry in (SIZE, KEY) if entry.holds(words)} == keys
 
 
 def test_every_row_of_the_page_is_read_and_every_diagnosis_is_found_by_its_link() -> None:

@@ -26,12 +26,12 @@ NEEDS_HELM = pytest.mark.skipif(HELM is None, reason="helm is neither in RIG_HEL
 
 def test_the_chart_in_the_repository_is_that_of_the_default_answers() -> None:
     """``make chart`` writes it."""
-    found = {
+    items = {
         str(path.relative_to(ROOT / "chart")): path.read_text(encoding="utf-8")
         for path in (ROOT / "chart").rglob("*")
         if path.is_file()
     }
-    assert found == chart(resolve(Answers(), Facts()))
+    assert items == chart(resolve(Answers(), Facts()))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.parent.name)

@@ -81,10 +81,10 @@ VALIDATOR = jsonschema.Draft7Validator(_of_python(SCHEMA))
 
 
 def _at(path: str) -> dict[str, Any]:
-    found: Any = SCHEMA
+    result: Any = SCHEMA
     for key in path.split("."):
-        found = found["properties"][key]
-    return dict(found)
+        result = result["properties"][key]
+    return dict(result)
 
 
 def _schema_accepts(path: str, value: Any) -> bool:
@@ -290,12 +290,12 @@ def test_helm_refuses_the_values_that_the_models_refuse(drawn: dict[str, Any], f
         for section in sections:
             place = place.setdefault(section, {})
         place[key] = value
-    text = re.sub("[^\x20-\x7e]", lambda found: f"\\U{ord(found[0]):08X}", json.dumps(file, ensure_ascii=False))
+    text = re.sub("[^\x20-\x7e]", lambda match: f"\\U{ord(match[0]):08X}", json.dumps(file, ensure_ascii=False))
     (folder.parent / "values.yaml").write_text(text, encoding="utf-8")
     done = helm("template", "a", folder, "-f", folder.parent / "values.yaml")
     refused = {place.replace("/", ".") for place in re.findall(r"at '/([^'/]+/[^'/]+(?:/[^'/]+)?)'", done.stderr)}
-    found = {path for path in drawn if any(f"{place}.".startswith(f"{path}.") for place in refused)}
-    assert found == {path for path, value in drawn.items() if not _models_accept(path, value)}
+    rejected = {path for path in drawn if any(f"{place}.".startswith(f"{path}.") for place in refused)}
+    assert rejected == {path for path, value in drawn.items() if not _models_accept(path, value)}
 
 
 @NEEDS_HELM

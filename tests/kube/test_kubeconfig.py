@@ -638,9 +638,9 @@ def test_a_context_is_shown_in_plain_text_and_its_name_still_connects(tmp_path: 
     content["clusters"][0]["cluster"]["server"] = "https://odd.test"
     content["contexts"][0]["context"]["namespace"] = "a\x1bb"
     path = saved(tmp_path / "config", content)
-    (found,) = kubeconfig.contexts(path)
-    assert (found.name, found.server, found.namespace) == (name, "https://odd.test", "a b")
-    target = kubeconfig.load(found.name, path)
+    (result,) = kubeconfig.contexts(path)
+    assert (result.name, result.server, result.namespace) == (name, "https://odd.test", "a b")
+    target = kubeconfig.load(result.name, path)
     assert target.label.isprintable()
     assert target.namespace == "a b"
 
@@ -659,8 +659,8 @@ def test_a_context_is_shown_in_plain_text_and_its_name_still_connects(tmp_path: 
     ],
 )
 def test_the_server_of_a_context_is_shown_without_name_and_password(tmp_path: Path, server: str, shown: str) -> None:
-    (found,) = kubeconfig.contexts(saved(tmp_path / "config", config(cluster={"server": server})))
-    assert found.server == shown
+    (result,) = kubeconfig.contexts(saved(tmp_path / "config", config(cluster={"server": server})))
+    assert result.server == shown
 
 
 ODD = "x\x1b[2J\u202eevil"

@@ -76,14 +76,14 @@ def test_a_value_is_accepted_where_its_type_fits_and_refused_elsewhere(field: tu
     if not fits(value, shape):
         with pytest.raises(WrongType) as caught:
             typed_yaml.read(content, SHAPE)
-        assert caught.value.found in ("not base64", KINDS[type(value)])
+        assert caught.value.actual in ("not base64", KINDS[type(value)])
         assert caught.value.line == 1
         return
-    found = at(path, typed_yaml.read(content, SHAPE))
+    result = at(path, typed_yaml.read(content, SHAPE))
     if value is not None:
-        assert found == (base64.b64decode(value) if shape is bytes else value)
+        assert result == (base64.b64decode(value) if shape is bytes else value)
     else:
-        assert not found
+        assert not result
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_scalar_has_the_type_that_the_yaml_reader_of_kubernetes_gives_it(plain
     else:
         with pytest.raises(WrongType) as caught:
             typed_yaml.read(content, {"value": str})
-        assert caught.value.found == kind
+        assert caught.value.actual == kind
     if kind == "a boolean":
         assert typed_yaml.read(content, {"value": bool}) == {"value": plain not in ("n", "NO", "off")}
 
@@ -119,7 +119,7 @@ def test_a_tag_that_its_value_contradicts_is_refused(tagged: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "value"),
     [
         ("flag: true\nflag: false", {"flag": False}),
         ("flag: 5\nflag: true", {"flag": True}),
@@ -138,8 +138,8 @@ def test_a_tag_that_its_value_contradicts_is_refused(tagged: str) -> None:
         ('{"flag": true}', {"flag": True}),
     ],
 )
-def test_a_document_is_read_as_kubernetes_reads_it(text: str, found: object) -> None:
-    assert typed_yaml.read(text.encode(), {"flag": bool}) == found
+def test_a_document_is_read_as_kubernetes_reads_it(text: str, value: object) -> None:
+    assert typed_yaml.read(text.encode(), {"flag": bool}) == value
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ def test_any_bytes_are_a_document_or_an_error(content: bytes) -> None:
 
 def test_anything_is_read_as_json_would_have_it() -> None:
     content = b"x: {a: [1, -2.5, 0x10, 1_000, true, null, text], 5: z, 'no': z}"
-    found = typed_yaml.read(content, {"x": object})
-    assert found == {"x": {"a": [1, -2.5, 16, 1000, True, None, "text"], "5": "z", "no": "z"}}
-    assert json.loads(json.dumps(found)) == found
+    result = typed_yaml.read(content, {"x": object})
+    assert result == {"x": {"a": [1, -2.5, 16, 1000, True, None, "text"], "5": "z", "no": "z"}}
+    assert json.loads(json.dumps(result)) == result
 
 
 def test_the_place_of_a_wrong_value_has_the_names_of_the_file() -> None:
@@ -185,4 +185,4 @@ def test_the_place_of_a_wrong_value_has_the_names_of_the_file() -> None:
     with pytest.raises(WrongType) as caught:
         typed_yaml.read(text.encode(), {"items": [{"name": str, "flag": bool}]})
     assert (caught.value.line, caught.value.place) == (4, "items[second].flag")
-    assert (caught.value.found, caught.value.wanted) == ("text", "true or false, without quotes")
+    assert (caught.value.actual, caught.value.expected) == ("text", "true or false, without quotes")

@@ -21,8 +21,8 @@ pytestmark = LIVE
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
     """A namespace that is there already, and enforces Pod Security "restricted"."""
-    with site(kubectl_binary, tmp_path, *RESTRICTED, create=False) as found:
-        yield found
+    with site(kubectl_binary, tmp_path, *RESTRICTED, create=False) as scene:
+        yield scene
 
 
 def containers(place: Site, job: str) -> list[str]:

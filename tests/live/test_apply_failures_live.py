@@ -35,8 +35,8 @@ pg1-path=/tmp/data
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
     """A namespace that pgwizard is to make."""
-    with site(kubectl_binary, tmp_path) as found:
-        yield found
+    with site(kubectl_binary, tmp_path) as scene:
+        yield scene
 
 
 def test_the_plain_copy_of_the_certificate_is_not_trusted(kubectl_binary: str) -> None:

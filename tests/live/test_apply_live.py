@@ -22,15 +22,15 @@ MINIO = {"namespace": "minio", "secret": "minio-tls", "key": "tls.crt"}
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
     """A namespace that pgwizard is to make."""
-    with site(kubectl_binary, tmp_path) as found:
-        yield found
+    with site(kubectl_binary, tmp_path) as scene:
+        yield scene
 
 
 @pytest.fixture
 def prepared(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
     """A namespace that is there already, and enforces Pod Security."""
-    with site(kubectl_binary, tmp_path, *RESTRICTED, create=False) as found:
-        yield found
+    with site(kubectl_binary, tmp_path, *RESTRICTED, create=False) as scene:
+        yield scene
 
 
 def test_an_empty_cluster_gets_a_valid_backup_and_a_second_apply_writes_nothing(place: Site) -> None:

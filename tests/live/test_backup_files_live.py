@@ -21,18 +21,18 @@ SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path) as found:
-        found.apply(SMALL)
-        found.sql("CREATE TABLE moments (n int)")
-        found.sql("INSERT INTO moments VALUES (1)")
-        yield found
+    with site(kubectl_binary, tmp_path) as scene:
+        scene.apply(SMALL)
+        scene.sql("CREATE TABLE moments (n int)")
+        scene.sql("INSERT INTO moments VALUES (1)")
+        yield scene
 
 
 def status(place: Site, state: str) -> Any:
     command = place.command(None, "status", "postgresql", f"--namespace={place.kubectl.namespace}", "--json")
-    found = json.loads(place.pgwizard(*command, expect=0 if state == "recoverable" else 11).out)
-    assert found["verdict"]["state"] == state, found["verdict"]
-    return found
+    output = json.loads(place.pgwizard(*command, expect=0 if state == "recoverable" else 11).out)
+    assert output["verdict"]["state"] == state, output["verdict"]
+    return output
 
 
 def test_files_that_are_gone_or_cut_off_are_named_and_a_restore_fails_on_them(place: Site) -> None:
@@ -85,8 +85,8 @@ def test_contents_that_changed_are_found_by_a_verification_alone(place: Site) ->
     )
     status(place, "recoverable")
     done = place.pgwizard(*place.command(None, "verify", "postgresql", where, "--json"), expect=11)
-    found = json.loads(done.out)
-    assert [each["label"] for each in found["damaged"]] == [full]
+    output = json.loads(done.out)
+    assert [each["label"] for each in output["damaged"]] == [full]
     broken = status(place, "not recoverable")
     assert f"found damaged files in backup {full}: {full}/pg_data/" in broken["verdict"]["reasons"][1]["text"]
     assert recover(place, "garbage", f"--set={full}").code != 0

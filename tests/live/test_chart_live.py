@@ -28,14 +28,14 @@ SECRETS: dict[str, Any] = {
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
     """A restricted namespace with the Secrets that the chart refers to."""
-    with site(kubectl_binary, tmp_path, "pod-security.kubernetes.io/enforce=restricted", create=False) as found:
+    with site(kubectl_binary, tmp_path, "pod-security.kubernetes.io/enforce=restricted", create=False) as scene:
         for name, values in (
             ("superuser", {"username": "postgres", "password": "of-a-test"}),
             ("s3", {"accessKey": os.environ["RIG_S3_ACCESS_KEY"], "secretKey": os.environ["RIG_S3_SECRET_KEY"]}),
         ):
             literals = [f"--from-literal={key}={value}" for key, value in values.items()]
-            found.kubectl.run("create", "secret", "generic", name, *literals)
-        yield found
+            scene.kubectl.run("create", "secret", "generic", name, *literals)
+        yield scene
 
 
 def exported(place: Site, answers: dict[str, Any]) -> Path:
@@ -93,8 +93,8 @@ def test_helm_takes_over_a_release_of_pgwizard_without_a_restart(place: Site) ->
 
 def nothing_is_created(place: Site) -> bool:
     """Whether the namespace has the two Secrets of the test alone: no object, and no release of Helm's."""
-    found = place.kubectl.json("get", "statefulset,cronjob,service,role,job,pvc,secret")["items"]
-    return {item["metadata"]["name"] for item in found} <= {"superuser", "s3"}
+    result = place.kubectl.json("get", "statefulset,cronjob,service,role,job,pvc,secret")["items"]
+    return {item["metadata"]["name"] for item in result} <= {"superuser", "s3"}
 
 
 _CIPHER = {"repository": {"cipher": {"from": "existing", "secret": "cipher"}}}

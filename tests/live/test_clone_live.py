@@ -21,22 +21,22 @@ SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path) as found:
-        found.apply(SMALL)
-        found.sql("CREATE TABLE moments (n int)")
-        yield found
+    with site(kubectl_binary, tmp_path) as scene:
+        scene.apply(SMALL)
+        scene.sql("CREATE TABLE moments (n int)")
+        yield scene
 
 
 @pytest.fixture
 def copy(place: Site, kubectl_binary: str) -> Iterator[Site]:
     """Where the clone is made."""
     namespace = f"{place.kubectl.namespace}-clone"
-    found = replace(place, kubectl=Kubectl(kubectl_binary, namespace))
+    snapshot = replace(place, kubectl=Kubectl(kubectl_binary, namespace))
     try:
-        yield found
+        yield snapshot
     finally:
-        found.forget_repository()
-        found.kubectl.outcome("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
+        snapshot.forget_repository()
+        snapshot.kubectl.outcome("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
 
 
 def listing(place: Site) -> dict[str, tuple[int, int]]:

@@ -192,17 +192,17 @@ def hostile(
     seed: str, accepts: Callable[[str], object], count: int, *, prefix: str = "", singles: bool = True
 ) -> tuple[list[str], int]:
     """So many different hostile strings that the answers accept, and how many they refused on the way."""
-    dice, found, refused = random.Random(seed), dict[str, None](), 0
+    dice, result, refused = random.Random(seed), dict[str, None](), 0
     alone: Iterator[str] = iter(PIECES if singles else [])
-    while len(found) < count:
+    while len(result) < count:
         text = next(alone, None) or "".join(_piece(dice) for _ in range(dice.randint(1, 6)))
         try:
             accepts(prefix + text)
         except ValidationError:
             refused += 1
         else:
-            found[prefix + text] = None
-    return list(found), refused
+            result[prefix + text] = None
+    return list(result), refused
 
 
 def _piece(dice: random.Random) -> str:

@@ -68,14 +68,14 @@ def test_the_authority_of_the_real_server_is_first_and_others_have_their_reasons
             kubectl.run("create", "-f", "-", data=json.dumps({**obj, "type": "kubernetes.io/tls"}).encode())
 
         async def scenario(cluster: KubeCluster) -> list[Candidate]:
-            found: dict[tuple[str, str], list[Candidate]] = {}
+            items: dict[tuple[str, str], list[Candidate]] = {}
             async with contextlib.aclosing(browse(cluster, Search("ca", ENDPOINT), utc_now)) as batches:
                 async for batch in batches:
                     for row in batch.rows:
-                        found[row.namespace, row.secret] = []
+                        items[row.namespace, row.secret] = []
                     for row in batch.rows:
-                        found[row.namespace, row.secret].append(row)
-            return sorted((row for rows in found.values() for row in rows), key=lambda row: row.order)
+                        items[row.namespace, row.secret].append(row)
+            return sorted((row for rows in items.values() for row in rows), key=lambda row: row.order)
 
         rows = on(scenario)
         assert (rows[0].place, rows[0].keys, rows[0].ok) == ("minio/minio-tls", ("tls.crt",), True)

@@ -21,17 +21,17 @@ SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path) as found:
-        found.apply(SMALL)
-        found.sql("CREATE TABLE moments (n int); CREATE INDEX ON moments (n)")
-        yield found
+    with site(kubectl_binary, tmp_path) as scene:
+        scene.apply(SMALL)
+        scene.sql("CREATE TABLE moments (n int); CREATE INDEX ON moments (n)")
+        yield scene
 
 
 def drill(place: Site, *options: str, expect: int = 0) -> dict[str, Any]:
     """The last line of a drill."""
     where = f"--namespace={place.kubectl.namespace}"
     done = place.pgwizard(*place.command(None, "drill", "postgresql", where, "--json", *options), expect=expect)
-    [line] = [found for found in map(json.loads, done.out.splitlines()) if found["type"] == "drill"]
+    [line] = [each for each in map(json.loads, done.out.splitlines()) if each["type"] == "drill"]
     return dict(line)
 
 
@@ -86,9 +86,9 @@ def test_a_drill_of_a_healthy_release_passes_and_the_status_shows_it(place: Site
     assert failures(failed) == {"query": "it answered 1000, and 7 was expected"}
     assert [reason["key"] for reason in status(place, 11)["verdict"]["reasons"]] == ["status-drill"]
     drill(place)
-    found = status(place, 0)
-    assert len(found["release"]["drills"]) == 3
-    assert found["restoreSeconds"] > 20
+    result = status(place, 0)
+    assert len(result["release"]["drills"]) == 3
+    assert result["restoreSeconds"] > 20
 
 
 def test_a_segment_that_is_missing_or_damaged_fails_by_the_position_that_was_reached(place: Site) -> None:
@@ -150,18 +150,18 @@ def test_a_table_with_a_damaged_page_fails_where_its_rows_are_read(place: Site) 
     place.pgwizard(
         *place.command(None, "backup", "postgresql", f"--namespace={place.kubectl.namespace}", "--type=full", "-f")
     )
-    found = failures(drill(place, expect=11))
-    assert set(found) == {"rows", "indexes"}
-    assert "invalid page in block 3" in found["rows"]
+    result = failures(drill(place, expect=11))
+    assert set(result) == {"rows", "indexes"}
+    assert "invalid page in block 3" in result["rows"]
 
 
 @pytest.fixture
 def encrypted(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path) as found:
-        found.variables["DRILL_TEST_PASSPHRASE"] = "correct horse battery staple"
-        found.apply({**SMALL, "repository": {"cipher": {"from": "env", "passphrase": "DRILL_TEST_PASSPHRASE"}}})
-        found.sql("CREATE TABLE moments (n int)")
-        yield found
+    with site(kubectl_binary, tmp_path) as scene:
+        scene.variables["DRILL_TEST_PASSPHRASE"] = "correct horse battery staple"
+        scene.apply({**SMALL, "repository": {"cipher": {"from": "env", "passphrase": "DRILL_TEST_PASSPHRASE"}}})
+        scene.sql("CREATE TABLE moments (n int)")
+        yield scene
 
 
 def test_an_encrypted_repository_is_restored_and_a_damaged_segment_in_it_is_found(encrypted: Site) -> None:

@@ -19,9 +19,9 @@ pytestmark = LIVE
 
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path) as found:
-        found.apply()
-        yield found
+    with site(kubectl_binary, tmp_path) as scene:
+        scene.apply()
+        yield scene
 
 
 def history(place: Site, *options: str) -> list[Any]:

@@ -38,10 +38,10 @@ class Running:
         return self.kubectl.exec(POD, *command).decode()
 
     def info(self) -> dict[str, Any]:
-        found: list[dict[str, Any]] = json.loads(
+        output: list[dict[str, Any]] = json.loads(
             self.in_pod("pgbackrest", "--stanza=main", "--output=json", "--log-level-console=off", "info")
         )
-        return found[0]
+        return output[0]
 
     def backups(self) -> list[str]:
         return [backup["type"] for backup in self.info()["backup"] if not backup["error"]]

@@ -83,8 +83,8 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def kubectl(kubectl_binary: str) -> Iterator[Kubectl]:
-    with own_namespace(kubectl_binary, "admis-limits") as found:
-        yield found
+    with own_namespace(kubectl_binary, "admis-limits") as place:
+        yield place
 
 
 def pod_of(demand: PodDemand) -> Object:

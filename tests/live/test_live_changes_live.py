@@ -26,9 +26,9 @@ FORCE = "--force-conflicts"
 
 @pytest.fixture(scope="module")
 def place(kubectl_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path_factory.mktemp("release"), create=False) as found:
-        found.apply()
-        yield found
+    with site(kubectl_binary, tmp_path_factory.mktemp("release"), create=False) as scene:
+        scene.apply()
+        yield scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +110,12 @@ def lines(done: Done, kind: str) -> list[dict[str, Any]]:
 
 def announced(done: Done) -> dict[str, dict[str, Any]]:
     """Every object that changes, as kubectl names it."""
-    found = {}
+    items = {}
     for line in lines(done, "change"):
         kind, _, name = line["object"].partition(" ")
         if line["action"] != "unchanged":
-            found[f"{kind.lower()}/{name.rpartition('/')[2]}"] = line
-    return found
+            items[f"{kind.lower()}/{name.rpartition('/')[2]}"] = line
+    return items
 
 
 def uid(place: Site) -> str:

@@ -65,8 +65,8 @@ ANSWERS = {
 
 @pytest.fixture
 def kubectl(kubectl_binary: str) -> Iterator[Kubectl]:
-    with own_namespace(kubectl_binary, "admis-policies") as found:
-        yield found
+    with own_namespace(kubectl_binary, "admis-policies") as place:
+        yield place
 
 
 def pod_of(objects: list[Object], kind: str) -> Object:

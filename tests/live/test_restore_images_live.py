@@ -21,9 +21,9 @@ def place(request: pytest.FixtureRequest, kubectl_binary: str, tmp_path: Path) -
     if "PGWIZARD_TEST_RIG" not in os.environ:
         pytest.skip("PGWIZARD_TEST_RIG is not set: nothing builds the image")
     build(os.environ["PGWIZARD_TEST_RIG"], request.param)
-    with site(kubectl_binary, tmp_path) as found:
-        found.apply({"images": images(request.param)})
-        yield found
+    with site(kubectl_binary, tmp_path) as scene:
+        scene.apply({"images": images(request.param)})
+        yield scene
 
 
 def test_every_restore_reaches_its_target_and_a_drill_passes(place: Site) -> None:

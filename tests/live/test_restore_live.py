@@ -20,10 +20,10 @@ SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path) as found:
-        found.apply(SMALL)
-        found.sql("CREATE TABLE moments (n int)")
-        yield found
+    with site(kubectl_binary, tmp_path) as scene:
+        scene.apply(SMALL)
+        scene.sql("CREATE TABLE moments (n int)")
+        yield scene
 
 
 def restore(place: Site, *options: str, expect: int = 0) -> Done:
@@ -32,8 +32,8 @@ def restore(place: Site, *options: str, expect: int = 0) -> Done:
 
 
 def lines(done: Done, kind: str) -> list[Any]:
-    found = [json.loads(line) for line in (done.out + done.err).splitlines()]
-    return [line for line in found if line["type"] == kind]
+    items = [json.loads(line) for line in (done.out + done.err).splitlines()]
+    return [line for line in items if line["type"] == kind]
 
 
 def commit(place: Site, number: int) -> None:
@@ -122,8 +122,8 @@ def test_a_target_behind_a_hole_is_refused_and_one_before_it_is_reached(place: S
 
     for target in (behind, "latest"):
         refused = restore(place, f"--to={target}", "--json", expect=2)
-        [found] = lines(refused, "unreachable")
-        assert (found["reason"], hole in found["text"]) == ("hole", True)
+        [result] = lines(refused, "unreachable")
+        assert (result["reason"], hole in result["text"]) == ("hole", True)
     assert rows(place) == "1,2,3,4"
     assert suspended(place) == [False, False], "nothing was touched"
 

@@ -20,10 +20,10 @@ SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path) as found:
-        found.apply(SMALL)
-        found.sql("CREATE TABLE moments (n int)")
-        yield found
+    with site(kubectl_binary, tmp_path) as scene:
+        scene.apply(SMALL)
+        scene.sql("CREATE TABLE moments (n int)")
+        yield scene
 
 
 def restore(place: Site, *options: str, expect: int = 0) -> Done:
@@ -32,8 +32,8 @@ def restore(place: Site, *options: str, expect: int = 0) -> Done:
 
 
 def plan_of(done: Done) -> Any:
-    found = [json.loads(line) for line in done.out.splitlines()]
-    return next(line for line in found if line["type"] == "restorePlan")
+    items = [json.loads(line) for line in done.out.splitlines()]
+    return next(line for line in items if line["type"] == "restorePlan")
 
 
 def commit(place: Site, number: int) -> None:

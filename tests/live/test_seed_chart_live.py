@@ -24,8 +24,8 @@ CHART = ROOT / "tests" / "fixtures" / "seed-chart"
 
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path, "purpose=seed-chart", create=False) as found:
-        yield found
+    with site(kubectl_binary, tmp_path, "purpose=seed-chart", create=False) as scene:
+        yield scene
 
 
 def verb(place: Site, *words: str, expect: int = 0) -> Done:

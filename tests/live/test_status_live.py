@@ -30,8 +30,8 @@ SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path) as found:
-        yield found
+    with site(kubectl_binary, tmp_path) as scene:
+        yield scene
 
 
 async def seen(cluster: Cluster, namespace: str, reached: Callable[[Snapshot], bool]) -> Snapshot:

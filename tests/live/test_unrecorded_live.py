@@ -29,14 +29,14 @@ SECRETS: dict[str, Any] = {
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
     """A namespace with the Secrets that the releases refer to."""
-    with site(kubectl_binary, tmp_path, "purpose=unrecorded", create=False) as found:
+    with site(kubectl_binary, tmp_path, "purpose=unrecorded", create=False) as scene:
         for name, values in (
             ("superuser", {"username": "postgres", "password": "of-a-test"}),
             ("s3", {"accessKey": os.environ["RIG_S3_ACCESS_KEY"], "secretKey": os.environ["RIG_S3_SECRET_KEY"]}),
         ):
             literals = [f"--from-literal={key}={value}" for key, value in values.items()]
-            found.kubectl.run("create", "secret", "generic", name, *literals)
-        yield found
+            scene.kubectl.run("create", "secret", "generic", name, *literals)
+        yield scene
 
 
 def verb(place: Site, *words: str, expect: int = 0) -> Done:
@@ -58,8 +58,8 @@ def manifests(place: Site, certificate: Path) -> str:
 @pytest.fixture
 def certificate(place: Site) -> Path:
     file = place.folder / "ca.crt"
-    found = place.kubectl.json("get", "secret", "minio-tls", "--namespace=minio")
-    file.write_bytes(base64.b64decode(found["data"]["tls.crt"]))
+    result = place.kubectl.json("get", "secret", "minio-tls", "--namespace=minio")
+    file.write_bytes(base64.b64decode(result["data"]["tls.crt"]))
     return file
 
 
@@ -76,11 +76,11 @@ def test_a_release_of_helm_has_the_verdict_windows_and_exit_codes_of_any_other(p
         timeout=2 * DEADLINE_SECONDS,
     )
 
-    found = status(place, "postgresql")
-    assert (found["verdict"]["state"], len(found["verdict"]["windows"])) == ("recoverable", 1)
-    assert (found["release"]["hasRecord"], found["release"]["manager"]) == (False, "Helm release postgresql")
-    assert {cron["name"] for cron in found["crons"]} == {"postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"}
-    assert found["certificate"]["source"] == "same"
+    result = status(place, "postgresql")
+    assert (result["verdict"]["state"], len(result["verdict"]["windows"])) == ("recoverable", 1)
+    assert (result["release"]["hasRecord"], result["release"]["manager"]) == (False, "Helm release postgresql")
+    assert {cron["name"] for cron in result["crons"]} == {"postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"}
+    assert result["certificate"]["source"] == "same"
     [listed] = [json.loads(line) for line in verb(place, "releases", "--json").out.splitlines()]
     assert (listed["name"], listed["outcome"], listed["manager"]) == (
         "postgresql",
@@ -106,8 +106,8 @@ def test_rendered_manifests_that_kubectl_applied_have_a_status(place: Site, cert
     file.write_text(manifests(place, certificate))
     place.kubectl.run("apply", "-f", str(file))
     place.ended(HOOK)
-    found = status(place, "postgresql")
-    assert (found["verdict"]["state"], found["release"]["manager"]) == ("recoverable", "kubectl")
+    result = status(place, "postgresql")
+    assert (result["verdict"]["state"], result["release"]["manager"]) == ("recoverable", "kubectl")
 
 
 def test_a_release_written_by_hand_is_found_by_what_its_objects_do(place: Site, certificate: Path) -> None:
@@ -139,11 +139,11 @@ def test_a_release_written_by_hand_is_found_by_what_its_objects_do(place: Site, 
             else ("pgbackrest", "--stanza=orders")
         )
         place.kubectl.run("exec", "postgresql-0", "--container=db", "--", *words, command)
-    found = status(place, "postgresql")
-    assert (found["verdict"]["state"], found["stanza"]) == ("recoverable", "")
-    assert [(cron["name"], cron["kind"]) for cron in found["crons"]] == [("nightly", "incr"), ("weekly", "full")]
-    assert found["certificate"]["source"] == "same"
-    assert found["volume"]["size"] > 0
+    result = status(place, "postgresql")
+    assert (result["verdict"]["state"], result["stanza"]) == ("recoverable", "")
+    assert [(cron["name"], cron["kind"]) for cron in result["crons"]] == [("nightly", "incr"), ("weekly", "full")]
+    assert result["certificate"]["source"] == "same"
+    assert result["volume"]["size"] > 0
     verb(place, "backup", "--type=full", "-f")
     assert len(status(place, "postgresql")["backups"]) == 2
     verb(place, "verify")

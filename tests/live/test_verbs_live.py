@@ -20,8 +20,8 @@ pytestmark = LIVE
 
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path) as found:
-        yield found
+    with site(kubectl_binary, tmp_path) as scene:
+        yield scene
 
 
 def test_a_release_is_connected_to_backed_up_and_read_by_verbs(place: Site, kubectl_binary: str) -> None:

@@ -21,18 +21,18 @@ SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path) as found:
-        found.apply(SMALL)
-        found.sql("CREATE TABLE moments (n int)")
-        yield found
+    with site(kubectl_binary, tmp_path) as scene:
+        scene.apply(SMALL)
+        scene.sql("CREATE TABLE moments (n int)")
+        yield scene
 
 
 def status(place: Site, state: str) -> Any:
     where = f"--namespace={place.kubectl.namespace}"
     command = place.command(None, "status", "postgresql", where, "--json")
-    found = json.loads(place.pgwizard(*command, expect=0 if state == "recoverable" else 11).out)["verdict"]
-    assert found["state"] == state, found
-    return found
+    output = json.loads(place.pgwizard(*command, expect=0 if state == "recoverable" else 11).out)["verdict"]
+    assert output["state"] == state, output
+    return output
 
 
 def test_a_gap_ends_the_window_where_a_restore_ends_and_a_backup_begins_another(place: Site) -> None:
@@ -90,10 +90,10 @@ def test_after_a_restore_to_an_older_moment_each_timeline_has_its_own_window(pla
     assert (back.code, back.rows) == (0, "1"), back.log
     write(place, 4)
 
-    found = status(place, "recoverable")
-    [window] = found["windows"]
+    result = status(place, "recoverable")
+    [window] = result["windows"]
     assert (window["timeline"], window["base"]) == (2, first)
-    assert [branch["timeline"] for branch in found["branches"]] == [1]
+    assert [branch["timeline"] for branch in result["branches"]] == [1]
     here = recover(place, "here", f"--set={first}", "--target-timeline=2")
     assert (here.code, here.rows) == (0, "1,4"), here.log
     there = recover(place, "there", f"--set={late}", "--type=default", "--target-timeline=1")
@@ -109,6 +109,6 @@ def test_another_server_that_archives_into_the_path_is_named(place: Site) -> Non
     folder = f"archive/main/15-1/00000008{name[8:16]}"
     script = 'pgbackrest --log-level-console=off repo-get "$1" | pgbackrest --log-level-console=off repo-put "$2"'
     place.in_pod("bash", "-c", script, "copy", path, f"{folder}/00000008{file[8:]}")
-    found = status(place, "at risk")
-    assert texts(found) == ["another server archives into this repository, on timeline 8; this one is on 1"]
+    result = status(place, "at risk")
+    assert texts(result) == ["another server archives into this repository, on timeline 8; this one is on 1"]
     assert recover(place, "own").rows == "1"

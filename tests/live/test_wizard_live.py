@@ -102,31 +102,31 @@ class Terminal:
 @contextmanager
 def terminal(folder: Path, columns: int = 120, rows: int = 40, **variables: str) -> Iterator[Terminal]:
     """pgwizard in a new terminal, in this folder, which also keeps its drafts."""
-    found = Terminal(f"pgwizard-{uuid.uuid4().hex[:8]}")
+    result = Terminal(f"pgwizard-{uuid.uuid4().hex[:8]}")
     environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state"), "KUBECONFIG": str(KUBECONFIG), **variables}
     size = ("-x", str(columns), "-y", str(rows))
     subprocess.run(
-        ["tmux", "-L", found.socket, "-f", "/dev/null", "new-session", "-d", *size, sys.executable, "-m", "pgwizard"],
+        ["tmux", "-L", result.socket, "-f", "/dev/null", "new-session", "-d", *size, sys.executable, "-m", "pgwizard"],
         cwd=folder,
         env=environment,
         check=True,
         timeout=DEADLINE_SECONDS,
     )
     try:
-        yield found
+        yield result
     finally:
         subprocess.run(
-            ["tmux", "-L", found.socket, "kill-server"], capture_output=True, check=False, timeout=DEADLINE_SECONDS
+            ["tmux", "-L", result.socket, "kill-server"], capture_output=True, check=False, timeout=DEADLINE_SECONDS
         )
         folder = Path(os.environ.get("TMUX_TMPDIR", "/tmp"), f"tmux-{os.getuid()}")
-        (folder / found.socket).unlink(missing_ok=True)  # tmux leaves it behind
+        (folder / result.socket).unlink(missing_ok=True)  # tmux leaves it behind
 
 
 @pytest.fixture
 def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
     """A namespace that is there already: the wizard's first page lists it."""
-    with site(kubectl_binary, tmp_path, create=False) as found:
-        yield found
+    with site(kubectl_binary, tmp_path, create=False) as scene:
+        yield scene
 
 
 # ---- from nothing to a proven backup -------------------------------------------------------------------------------

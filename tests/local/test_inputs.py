@@ -30,8 +30,8 @@ def test_variables_and_files_are_read(folder: Path, monkeypatch: pytest.MonkeyPa
     (folder / "sub" / "password").write_bytes(b"pa ss\xff\r\n")
     monkeypatch.setenv("A_KEY", "access")
     monkeypatch.setenv("S_KEY", "secret")
-    found = inputs.read_secrets(from_env(), folder).values
-    shown = {key: value.reveal() if isinstance(value, Sensitive) else value for key, value in found.items()}
+    result = inputs.read_secrets(from_env(), folder).values
+    shown = {key: value.reveal() if isinstance(value, Sensitive) else value for key, value in result.items()}
     assert shown == {
         ("credentials", "username"): b"app",
         ("credentials", "password"): b"pa ss\xff",
@@ -44,8 +44,8 @@ def test_what_is_missing_or_blank_is_a_problem_without_its_value(folder: Path, m
     (folder / "user").write_text("")
     monkeypatch.delenv("A_KEY", raising=False)
     monkeypatch.setenv("S_KEY", "canary \n")
-    found = inputs.read_secrets(from_env(), folder).values
-    assert {value for value in found.values() if isinstance(value, Finding)} == {
+    result = inputs.read_secrets(from_env(), folder).values
+    assert {value for value in result.values() if isinstance(value, Finding)} == {
         Finding("credentials.username", f"{folder / 'user'} is empty"),
         Finding("credentials.password", f"{folder / 'sub/password'}: cannot be read: No such file or directory"),
         Finding("repository.credentials.accessKey", "variable A_KEY is not set"),
@@ -55,8 +55,8 @@ def test_what_is_missing_or_blank_is_a_problem_without_its_value(folder: Path, m
 
 def test_an_empty_variable_is_not_called_unset(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", "")
-    found = inputs.read_secrets(from_env(), folder).values
-    assert found["s3", "accessKey"] == Finding("repository.credentials.accessKey", "variable A_KEY is set but empty")
+    result = inputs.read_secrets(from_env(), folder).values
+    assert result["s3", "accessKey"] == Finding("repository.credentials.accessKey", "variable A_KEY is set but empty")
 
 
 def test_a_disabled_repository_reads_no_secrets(folder: Path) -> None:
@@ -72,9 +72,9 @@ def test_a_secret_is_taken_from_a_regular_file_alone(folder: Path, monkeypatch: 
     (folder / "sub" / "password").write_bytes(b"x" * (inputs.LIMIT_BYTES + 1))
     monkeypatch.setenv("A_KEY", "access")
     monkeypatch.setenv("S_KEY", "secret")
-    found = inputs.read_secrets(from_env(), folder).of("credentials")
+    result = inputs.read_secrets(from_env(), folder).of("credentials")
     kind = "cannot be read: it is a pipe, and only a regular file is taken"
-    assert found == {
+    assert result == {
         "username": Finding("credentials.username", f"{folder / 'user'}: {kind}"),
         "password": Finding("credentials.password", f"{folder / 'sub/password'}: larger than 1024 KiB: no secret"),
     }

@@ -64,8 +64,8 @@ class Place:
     def kill_what_runs(self) -> None:
         """As the kernel does when memory is short."""
         pattern = f"{self.folder}/backup.sh"
-        found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=False).stdout.split()
-        for pid in map(int, found):
+        result = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=False).stdout.split()
+        for pid in map(int, result):
             os.kill(pid, signal.SIGKILL)
 
 

@@ -12,10 +12,10 @@ from pgwizard.plan.plan import Facts
 from support.headless import answers_of, trusted
 
 
-def _found(**sections: Any) -> tuple[dict[str, str], dict[str, str]]:
+def _messages(**sections: Any) -> tuple[dict[str, str], dict[str, str]]:
     """Errors and warnings: message by path."""
-    found = checks.check(answers_of(**sections), Facts(ca=trusted()))
-    return {item.question: item.text for item in found.errors}, {item.question: item.text for item in found.warnings}
+    result = checks.check(answers_of(**sections), Facts(ca=trusted()))
+    return {item.question: item.text for item in result.errors}, {item.question: item.text for item in result.warnings}
 
 
 def images(version: int) -> dict[str, Any]:
@@ -443,7 +443,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     ("sections", "path", "message"), ERRORS, ids=[f"{path}-{n}" for n, (_, path, _) in enumerate(ERRORS)]
 )
 def test_an_answer_that_cannot_work_is_an_error(sections: dict[str, Any], path: str, message: str) -> None:
-    errors, _ = _found(**sections)
+    errors, _ = _messages(**sections)
     assert errors == {path: message}
 
 
@@ -772,15 +772,15 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     ],
 )
 def test_an_endpoint_that_agrees_with_bucket_and_region_is_taken_in_silence(repository: dict[str, Any]) -> None:
-    found = checks.check(answers_of(repository=repository), Facts(ca=trusted()))
-    assert found == checks.Findings((), ())
+    result = checks.check(answers_of(repository=repository), Facts(ca=trusted()))
+    assert result == checks.Findings((), ())
 
 
 @pytest.mark.parametrize(
     ("sections", "path", "message"), WARNINGS, ids=[f"{path}-{n}" for n, (_, path, _) in enumerate(WARNINGS)]
 )
 def test_a_doubtful_answer_is_a_warning(sections: dict[str, Any], path: str, message: str) -> None:
-    assert _found(**sections) == ({}, {path: message})
+    assert _messages(**sections) == ({}, {path: message})
 
 
 @pytest.mark.parametrize(
@@ -796,7 +796,7 @@ def test_a_doubtful_answer_is_a_warning(sections: dict[str, Any], path: str, mes
     ],
 )
 def test_a_usual_value_has_no_warning(name: str, value: str) -> None:
-    assert _found(tuning={"parameters": {name: value}}) == ({}, {})
+    assert _messages(tuning={"parameters": {name: value}}) == ({}, {})
 
 
 def test_without_a_repository_its_answers_are_not_checked() -> None:
@@ -807,11 +807,11 @@ def test_without_a_repository_its_answers_are_not_checked() -> None:
         "advanced": {"block": True, "archivePushQueueMax": "9Pi"},
         "tls": {"verify": False},
     }
-    assert _found(**answers) == ({}, {})
+    assert _messages(**answers) == ({}, {})
 
 
 def test_all_errors_come_at_once_in_the_order_of_the_questions() -> None:
-    errors, _ = _found(
+    errors, _ = _messages(
         storage={"size": "1Mi"},
         schedule={"full": "x", "timeZone": "y"},
         advanced={"block": True},
@@ -832,6 +832,6 @@ def test_every_option_that_pgwizard_writes_is_one_that_pgbackrest_knows() -> Non
 
 @pytest.mark.parametrize("version", [13, 14, 16])
 def test_a_refused_parameter_names_the_table_of_another_version_that_refuses_it(version: int) -> None:
-    errors, _ = _found(images={"postgresqlVersion": version}, tuning={"parameters": {"work_mem": "1G"}})
+    errors, _ = _messages(images={"postgresqlVersion": version}, tuning={"parameters": {"work_mem": "1G"}})
     origin = f" (checked by the parameters of PostgreSQL 15; pgwizard has no table for {version})"
     assert errors["tuning.parameters.work_mem"].endswith(origin)

@@ -223,10 +223,10 @@ def test_the_retained_backups_follow_from_schedule_and_retention(
     keep: int | None, by_days: bool, fulls: int, incrementals: int, since: str
 ) -> None:
     """By days the newest full backup that is older stays as well, so that every one of those days can be reached."""
-    found = retain(FULL, INCREMENTAL, MONDAY, keep=keep, by_days=by_days)
-    assert (len(found.fulls), len(found.incrementals), f"{found.since:%Y-%m-%d}") == (fulls, incrementals, since)
-    assert list(found.fulls) == sorted(found.fulls)
-    assert list(found.incrementals) == sorted(found.incrementals)
+    result = retain(FULL, INCREMENTAL, MONDAY, keep=keep, by_days=by_days)
+    assert (len(result.fulls), len(result.incrementals), f"{result.since:%Y-%m-%d}") == (fulls, incrementals, since)
+    assert list(result.fulls) == sorted(result.fulls)
+    assert list(result.incrementals) == sorted(result.incrementals)
 
 
 LEAP = CronSchedule("0 0 29 2 *")
@@ -249,10 +249,10 @@ def test_backups_beyond_the_limit_are_not_counted_and_that_is_shown(
     full: CronSchedule, incremental: CronSchedule, keep: int | None, by_days: bool, fulls: int, whole: bool
 ) -> None:
     """A full backup every fourth year, or very many kept, would lead back before the calendar begins."""
-    found = retain(full, incremental, MONDAY, keep=keep, by_days=by_days)
-    assert (len(found.fulls), found.whole) == (fulls, whole)
-    assert len(found.incrementals) <= 1_000
-    assert found.fulls[0] > MONDAY - timedelta(days=3_651)
+    result = retain(full, incremental, MONDAY, keep=keep, by_days=by_days)
+    assert (len(result.fulls), result.whole) == (fulls, whole)
+    assert len(result.incrementals) <= 1_000
+    assert result.fulls[0] > MONDAY - timedelta(days=3_651)
 
 
 def test_runs_end_where_the_calendar_ends() -> None:
@@ -265,15 +265,15 @@ def test_runs_end_where_the_calendar_ends() -> None:
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
     """The moments after which a run was looked for."""
-    found: list[datetime] = []
+    items: list[datetime] = []
     real = cron_module._next_run
 
     def counted(fields: Any, after: datetime, time_zone: Any) -> datetime | None:
-        found.append(after)
+        items.append(after)
         return real(fields, after, time_zone)
 
     monkeypatch.setattr(cron_module, "_next_run", counted)
-    return found
+    return items
 
 
 def test_only_a_few_runs_are_computed_and_only_once_a_minute(drawn: list[datetime]) -> None:
@@ -314,19 +314,19 @@ def test_the_shortest_window_is_the_one_right_after_a_full_backup(
 
     The 31st is followed by the 1st: a schedule every third day has one gap of a day.
     """
-    found = shortest_reach(full, INCREMENTAL, MONDAY, keep=keep, by_days=by_days)
-    assert found is not None
-    assert found.days == days
+    result = shortest_reach(full, INCREMENTAL, MONDAY, keep=keep, by_days=by_days)
+    assert result is not None
+    assert result.days == days
 
 
 def test_the_shortest_window_is_not_longer_than_the_present_one() -> None:
     """Where not all that is kept can be looked at, and where the newest full backup is younger than the others."""
     for full, keep in ((LEAP, 600), (FULL, 77), (CronSchedule("0 2 1 1 *"), 2)):
         backups = retain(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
-        found = shortest_reach(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
+        result = shortest_reach(full, INCREMENTAL, MONDAY, keep=keep, by_days=False)
         assert backups.since is not None
-        assert found is not None
-        assert found <= MONDAY - backups.since
+        assert result is not None
+        assert result <= MONDAY - backups.since
     just_before = datetime(2026, 11, 22, 1, 59, tzinfo=UTC)
     assert shortest_reach(FULL, INCREMENTAL, just_before, keep=2, by_days=False) == timedelta(days=7)
     moment = datetime(1907, 1, 1, tzinfo=UTC)  # 1900 had no 29th of February, and 1896 is too long ago

@@ -63,19 +63,19 @@ def _deescaped(token: str) -> str:
     simple = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
     def one(match: re.Match[str]) -> str:
-        found = match[0]
-        if found == "''":
+        result = match[0]
+        if result == "''":
             return "'"
-        if found[1:].isdigit():
-            return chr(int(found[1:], 8) & 0xFF)
-        return simple.get(found[1], found[1])
+        if result[1:].isdigit():
+            return chr(int(result[1:], 8) & 0xFF)
+        return simple.get(result[1], result[1])
 
     return re.sub(r"''|\\[0-7]{1,3}|\\.", one, token[1:-1], flags=re.DOTALL)
 
 
 def postgresql_conf(text: str) -> dict[str, str]:
     """Names and values, as ``ParseConfigFp`` reads them; the last one wins."""
-    found: dict[str, str] = {}
+    items: dict[str, str] = {}
     line: list[tuple[str, str]] = []
     for kind, token in [*_tokens(text.encode().decode("latin-1")), ("eol", "\n")]:
         if kind in ("blank", "comment"):
@@ -92,14 +92,14 @@ def postgresql_conf(text: str) -> dict[str, str]:
             assert len(rest) == 1, line
             (kind_of_value, value) = rest[0]
             assert kind_of_value in ("string", "unquoted", "integer", "real"), line
-            found[name] = (_deescaped(value) if kind_of_value == "string" else value).encode("latin-1").decode()
+            items[name] = (_deescaped(value) if kind_of_value == "string" else value).encode("latin-1").decode()
         line = []
-    return found
+    return items
 
 
 def pgbackrest_conf(text: str) -> dict[tuple[str, str], str]:
     """Sections, keys and values, as ``iniNext`` reads them; a key that comes twice is an error."""
-    found: dict[tuple[str, str], str] = {}
+    items: dict[tuple[str, str], str] = {}
     section = ""
     for raw in text.split("\n"):
         line = raw.strip(" \t\r\n")
@@ -112,9 +112,9 @@ def pgbackrest_conf(text: str) -> dict[tuple[str, str], str]:
         key, equals, value = line.partition("=")
         assert equals, line
         assert key.strip(" \t"), line
-        assert (section, key.strip(" \t")) not in found, line
-        found[section, key.strip(" \t")] = value.strip(" \t\r\n")
-    return found
+        assert (section, key.strip(" \t")) not in items, line
+        items[section, key.strip(" \t")] = value.strip(" \t\r\n")
+    return items
 
 
 # ---- the places ----------------------------------------------------------------------------------------------------
@@ -138,8 +138,8 @@ def _ini(objects: dict[str, Any]) -> dict[tuple[str, str], str]:
 
 
 def _container(objects: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = objects["statefulset"]["spec"]["template"]["spec"]["containers"][0]
-    return found
+    result: dict[str, Any] = objects["statefulset"]["spec"]["template"]["spec"]["containers"][0]
+    return result
 
 
 def _env(objects: dict[str, Any]) -> dict[str, Any]:
@@ -154,8 +154,8 @@ def _annotation(role: str, key: str = "pgwizard/values-from") -> Callable[[dict[
 
 
 def _claim(objects: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = objects["statefulset"]["spec"]["volumeClaimTemplates"][0]["spec"]
-    return found
+    result: dict[str, Any] = objects["statefulset"]["spec"]["volumeClaimTemplates"][0]["spec"]
+    return result
 
 
 EXISTING = {"from": "existing", "secret": "one"}
@@ -305,7 +305,7 @@ def _refused_or_unchanged(place: Place, text: str) -> None:
     if place.path.startswith(("tuning.", "repository.", "advanced.")):
         _conf(objects)
         _ini(objects)
-    assert [found for item in objects.values() for found in texts_that_kubernetes_expands(item) if "$(" in found] == []
+    assert [each for item in objects.values() for each in texts_that_kubernetes_expands(item) if "$(" in each] == []
     escaped = manifests.yaml_value(text)
     changed = [item for item in rendered if escaped in item.text or f"={text}\n" in item.text]
     for item in changed[:2]:
@@ -346,8 +346,8 @@ def test_a_hostile_name_is_refused_at_its_place(key: str) -> None:
     section, block = key.split(".")
     for name in HOSTILE:
         loaded = answers_file.load(_quoted({section: {block: {name: "x"}}}))
-        found = checks.check(loaded.answers, Facts(ca=trusted())) if loaded.answers else None
-        problems = [*loaded.problems, *(found.errors if found else ())]
+        result = checks.check(loaded.answers, Facts(ca=trusted())) if loaded.answers else None
+        problems = [*loaded.problems, *(result.errors if result else ())]
         assert problems or (loaded.answers is not None and name in loaded.answers.tuning.parameters), name
         assert all(str(problem).isprintable() for problem in problems)
         if not problems:

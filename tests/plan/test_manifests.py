@@ -57,7 +57,7 @@ def test_no_private_key_is_committed() -> None:
 def test_the_case_of_everything_changed_repeats_no_default() -> None:
     def same(changed: Any, default: Any, path: str = "") -> list[str]:
         if isinstance(changed, dict) and isinstance(default, dict):
-            return [found for key in changed for found in same(changed[key], default.get(key), f"{path}.{key}")]
+            return [each for key in changed for each in same(changed[key], default.get(key), f"{path}.{key}")]
         return [path] if changed == default else []
 
     text = (GOLDEN / "everything-changed" / "answers.yaml").read_text(encoding="utf-8")

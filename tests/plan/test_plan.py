@@ -118,8 +118,8 @@ def test_an_override_replaces_the_computed_parameter() -> None:
     ],
 )
 def test_an_answer_becomes_options(changes: dict[str, Any], expected: dict[str, str | None]) -> None:
-    found = _options(**changes)
-    assert {name: found.get(name) for name in expected} == expected
+    result = _options(**changes)
+    assert {name: result.get(name) for name in expected} == expected
 
 
 def test_no_option_is_written_twice() -> None:

@@ -35,11 +35,11 @@ def _rendered(answers: dict[str, Any] | None = None) -> list[dict[str, Any]]:
 
 
 def _named(objects: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [(found["kind"], found["metadata"]["name"]) for found in objects]
+    return [(each["kind"], each["metadata"]["name"]) for each in objects]
 
 
 def _object(kind: str, name: str, answers: dict[str, Any] | None = None) -> dict[str, Any]:
-    return next(found for found in _rendered(answers) if (found["kind"], found["metadata"]["name"]) == (kind, name))
+    return next(each for each in _rendered(answers) if (each["kind"], each["metadata"]["name"]) == (kind, name))
 
 
 def _pod(answers: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -95,21 +95,21 @@ def test_every_object_has_the_name_that_the_document_gives_it() -> None:
 
 
 def test_everything_lives_in_the_namespace_default() -> None:
-    assert {found["metadata"]["namespace"] for found in _rendered()} == {"default"}
+    assert {each["metadata"]["namespace"] for each in _rendered()} == {"default"}
 
 
 def test_the_statefulset_has_one_pod_named_postgresql_0() -> None:
-    found = _object("StatefulSet", "postgresql")
-    assert (found["metadata"]["name"], found["spec"]["replicas"]) == ("postgresql", 1)
-    assert found["spec"]["serviceName"] == "postgresql"
-    assert "ordinals" not in found["spec"]  # so the first pod is number 0
+    result = _object("StatefulSet", "postgresql")
+    assert (result["metadata"]["name"], result["spec"]["replicas"]) == ("postgresql", 1)
+    assert result["spec"]["serviceName"] == "postgresql"
+    assert "ordinals" not in result["spec"]  # so the first pod is number 0
     assert [container["name"] for container in _pod()["initContainers"]] == ["minio-ca-init"]
     assert [container["name"] for container in _pod()["containers"]] == ["postgresql"]
 
 
 def test_the_service_is_a_cluster_ip_from_5432_to_the_pods_5432() -> None:
-    found = _object("Service", "postgresql")
-    assert found["spec"] == {
+    result = _object("Service", "postgresql")
+    assert result["spec"] == {
         "type": "ClusterIP",
         "selector": {
             "app.kubernetes.io/name": "postgresql",
@@ -119,7 +119,7 @@ def test_the_service_is_a_cluster_ip_from_5432_to_the_pods_5432() -> None:
         "ports": [{"name": "postgresql", "port": 5432, "targetPort": 5432, "protocol": "TCP"}],
     }
     labels = _object("StatefulSet", "postgresql")["spec"]["template"]["metadata"]["labels"]
-    assert found["spec"]["selector"].items() <= labels.items()
+    assert result["spec"]["selector"].items() <= labels.items()
 
 
 def test_the_service_selects_no_pod_of_a_backup() -> None:
@@ -129,22 +129,22 @@ def test_the_service_selects_no_pod_of_a_backup() -> None:
 
 
 def test_the_claim_is_postgresql_storage_postgresql_0_of_10gi() -> None:
-    found = _object("StatefulSet", "postgresql")
-    (claim,) = found["spec"]["volumeClaimTemplates"]
-    assert f"{claim['metadata']['name']}-{found['metadata']['name']}-0" == "postgresql-storage-postgresql-0"
+    result = _object("StatefulSet", "postgresql")
+    (claim,) = result["spec"]["volumeClaimTemplates"]
+    assert f"{claim['metadata']['name']}-{result['metadata']['name']}-0" == "postgresql-storage-postgresql-0"
     assert claim["spec"] == {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Gi"}}}
 
 
 def test_the_volume_outlives_the_statefulset_and_a_stuck_pod_is_replaced() -> None:
-    found = _object("StatefulSet", "postgresql")["spec"]
-    assert found["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
-    assert (found["podManagementPolicy"], found["updateStrategy"]) == ("Parallel", {"type": "RollingUpdate"})
-    assert sorted(found["template"]["metadata"]["annotations"]) == ["checksum/minio-ca", "checksum/postgresql-config"]
+    result = _object("StatefulSet", "postgresql")["spec"]
+    assert result["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+    assert (result["podManagementPolicy"], result["updateStrategy"]) == ("Parallel", {"type": "RollingUpdate"})
+    assert sorted(result["template"]["metadata"]["annotations"]) == ["checksum/minio-ca", "checksum/postgresql-config"]
 
 
 def test_the_size_of_the_claim_is_configurable() -> None:
-    found = _object("StatefulSet", "postgresql", {"storage": {"size": "50Gi"}})
-    (claim,) = found["spec"]["volumeClaimTemplates"]
+    result = _object("StatefulSet", "postgresql", {"storage": {"size": "50Gi"}})
+    (claim,) = result["spec"]["volumeClaimTemplates"]
     assert claim["spec"]["resources"] == {"requests": {"storage": "50Gi"}}
 
 
@@ -159,8 +159,8 @@ def test_the_configmaps_hold_the_two_configuration_files() -> None:
 
 
 def test_the_secrets_are_the_database_s_and_the_s3_ones_and_none_is_rendered_with_values() -> None:
-    found = _object("Secret", "postgresql")
-    assert (found["type"], "data" in found, "stringData" in found) == ("Opaque", False, False)
+    result = _object("Secret", "postgresql")
+    assert (result["type"], "data" in result, "stringData" in result) == ("Opaque", False, False)
     s3 = {"repository": {"credentials": {"from": "env", "accessKey": "KEY", "secretKey": "SECRET_KEY"}}}
     made = _object("Secret", "postgresql-pgbackrest-s3", s3)
     assert (made["type"], "data" in made, "stringData" in made) == ("Opaque", False, False)
@@ -210,10 +210,10 @@ def test_the_pod_runs_as_999_with_fs_group_1001_because_tls_is_on() -> None:
 
 
 def test_the_init_container_runs_as_1001_with_no_capability() -> None:
-    found = _init()
-    assert found["name"] == "minio-ca-init"
-    assert found["image"] == _main()["image"]
-    assert found["securityContext"] == {
+    result = _init()
+    assert result["name"] == "minio-ca-init"
+    assert result["image"] == _main()["image"]
+    assert result["securityContext"] == {
         "runAsNonRoot": True,
         "runAsUser": 1001,
         "runAsGroup": 1001,
@@ -249,11 +249,11 @@ def test_the_init_container_reads_the_secret_and_writes_the_trust_store() -> Non
 
 
 def test_the_main_container_runs_the_document_s_image_with_its_own_configuration_file() -> None:
-    found = _main()
-    assert (found["name"], found["image"]) == ("postgresql", "aryan-laptophp/postgres-pgbackrest:15.0")
-    assert found["args"] == ["-c", "config_file=/etc/postgresql/postgresql.conf"]
-    assert "command" not in found  # the image's entrypoint makes the cluster and the database
-    assert found["ports"] == [{"name": "postgresql", "containerPort": 5432, "protocol": "TCP"}]
+    result = _main()
+    assert (result["name"], result["image"]) == ("postgresql", "aryan-laptophp/postgres-pgbackrest:15.0")
+    assert result["args"] == ["-c", "config_file=/etc/postgresql/postgresql.conf"]
+    assert "command" not in result  # the image's entrypoint makes the cluster and the database
+    assert result["ports"] == [{"name": "postgresql", "containerPort": 5432, "protocol": "TCP"}]
 
 
 def test_the_main_container_may_do_nothing_that_it_need_not() -> None:
@@ -283,15 +283,15 @@ def test_the_environment_is_the_document_s_in_its_order() -> None:
 
 def test_liveness_and_readiness_ask_pg_isready_every_10_seconds() -> None:
     for probe in ("livenessProbe", "readinessProbe"):
-        found = _main()[probe]
-        assert (found["exec"]["command"], found["periodSeconds"]) == (POD_IS_READY, 10)
+        result = _main()[probe]
+        assert (result["exec"]["command"], result["periodSeconds"]) == (POD_IS_READY, 10)
 
 
 def test_a_startup_probe_keeps_liveness_away_from_a_long_crash_recovery() -> None:
-    found = _main()["startupProbe"]
+    result = _main()["startupProbe"]
     # over TCP: the server that initdb starts for itself answers on the socket
-    assert found["exec"]["command"] == [POD_IS_READY[0], "-h", "127.0.0.1", *POD_IS_READY[1:]]
-    assert found["periodSeconds"] * found["failureThreshold"] == 3600
+    assert result["exec"]["command"] == [POD_IS_READY[0], "-h", "127.0.0.1", *POD_IS_READY[1:]]
+    assert result["periodSeconds"] * result["failureThreshold"] == 3600
 
 
 def test_the_mounts_of_the_main_container_are_the_document_s() -> None:
@@ -309,10 +309,10 @@ def test_the_mounts_of_the_main_container_are_the_document_s() -> None:
 
 
 def test_the_volumes_are_the_document_s() -> None:
-    found = [
+    items = [
         (volume["name"], {kind: volume[kind] for kind in volume if kind != "name"}) for volume in _pod()["volumes"]
     ]
-    assert found == [
+    assert items == [
         ("postgresql-config", {"configMap": {"name": "postgresql-config"}}),
         ("pgbackrest-config", {"configMap": {"name": "postgresql-pgbackrest-config"}}),
         ("pgbackrest-log", {"emptyDir": {"sizeLimit": "256Mi"}}),
@@ -458,15 +458,15 @@ def test_the_certificate_comes_from_the_secret_minio_tls_of_namespace_minio() ->
 
 
 def test_a_certificate_that_cannot_be_read_stops_everything() -> None:
-    found = check(Answers(), Facts(ca=None))
-    assert [problem.question for problem in found.errors] == ["tls.source"]
+    result = check(Answers(), Facts(ca=None))
+    assert [problem.question for problem in result.errors] == ["tls.source"]
 
 
 def test_the_mirrored_secret_holds_the_certificate_and_outlives_an_uninstall() -> None:
-    found = _object("Secret", "postgresql-minio-ca")
-    assert found["type"] == "Opaque"
-    assert found["data"] == {"tls.crt": base64.b64encode(CERTIFICATE.read_bytes()).decode()}
-    assert found["metadata"]["annotations"] == {
+    result = _object("Secret", "postgresql-minio-ca")
+    assert result["type"] == "Opaque"
+    assert result["data"] == {"tls.crt": base64.b64encode(CERTIFICATE.read_bytes()).decode()}
+    assert result["metadata"]["annotations"] == {
         "helm.sh/resource-policy": "keep",
         "pgwizard/source": "minio/minio-tls/tls.crt",
     }
@@ -519,7 +519,7 @@ def test_without_backups_there_is_nothing_of_pgbackrest() -> None:
         ("Service", "postgresql"),
         ("StatefulSet", "postgresql"),
     ]
-    everything = str([{**found, "metadata": None} for found in _rendered(NO_BACKUPS)])
+    everything = str([{**each, "metadata": None} for each in _rendered(NO_BACKUPS)])
     assert "PGBACKREST" not in everything
     assert "pgbackrest-config" not in everything
     assert "archive_mode = off" in _settings(NO_BACKUPS)

@@ -55,8 +55,8 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> Non
 
 
 def uid(sim: SimCluster) -> str:
-    found: str = live(sim, POD, "postgresql-0")["metadata"]["uid"]
-    return found
+    result: str = live(sim, POD, "postgresql-0")["metadata"]["uid"]
+    return result
 
 
 # ---- installing and applying again ---------------------------------------------------------------------------------
@@ -218,11 +218,11 @@ def test_the_stages_are_reported_in_order() -> None:
 def test_the_record_lists_the_objects_of_the_release() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        found = record.read(live(sim, SECRET, "postgresql-pgwizard"))
-        assert [(revision.number, revision.outcome) for revision in found.revisions] == [(1, "deployed")]
-        assert DATABASE in found.inventory
-        assert VOLUME in found.inventory
-        for ref in found.inventory:
+        release_record = record.read(live(sim, SECRET, "postgresql-pgwizard"))
+        assert [(revision.number, revision.outcome) for revision in release_record.revisions] == [(1, "deployed")]
+        assert DATABASE in release_record.inventory
+        assert VOLUME in release_record.inventory
+        for ref in release_record.inventory:
             assert sim.store.peek(ref) is not None
 
     on(scenario)
@@ -236,9 +236,9 @@ def test_the_record_lists_objects_before_they_are_created() -> None:
         sim.faults.append(killed_at_the_first_object)
         with pytest.raises(Killed):
             await applied(sim)
-        found = record.read(live(sim, SECRET, "postgresql-pgwizard"))
-        assert len(found.inventory) == 13
-        assert [revision.outcome for revision in found.revisions] == ["applying"]
+        release_record = record.read(live(sim, SECRET, "postgresql-pgwizard"))
+        assert len(release_record.inventory) == 13
+        assert [revision.outcome for revision in release_record.revisions] == ["applying"]
 
     on(scenario)
 

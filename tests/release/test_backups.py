@@ -35,9 +35,9 @@ def test_a_backup_now_is_seen_running_and_done() -> None:
             states.extend(item.state for item in snapshot.runs if item.name == name)
             return len(snapshot.backups) == 2
 
-        found = await seen(sim, done)
+        result = await seen(sim, done)
         assert list(dict.fromkeys(states)) == ["running", "succeeded"]
-        assert [item.type for item in found.backups] == ["full", "incr"]
+        assert [item.type for item in result.backups] == ["full", "incr"]
         assert [line async for line in backups.log(sim, ReleaseRef("default", "postgresql"), name)][-1].endswith(
             "expire command end: completed successfully (49ms)"
         )
@@ -61,9 +61,9 @@ def test_a_full_backup_of_a_release_with_a_long_name_counts_as_full() -> None:
     async def scenario(sim: SimCluster) -> None:
         await asyncio.sleep(5)  # the controller sees the end of the first Job
         job = await backups.backup_now(sim, Layout.of(ReleaseRef("default", name)), "full", clock(sim)())
-        found = await observe.look(sim, ReleaseRef("default", name), now=clock(sim))
-        assert [(run.kind, run.state) for run in found.runs if run.name == job] == [("full", "running")]
-        empty = judge(replace(found, repository=RepositoryInfo(())))
+        snapshot = await observe.look(sim, ReleaseRef("default", name), now=clock(sim))
+        assert [(run.kind, run.state) for run in snapshot.runs if run.name == job] == [("full", "running")]
+        empty = judge(replace(snapshot, repository=RepositoryInfo(())))
         assert empty.reasons[0].fix == f"Job {job} is taking one."
 
     on(scenario, answers={"release": {"namespace": "default", "name": name}})
@@ -74,13 +74,13 @@ def test_a_backup_that_fails_names_cause_and_fix() -> None:
 
     async def scenario(sim: SimCluster) -> None:
         name = await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "incr", clock(sim)())
-        found = await seen(sim, lambda snapshot: any(item.fault for item in snapshot.runs))
-        broken = next(item for item in found.runs if item.name == name)
+        result = await seen(sim, lambda snapshot: any(item.fault for item in snapshot.runs))
+        broken = next(item for item in result.runs if item.name == name)
         assert (broken.state, broken.tail) == ("failed", (UNKNOWN_KEY,))
         assert broken.fault is not None
         assert broken.fault.fix
-        assert judge(found).state == "at risk"
-        assert judge(found).reasons[0].key == broken.fault.key
+        assert judge(result).state == "at risk"
+        assert judge(result).reasons[0].key == broken.fault.key
 
     on(scenario, outcomes=[fate])
 
@@ -105,8 +105,8 @@ def test_a_schedule_is_suspended_and_resumed() -> None:
         resting = await seen(sim, lambda snapshot: any(item.suspended for item in snapshot.crons))
         assert [item.name for item in resting.crons if resting.next_run(item) is None] == [name]
         await backups.set_suspend(sim, name, "default", suspend=False)
-        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert [item.suspended for item in found.crons] == [False, False]
+        reading = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert [item.suspended for item in reading.crons] == [False, False]
         sim.faults = [Fault("403", verb="patch", resource="cronjobs")]
         with pytest.raises(Forbidden, match="denied by a fault"):
             await backups.set_suspend(sim, name, "default", suspend=True)

@@ -34,7 +34,7 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
     run(main())
 
 
-async def found(sim: SimCluster, answers: Answers) -> list[Finding]:
+async def findings_of(sim: SimCluster, answers: Answers) -> list[Finding]:
     surveyed = await survey.survey(sim, answers, at=clock(sim)())
     return [*surveyed.errors, *surveyed.doubts, *await checks.run(checks.Subject(sim, answers, surveyed, clock(sim)()))]
 
@@ -61,8 +61,8 @@ def test_an_image_that_the_database_already_runs_is_not_checked() -> None:
         node = sim.store.peek(Ref(NODE, NODE_NAME))
         assert node is not None
         sim.store.put({**node, "status": {"images": []}})
-        assert await found(sim, answers_of()) == []
-        (finding,) = await found(sim, answers_of(images={"postgresql": "other:1"}))
+        assert await findings_of(sim, answers_of()) == []
+        (finding,) = await findings_of(sim, answers_of(images={"postgresql": "other:1"}))
         assert finding.question == "images.postgresql"
 
     on(scenario)
@@ -84,7 +84,7 @@ def test_a_recorded_answer_that_is_no_longer_valid_does_not_hide_immutable_setti
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         await rewritten(sim, "schedule", "gone", "whatever")
-        findings = await found(sim, answers_of(release={"database": "shop"}))
+        findings = await findings_of(sim, answers_of(release={"database": "shop"}))
         assert [finding.question for finding in findings] == ["release.database"]
 
     on(scenario)
@@ -94,7 +94,7 @@ def test_an_unreadable_revision_is_warned_of_with_what_is_not_checked() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
         await rewritten(sim, "release", "gone", "whatever")
-        (finding,) = await found(sim, answers_of(release={"database": "shop"}))
+        (finding,) = await findings_of(sim, answers_of(release={"database": "shop"}))
         assert (finding.severity, finding.question) == ("warning", "release.name")
         assert finding.text.endswith("whether database and superuser stay the same is not checked")
 
@@ -105,7 +105,7 @@ def test_a_key_pair_that_may_not_be_read_in_its_namespace_is_not_checked_and_tha
     async def scenario(sim: SimCluster) -> None:
         sim.rules.deny("get", "secrets", "shop")
         existing = {"from": "existing", "namespace": "shop", "secret": "s3-backup"}
-        (finding,) = await found(sim, answers_of(repository={"credentials": existing}))
+        (finding,) = await findings_of(sim, answers_of(repository={"credentials": existing}))
         assert (finding.severity, finding.question) == ("warning", "repository.credentials.secret")
         assert finding.text == "not checked: no permission to get Secret shop/s3-backup"
 
@@ -151,7 +151,7 @@ WRONG_VERSION = (
 def test_the_running_image_s_pgbackrest_is_compared_with_the_answers() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        (finding,) = await found(sim, answers_of(images={"pgbackrestVersion": "2.60"}))
+        (finding,) = await findings_of(sim, answers_of(images={"pgbackrestVersion": "2.60"}))
         assert (finding.question, finding.severity) == ("images.pgbackrestVersion", "warning")
         assert (finding.text, finding.fix) == WRONG_VERSION
 
@@ -224,7 +224,7 @@ def test_without_the_right_to_run_a_command_the_version_is_not_known() -> None:
         await deployed(sim)
         sim.rules.deny("create", "pods/exec")
         assert await ImageVersion(sim, RELEASE).read(answers_of().images.postgresql) is None
-        assert await found(sim, answers_of(images={"pgbackrestVersion": "2.60"})) == []
+        assert await findings_of(sim, answers_of(images={"pgbackrestVersion": "2.60"})) == []
 
     on(scenario)
 
@@ -241,9 +241,9 @@ def test_the_strictest_rules_count_until_the_image_runs_with_a_warning(monkeypat
     monkeypatch.setattr(handshake, "verify", refusal)
 
     async def scenario(sim: SimCluster) -> None:
-        (older,) = await found(sim, answers_of())
+        (older,) = await findings_of(sim, answers_of())
         assert older.text.startswith("minio.minio.svc:9000 would be refused: the server's certificate has 10.0.0.1 as")
-        (newer,) = await found(sim, answers_of(images={"pgbackrestVersion": "2.60"}))
+        (newer,) = await findings_of(sim, answers_of(images={"pgbackrestVersion": "2.60"}))
         assert (newer.question, newer.text) == (
             "images.pgbackrestVersion",
             (
@@ -257,7 +257,7 @@ def test_the_strictest_rules_count_until_the_image_runs_with_a_warning(monkeypat
 
 def test_a_server_that_no_public_authority_has_signed_is_refused_where_no_certificate_is_chosen() -> None:
     async def scenario(sim: SimCluster) -> None:
-        (finding,) = await found(sim, answers_of(tls={"source": None}))
+        (finding,) = await findings_of(sim, answers_of(tls={"source": None}))
         assert (finding.question, finding.severity) == ("tls.source", "warning")
         assert finding.text == (
             "minio.minio.svc:9000 would be refused: [18] self-signed certificate: no public authority vouches for it"
@@ -269,6 +269,6 @@ def test_a_server_that_no_public_authority_has_signed_is_refused_where_no_certif
 
 def test_without_verification_no_chain_is_refused() -> None:
     async def scenario(sim: SimCluster) -> None:
-        assert await found(sim, answers_of(tls={"source": None, "verify": False})) == []
+        assert await findings_of(sim, answers_of(tls={"source": None, "verify": False})) == []
 
     on(scenario)

@@ -62,26 +62,26 @@ def job(name: str, *words: str, owner: str = "") -> Object:
     return {"metadata": {"name": name, "ownerReferences": owners}, "spec": {"template": {"spec": pod}}}
 
 
-FOUND = layout_of(DB, statefulset(), read_configuration(CONF))
+LAYOUT = layout_of(DB, statefulset(), read_configuration(CONF))
 
 
 def test_a_layout_is_read_from_the_statefulset_and_the_configuration() -> None:
     assert (
-        Layout(DB, "db", "orders", "/data", "disk-orders-0", "store-ca", "backup-settings", has_record=False) == FOUND
+        Layout(DB, "db", "orders", "/data", "disk-orders-0", "store-ca", "backup-settings", has_record=False) == LAYOUT
     )
-    assert FOUND.pod == "orders-0"
+    assert LAYOUT.pod == "orders-0"
 
 
 def test_what_the_objects_do_not_tell_is_as_pgwizard_writes_it() -> None:
     bare = {"template": {"spec": {"containers": [{"name": "postgresql"}]}}}
     usual = Layout.of(DB)
-    found = layout_of(DB, {"metadata": {}, "spec": bare}, {})
-    assert (found.stanza, found.data, found.claim, found.ca) == (usual.stanza, usual.data, usual.claim, usual.ca)
+    result = layout_of(DB, {"metadata": {}, "spec": bare}, {})
+    assert (result.stanza, result.data, result.claim, result.ca) == (usual.stanza, usual.data, usual.claim, usual.ca)
 
 
 def test_an_option_of_the_stanza_wins_over_the_global_one() -> None:
-    found = read_configuration(CONF)
-    assert [option(found, "orders", name) for name in ("repo1-retention-full", "repo1-path", "compress-level")] == [
+    result = read_configuration(CONF)
+    assert [option(result, "orders", name) for name in ("repo1-retention-full", "repo1-path", "compress-level")] == [
         "7",
         "/backups",
         None,
@@ -101,8 +101,8 @@ def test_an_option_of_the_stanza_wins_over_the_global_one() -> None:
     ],
 )
 def test_a_schedule_is_known_by_what_it_runs(words: tuple[str, ...], is_own: bool) -> None:
-    assert FOUND.is_schedule(cronjob("nightly", *words)) is is_own
-    assert FOUND.is_backup(job("nightly-1", *words)) is is_own
+    assert LAYOUT.is_schedule(cronjob("nightly", *words)) is is_own
+    assert LAYOUT.is_backup(job("nightly-1", *words)) is is_own
 
 
 def test_with_a_record_only_the_names_of_pgwizard_count() -> None:
@@ -115,7 +115,7 @@ def test_with_a_record_only_the_names_of_pgwizard_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("workload", "found"),
+    ("workload", "kind"),
     [
         (cronjob("orders-pgbackrest-full"), "full"),
         (job("orders-pgbackrest-full-2", owner="orders-pgbackrest-incr"), "incr"),
@@ -125,8 +125,8 @@ def test_with_a_record_only_the_names_of_pgwizard_count() -> None:
         (cronjob("nightly", "pgbackrest backup"), "incr"),
     ],
 )
-def test_the_type_of_a_backup_is_read_from_the_command(workload: Object, found: str) -> None:
-    assert backup_type(workload, "orders") == found
+def test_the_type_of_a_backup_is_read_from_the_command(workload: Object, kind: str) -> None:
+    assert backup_type(workload, "orders") == kind
 
 
 def test_pgbackrest_is_seen_by_configuration_variables_or_image() -> None:

@@ -15,7 +15,7 @@ from support.sized_pods import limit_range, manifests_of, quota
 OBJECTS = manifests_of()
 
 
-def found(
+def lines_of(
     *items: Object,
     running: Object | None = None,
     schedule: Object | None = None,
@@ -103,28 +103,28 @@ RANGES: list[Any] = [
 
 @pytest.mark.parametrize(("item", "expected"), RANGES)
 def test_a_size_outside_a_limit_range_is_named_with_its_question(item: dict[str, Any], expected: list[str]) -> None:
-    assert found(limit_range(**item)) == expected
+    assert lines_of(limit_range(**item)) == expected
 
 
 def test_a_volume_outside_a_limit_range_or_a_quota_is_named() -> None:
     item = limit_range(type="PersistentVolumeClaim", min={"storage": "20Gi"})
     claim = ClaimDemand("10Gi", None)
-    assert found(item, claim=claim) == [
+    assert lines_of(item, claim=claim) == [
         (
             "error storage.size: the volume has 10Gi, and the LimitRange limits allows 20Gi or more   "
             "Choose a size within it, or have the LimitRange changed."
         )
     ]
-    assert found(item) == []
+    assert lines_of(item) == []
     of_class = "fast.storageclass.storage.k8s.io"
     small = quota({"requests.storage": "15Gi", f"{of_class}/persistentvolumeclaims": "0"}, {"requests.storage": "8Gi"})
-    assert found(small, claim=claim) == [
+    assert lines_of(small, claim=claim) == [
         (
             "error storage.size: the volume needs 10Gi, and the quota small has 7Gi of requests.storage left   "
             "Lower storage.size, or have the quota raised."
         )
     ]
-    assert found(small, claim=ClaimDemand("1Gi", None), default_class="fast") == [
+    assert lines_of(small, claim=ClaimDemand("1Gi", None), default_class="fast") == [
         (
             f"error storage.storageClass: the release makes 1 of {of_class}/persistentvolumeclaims, and the quota "
             f"small has 0 of {of_class}/persistentvolumeclaims left   Have the quota raised."
@@ -191,7 +191,7 @@ QUOTAS: list[Any] = [
 def test_a_pod_that_a_quota_has_no_room_for_is_named_with_its_question(
     hard: dict[str, str], used: dict[str, str], scopes: dict[str, Any], expected: list[str]
 ) -> None:
-    assert found(quota(hard, used, **scopes)) == expected
+    assert lines_of(quota(hard, used, **scopes)) == expected
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_quota_of_a_priority_class_counts_what_the_cluster_gives_by_default(
     values = {"values": ["high"]} if operator in ("In", "NotIn") else {}
     scope = {"scopeName": "PriorityClass", "operator": operator, **values}
     item = quota({"pods": "0"}, {}, scopeSelector={"matchExpressions": [scope]})
-    assert bool(found(item, default_priority=default)) is applies
+    assert bool(lines_of(item, default_priority=default)) is applies
 
 
 def test_what_the_running_pod_has_is_free_for_the_next_one() -> None:
@@ -220,16 +220,16 @@ def test_what_the_running_pod_has_is_free_for_the_next_one() -> None:
     (schedule,) = (obj for obj in OBJECTS if obj["kind"] == "CronJob" and obj["metadata"]["name"].endswith("full"))
     pod = copy.deepcopy(statefulset["spec"]["template"])
     full = quota({"limits.memory": "1152Mi"}, {"limits.memory": "1Gi"})
-    assert found(full, running=pod, schedule=schedule) == []
+    assert lines_of(full, running=pod, schedule=schedule) == []
     lowered = quota({"limits.memory": "512Mi"}, {"limits.memory": "1Gi"})
-    assert found(lowered, running=pod, schedule=schedule) == [
+    assert lines_of(lowered, running=pod, schedule=schedule) == [
         (
             "warning tuning.memory: the database's pod needs 1Gi, and the quota small has 512Mi of limits.memory left: "
             "the next pod would be refused   Lower tuning.memory, or have the quota raised."
         )
     ]
     pod["spec"]["containers"][0]["resources"]["limits"]["memory"] = "512Mi"
-    assert [line[:5] for line in found(lowered, running=pod, schedule=schedule)] == ["error"]
+    assert [line[:5] for line in lines_of(lowered, running=pod, schedule=schedule)] == ["error"]
 
 
 def test_a_quota_that_does_not_count_the_running_pod_gives_nothing_of_it_back() -> None:
@@ -238,14 +238,14 @@ def test_a_quota_that_does_not_count_the_running_pod_gives_nothing_of_it_back() 
     running["spec"]["priorityClassName"] = "low"
     scope = {"scopeName": "PriorityClass", "operator": "In", "values": ["high"]}
     of_high = quota({"pods": "0"}, {}, scopeSelector={"matchExpressions": [scope]})
-    assert [line[:5] for line in found(of_high, running=running, default_priority="high")] == ["warni"]
+    assert [line[:5] for line in lines_of(of_high, running=running, default_priority="high")] == ["warni"]
 
 
 def test_objects_beyond_a_count_are_named() -> None:
-    assert found(quota({"count/configmaps": "5"}, {"count/configmaps": "4"}), count=2) == [
+    assert lines_of(quota({"count/configmaps": "5"}, {"count/configmaps": "4"}), count=2) == [
         (
             "error release.namespace: the release makes 2 of count/configmaps, and the quota small has 1 of "
             "count/configmaps left   Have the quota raised."
         )
     ]
-    assert found(quota({"configmaps": "6"}, {"configmaps": "4"}), count=2) == []
+    assert lines_of(quota({"configmaps": "6"}, {"configmaps": "4"}), count=2) == []

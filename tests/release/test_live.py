@@ -24,27 +24,27 @@ RELEASE = ReleaseRef("default", "postgresql")
 def unrecorded(sim: SimCluster, **metadata: Any) -> None:
     """As if another tool had installed the release: no record, and what that tool writes into the metadata."""
     sim.store.remove(secret_ref(RELEASE))
-    found = copy.deepcopy(stored(sim, STATEFULSET, "postgresql"))
-    found["metadata"] = {**found["metadata"], "managedFields": [], **metadata}
-    sim.store.put(found)
+    result = copy.deepcopy(stored(sim, STATEFULSET, "postgresql"))
+    result["metadata"] = {**result["metadata"], "managedFields": [], **metadata}
+    sim.store.put(result)
 
 
 def test_a_release_without_a_record_is_found_by_its_statefulset() -> None:
     async def scenario(sim: SimCluster) -> None:
         unrecorded(sim, annotations={"meta.helm.sh/release-name": "postgresql"})
-        found = await live.find(sim, RELEASE)
-        assert found is not None
-        assert (found.manager, found.takes_backups, found.superuser, found.is_tls_verified) == (
+        result = await live.find(sim, RELEASE)
+        assert result is not None
+        assert (result.manager, result.takes_backups, result.superuser, result.is_tls_verified) == (
             "Helm release postgresql",
             True,
             None,
             True,
         )
         usual = Layout.of(RELEASE)
-        assert (found.layout.stanza, found.layout.claim, found.layout.ca) == (usual.stanza, usual.claim, usual.ca)
-        assert found.option("repo1-s3-bucket") == "backups"
+        assert (result.layout.stanza, result.layout.claim, result.layout.ca) == (usual.stanza, usual.claim, usual.ca)
+        assert result.option("repo1-s3-bucket") == "backups"
         assert [item.ref for item in await records.all_releases(sim, None)] == [RELEASE]
-        assert await records.find_layout(sim, RELEASE) == found.layout
+        assert await records.find_layout(sim, RELEASE) == result.layout
 
     on(scenario)
 
@@ -74,9 +74,9 @@ def test_a_configuration_that_cannot_be_read_leaves_the_usual_stanza() -> None:
     async def scenario(sim: SimCluster) -> None:
         unrecorded(sim)
         sim.store.remove(Ref(CONFIGMAP, "postgresql-pgbackrest-config", "default"))
-        found = await live.find(sim, RELEASE)
-        assert found is not None
-        assert (found.layout.stanza, found.configuration, found.takes_backups) == ("main", {}, True)
+        result = await live.find(sim, RELEASE)
+        assert result is not None
+        assert (result.layout.stanza, result.configuration, result.takes_backups) == ("main", {}, True)
 
     on(scenario)
 
@@ -113,5 +113,5 @@ def test_a_configuration_that_cannot_be_read_leaves_the_usual_stanza() -> None:
     ],
 )
 def test_the_manager_is_read_from_the_metadata(metadata: dict[str, Any], manager: str, deployer: str) -> None:
-    found: Object = {"metadata": metadata}
-    assert (live.manager_of(found), ownership.deployer_of(found)) == (manager, deployer)
+    items: Object = {"metadata": metadata}
+    assert (live.manager_of(items), ownership.deployer_of(items)) == (manager, deployer)

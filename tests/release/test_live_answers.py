@@ -36,22 +36,22 @@ def imported(answers: Answers, **changed: Object | None) -> ImportedAnswers:
 
 def without_referenced(answers: Answers) -> dict[str, Object]:
     """The objects, less the Secrets whose values came from variables or files: they are referred to."""
-    found = rendered(answers)
+    result = rendered(answers)
     credentials, repository = answers.credentials, answers.repository
     if isinstance(credentials, (EnvCredentials, FileCredentials)):
-        del found["credentials-secret"]
+        del result["credentials-secret"]
     if isinstance(repository.credentials, EnvS3Credentials):
-        found.pop("s3-secret", None)
+        result.pop("s3-secret", None)
     if isinstance(repository.cipher, EnvCipher):
-        found.pop("cipher-secret", None)
-    return found
+        result.pop("cipher-secret", None)
+    return result
 
 
 @settings(max_examples=100, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(answers=random_answers().filter(lambda answers: answers is not None))
 def test_rendered_objects_are_imported_as_answers_that_render_the_same(answers: Answers) -> None:
-    found = imported(answers)
-    assert (found.findings, rendered(found.answers)) == ((), without_referenced(answers))
+    result = imported(answers)
+    assert (result.findings, rendered(result.answers)) == ((), without_referenced(answers))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.parent.name)
@@ -61,8 +61,8 @@ def test_the_golden_cases_are_imported_without_a_finding(case: Path) -> None:
     answers = loaded
     if answers.tls.ca_file and answers.tls.source:
         answers = answers.model_copy(update={"tls": answers.tls.model_copy(update={"ca_file": None})})
-    found = imported(answers)
-    assert (found.findings, rendered(found.answers)) == ((), without_referenced(answers))
+    result = imported(answers)
+    assert (result.findings, rendered(result.answers)) == ((), without_referenced(answers))
 
 
 # ---- what no answer expresses --------------------------------------------------------------------------------------
@@ -124,8 +124,8 @@ def test_what_the_server_fills_in_and_tools_write_is_no_finding() -> None:
 def test_the_label_that_helm_writes_on_a_cronjob_adds_none_to_its_jobs() -> None:
     job = copy.deepcopy(rendered(Answers())["full-cronjob"])
     job["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "Helm"
-    found = imported(Answers(), full_cronjob=job)
-    assert (found.answers.jobs.labels, found.findings) == ({}, ())
+    result = imported(Answers(), full_cronjob=job)
+    assert (result.answers.jobs.labels, result.findings) == ({}, ())
 
 
 def test_a_config_map_of_another_name_is_named() -> None:
@@ -170,8 +170,8 @@ def test_a_deprecated_option_is_read_by_its_present_name() -> None:
 
 def test_a_parameter_that_was_changed_by_hand_becomes_an_override() -> None:
     config = changed_conf("postgresql-configmap", "postgresql.conf", "= 256MB", "= 300MB")
-    found = imported(Answers(), postgresql_configmap=config)
-    assert (found.answers.tuning.parameters, found.findings) == (
+    result = imported(Answers(), postgresql_configmap=config)
+    assert (result.answers.tuning.parameters, result.findings) == (
         {"shared_buffers": "300MB", "wal_buffers": "7864kB"},
         (),
     )
@@ -180,20 +180,20 @@ def test_a_parameter_that_was_changed_by_hand_becomes_an_override() -> None:
 def test_parameters_without_reasons_are_recognised_by_their_values() -> None:
     text = "max_connections = 100\nshared_buffers = 262144kB\nwork_mem = 64MB\ninclude 'other.conf'\n"
     config = {"kind": "ConfigMap", "metadata": {"name": "postgresql-config"}, "data": {"postgresql.conf": text}}
-    found = imported(Answers(), postgresql_configmap=config)
-    assert found.answers.tuning.parameters == {"work_mem": "64MB"}
-    assert [str(finding) for finding in found.findings] == [
+    result = imported(Answers(), postgresql_configmap=config)
+    assert result.answers.tuning.parameters == {"work_mem": "64MB"}
+    assert [str(finding) for finding in result.findings] == [
         "postgresql.conf has a line that sets no parameter: include 'other.conf'"
     ]
 
 
 def test_a_parameter_that_cannot_be_overridden_is_a_finding() -> None:
     config = changed_conf("postgresql-configmap", "postgresql.conf", "jit = off", "port = 5433")
-    found = imported(Answers(), postgresql_configmap=config)
-    assert "port" not in found.answers.tuning.parameters
+    result = imported(Answers(), postgresql_configmap=config)
+    assert "port" not in result.answers.tuning.parameters
     assert (
         "tuning.parameters.port: cannot be an answer: cannot be overridden: the Service and the probes speak to 5432"
-        in [str(finding) for finding in found.findings]
+        in [str(finding) for finding in result.findings]
     )
 
 
@@ -202,19 +202,19 @@ def test_credentials_in_plain_text_are_named_and_never_copied() -> None:
         variables = pod["containers"][0]["env"]
         next(item for item in variables if item["name"] == "POSTGRES_PASSWORD").update(value="hunter2", valueFrom=None)
 
-    found = imported(Answers(), statefulset=changed_statefulset(change))
-    assert "hunter2" not in repr(found)
-    assert "POSTGRES_PASSWORD is not read from a Secret" in [str(finding) for finding in found.findings]
+    result = imported(Answers(), statefulset=changed_statefulset(change))
+    assert "hunter2" not in repr(result)
+    assert "POSTGRES_PASSWORD is not read from a Secret" in [str(finding) for finding in result.findings]
 
 
 def test_a_certificate_without_a_source_becomes_a_file() -> None:
     secret = copy.deepcopy(rendered(Answers())["ca-secret"])
     del secret["metadata"]["annotations"]
-    found = imported(Answers(), ca_secret=secret)
-    assert (found.answers.tls.source, found.answers.tls.ca_file) == (None, "ca.crt")
+    result = imported(Answers(), ca_secret=secret)
+    assert (result.answers.tls.source, result.answers.tls.ca_file) == (None, "ca.crt")
     command = "kubectl -n default get secret postgresql-minio-ca -o jsonpath='{.data.tls\\.crt}' | base64 -d > ca.crt"
     fix = f"Name it in tls.source, or write the certificate into a file: {command}"
-    assert [finding.fix for finding in found.findings] == [fix]
+    assert [finding.fix for finding in result.findings] == [fix]
 
 
 def test_hostile_text_is_printable() -> None:

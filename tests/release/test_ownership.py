@@ -154,9 +154,9 @@ def test_a_release_of_helm_is_taken_over_without_a_restart_and_without_helm_s_hi
         assert live(sim, POD, "postgresql-0")["metadata"]["uid"] == pod
         assert "delete secrets/sh.helm.release.v1.postgresql.v1" in result.writes
         for resource in (STATEFULSET, SERVICE):
-            found = live(sim, resource, "postgresql")
-            assert other_owner(found) is None
-            assert {entry["manager"] for entry in found["metadata"]["managedFields"]} & {"helm"} == set()
+            actual = live(sim, resource, "postgresql")
+            assert other_owner(actual) is None
+            assert {entry["manager"] for entry in actual["metadata"]["managedFields"]} & {"helm"} == set()
 
         changed = await deployed(sim, answers_of(resources={"cpuRequest": "300m"}))
         assert "apply statefulsets/postgresql" in changed.writes, "and without a conflict"

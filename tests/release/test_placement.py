@@ -29,7 +29,7 @@ def node(labels: dict[str, str] | None = None, *taints: dict[str, str]) -> Objec
 
 
 def missing(answers: Answers, *objects: Object, denied: str = "") -> list[str]:
-    found: list[Finding] = []
+    items: list[Finding] = []
 
     async def main() -> None:
         async with SimCluster(speed=50) as sim:
@@ -37,10 +37,10 @@ def missing(answers: Answers, *objects: Object, denied: str = "") -> list[str]:
                 await sim.create(obj)
             if denied:
                 sim.rules.deny("get", denied)
-            found.extend(await placement.missing(sim, answers))
+            items.extend(await placement.missing(sim, answers))
 
     run(main())
-    return [f"{finding.severity} {finding.whole}" for finding in found]
+    return [f"{finding.severity} {finding.whole}" for finding in items]
 
 
 def unplaceable(nodes: list[Object], answers: Answers) -> list[str]:

@@ -25,8 +25,8 @@ def begun(spec: str = "a", before: Record | None = None) -> Record:
     return (before or Record(ReleaseRef("shop", "db"))).begin([SERVICE], AT, spec, ANSWERS)
 
 
-def numbers(found: Record) -> list[tuple[int, str]]:
-    return [(revision.number, revision.outcome) for revision in found.revisions]
+def numbers(record: Record) -> list[tuple[int, str]]:
+    return [(revision.number, revision.outcome) for revision in record.revisions]
 
 
 def test_the_secret_of_a_record() -> None:
@@ -208,7 +208,7 @@ def test_an_interrupted_revision_keeps_its_number(outcome: Any) -> None:
 
 
 def test_only_the_last_ten_revisions_are_kept() -> None:
-    found = Record(ReleaseRef("shop", "db"))
+    result = Record(ReleaseRef("shop", "db"))
     for number in range(12):
-        found = begun(str(number), found).finish([], "deployed")
-    assert [number for number, _ in numbers(found)] == list(range(3, 13))
+        result = begun(str(number), result).finish([], "deployed")
+    assert [number for number, _ in numbers(result)] == list(range(3, 13))

@@ -28,9 +28,13 @@ def test_releases_are_found_in_every_namespace() -> None:
         await deployed(sim)
         await deployed(sim, answers_of(release={"namespace": "staging"}, **ELSEWHERE))
         await sim.create({**secret("broken-pgwizard", "monitoring"), "type": record.TYPE})
-        found = await records.releases(sim, None)
-        assert [str(item.ref) for item in found] == ["default/postgresql", "monitoring/broken", "staging/postgresql"]
-        assert found[1] == record.UnreadableRecord(
+        release_record = await records.releases(sim, None)
+        assert [str(item.ref) for item in release_record] == [
+            "default/postgresql",
+            "monitoring/broken",
+            "staging/postgresql",
+        ]
+        assert release_record[1] == record.UnreadableRecord(
             ReleaseRef("monitoring", "broken"), "Secret monitoring/broken-pgwizard holds no record of a release"
         )
         assert [item.ref.namespace for item in await records.releases(sim, "staging")] == ["staging"]
@@ -40,10 +44,10 @@ def test_releases_are_found_in_every_namespace() -> None:
 
 def test_the_answers_of_the_last_revision_are_those_that_were_applied() -> None:
     async def scenario(sim: SimCluster) -> None:
-        found, findings = await current_answers(sim, ReleaseRef("default", "postgresql"))
+        result, findings = await current_answers(sim, ReleaseRef("default", "postgresql"))
         assert findings == ()
-        assert found["schedule"] == {"full": "0 3 * * 0", "incremental": "0 2 * * 1-6", "timeZone": "Etc/UTC"}
-        assert json.dumps(found)
+        assert result["schedule"] == {"full": "0 3 * * 0", "incremental": "0 2 * * 1-6", "timeZone": "Etc/UTC"}
+        assert json.dumps(result)
 
     on(scenario, answers={"schedule": {"full": "0 3 * * 0"}})
 
@@ -57,8 +61,8 @@ def test_the_answers_of_a_release_of_another_tool_are_those_of_its_objects(chang
             taken_over(sim, Ref(STATEFULSET, "postgresql", "default"))
         job = Ref(CRONJOB, "postgresql-pgbackrest-full", "default")
         await sim.patch(job, {"spec": {"schedule": "0 4 * * 0"}})
-        found, findings = await current_answers(sim, ReleaseRef("default", "postgresql"))
-        assert (found["schedule"]["full"], findings) == ("0 4 * * 0", ())
+        result, findings = await current_answers(sim, ReleaseRef("default", "postgresql"))
+        assert (result["schedule"]["full"], findings) == ("0 4 * * 0", ())
 
     on(scenario, answers={"schedule": {"full": "0 3 * * 0"}})
 
@@ -85,11 +89,14 @@ def test_the_only_release_of_a_namespace_needs_no_name() -> None:
 
 def test_a_record_comes_with_its_version_and_a_missing_one_is_none_or_an_error() -> None:
     async def scenario(sim: SimCluster) -> None:
-        found, version = await records.find(sim, ReleaseRef("default", "postgresql"))
-        assert found is not None
-        assert (found.ref.name, found.last and found.last.outcome) == ("postgresql", "deployed")
+        release_record, version = await records.find(sim, ReleaseRef("default", "postgresql"))
+        assert release_record is not None
+        assert (release_record.ref.name, release_record.last and release_record.last.outcome) == (
+            "postgresql",
+            "deployed",
+        )
         assert version == live(sim, SECRET, "postgresql-pgwizard")["metadata"]["resourceVersion"]
-        assert await records.get(sim, ReleaseRef("default", "postgresql")) == (found, version)
+        assert await records.get(sim, ReleaseRef("default", "postgresql")) == (release_record, version)
         assert await records.find(sim, ReleaseRef("default", "other")) == (None, "")
         with pytest.raises(PreflightError) as caught:
             await records.get(sim, ReleaseRef("default", "other"))

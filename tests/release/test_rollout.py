@@ -39,14 +39,14 @@ def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> Non
 
 def stuck(*outcomes: ScriptedOutcome, timeout: float = 120) -> ApplyRun:
     """A first install on a cluster where this happens."""
-    found: list[ApplyRun] = []
+    items: list[ApplyRun] = []
 
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.extend(outcomes)
-        found.append(await applied(sim, timeout_seconds=timeout))
+        items.append(await applied(sim, timeout_seconds=timeout))
 
     on(scenario)
-    return found[0]
+    return items[0]
 
 
 def seconds_until(result: ApplyRun, text: str) -> float:
@@ -167,9 +167,9 @@ def test_a_secret_that_loses_a_key_during_the_rollout_is_reported() -> None:
         def meanwhile(request: Any) -> None:
             if request.verb == "watch" and request.resource == "pods":
                 ref = Ref(SECRET, "postgresql-pgbackrest-s3", "default")
-                found = sim.store.peek(ref)
-                if found is not None and "secretKey" in found["data"]:
-                    sim.store.put({**found, "data": {"accessKey": found["data"]["accessKey"]}})
+                obj = sim.store.peek(ref)
+                if obj is not None and "secretKey" in obj["data"]:
+                    sim.store.put({**obj, "data": {"accessKey": obj["data"]["accessKey"]}})
 
         sim.faults.append(meanwhile)
         result = await applied(sim)
@@ -201,8 +201,8 @@ def test_a_rollout_that_is_stuck_on_a_broken_pod_is_recovered(policy: str) -> No
 
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        found = live(sim, STATEFULSET, "postgresql")
-        sim.store.put({**found, "spec": {**found["spec"], "podManagementPolicy": policy}})
+        result = live(sim, STATEFULSET, "postgresql")
+        sim.store.put({**result, "spec": {**result["spec"], "podManagementPolicy": policy}})
         plan = resolve(answers_of(), Facts(ca=headless.trusted()))
         sim.outcomes.append(ScriptedOutcome("image-pull", DATABASE))
         await _another_template(sim, "broken")

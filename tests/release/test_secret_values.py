@@ -71,7 +71,7 @@ def both(*sources: SecretInputs) -> SecretInputs:
 
 def change(result: ApplyRun, ref: str) -> Change:
     changes = result.outcome.changes if result.outcome else result.shown
-    return next(found for found in changes if str(found.ref) == ref)
+    return next(each for each in changes if str(each.ref) == ref)
 
 
 # ---- passwords -----------------------------------------------------------------------------------------------------
@@ -91,15 +91,15 @@ def test_a_password_is_generated_once() -> None:
 
 
 def test_two_releases_have_two_passwords() -> None:
-    found: list[str] = []
+    items: list[str] = []
 
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        found.append(data(sim, "postgresql")["password"])
+        items.append(data(sim, "postgresql")["password"])
 
     on(scenario)
     on(scenario)
-    assert len(set(found)) == 2
+    assert len(set(items)) == 2
 
 
 def test_a_secret_created_by_hand_is_completed_and_kept() -> None:
@@ -156,9 +156,9 @@ def test_a_lost_password_of_an_existing_database_is_never_replaced_by_a_new_one(
         ]
         assert result.writes == []
 
-        found = secret("postgresql", password="set-by-hand")
+        actual = secret("postgresql", password="set-by-hand")
         await sim.guest(manager="kubectl").apply(
-            {**found, "data": {"password": base64.b64encode(b"set-by-hand").decode()}, "stringData": {}}
+            {**actual, "data": {"password": base64.b64encode(b"set-by-hand").decode()}, "stringData": {}}
         )
         await deployed(sim)
         assert data(sim, "postgresql") == {"username": "postgres", "password": "set-by-hand"}
@@ -240,9 +240,9 @@ def test_s3_credentials_that_differ_are_updated_and_shown_as_changed_without_val
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, ENV, given(**CANARIES))
         result = await deployed(sim, ENV, given(**{**CANARIES, "s3_secretKey": "canary-rotated"}))
-        found = change(result, "Secret default/postgresql-pgbackrest-s3")
-        assert found.action == "update"
-        assert [line for line in found.lines() if line[0] in "+-" and line[1] not in "+-"] == [
+        actual = change(result, "Secret default/postgresql-pgbackrest-s3")
+        assert actual.action == "update"
+        assert [line for line in actual.lines() if line[0] in "+-" and line[1] not in "+-"] == [
             "-  secretKey: '*** (before)'",
             "+  secretKey: '*** (after)'",
         ]
@@ -384,7 +384,7 @@ def assert_nothing_leaked(sim: SimCluster, result: ApplyRun, values: list[str]) 
         *result.texts(),
         repr(result.events),
         repr(changes),
-        *(line for found in changes for line in found.lines()),
+        *(line for each in changes for line in each.lines()),
     ]
     for error in (result.error, getattr(result.error, "__cause__", None), getattr(result.error, "__context__", None)):
         texts += [str(error), repr(error), getattr(error, "hint", ""), repr(getattr(error, "__dict__", ""))]

@@ -56,8 +56,8 @@ def test_only_our_own_objects_are_deleted() -> None:
         role, absent = Ref(ROLE, "postgresql-pgbackrest", "default"), Ref(SERVICE, "absent", "default")
         taken_over(sim, role)
         uid = live(sim, SERVICE, "postgresql")["metadata"]["uid"]
-        found = await deletion.delete_ours(sim, [absent, role, SERVED], stages.Stage("prune", lambda _: None))
-        assert found == ({SERVED: uid}, [role])
+        result = await deletion.delete_ours(sim, [absent, role, SERVED], stages.Stage("prune", lambda _: None))
+        assert result == ({SERVED: uid}, [role])
         assert sim.store.peek(role) is not None
 
     on(scenario)

@@ -462,8 +462,10 @@ def test_a_value_that_is_not_base64_is_a_problem_of_its_key() -> None:
     async def scenario(sim: SimCluster) -> None:
         odd = secret("odd", "default")
         sim.store.put({**odd, "data": {"username": "%%%", "password": "a"}})
-        found = await survey.survey(sim, answers_of(credentials={"from": "existing", "secret": "odd"}), at=clock(sim)())
-        assert [str(each) for each in found.errors] == [
+        result = await survey.survey(
+            sim, answers_of(credentials={"from": "existing", "secret": "odd"}), at=clock(sim)()
+        )
+        assert [str(each) for each in result.errors] == [
             "credentials.secret: Secret default/odd, key username: the server sent no base64",
             "credentials.secret: Secret default/odd, key password: the server sent no base64",
         ]
@@ -476,8 +478,8 @@ def test_a_session_token_beside_an_s3_key_pair_is_warned_of(key: str) -> None:
     async def scenario(sim: SimCluster) -> None:
         await sim.create(secret("s3", "default", accessKey="A", secretKey="S", **{key: "T"}))
         existing = {"from": "existing", "namespace": "default", "secret": "s3"}
-        found = await survey.survey(sim, answers_of(repository={"credentials": existing}), at=clock(sim)())
-        (warning,) = found.doubts
+        result = await survey.survey(sim, answers_of(repository={"credentials": existing}), at=clock(sim)())
+        (warning,) = result.doubts
         assert str(warning) == (
             f"repository.credentials.secret: Secret default/s3 has a session token, {key}, which is not used: its key "
             "pair is temporary and expires within hours"
@@ -517,9 +519,9 @@ def test_a_key_pair_under_other_names_is_reported_with_the_answers_that_name_it(
     async def scenario(sim: SimCluster) -> None:
         await sim.create(secret("s3", "default", **dict.fromkeys(keys, "A")))
         existing = {"from": "existing", "namespace": "default", "secret": "s3"}
-        found = await survey.survey(sim, answers_of(repository={"credentials": existing}), at=clock(sim)())
-        assert {problem.fix for problem in found.missing} == {fix}
-        assert [problem.text for problem in found.missing] == [
+        result = await survey.survey(sim, answers_of(repository={"credentials": existing}), at=clock(sim)())
+        assert {problem.fix for problem in result.missing} == {fix}
+        assert [problem.text for problem in result.missing] == [
             f"Secret default/s3 has no key {key}; its keys: {', '.join(keys)}" for key in ("accessKey", "secretKey")
         ]
 
@@ -601,7 +603,7 @@ def test_other_releases_with_the_same_path_are_reported() -> None:
     ]
     answers = Answers.model_validate({"release": {"name": "new", "namespace": "shop"}, "repository": {"path": "/shop"}})
     shared = "shop/same backs up to backups/shop at minio.minio.svc:9000 as well"
-    assert [str(found) for found in checks.neighbours(answers, others, ReleaseRef("shop", "elsewhere"))] == [
+    assert [str(each) for each in checks.neighbours(answers, others, ReleaseRef("shop", "elsewhere"))] == [
         f"repository.path: {shared}: each database needs a path of its own",
         "release.name: this creates a second release: shop/elsewhere is not changed",
         "repository.path: revision 3 of shop/newer cannot be read: whether it shares the path is not checked",
@@ -633,8 +635,8 @@ def test_immutable_settings_are_reported_in_the_wizard() -> None:
             credentials={"from": "generate", "username": "owner"},
             storage={"size": "5Gi", "storageClass": "fixed"},
         )
-        found = await survey.survey(sim, answers, at=clock(sim)())
-        assert [problem.question for problem in found.errors] == [
+        result = await survey.survey(sim, answers, at=clock(sim)())
+        assert [problem.question for problem in result.errors] == [
             "release.database",
             "credentials.username",
             "storage.storageClass",

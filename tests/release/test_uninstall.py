@@ -22,17 +22,17 @@ from support.faulting import CLAIM, CRONJOB, JOB, SECRET, SERVICE, answers_of, c
 async def removed(
     sim: SimCluster, name: str = "postgresql", *, purge_data: bool = False, report: Report = lambda _: None
 ) -> uninstall.Removal:
-    found = await uninstall.removal(sim, ReleaseRef("default", name), purge_data=purge_data)
-    await uninstall.remove(found, sim, report, now=clock(sim))
-    return found
+    plan = await uninstall.removal(sim, ReleaseRef("default", name), purge_data=purge_data)
+    await uninstall.remove(plan, sim, report, now=clock(sim))
+    return plan
 
 
 def test_an_uninstall_keeps_the_data_and_the_secrets_that_it_needs() -> None:
     async def scenario(sim: SimCluster) -> None:
         before = {Ref.of(obj) for obj in sim.store.everything() if obj["metadata"].get("namespace") == "default"}
         await deployed(sim)
-        found = await removed(sim)
-        assert {str(ref): why for ref, why in found.kept} == {
+        plan = await removed(sim)
+        assert {str(ref): why for ref, why in plan.remainder} == {
             "PersistentVolumeClaim default/postgresql-storage-postgresql-0": "it holds the database",
             "Secret default/postgresql": "the database that is kept was made with it",
             "Secret default/postgresql-minio-ca": "the mirrored certificate is retained",
@@ -40,7 +40,7 @@ def test_an_uninstall_keeps_the_data_and_the_secrets_that_it_needs() -> None:
         await asyncio.sleep(60)  # the pods are stopping
         after = {Ref.of(obj) for obj in sim.store.everything() if obj["metadata"].get("namespace") == "default"}
         left = {ref for ref in after - before if ref.resource.kind != "Event"}
-        assert left == {ref for ref, _ in found.kept}
+        assert left == {ref for ref, _ in plan.remainder}
 
     on(scenario)
 
@@ -61,8 +61,8 @@ def test_a_new_install_uses_the_kept_data() -> None:
 def test_purging_deletes_the_data_and_keeps_the_certificate() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        found = await removed(sim, purge_data=True)
-        assert [str(ref) for ref, _ in found.kept] == ["Secret default/postgresql-minio-ca"]
+        plan = await removed(sim, purge_data=True)
+        assert [str(ref) for ref, _ in plan.remainder] == ["Secret default/postgresql-minio-ca"]
         assert sim.store.peek(VOLUME) is None
         assert sim.store.peek(Ref(SECRET, "postgresql", "default")) is None
         assert sim.store.peek(Ref(SECRET, "postgresql-pgbackrest-s3", "default")) is not None
@@ -90,9 +90,9 @@ def test_while_a_restore_has_not_ended_only_everything_can_be_removed_its_job_fi
         )
         assert sim.store.peek(DATABASE) is not None
 
-        found = await removed(sim, purge_data=True)
-        assert str(found.deleted[0]) == "Job default/postgresql-restore-1"
-        assert sim.store.peek(found.deleted[0]) is None
+        plan = await removed(sim, purge_data=True)
+        assert str(plan.deleted[0]) == "Job default/postgresql-restore-1"
+        assert sim.store.peek(plan.deleted[0]) is None
         assert sim.store.peek(VOLUME) is None
 
     on(scenario)
@@ -201,8 +201,8 @@ def test_objects_that_were_gone_before_are_not_counted_as_deleted() -> None:
 def test_the_password_of_a_release_that_is_named_like_a_certificate_is_purged() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, answers_of(release={"name": "shop-minio-ca"}))
-        found = await removed(sim, "shop-minio-ca", purge_data=True)
-        assert [str(ref) for ref, _ in found.kept] == ["Secret default/shop-minio-ca-minio-ca"]
+        plan = await removed(sim, "shop-minio-ca", purge_data=True)
+        assert [str(ref) for ref, _ in plan.remainder] == ["Secret default/shop-minio-ca-minio-ca"]
         assert sim.store.peek(Ref(SECRET, "shop-minio-ca", "default")) is None
 
     on(scenario)
@@ -211,10 +211,10 @@ def test_the_password_of_a_release_that_is_named_like_a_certificate_is_purged() 
 def test_a_release_that_changed_since_it_was_read_is_not_removed() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)
-        found = await uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False)
+        plan = await uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False)
         await deployed(sim, answers_of(schedule={"full": "0 3 * * 0"}))
         with pytest.raises(PreflightError, match="has changed since it was read; nothing was deleted"):
-            await uninstall.remove(found, sim, lambda _: None, now=clock(sim))
+            await uninstall.remove(plan, sim, lambda _: None, now=clock(sim))
         assert sim.store.peek(DATABASE) is not None
 
     on(scenario)

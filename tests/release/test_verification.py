@@ -49,16 +49,16 @@ P00 DETAIL: archiveId: 15-1, wal start: 000000010000000000000001, wal stop: 0000
 
 
 def test_a_report_without_faults_is_valid() -> None:
-    found = verification.read(VALID, "", BEGAN, ENDED)
-    assert (found.is_valid, found.backups, found.segments_checked, found.damaged) == (True, 2, 14, ())
-    assert verification.result_lines(found) == ["✓ valid: 2 backups and 14 WAL segments were read in 16 s"]
+    result = verification.read(VALID, "", BEGAN, ENDED)
+    assert (result.is_valid, result.backups, result.segments_checked, result.damaged) == (True, 2, 14, ())
+    assert verification.result_lines(result) == ["✓ valid: 2 backups and 14 WAL segments were read in 16 s"]
 
 
 def test_damaged_backups_files_and_segments_are_named_whatever_the_exit_code() -> None:
-    found = verification.read(DAMAGED, LOG, BEGAN, ENDED)
-    assert found.damaged == (DamagedBackup(FULL, 2), DamagedBackup(INCREMENTAL, 0, 1))
-    assert found.segments == (SEGMENT,)
-    assert verification.result_lines(found) == [
+    result = verification.read(DAMAGED, LOG, BEGAN, ENDED)
+    assert result.damaged == (DamagedBackup(FULL, 2), DamagedBackup(INCREMENTAL, 0, 1))
+    assert result.segments == (SEGMENT,)
+    assert verification.result_lines(result) == [
         "✗ damaged: 2 backups and 20 WAL segments were read in 16 s",
         f"! backup {FULL}: 2 damaged files",
         f"! backup {INCREMENTAL}: 0 damaged files, 1 not readable",
@@ -84,13 +84,13 @@ def test_the_result_is_kept_in_the_record_and_outlives_an_apply() -> None:
     async def scenario(sim: SimCluster) -> None:
         label = sim.runtime.programs.repository("default").backups[0]["label"]
         sim.runtime.programs.repository("default").damaged_contents[label] = ["pg_data/base/1/1255.gz"]
-        found = await verification.verify(sim, Layout.of(RELEASE), clock(sim))
-        assert found.damaged == (DamagedBackup(label, 1),)
+        result = await verification.verify(sim, Layout.of(RELEASE), clock(sim))
+        assert result.damaged == (DamagedBackup(label, 1),)
         before, _ = await records.get(sim, RELEASE)
-        assert before.verification == found
+        assert before.verification == result
         await sim.apply(before.finish(before.inventory, "deployed").secret(), force=True)
         after, _ = await records.get(sim, RELEASE)
-        assert after.verification == found
+        assert after.verification == result
 
     on(scenario)
 
@@ -110,7 +110,7 @@ def test_a_verification_that_does_not_end_leaves_the_record_as_it_was() -> None:
 def test_a_verification_that_cannot_be_read_does_not_hide_the_record(coded: str) -> None:
     async def scenario(sim: SimCluster) -> None:
         secret = live(sim, SECRET, record.secret_ref(RELEASE).name)
-        found = record.read({**secret, "data": {**secret["data"], record.VERIFICATION_KEY: coded}})
-        assert (found.verification, found.last is not None) == (None, True)
+        release_record = record.read({**secret, "data": {**secret["data"], record.VERIFICATION_KEY: coded}})
+        assert (release_record.verification, release_record.last is not None) == (None, True)
 
     on(scenario)

@@ -56,10 +56,10 @@ async def cloned_objects(sim: SimCluster, **repository: Any) -> apply.ReleaseReq
 
 
 async def restored(sim: SimCluster) -> None:
-    found = await restore_run.prepare(sim, INTO)
-    assert found.view is not None
-    assert found.origin is not None
-    plan = choose(found.view, RecoveryTarget("latest"), clock(sim)())
+    preparation = await restore_run.prepare(sim, INTO)
+    assert preparation.view is not None
+    assert preparation.origin is not None
+    plan = choose(preparation.view, RecoveryTarget("latest"), clock(sim)())
     assert isinstance(plan, RestorePlan)
     await restore_run.run(INTO, restore_run.new_journal(plan, clock(sim)), sim, lambda _: None, now=clock(sim))
 
@@ -100,8 +100,8 @@ def test_the_answers_of_a_clone_are_its_sources_with_jobs_and_subscriptions_asle
     async def scenario() -> None:
         sim = await shop()
         request = await clone.clone_request(sim, await clone.source_request(sim, SOURCE), ReleaseRef("other", "copy"))
-        source, found = (each.model_dump(by_alias=True, mode="json") for each in (SHOP, request.answers))
-        assert {name: section for name, section in found.items() if section != source[name]} == {
+        source, result = (each.model_dump(by_alias=True, mode="json") for each in (SHOP, request.answers))
+        assert {name: section for name, section in result.items() if section != source[name]} == {
             "release": {"name": "copy", "namespace": "other", "createNamespace": True, "database": "myapp"},
             "repository": {
                 **source["repository"],

@@ -53,9 +53,9 @@ async def lost() -> SimCluster:
 
 
 async def restored(sim: SimCluster) -> None:
-    found = await restore_run.prepare(sim, RELEASE)
-    assert found.view is not None
-    plan = choose(found.view, RecoveryTarget("latest"), clock(sim)())
+    preparation = await restore_run.prepare(sim, RELEASE)
+    assert preparation.view is not None
+    plan = choose(preparation.view, RecoveryTarget("latest"), clock(sim)())
     assert isinstance(plan, RestorePlan)
     await restore_run.run(RELEASE, restore_run.new_journal(plan, clock(sim)), sim, lambda _: None, now=clock(sim))
 

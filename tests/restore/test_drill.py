@@ -76,15 +76,15 @@ async def killed(sim: SimCluster, is_last: Callable[[Request], bool]) -> None:
     sim.faults.clear()
 
 
-def outcomes(found: DrillResult) -> dict[str, str]:
-    return {check.name: check.outcome for check in found.checks}
+def outcomes(result: DrillResult) -> dict[str, str]:
+    return {check.name: check.outcome for check in result.checks}
 
 
 def test_a_drill_of_a_healthy_release_passes_and_is_kept_and_leaves_nothing() -> None:
     async def scenario(sim: SimCluster) -> None:
         events: list[Event] = []
-        found = await drilled(sim, events)
-        assert outcomes(found) == {
+        result = await drilled(sim, events)
+        assert outcomes(result) == {
             "continuity": "passed",
             "restore": "passed",
             "recovery": "passed",
@@ -95,7 +95,7 @@ def test_a_drill_of_a_healthy_release_passes_and_is_kept_and_leaves_nothing() ->
             "checksums": "skipped",
         }
         assert [event.stage for event in events if event.kind == "done"] == ["continuity", "drill"]
-        assert (kept(sim), drill_jobs(sim)) == ((found,), [])
+        assert (kept(sim), drill_jobs(sim)) == ((result,), [])
         assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 1
         for _ in range(5):
             await drilled(sim)
@@ -107,12 +107,12 @@ def test_a_drill_of_a_healthy_release_passes_and_is_kept_and_leaves_nothing() ->
 def test_a_gap_behind_the_newest_backup_fails_before_and_after_the_restore() -> None:
     async def scenario(sim: SimCluster) -> None:
         repository(sim).holes.add(5)
-        found = await drilled(sim)
-        failed = [check for check in found.checks if check.outcome == "failed"]
+        result = await drilled(sim)
+        failed = [check for check in result.checks if check.outcome == "failed"]
         assert [check.name for check in failed] == ["continuity", "wal"]
         assert "WAL segment 000000010000000000000005 is missing" in failed[0].text
         assert failed[1].text.startswith("recovery ended at 0/5000000, and the newest segment begins at 0/C000000")
-        assert kept(sim) == (found,)
+        assert kept(sim) == (result,)
 
     on(scenario)
 
@@ -121,8 +121,8 @@ def test_a_damaged_segment_which_no_listing_shows_fails_by_the_position_that_rec
     async def scenario(sim: SimCluster) -> None:
         newest = repository(sim).number(sim.clock.now())
         repository(sim).damaged_wal.add(newest)
-        found = await drilled(sim)
-        assert [check.name for check in found.checks if check.outcome == "failed"] == ["wal"]
+        result = await drilled(sim)
+        assert [check.name for check in result.checks if check.outcome == "failed"] == ["wal"]
 
     on(scenario)
 
@@ -131,10 +131,10 @@ def test_a_damaged_backup_fails_at_the_restore_and_nothing_behind_it_is_checked(
     async def scenario(sim: SimCluster) -> None:
         label = repository(sim).backups[-1]["label"]
         repository(sim).damaged_contents[label] = ["pg_data/base/5/1259.gz"]
-        found = await drilled(sim)
-        assert list(outcomes(found).values()) == ["passed", "failed", *["skipped"] * 6]
-        assert found.failed_check is not None
-        assert "unexpected eof in compressed data" in found.failed_check.text
+        result = await drilled(sim)
+        assert list(outcomes(result).values()) == ["passed", "failed", *["skipped"] * 6]
+        assert result.failed_check is not None
+        assert "unexpected eof in compressed data" in result.failed_check.text
 
     on(scenario)
 
@@ -142,8 +142,8 @@ def test_a_damaged_backup_fails_at_the_restore_and_nothing_behind_it_is_checked(
 def test_a_repository_without_a_backup_that_can_be_restored_fails_without_a_job() -> None:
     async def scenario(sim: SimCluster) -> None:
         repository(sim).backups[-1]["error"] = True
-        found = await drilled(sim)
-        assert outcomes(found) == {"continuity": "failed"}
+        result = await drilled(sim)
+        assert outcomes(result) == {"continuity": "failed"}
         assert not any(request.resource == "jobs" and request.is_write for request in sim.requests[-20:])
 
     on(scenario)
@@ -152,8 +152,8 @@ def test_a_repository_without_a_backup_that_can_be_restored_fails_without_a_job(
 @pytest.mark.parametrize(("sql", "outcome"), [("SELECT 1", "passed"), ("SELECT wrong", "failed")])
 def test_the_query_of_the_user_must_answer_what_is_expected(sql: str, outcome: str) -> None:
     async def scenario(sim: SimCluster) -> None:
-        found = await drilled(sim, query=DrillQuery(sql, "5"))
-        assert outcomes(found)["query"] == outcome
+        result = await drilled(sim, query=DrillQuery(sql, "5"))
+        assert outcomes(result)["query"] == outcome
 
     on(scenario)
 
@@ -248,8 +248,8 @@ def test_the_job_of_a_client_that_was_killed_is_followed_and_deleted_later() -> 
         with pytest.raises(PreflightError, match="without this query"):
             await drilled(sim, query=DrillQuery("SELECT 1"))
         events: list[Event] = []
-        found = await drilled(sim, events)
-        assert found.failed_check is None
+        result = await drilled(sim, events)
+        assert result.failed_check is None
         assert f"Job {name} is running a drill: it is followed" in [event.text for event in events]
         assert drill_jobs(sim) == [name], "whoever started it deletes it, or its own end does"
         sim.outcomes.clear()
@@ -268,8 +268,8 @@ def test_a_client_killed_at_any_request_leaves_nothing_that_its_next_drill_does_
             last = len(sim.requests) + number
             await killed(sim, lambda request, last=last: request.number == last)  # type: ignore[misc]
             await sim.clock.sleep(60)
-            found = await drilled(sim)
-            assert (found.failed_check, drill_jobs(sim)) == (None, [])
+            result = await drilled(sim)
+            assert (result.failed_check, drill_jobs(sim)) == (None, [])
 
     on(scenario)
 
@@ -279,9 +279,9 @@ def test_a_drill_waits_for_a_backup_that_runs() -> None:
         sim.outcomes.append(ScriptedOutcome("slow", "default/*full*", seconds=60))
         job = await backups.backup_now(sim, Layout.of(RELEASE), "full", clock(sim)())
         events: list[Event] = []
-        found = await drilled(sim, events)
+        result = await drilled(sim, events)
         assert f"backup Job {job} runs: waiting for its end" in [event.text for event in events]
-        assert found.backup == repository(sim).backups[-1]["label"]
+        assert result.backup == repository(sim).backups[-1]["label"]
 
     on(scenario)
 

@@ -170,8 +170,8 @@ def test_a_check_that_fails_ends_the_script_with_1_after_the_others(
 def test_what_the_image_or_the_database_lacks_is_skipped(tmp_path: Path) -> None:
     off = CONTROL.replace("version:           1", "version:           0")
     code, receipt = drilled(tmp_path, pg_controldata=off, psql=PSQL.replace("*amcheck*) echo 1", "*amcheck*) true"))
-    found = outcomes(receipt)
-    assert (code, found["indexes"], found["checksums"], found["query"]) == (
+    result = outcomes(receipt)
+    assert (code, result["indexes"], result["checksums"], result["query"]) == (
         0,
         "skipped: the extension amcheck is not in the image",
         "skipped: the database has no data checksums",

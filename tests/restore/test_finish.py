@@ -20,9 +20,9 @@ RELEASE = ReleaseRef("default", "postgresql")
 
 
 async def restore(sim: SimCluster) -> None:
-    found = await restore_run.prepare(sim, RELEASE)
-    assert found.view is not None
-    plan = choose(found.view, RecoveryTarget("latest"), clock(sim)())
+    preparation = await restore_run.prepare(sim, RELEASE)
+    assert preparation.view is not None
+    plan = choose(preparation.view, RecoveryTarget("latest"), clock(sim)())
     assert isinstance(plan, RestorePlan)
     await restore_run.run(RELEASE, restore_run.new_journal(plan, clock(sim)), sim, lambda _: None, now=clock(sim))
 
@@ -50,7 +50,7 @@ def test_finish_deletes_what_was_kept_and_ends_the_offer() -> None:
 
             sim.runtime.programs.answers.append(kept_wal)
             offer = await finish.read_offer(sim, RELEASE)
-            assert (offer.kept, offer.journal.plan.target) == (
+            assert (offer.copies, offer.journal.plan.target) == (
                 ("pg_wal.before-restore-20261128-104029",),
                 "the newest state",
             )

@@ -52,10 +52,10 @@ def scanned(
 @pytest.mark.parametrize("version", ["15", "17", "18"])
 def test_every_release_of_pg_waldump_is_understood(tmp_path: Path, version: str) -> None:
     lines = scanned(tmp_path, "000000010000000000000003\n", str(RECORDED / f"{version}.txt"))
-    found = history.events(lines)
-    first = int(found[0].xid)
-    shown = [(each.kind, each.text, each.target.typed, each.target.is_exclusive) for each in found]
-    dropped = next(each for each in found if each.kind == "dropped-database")
+    result = history.events(lines)
+    first = int(result[0].xid)
+    shown = [(each.kind, each.text, each.target.typed, each.target.is_exclusive) for each in result]
+    dropped = next(each for each in result if each.kind == "dropped-database")
     assert shown == [
         ("commit", "commit", f"xid:{first}", True),
         ("removal", "removed 4 relations in database 16384", f"xid:{first + 1}", True),
@@ -67,9 +67,9 @@ def test_every_release_of_pg_waldump_is_understood(tmp_path: Path, version: str)
         ("removal", "removed 1 relation in database 16384", f"xid:{first + 5}", True),
         ("commit", "commit", f"xid:{first + 7}", True),
     ]
-    assert found[4].at == found[3].at, "a restore point has the time of the commit before it"
+    assert result[4].at == result[3].at, "a restore point has the time of the commit before it"
     assert history.totals_of(lines) == {"commits": 7, "unlisted": 0}
-    assert history.reached_of(lines) == found[-1].at
+    assert history.reached_of(lines) == result[-1].at
 
 
 def test_a_commit_is_placed_by_its_own_record() -> None:
@@ -149,9 +149,9 @@ def read(place: _Archive, since: int, until: int) -> history.ReleaseHistory:
 
 def test_only_the_segments_of_the_stretch_are_read() -> None:
     place = _Archive(200)
-    found = read(place, 100, 110)
+    result = read(place, 100, 110)
     assert (place.read[0], place.read[-1]) == ("63", "72"), "a minute earlier, and to the end of a batch"
-    assert (found.segments, found.is_cut) == (16, False)
+    assert (result.segments, result.is_cut) == (16, False)
     assert place.probes < 40
 
 
@@ -163,9 +163,11 @@ def test_what_is_not_archived_yet_is_read_too() -> None:
 
 def test_too_much_wal_ends_where_it_can_go_on() -> None:
     place = _Archive(3_000)
-    found = read(place, 0, 3_000)
-    assert (found.is_cut, found.segments, found.until) == (True, 992, NOON + timedelta(minutes=992))
-    assert history_text(found).endswith("this is too much WAL to read at once: go on with --from 2026-11-29T04:32:00Z.")
+    result = read(place, 0, 3_000)
+    assert (result.is_cut, result.segments, result.until) == (True, 992, NOON + timedelta(minutes=992))
+    assert history_text(result).endswith(
+        "this is too much WAL to read at once: go on with --from 2026-11-29T04:32:00Z."
+    )
 
 
 def test_an_archive_that_cannot_be_read_is_not_an_empty_one() -> None:
@@ -176,11 +178,11 @@ def test_an_archive_that_cannot_be_read_is_not_an_empty_one() -> None:
 
 
 def test_an_event_is_a_line_with_its_target() -> None:
-    found = [
+    items = [
         WalEvent("removal", NOON, 1, 8, "730", database="shop", relations=4),
         WalEvent("restore-point", None, 1, 9, name="it's \x1b[31mred"),
     ]
-    assert event_lines(found) == [
+    assert event_lines(items) == [
         "2026-11-28 12:00:00 UTC  removed 4 relations in database shop  --to xid:730 --before",
         "before all others        restore point it's [31mred            " + """--to 'name:it'"'"'s \\x1b[31mred'""",
     ]

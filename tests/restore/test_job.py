@@ -20,7 +20,7 @@ from pgwizard.restore.target import RestorePlan
 SCRIPT = Path(pgwizard.__file__).parent / "restore" / "restore.sh"
 LEFT = "pgBackRest ended with 38: nothing was touched\npgwizard-untouched\n"
 AT = datetime(2026, 11, 27, 21, 0, 4, tzinfo=UTC)
-FOUND = {
+RECEIPT_VALUES = {
     "timeline": 2,
     "lsn": "1/9002478",
     "reason": "before 2026-11-27 21:00:05.473485+00",
@@ -204,13 +204,13 @@ def test_a_repository_that_cannot_be_read_leaves_the_data_directory_alone(tmp_pa
 
 
 def test_a_receipt_is_the_last_such_line_of_the_log() -> None:
-    log = ["pgwizard-receipt {}", f"pgwizard-receipt {json.dumps(FOUND)}", "bye"]
+    log = ["pgwizard-receipt {}", f"pgwizard-receipt {json.dumps(RECEIPT_VALUES)}", "bye"]
     assert receipt_of(log) == RECEIPT
-    hostile = {**FOUND, "reason": 'at restore point "\x1b[2J"'}
+    hostile = {**RECEIPT_VALUES, "reason": 'at restore point "\x1b[2J"'}
     assert "\x1b" not in receipt_of([f"pgwizard-receipt {json.dumps(hostile)}"]).reason
 
 
-@pytest.mark.parametrize("line", ["{}", "[]", "5", "{", json.dumps({**FOUND, "lsn": "x"})])
+@pytest.mark.parametrize("line", ["{}", "[]", "5", "{", json.dumps({**RECEIPT_VALUES, "lsn": "x"})])
 def test_another_line_in_the_place_of_a_receipt_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="the receipt of the Job cannot be read"):
         receipt_of([f"pgwizard-receipt {line}"])

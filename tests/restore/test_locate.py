@@ -64,10 +64,10 @@ def test_a_copy_at_the_beginning_of_a_timeline_is_no_second_point() -> None:
 
 def test_a_point_that_is_there_twice_is_refused_with_both_places() -> None:
     twice = [f"000000010000000000000004 {POINT}", f"000000010000000000000005 {POINT.replace('04000060', '05000060')}"]
-    found = placed(NAME, twice)
-    assert isinstance(found, TargetRefusal)
-    assert found.reason == "ambiguous-point"
-    assert found.text.endswith(" is in the WAL more than once: 0/4000060 on timeline 1 and 0/5000060 on timeline 1")
+    result = placed(NAME, twice)
+    assert isinstance(result, TargetRefusal)
+    assert result.reason == "ambiguous-point"
+    assert result.text.endswith(" is in the WAL more than once: 0/4000060 on timeline 1 and 0/5000060 on timeline 1")
 
 
 def search(folder: Path, names: str, pgbackrest: str, label: str = "") -> tuple[int, str, str]:
@@ -116,9 +116,12 @@ def test_without_a_database_pg_control_comes_from_a_backup(tmp_path: Path) -> No
 def test_a_target_that_was_not_found_says_what_was_searched(
     unreadable: int, searched: int, there: int, text: str
 ) -> None:
-    found = doubt(XID, unreadable, searched, there)
-    assert found is not None
-    assert (found.reason, found.text) == ("unknown-point", f"{XID} was not found in the archived WAL; searched: {text}")
+    result = doubt(XID, unreadable, searched, there)
+    assert result is not None
+    assert (result.reason, result.text) == (
+        "unknown-point",
+        f"{XID} was not found in the archived WAL; searched: {text}",
+    )
     assert doubt(XID, 0, 6, 6) is None
 
 

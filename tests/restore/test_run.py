@@ -46,13 +46,13 @@ async def restored(sim: SimCluster, target: RecoveryTarget = LATEST, *, is_undo:
     """Restore, or resume what has not ended; what it raises is in ``error``."""
     result, now = RestoreRun(), clock(sim)
     try:
-        found = await restore_run.prepare(sim, RELEASE)
-        if found.journal is not None:
-            journal = restore_run.resumed(found.journal, is_undo=is_undo)
+        preparation = await restore_run.prepare(sim, RELEASE)
+        if preparation.journal is not None:
+            journal = restore_run.resumed(preparation.journal, is_undo=is_undo)
         else:
-            assert found.view is not None
-            undo = restore_run.undo_plan(sim, found, now) if is_undo else None
-            plan = await undo if undo else choose(found.view, target, now())
+            assert preparation.view is not None
+            undo = restore_run.undo_plan(sim, preparation, now) if is_undo else None
+            plan = await undo if undo else choose(preparation.view, target, now())
             assert isinstance(plan, RestorePlan), plan
             journal = restore_run.new_journal(plan, now)
         result.journal = await restore_run.run(RELEASE, journal, sim, result.events.append, now=now)
@@ -221,12 +221,12 @@ def test_a_restore_that_failed_can_be_given_another_target() -> None:
         sim.outcomes.append(ScriptedOutcome("job-failed", RESTORES))
         await restored(sim, RecoveryTarget("time", at=clock(sim)()))
         sim.outcomes.clear()
-        found = await restore_run.prepare(sim, RELEASE)
-        journal = await restore_run.redirected(sim, found, LATEST, clock(sim))
+        preparation = await restore_run.prepare(sim, RELEASE)
+        journal = await restore_run.redirected(sim, preparation, LATEST, clock(sim))
         assert isinstance(journal, Journal)
         assert (journal.plan.type, journal.plan.left, journal.plan.silence) == ("default", 1, "")
-        assert found.journal is not None
-        assert journal.id == f"{found.journal.id}-2"
+        assert preparation.journal is not None
+        assert journal.id == f"{preparation.journal.id}-2"
         ended = await restore_run.run(RELEASE, journal, sim, lambda _: None, now=clock(sim))
         assert ended.receipt is not None
         assert (timelines(sim), suspended(sim)) == (2, [False, False])
@@ -429,9 +429,9 @@ def test_a_repository_that_was_never_the_release_s_own_is_not_restored() -> None
 def test_a_server_that_answers_again_archives_before_it_is_restored() -> None:
     async def scenario(sim: SimCluster) -> None:
         await down(sim)
-        found = await restore_run.prepare(sim, RELEASE)
-        assert found.view is not None
-        plan = choose(found.view, LATEST, clock(sim)())
+        preparation = await restore_run.prepare(sim, RELEASE)
+        assert preparation.view is not None
+        plan = choose(preparation.view, LATEST, clock(sim)())
         assert isinstance(plan, RestorePlan)
         sim.runtime.change(Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=1))
         await sim.clock.sleep(60)

@@ -99,9 +99,9 @@ def position(number: int, kind: TargetKind = "lsn", timeline: int = 0) -> Recove
     return RecoveryTarget(kind, "x", timeline=timeline, lsn=number * SEGMENT)
 
 
-def chosen(found: RepositoryView, target: RecoveryTarget, now: float = NOW) -> str:
+def chosen(repository: RepositoryView, target: RecoveryTarget, now: float = NOW) -> str:
     """``backup timeline type`` of the plan, or the reason of the refusal with the nearest minutes."""
-    plan = choose(found, target, moment(now))
+    plan = choose(repository, target, moment(now))
     if isinstance(plan, TargetRefusal):
         return f"{plan.reason} {minute(plan.before)} {minute(plan.after)}"
     return f"{plan.backup} {plan.timeline} {plan.type}"
@@ -145,11 +145,13 @@ BY_TIME: list[tuple[str, RepositoryView, float, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("found", "target", "expected"), [case[1:] for case in BY_TIME], ids=[x[0] for x in BY_TIME])
+@pytest.mark.parametrize(
+    ("repository", "target", "expected"), [case[1:] for case in BY_TIME], ids=[x[0] for x in BY_TIME]
+)
 def test_a_moment_is_reached_from_the_newest_backup_on_the_timeline_that_was_written_then(
-    found: RepositoryView, target: float, expected: str
+    repository: RepositoryView, target: float, expected: str
 ) -> None:
-    assert chosen(found, at(target)) == expected
+    assert chosen(repository, at(target)) == expected
 
 
 def test_a_quiet_stretch_is_refused_only_where_the_server_cannot_commit() -> None:
@@ -157,10 +159,10 @@ def test_a_quiet_stretch_is_refused_only_where_the_server_cannot_commit() -> Non
     assert chosen(quiet, at(30)) == "1-3F 1 time"
     silent = view({1: "1-20"}, [backup(3, 4)], is_answering=False)
     assert chosen(silent, at(30)) == "quiet 20.0 None"
-    found = choose(silent, at(30), moment(NOW))
-    assert isinstance(found, TargetRefusal)
-    assert found.fix == "Restore to latest."
-    assert found.text == (
+    result = choose(silent, at(30), moment(NOW))
+    assert isinstance(result, TargetRefusal)
+    assert result.fix == "Restore to latest."
+    assert result.text == (
         "nothing was archived on timeline 1 between 2026-11-01 00:20:00 UTC and 2026-11-01 00:30:00 UTC: its newest "
         "state is the same as at that moment, as far as the archive has it"
     )
@@ -197,11 +199,13 @@ OTHERS: list[tuple[str, RepositoryView, RecoveryTarget, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("found", "target", "expected"), [case[1:] for case in OTHERS], ids=[x[0] for x in OTHERS])
+@pytest.mark.parametrize(
+    ("repository", "target", "expected"), [case[1:] for case in OTHERS], ids=[x[0] for x in OTHERS]
+)
 def test_every_other_target_has_its_backup_and_its_timeline(
-    found: RepositoryView, target: RecoveryTarget, expected: str
+    repository: RepositoryView, target: RecoveryTarget, expected: str
 ) -> None:
-    assert chosen(found, target) == expected
+    assert chosen(repository, target) == expected
 
 
 def test_the_end_before_a_hole_is_not_the_newest_state() -> None:
@@ -333,25 +337,25 @@ REFUSED = {
 
 @pytest.mark.parametrize("typed", REFUSED)
 def test_what_is_no_moment_for_sure_is_refused_with_what_to_type(typed: str) -> None:
-    found = read_target(typed, BERLIN)
-    assert isinstance(found, TargetRefusal)
-    assert (found.reason, found.fix) == REFUSED[typed]
-    assert "\x1b" not in found.text
+    result = read_target(typed, BERLIN)
+    assert isinstance(result, TargetRefusal)
+    assert (result.reason, result.fix) == REFUSED[typed]
+    assert "\x1b" not in result.text
 
 
 @pytest.mark.parametrize("typed", ["latest", "backup:20261128-103028F", "name:x"])
 def test_before_means_nothing_for_some_targets(typed: str) -> None:
-    found = read_target(typed, UTC, is_exclusive=True)
-    assert isinstance(found, TargetRefusal)
-    assert found.text.startswith("--before means nothing for ")
+    result = read_target(typed, UTC, is_exclusive=True)
+    assert isinstance(result, TargetRefusal)
+    assert result.text.startswith("--before means nothing for ")
 
 
 # ---- against the definition ------------------------------------------------------------------------------------------
 
 
-def reachable(found: RepositoryView, target: datetime, now: datetime) -> set[tuple[str, int]]:
+def reachable(repository: RepositoryView, target: datetime, now: datetime) -> set[tuple[str, int]]:
     """Every backup and timeline from which each segment until a moment is there, by looking at each one."""
-    archive = found.archive
+    archive = repository.archive
     there = {
         (run.timeline, number)
         for runs in archive.runs.values()
@@ -361,7 +365,7 @@ def reachable(found: RepositoryView, target: datetime, now: datetime) -> set[tup
     born = {timeline: history.archived_at for timeline, history in archive.histories.items()}
     alive = max((each for each in archive.timelines if born.get(each, BEGIN) <= target), default=1)
     usable = set()
-    for each in found.backups:
+    for each in repository.backups:
         own = int(each.wal_start[:8], 16)
         path = [timeline for timeline, _ in archive.path(alive)]
         if own not in path or each.stop + timedelta(seconds=1) > target:
@@ -370,7 +374,7 @@ def reachable(found: RepositoryView, target: datetime, now: datetime) -> set[tup
         if own in forks and each.lsn_stop > forks[own]:
             continue
         newest = max((number for timeline, number in there if timeline == alive), default=0)
-        if alive != found.timeline or target > moment(newest):
+        if alive != repository.timeline or target > moment(newest):
             last = newest
         else:
             last = min(newest, -int(-(target - BEGIN) / timedelta(minutes=1) // 1))
@@ -402,18 +406,18 @@ def repositories(draw: st.DrawFn) -> RepositoryView:
 @settings(max_examples=300, deadline=None)
 @given(repositories(), st.floats(1, 40))
 def test_a_moment_is_chosen_exactly_where_each_segment_until_then_is_there(
-    found: RepositoryView, target: float
+    repository: RepositoryView, target: float
 ) -> None:
     """On one timeline, whose segments are archived once a minute; a hole ends what is before it at its last segment."""
-    plan = choose(found, at(target), moment(NOW))
-    expected = reachable(found, moment(target), moment(NOW))
+    plan = choose(repository, at(target), moment(NOW))
+    expected = reachable(repository, moment(target), moment(NOW))
     if isinstance(plan, RestorePlan):
         assert (plan.backup, plan.timeline) in expected
         assert plan.backup == max((label for label, _ in expected), key=lambda label: int(label[2:-1]))
     else:
         assert expected == set()
         for near in (plan.before, plan.after):
-            assert near is None or isinstance(choose(found, at(minute_of(near)), moment(NOW)), RestorePlan)
+            assert near is None or isinstance(choose(repository, at(minute_of(near)), moment(NOW)), RestorePlan)
 
 
 def minute_of(moment_: datetime) -> float:
@@ -421,10 +425,10 @@ def minute_of(moment_: datetime) -> float:
 
 
 def test_reachable_moments_are_listed_by_timeline_and_spans_that_overlap_are_one() -> None:
-    def spans(found: RepositoryView) -> list[tuple[int, float | None, float | None, bool]]:
+    def spans(repository: RepositoryView) -> list[tuple[int, float | None, float | None, bool]]:
         return [
             (each.timeline, minute(each.since), minute(each.until), each.is_open)
-            for each in reachable_spans(found, moment(NOW))
+            for each in reachable_spans(repository, moment(NOW))
         ]
 
     assert spans(WHOLE) == [(1, 4.02, 40.0, True)]

@@ -139,8 +139,8 @@ def test_the_same_writes_have_the_same_results(kind: int, seed: int) -> None:
                     obj = variants(kind, dice)
                     truth = await outcome(real[manager], obj, mode, name)
                     ours = await outcome(sim.guest(manager=manager), obj, mode, "default")
-                    found = list(differences(ours, truth))
-                    assert not found, f"step {step}, {manager} {mode} {obj}: (path, ours, the server's) {found}"
+                    items = list(differences(ours, truth))
+                    assert not items, f"step {step}, {manager} {mode} {obj}: (path, ours, the server's) {items}"
             finally:
                 await one.delete(Ref(Resource("v1", "Namespace"), name))
 
@@ -161,7 +161,7 @@ def test_rendered_manifests_are_stored_alike(case: str) -> None:
             for obj in [obj for obj in objects if obj["kind"] != "Namespace"]:
                 truth = await outcome(real, obj, "dry", "default")
                 ours = await outcome(sim, obj, "dry", "default")
-                found = [item for item in differences(ours, truth) if "controller-uid" not in item[0]]
-                assert not found, f"{obj['kind']}: (path, ours, the server's) {found}"
+                items = [item for item in differences(ours, truth) if "controller-uid" not in item[0]]
+                assert not items, f"{obj['kind']}: (path, ours, the server's) {items}"
 
     asyncio.run(main())

@@ -315,10 +315,10 @@ def test_a_cron_job_fires_and_keeps_its_history() -> None:
         await sim.apply(job("postgresql-pgbackrest-init"))
         await sim.apply(cronjob())
         await sim.until(7 * 86400)
-        found = await sim.get(ref(CRONJOB, "postgresql-pgbackrest-incr"))
+        obj = await sim.get(ref(CRONJOB, "postgresql-pgbackrest-incr"))
         jobs = [item for item in await listed(sim, JOB) if item["metadata"].get("ownerReferences")]
         assert len(jobs) == 3
-        assert found["status"]["lastSuccessfulTime"] > found["status"]["lastScheduleTime"]
+        assert obj["status"]["lastSuccessfulTime"] > obj["status"]["lastScheduleTime"]
         types = [backup["type"] for backup in sim.runtime.programs.repository("default").backups]
         assert types == ["full"] + ["incr"] * 6
 

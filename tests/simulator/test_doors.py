@@ -46,8 +46,8 @@ class Client:
 
 
 async def authority(sim: Cluster) -> str:
-    found = await sim.get(ref(SECRET, "minio-tls", "minio"))
-    return base64.b64decode(found["data"]["tls.crt"]).decode()
+    obj = await sim.get(ref(SECRET, "minio-tls", "minio"))
+    return base64.b64decode(obj["data"]["tls.crt"]).decode()
 
 
 def test_write_list_read_and_delete() -> None:

@@ -27,8 +27,8 @@ def test_certificates_are_real() -> None:
 
 def test_minio_and_its_certificate() -> None:
     async def scenario(sim: Cluster) -> None:
-        found = await sim.get(ref(SECRET, "minio-tls", "minio"))
-        (own,) = x509.load_pem_x509_certificates(base64.b64decode(found["data"]["tls.crt"]))
+        obj = await sim.get(ref(SECRET, "minio-tls", "minio"))
+        (own,) = x509.load_pem_x509_certificates(base64.b64decode(obj["data"]["tls.crt"]))
         names = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         assert "minio.minio.svc" in names.get_values_for_type(x509.DNSName)
         own.verify_directly_issued_by(own)

@@ -42,12 +42,12 @@ LABEL_STORED = {"pg_data/backup_label.gz": 194}
 @pytest.fixture
 def repository(tmp_path: Path) -> LocalRepository:
     """A full backup and two incremental ones: of these the second has a copy of its own of the big file."""
-    found = LocalRepository(tmp_path)
-    found.add(FULL, FILES, STORED)
-    found.add(FIRST, LATER | LABEL, LABEL_STORED)
+    store = LocalRepository(tmp_path)
+    store.add(FULL, FILES, STORED)
+    store.add(FIRST, LATER | LABEL, LABEL_STORED)
     own: dict[str, Mapping[str, Any]] = {BIG: {"repo-size": 900, "size": 7340032}}
-    found.add(SECOND, LATER | LABEL | own, {**LABEL_STORED, f"{BIG}.gz": 900})
-    return found
+    store.add(SECOND, LATER | LABEL | own, {**LABEL_STORED, f"{BIG}.gz": 900})
+    return store
 
 
 def compared(repository: LocalRepository, known: BackupFiles | None = None) -> BackupFiles:
@@ -60,15 +60,15 @@ def compared(repository: LocalRepository, known: BackupFiles | None = None) -> B
     return backup_files.read_comparison(text, requested, fingerprints, known)
 
 
-def faults(found: BackupFiles) -> dict[str, tuple[tuple[FileFault, ...], tuple[str, ...]]]:
-    return {label: (each.faults, each.needs) for label, each in found.compared.items() if each.is_damaged}
+def faults(files: BackupFiles) -> dict[str, tuple[tuple[FileFault, ...], tuple[str, ...]]]:
+    return {label: (each.faults, each.needs) for label, each in files.compared.items() if each.is_damaged}
 
 
 def test_backups_whose_files_are_all_there_are_whole_and_not_read_again(repository: LocalRepository) -> None:
-    found = compared(repository)
-    assert sorted(found.compared) == [FULL, FIRST, SECOND]
-    assert faults(found) == {}
-    assert compared(repository, found) == found
+    result = compared(repository)
+    assert sorted(result.compared) == [FULL, FIRST, SECOND]
+    assert faults(result) == {}
+    assert compared(repository, result) == result
     assert repository.manifests_read == [FULL, FIRST, SECOND]
 
 
@@ -106,28 +106,28 @@ def test_a_bundle_with_bytes_after_its_last_file_is_whole(repository: LocalRepos
 
 
 def test_an_incremental_copy_by_blocks_needs_the_former_copies(tmp_path: Path) -> None:
-    found = LocalRepository(tmp_path)
-    found.add(FULL, {BIG: {"bi": 1, "bim": 9, "repo-size": 832, "size": 9000}}, {f"{BIG}.pgbi": 832})
-    found.add(FIRST, {BIG: {"bi": 1, "bim": 9, "repo-size": 40, "size": 9000}}, {f"{BIG}.pgbi": 40})
-    (found.main / FULL / f"{BIG}.pgbi").unlink()
-    assert faults(compared(found)) == {FULL: ((FileFault(f"{BIG}.pgbi", 832),), ()), FIRST: ((), (FULL,))}
+    store = LocalRepository(tmp_path)
+    store.add(FULL, {BIG: {"bi": 1, "bim": 9, "repo-size": 832, "size": 9000}}, {f"{BIG}.pgbi": 832})
+    store.add(FIRST, {BIG: {"bi": 1, "bim": 9, "repo-size": 40, "size": 9000}}, {f"{BIG}.pgbi": 40})
+    (store.main / FULL / f"{BIG}.pgbi").unlink()
+    assert faults(compared(store)) == {FULL: ((FileFault(f"{BIG}.pgbi", 832),), ()), FIRST: ((), (FULL,))}
 
 
 @pytest.mark.parametrize(("compression", "ending"), [("none", ""), ("gz", ".gz"), ("zst", ".zst")])
 def test_without_bundles_each_file_is_compared_empty_ones_too(tmp_path: Path, compression: str, ending: str) -> None:
-    found = LocalRepository(tmp_path)
+    store = LocalRepository(tmp_path)
     files = {"pg_data/a": {"size": 3}, "pg_data/b": {"repo-size": 0, "size": 0}}
     stored = {f"pg_data/a{ending}": 3, f"pg_data/b{ending}": 0}
-    found.add(FULL, files, stored, bundles=False, compression=compression)
-    assert faults(compared(found)) == {}
-    (found.main / FULL / f"pg_data/b{ending}").unlink()
-    assert faults(compared(found)) == {FULL: ((FileFault(f"pg_data/b{ending}", 0),), ())}
+    store.add(FULL, files, stored, bundles=False, compression=compression)
+    assert faults(compared(store)) == {}
+    (store.main / FULL / f"pg_data/b{ending}").unlink()
+    assert faults(compared(store)) == {FULL: ((FileFault(f"pg_data/b{ending}", 0),), ())}
 
 
 def test_only_the_first_faults_are_named_and_all_are_counted(tmp_path: Path) -> None:
-    found = LocalRepository(tmp_path)
-    found.add(FULL, {f"pg_data/{number}": {"size": 9} for number in range(12)}, {})
-    broken = compared(found).compared[FULL]
+    store = LocalRepository(tmp_path)
+    store.add(FULL, {f"pg_data/{number}": {"size": 9} for number in range(12)}, {})
+    broken = compared(store).compared[FULL]
     assert (len(broken.faults), broken.fault_count) == (backup_files.FAULTS_NAMED, 12)
 
 
@@ -144,9 +144,9 @@ def test_a_backup_that_expires_meanwhile_is_no_fault(repository: LocalRepository
     (repository.main / SECOND / f"{BIG}.gz").unlink()
     requested = backup_files.choose_due(fingerprints, BackupFiles())
     text = repository.run(backup_files.comparison_command(5, requested))
-    found = backup_files.read_comparison(text, requested, fingerprints, BackupFiles())
-    assert sorted(found.compared) == [FULL, FIRST]
-    assert faults(found) == {}
+    result = backup_files.read_comparison(text, requested, fingerprints, BackupFiles())
+    assert sorted(result.compared) == [FULL, FIRST]
+    assert faults(result) == {}
 
 
 def test_a_folder_that_is_gone_is_a_backup_without_a_manifest(repository: LocalRepository) -> None:
@@ -157,11 +157,11 @@ def test_a_folder_that_is_gone_is_a_backup_without_a_manifest(repository: LocalR
 
 
 def test_damaged_pages_are_named_by_file_and_database(tmp_path: Path) -> None:
-    found = LocalRepository(tmp_path)
+    store = LocalRepository(tmp_path)
     damage = {"checksum-page": False, "checksum-page-error": [3, [7, 8]], "repo-size": 832, "size": 9000}
-    found.add(FULL, {BIG: damage}, {f"{BIG}.gz": 832})
+    store.add(FULL, {BIG: damage}, {f"{BIG}.gz": 832})
     page = DamagedPages("base/16384/16385", "3, 7-8", "shop")
-    assert compared(found).compared[FULL].pages == (page,)
+    assert compared(store).compared[FULL].pages == (page,)
     assert page.filenode == (0, 16385)
     assert DamagedPages("pg_tblspc/99/PG_15_202209061/16384/16390.1", "0").filenode == (99, 16390)
 

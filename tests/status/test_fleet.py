@@ -30,12 +30,12 @@ HOME = ReleaseRef("default", "postgresql")
 def test_every_release_is_read_once_over_shared_watches() -> None:
     async def scenario(sim: SimCluster) -> None:
         copies = multiply(sim, 5)
-        found = await fleet.look(sim, now=clock(sim))
-        assert found.is_complete
-        assert set(found.releases) == {HOME, *copies}
-        assert totals(rows(found)) == "6 releases: 6 recoverable"
-        assert found.requests["watch"] == 7, "one for each kind, however many releases there are"
-        assert sum(found.requests.values()) <= 16 * len(found.releases)
+        result = await fleet.look(sim, now=clock(sim))
+        assert result.is_complete
+        assert set(result.releases) == {HOME, *copies}
+        assert totals(rows(result)) == "6 releases: 6 recoverable"
+        assert result.requests["watch"] == 7, "one for each kind, however many releases there are"
+        assert sum(result.requests.values()) <= 16 * len(result.releases)
 
     on(scenario)
 
@@ -43,10 +43,13 @@ def test_every_release_is_read_once_over_shared_watches() -> None:
 def test_a_record_that_cannot_be_read_is_a_line_of_its_own() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.store.put({**named_secret("broken-pgwizard", "default"), "type": TYPE})
-        found = rows(await fleet.look(sim, now=clock(sim)))
-        assert [(each.ref.name, each.state) for each in found] == [("broken", "unknown"), ("postgresql", "recoverable")]
-        assert found[0].worst is not None
-        assert found[0].worst.text == "Secret default/broken-pgwizard holds no record of a release"
+        result = rows(await fleet.look(sim, now=clock(sim)))
+        assert [(each.ref.name, each.state) for each in result] == [
+            ("broken", "unknown"),
+            ("postgresql", "recoverable"),
+        ]
+        assert result[0].worst is not None
+        assert result[0].worst.text == "Secret default/broken-pgwizard holds no record of a release"
 
     on(scenario)
 
@@ -55,9 +58,9 @@ def test_a_release_is_seen_to_change_and_a_new_one_to_appear() -> None:
     async def scenario(sim: SimCluster) -> None:
         async with asyncio.timeout(3_600), aclosing(fleet.observe(sim, now=clock(sim))) as fleets:
             states: list[list[str]] = []
-            async for found in fleets:
-                states.append([each.state for each in rows(found) if not each.is_loading])
-                if states[-1] == ["recoverable"] and len(found.releases) == 1:
+            async for item in fleets:
+                states.append([each.state for each in rows(item) if not each.is_loading])
+                if states[-1] == ["recoverable"] and len(item.releases) == 1:
                     multiply(sim, 1)
                     sim.store.remove(Ref(STATEFULSET, "postgresql", "default"))
                 if len(states[-1]) == 2 and "recoverable" in states[-1] and "at risk" in states[-1]:
@@ -73,13 +76,13 @@ def test_polls_are_spread_over_a_minute() -> None:
 
         async with asyncio.timeout(3_600), aclosing(fleet.observe(sim, now=clock(sim))) as fleets:
             first, before = None, 0
-            async for found in fleets:
-                if not found.is_complete:
+            async for each in fleets:
+                if not each.is_complete:
                     continue
-                seconds = found.at.timestamp()
+                seconds = each.at.timestamp()
                 first = seconds if first is None else first
-                at[int((seconds - first) // 10)] += found.requests["exec"] - before if before else 0
-                before = found.requests["exec"]
+                at[int((seconds - first) // 10)] += each.requests["exec"] - before if before else 0
+                before = each.requests["exec"]
                 if seconds - first > 240:
                     break
         usual = sum(at[tenth] for tenth in range(6, 24)) / 18
@@ -119,13 +122,13 @@ def test_where_not_all_namespaces_may_be_listed_those_that_may_are_shown() -> No
     async def scenario(sim: SimCluster) -> None:
         multiply(sim, 2)
         sim.faults.append(_refuse("team-001"))
-        found = await fleet.look(sim, now=clock(sim))
-        assert [(each.ref, each.state) for each in rows(found)] == [
+        result = await fleet.look(sim, now=clock(sim))
+        assert [(each.ref, each.state) for each in rows(result)] == [
             (ReleaseRef("team-001", "postgresql"), "recoverable")
         ]
         assert re.fullmatch(
-            r"1 of \d+ namespaces are shown: Secrets of the others may not be listed", found.left_out
-        ), found.left_out
+            r"1 of \d+ namespaces are shown: Secrets of the others may not be listed", result.left_out
+        ), result.left_out
 
     on(scenario)
 
@@ -135,9 +138,9 @@ def test_where_namespaces_may_not_be_listed_either_that_of_the_connection_is_sho
         multiply(sim, 2)
         sim.faults += [_refuse("default"), Fault("403", "list", "namespaces", times=None)]
         async with asyncio.timeout(3_600), aclosing(fleet.observe(sim, now=clock(sim))) as fleets:
-            found = await anext(each async for each in fleets if each.is_complete)
-        assert [(each.ref, each.state) for each in rows(found)] == [(HOME, "recoverable")]
-        assert found.left_out == "only namespace default is shown: the others may not be listed"
+            result = await anext(each async for each in fleets if each.is_complete)
+        assert [(each.ref, each.state) for each in rows(result)] == [(HOME, "recoverable")]
+        assert result.left_out == "only namespace default is shown: the others may not be listed"
 
     on(scenario)
 

@@ -54,11 +54,11 @@ def give(folder: Path, kind: str, place: str, text: str) -> None:
 
 def entries(names: Sequence[str], *, size: int = 16_000) -> str:
     """What ``repo-ls --output=json`` prints: sorted, on one line."""
-    found = {".": {"type": "path"}}
+    items = {".": {"type": "path"}}
     for name in sorted(names):
         is_file = "-" in name or "." in name
-        found[name] = {"type": "file", "size": size, "time": AT} if is_file else {"type": "path"}  # type: ignore[dict-item]
-    return json.dumps(found, separators=(",", ":"))
+        items[name] = {"type": "file", "size": size, "time": AT} if is_file else {"type": "path"}  # type: ignore[dict-item]
+    return json.dumps(items, separators=(",", ":"))
 
 
 def printed(folder: Path, scope: str = "all", known: str = "") -> list[str]:
@@ -165,7 +165,7 @@ def test_the_script_is_clean_shell() -> None:
 
 
 def test_runs_of_neighbouring_folders_are_one_whatever_the_size_of_a_segment() -> None:
-    found = read(
+    result = read(
         "\n".join(
             [
                 "archive 15-1",
@@ -179,30 +179,30 @@ def test_runs_of_neighbouring_folders_are_one_whatever_the_size_of_a_segment() -
             ]
         )
     )
-    assert found is not None
+    assert result is not None
     at = datetime.fromtimestamp(AT, UTC)
-    assert found.archive(64 * 1024**2).runs == {1: [SegmentRun(1, 1, 66, 14, at)]}
-    assert [run.first for run in found.archive(16 * 1024**2).runs[1]] == [1, 256]
+    assert result.archive(64 * 1024**2).runs == {1: [SegmentRun(1, 1, 66, 14, at)]}
+    assert [run.first for run in result.archive(16 * 1024**2).runs[1]] == [1, 256]
 
 
 def test_histories_have_their_timelines_positions_and_reasons() -> None:
-    found = read(f"archive 15-1\nhistory 0000000A {AT} {base64.b64encode(FORKS.encode()).decode()}")
-    assert found is not None
+    result = read(f"archive 15-1\nhistory 0000000A {AT} {base64.b64encode(FORKS.encode()).decode()}")
+    assert result is not None
     forks = (
         Fork(1, 0x5000028, "before 2026-11-27 21:00:05.473485+00"),
         Fork(2, 2**32 + 0x8000000, "no recovery target specified"),
     )
-    assert found.archive(16 * 1024**2).histories == {10: History(forks, datetime.fromtimestamp(AT, UTC))}
+    assert result.archive(16 * 1024**2).histories == {10: History(forks, datetime.fromtimestamp(AT, UTC))}
     assert forks[0].moment == datetime(2026, 11, 27, 21, 0, 5, 473_485, tzinfo=UTC)
 
 
 def test_a_poll_replaces_the_folders_that_it_read_and_forgets_those_that_are_gone() -> None:
     known = listed(1, 600)
     lines = [f"folder {SECOND}", "folder 0000000100000002", f"read {SECOND}", "read 0000000100000002"]
-    found = read("\n".join(["archive 15-1", *lines, *lines_of(300, 610)]), known)
-    assert found is not None
-    assert found.archive(16 * 1024**2).runs[1][0].first == 300
-    assert found.archive(16 * 1024**2).runs[1][-1].last == 610
+    result = read("\n".join(["archive 15-1", *lines, *lines_of(300, 610)]), known)
+    assert result is not None
+    assert result.archive(16 * 1024**2).runs[1][0].first == 300
+    assert result.archive(16 * 1024**2).runs[1][-1].last == 610
 
 
 def test_a_poll_that_finds_folders_which_it_did_not_read_is_not_enough() -> None:

@@ -31,18 +31,18 @@ def families_of(text: str) -> list[Metric]:
 
 def samples(text: str) -> dict[str, float]:
     """The samples by name and labels, namespace and release left out."""
-    found = {}
+    items = {}
     for family in families_of(text):
         for sample in family.samples:
             labels = {key: value for key, value in sample.labels.items() if key not in ("namespace", "release")}
-            found[f"{sample.name}{labels or ''}"] = sample.value
-    return found
+            items[f"{sample.name}{labels or ''}"] = sample.value
+    return items
 
 
 def test_a_release_that_is_fine_has_these_metrics() -> None:
     verification = RepositoryVerification("2026-11-20T12:00:00+00:00", 60, 2, (), (), 1204, 1204, ())
-    found = samples(exposition(of(replace(FINE, release=replace(RELEASE, verification=verification)))))
-    assert {name: value for name, value in found.items() if "source_up" not in name} == {
+    snapshot = samples(exposition(of(replace(FINE, release=replace(RELEASE, verification=verification)))))
+    assert {name: value for name, value in snapshot.items() if "source_up" not in name} == {
         "pgwizard_release_info{'manager': 'pgwizard'}": 1,
         "pgwizard_verdict{'state': 'recoverable'}": 1,
         "pgwizard_verdict{'state': 'at risk'}": 0,
@@ -70,21 +70,23 @@ def test_a_release_that_is_fine_has_these_metrics() -> None:
         "pgwizard_verification_timestamp_seconds": 1795176000,
         "pgwizard_verification_valid": 1,
     }
-    assert found["pgwizard_source_up{'source': 'repository'}"] == 1
+    assert snapshot["pgwizard_source_up{'source': 'repository'}"] == 1
 
 
 def test_what_is_not_known_has_no_sample_and_its_source_is_down() -> None:
-    found = samples(exposition(of(Snapshot(ReleaseRef("shop", "db"), NOW))))
-    assert found["pgwizard_verdict{'state': 'unknown'}"] == 1
-    assert found["pgwizard_source_up{'source': 'repository'}"] == 0
-    assert not {"pgwizard_backups", "pgwizard_volume_free_bytes", "pgwizard_last_backup_timestamp_seconds"} & set(found)
+    result = samples(exposition(of(Snapshot(ReleaseRef("shop", "db"), NOW))))
+    assert result["pgwizard_verdict{'state': 'unknown'}"] == 1
+    assert result["pgwizard_source_up{'source': 'repository'}"] == 0
+    assert not {"pgwizard_backups", "pgwizard_volume_free_bytes", "pgwizard_last_backup_timestamp_seconds"} & set(
+        result
+    )
 
 
 def test_a_fleet_in_every_state_is_valid_openmetrics() -> None:
-    found = families_of(exposition(forty()))
-    unreadable = next(family for family in found if family.name == "pgwizard_release_unreadable")
+    result = families_of(exposition(forty()))
+    unreadable = next(family for family in result if family.name == "pgwizard_release_unreadable")
     assert [sample.labels["namespace"] for sample in unreadable.samples] == ["team-07"]
-    states = next(family for family in found if family.name == "pgwizard_verdict")
+    states = next(family for family in result if family.name == "pgwizard_verdict")
     assert sum(sample.value for sample in states.samples) == 38, "one state for each release that was read"
 
 

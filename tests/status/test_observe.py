@@ -38,30 +38,30 @@ OTHER_INSTANCE = {"app.kubernetes.io/name": "shop", "app.kubernetes.io/instance"
 
 def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
     async def scenario(sim: SimCluster) -> None:
-        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert (found.pending_sources, found.failures) == ((), {})
-        assert state_and_reasons(found) == ("recoverable", [])
-        assert found.release is not None
-        assert replace(found.release, applied=None) == ReleaseSummary(
+        snapshot = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert (snapshot.pending_sources, snapshot.failures) == ((), {})
+        assert state_and_reasons(snapshot) == ("recoverable", [])
+        assert snapshot.release is not None
+        assert replace(snapshot.release, applied=None) == ReleaseSummary(
             1, "deployed", None, backups=True, superuser="postgres", pgbackrest="2.45"
         )
-        assert found.pgbackrest == "2.45"
-        assert {str(ref): health.message for ref, health in found.objects.items()} == {
+        assert snapshot.pgbackrest == "2.45"
+        assert {str(ref): health.message for ref, health in snapshot.objects.items()} == {
             "PersistentVolumeClaim default/postgresql-storage-postgresql-0": "bound, 10Gi",
             "Pod default/postgresql-0": "ready",
             "StatefulSet default/postgresql": "1 of 1 pods ready",
         }
-        assert [(item.kind, item.schedule, item.suspended) for item in found.crons] == [
+        assert [(item.kind, item.schedule, item.suspended) for item in snapshot.crons] == [
             ("full", "0 2 * * 0", False),
             ("incr", "0 2 * * 1-6", False),
             ("verify", "0 5 1 * *", False),
         ]
-        assert [(item.kind, item.state) for item in found.runs] == [("init", "succeeded")]
-        assert [item.type for item in found.backups] == ["full"]
-        assert found.backup_of(found.runs[0]) == found.backups[0]
-        assert found.volume == Volume(10_000_000_000, 6_100_000_000)
-        assert found.certificate is not None
-        assert found.certificate.source == "same"
+        assert [(item.kind, item.state) for item in snapshot.runs] == [("init", "succeeded")]
+        assert [item.type for item in snapshot.backups] == ["full"]
+        assert snapshot.backup_of(snapshot.runs[0]) == snapshot.backups[0]
+        assert snapshot.volume == Volume(10_000_000_000, 6_100_000_000)
+        assert snapshot.certificate is not None
+        assert snapshot.certificate.source == "same"
 
     on(scenario)
 
@@ -69,10 +69,10 @@ def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
 def test_an_image_with_another_pgbackrest_than_the_answers_state_is_named_and_is_no_risk() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, answers_of(images={"pgbackrestVersion": "2.55"}))
-        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        lines = [str(fact) for fact in report.facts(found) if fact.label == "pgBackRest"]
+        snapshot = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        lines = [str(fact) for fact in report.facts(snapshot) if fact.label == "pgBackRest"]
         assert lines == ["! pgBackRest  the image has 2.45, not 2.55: correct images.pgbackrestVersion, and apply"]
-        assert state_and_reasons(found) == ("recoverable", [])
+        assert state_and_reasons(snapshot) == ("recoverable", [])
 
     on(scenario)
 
@@ -85,9 +85,9 @@ def test_a_role_without_rules_is_a_risk_to_the_next_backup(is_there: bool) -> No
             await sim.guest(manager="kubectl-edit").patch(role, {"rules": []})
         else:
             await sim.delete(role)
-        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        snapshot = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
         text = "the Role postgresql-pgbackrest lets no backup Job reach the database"
-        assert state_and_reasons(found) == ("at risk", [text])
+        assert state_and_reasons(snapshot) == ("at risk", [text])
 
     on(scenario)
 
@@ -98,11 +98,11 @@ def test_a_denied_source_is_reported_and_the_others_are_read() -> None:
             Fault("403", resource="pods/exec", times=None),
             Fault("403", verb="list", resource="cronjobs", times=None),
         ]
-        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert sorted(found.failures) == ["archive", "archiver", "backups", "cronjobs", "repository", "volume"]
-        assert all("denied by a fault" in why.text for why in found.failures.values())
-        assert judge(found).state == "unknown"
-        assert len(found.objects) == 3
+        snapshot = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert sorted(snapshot.failures) == ["archive", "archiver", "backups", "cronjobs", "repository", "volume"]
+        assert all("denied by a fault" in why.text for why in snapshot.failures.values())
+        assert judge(snapshot).state == "unknown"
+        assert len(snapshot.objects) == 3
 
     on(scenario)
 
@@ -110,8 +110,8 @@ def test_a_denied_source_is_reported_and_the_others_are_read() -> None:
 def test_a_denied_source_is_tried_again() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.faults = [Fault("503", resource="pods/exec", times=4), Fault("503", verb="list", resource="jobs", times=2)]
-        found = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
-        assert judge(found).state == "recoverable"
+        result = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
+        assert judge(result).state == "recoverable"
 
     on(scenario)
 
@@ -132,9 +132,9 @@ def test_an_object_that_was_deleted_while_a_watch_was_lost_is_removed() -> None:
                         raise Unreachable("no route")
 
         sim.watch = lost  # type: ignore[method-assign]
-        found = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
-        assert [item.name for item in found.crons] == ["postgresql-pgbackrest-incr", "postgresql-backup-verify"]
-        assert state_and_reasons(found) == ("at risk", ["there is no schedule of full backups"])
+        result = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
+        assert [item.name for item in result.crons] == ["postgresql-pgbackrest-incr", "postgresql-backup-verify"]
+        assert state_and_reasons(result) == ("at risk", ["there is no schedule of full backups"])
 
     on(scenario)
 
@@ -159,8 +159,10 @@ def test_many_jobs_of_others_are_not_read_and_own_ones_are_found_whatever_their_
                     yield event
 
         sim.watch = counted  # type: ignore[method-assign]
-        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert sorted(read) == sorted(run.name for run in found.runs) == ["by-schedule", "postgresql-pgbackrest-init"]
+        snapshot = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert (
+            sorted(read) == sorted(run.name for run in snapshot.runs) == ["by-schedule", "postgresql-pgbackrest-init"]
+        )
 
     on(scenario)
 
@@ -206,7 +208,7 @@ FAILS = ScriptedOutcome("job-failed", who="*/postgresql-pgbackrest-incr*", lines
 
 
 def broken(snapshot: Snapshot) -> Run | None:
-    return next((found for found in snapshot.runs if found.state == "failed"), None)
+    return next((each for each in snapshot.runs if each.state == "failed"), None)
 
 
 @pytest.mark.parametrize("is_requested", [False, True], ids=["at its pace", "at once on request"])
@@ -217,17 +219,17 @@ def test_a_log_that_could_not_be_read_is_read_the_next_time(is_requested: bool) 
         await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "incr", clock(sim)())
 
         def read(snapshot: Snapshot) -> bool:
-            found = broken(snapshot)
-            if found is not None and found.unread and not unread:
-                unread.append((found.unread, sim.clock.now()))
+            reading = broken(snapshot)
+            if reading is not None and reading.unread and not unread:
+                unread.append((reading.unread, sim.clock.now()))
                 if is_requested:
                     again.ask(*observe.POLLED)
-            return found is not None and found.fault is not None
+            return reading is not None and reading.fault is not None
 
-        found = await seen(sim, read, again)
+        result = await seen(sim, read, again)
         [(why, since)] = unread
         assert "fault" in why
-        assert judge(found).reasons[0].key == "s3-unknown-key"
+        assert judge(result).reasons[0].key == "s3-unknown-key"
         assert (sim.clock.now() - since < 2) if is_requested else (8 < sim.clock.now() - since < 12)
 
     on(scenario, outcomes=[FAILS])
@@ -239,10 +241,10 @@ def test_a_log_that_may_not_be_read_delays_nothing() -> None:
         await seen(sim, lambda snapshot: broken(snapshot) is not None)
         sim.faults = [Fault("403", resource="pods/log", times=None)]
         began = sim.clock.now()
-        found = broken(await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)))
+        reading = broken(await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)))
         assert sim.clock.now() - began < 10
-        assert found is not None
-        assert (found.tail, "denied by a fault" in found.unread) == (None, True)
+        assert reading is not None
+        assert (reading.tail, "denied by a fault" in reading.unread) == (None, True)
 
     on(scenario, outcomes=[FAILS])
 
@@ -254,9 +256,9 @@ def test_the_log_of_a_deleted_pod_is_not_requested_again() -> None:
         for pod in sim.store.find(POD, "default"):
             if pod["metadata"]["name"].startswith(name):
                 sim.store.remove(Ref.of(pod))
-        found = broken(await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)))
-        assert found is not None
-        assert found.tail == (f"the log cannot be read: Job default/{name} has no pod, so there is no log of it",)
+        reading = broken(await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim)))
+        assert reading is not None
+        assert reading.tail == (f"the log cannot be read: Job default/{name} has no pod, so there is no log of it",)
 
     on(scenario, outcomes=[FAILS])
 
@@ -310,8 +312,8 @@ def test_backups_are_polled_once_an_apply_elsewhere_turns_them_on() -> None:
             return any(command[:4] == ["psql", "-XAtq", "-U", "owner"] for command in commands)
 
         sim.runtime.programs.answers.append(note)
-        found = await seen(sim, turned)
-        assert state_and_reasons(found) == ("not recoverable", ["this release makes no backups"])
+        result = await seen(sim, turned)
+        assert state_and_reasons(result) == ("not recoverable", ["this release makes no backups"])
 
     on(scenario)
 
@@ -341,8 +343,8 @@ def test_a_release_removed_while_it_is_observed_is_reported_gone() -> None:
                 again.ask(*observe.POLLED)
             return "release" in snapshot.failures
 
-        found = await seen(sim, gone, again)
-        assert found.failures["release"].text == "there is no release postgresql in namespace default"
+        result = await seen(sim, gone, again)
+        assert result.failures["release"].text == "there is no release postgresql in namespace default"
 
     on(scenario)
 
@@ -355,8 +357,8 @@ def test_an_uninstall_shows_within_two_seconds_though_the_record_goes_last() -> 
         ended: list[float] = []
 
         async def remove() -> None:
-            found = await uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False)
-            await uninstall.remove(found, sim, lambda _: None, now=clock(sim))
+            result = await uninstall.removal(sim, ReleaseRef("default", "postgresql"), purge_data=False)
+            await uninstall.remove(result, sim, lambda _: None, now=clock(sim))
             ended.append(sim.clock.now())
 
         def gone(snapshot: Snapshot) -> bool:
@@ -364,11 +366,11 @@ def test_an_uninstall_shows_within_two_seconds_though_the_record_goes_last() -> 
                 removing.append(asyncio.create_task(remove()))
             return snapshot.is_gone
 
-        found = await seen(sim, gone)
+        result = await seen(sim, gone)
         await asyncio.gather(*removing)
-        assert (found.missing or Missing("gone")).namespace == "there"
-        assert found.at.timestamp() - ended[0] <= 2
-        assert str(judge(found).reasons[1]) == (
+        assert (result.missing or Missing("gone")).namespace == "there"
+        assert result.at.timestamp() - ended[0] <= 2
+        assert str(judge(result).reasons[1]) == (
             "still there: PersistentVolumeClaim default/postgresql-storage-postgresql-0"
         )
 
@@ -390,12 +392,12 @@ def test_a_namespace_deleted_while_it_is_observed_shows_within_seconds(denied: b
                 return False
             return denied or snapshot.missing.namespace == "gone"
 
-        found = await seen(sim, gone)
+        result = await seen(sim, gone)
         assert sim.clock.now() - begun[0] < 10
-        assert found.missing is not None
-        assert found.missing.namespace == ("unread" if denied else "gone")
-        assert (found.missing.since or NOW).timestamp() - begun[0] < 3
-        verdict = judge(found)
+        assert result.missing is not None
+        assert result.missing.namespace == ("unread" if denied else "gone")
+        assert (result.missing.since or NOW).timestamp() - begun[0] < 3
+        verdict = judge(result)
         assert verdict.state == "gone"
         assert len(verdict.reasons) == 1
         assert not any("denied by a fault" in str(reason) for reason in verdict.reasons)
@@ -411,8 +413,8 @@ def test_a_namespace_whose_deletion_hangs_is_named_while_its_release_runs() -> N
         assert namespace is not None
         namespace["metadata"]["deletionTimestamp"] = "2026-11-23T12:00:00Z"
         sim.store.put(namespace)
-        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert judge(found).reasons[0].text == "namespace default is being deleted, with everything in it"
+        snapshot = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert judge(snapshot).reasons[0].text == "namespace default is being deleted, with everything in it"
 
     on(scenario)
 
@@ -426,17 +428,17 @@ def test_a_backup_has_ended_with_its_container_and_a_sidecar_that_keeps_the_job_
         def ended(snapshot: Snapshot) -> bool:
             return any(run.name == job and run.state == "succeeded" for run in snapshot.runs)
 
-        found = await seen(sim, ended)
-        assert judge(found).state == "recoverable"
+        result = await seen(sim, ended)
+        assert judge(result).state == "recoverable"
         begun = sim.clock.now()
-        found = await seen(sim, lambda snapshot: not snapshot.pending_sources and bool(judge(snapshot).reasons))
+        result = await seen(sim, lambda snapshot: not snapshot.pending_sources and bool(judge(snapshot).reasons))
         assert sim.clock.now() - begun < 90
         text = (
             f"Job {job} does not end, and its schedule starts no other: its backup has ended, but another container "
             "keeps its pod running"
         )
         fix = f"Exclude the namespace from the injection of sidecars, then: kubectl -n default delete job {job}"
-        assert [(reason.text, reason.fix) for reason in judge(found).reasons] == [(text, fix)]
+        assert [(reason.text, reason.fix) for reason in judge(result).reasons] == [(text, fix)]
 
     on(scenario)
 
@@ -449,13 +451,13 @@ def test_the_end_of_a_container_is_the_end_of_its_backup_even_before_the_job_has
         def ended(snapshot: Snapshot) -> bool:
             return any(run.name == job and run.state == "succeeded" for run in snapshot.runs)
 
-        found = await seen(sim, ended)
+        result = await seen(sim, ended)
         assert health.assess(live(sim, JOB, job)).status == "progressing"
-        assert found.runs[-1].ended is not None
-        found = await seen(sim, lambda snapshot: ended(snapshot) and not snapshot.pending_sources)
+        assert result.runs[-1].ended is not None
+        result = await seen(sim, lambda snapshot: ended(snapshot) and not snapshot.pending_sources)
         await sim.clock.sleep(120)
         assert health.assess(live(sim, JOB, job)).status == "ready"
-        assert judge(found).state == "recoverable"
+        assert judge(result).state == "recoverable"
 
     on(scenario)
 
@@ -544,11 +546,11 @@ def test_half_an_hour_of_watching_polls_at_its_pace_and_leaves_no_task() -> None
         def over(snapshot: Snapshot) -> bool:
             nonlocal count
             count += 1
-            assert len(snapshot.runs) <= status_snapshot.RUNS_KEPT
+            assert len(snapshot.runs) <= status_snapshot.MAX_RUNS
             return sim.clock.now() - began >= 1_800
 
-        found = await seen(sim, over)
-        assert judge(found).state == "recoverable"
+        result = await seen(sim, over)
+        assert judge(result).state == "recoverable"
         assert count < 600
         execs = [request for request in sim.requests[first:] if request.resource == "pods/exec"]
         assert 260 < len(execs) < 320
@@ -640,15 +642,15 @@ def test_one_look_has_the_reason_of_a_store_that_is_down(timeout_seconds: float,
     async def scenario(sim: SimCluster) -> None:
         timeouts: list[int] = []
         store_down(sim, timeouts)
-        found = await observe.look(
+        snapshot = await observe.look(
             sim, ReleaseRef("default", "postgresql"), now=clock(sim), timeout_seconds=timeout_seconds
         )
         assert timeouts == [io_timeout]
-        assert found.pending_sources == ()
+        assert snapshot.pending_sources == ()
         ended = timeout_seconds > RETRIES * io_timeout
-        assert found.failures["repository"].text == (REFUSED if ended else f"no answer within {timeout_seconds} s")
+        assert snapshot.failures["repository"].text == (REFUSED if ended else f"no answer within {timeout_seconds} s")
         cause = diagnosed(REFUSED).cause if ended else f"no answer within {timeout_seconds} s"
-        assert state_and_reasons(found) == ("unknown", [f"the repository cannot be read: {cause}"])
+        assert state_and_reasons(snapshot) == ("unknown", [f"the repository cannot be read: {cause}"])
 
     on(scenario)
 
@@ -657,18 +659,18 @@ def test_a_store_that_is_down_gets_a_longer_timeout_while_it_is_observed() -> No
     async def scenario(sim: SimCluster) -> None:
         timeouts: list[int] = []
         store_down(sim, timeouts)
-        found = await seen(sim, lambda snapshot: "repository" in snapshot.failures)
+        result = await seen(sim, lambda snapshot: "repository" in snapshot.failures)
         assert timeouts == [5]
-        assert found.failures["repository"].text == REFUSED
+        assert result.failures["repository"].text == REFUSED
 
     on(scenario)
 
 
 def test_a_release_without_backups_is_seen_as_such() -> None:
     async def scenario(sim: SimCluster) -> None:
-        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert state_and_reasons(found) == ("not recoverable", ["this release makes no backups"])
-        assert (found.crons, found.pending_sources, found.failures) == ((), (), {})
+        snapshot = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert state_and_reasons(snapshot) == ("not recoverable", ["this release makes no backups"])
+        assert (snapshot.crons, snapshot.pending_sources, snapshot.failures) == ((), (), {})
 
     on(scenario, answers={"repository": {"enabled": False}})
 
@@ -683,9 +685,9 @@ def test_one_look_distinguishes_dropped_wal_from_new_wal() -> None:
     async def scenario(sim: SimCluster) -> None:
         own.append(sim.runtime.programs.repository("default").system_id)
         sim.runtime.programs.answers.append(psql)
-        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert found.missing_wal == segment(900)
-        assert judge(found).reasons[0].key == "wal-dropped"
+        snapshot = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert snapshot.missing_wal == segment(900)
+        assert judge(snapshot).reasons[0].key == "wal-dropped"
 
     on(scenario)
 
@@ -740,10 +742,10 @@ def test_a_database_that_is_scaled_to_0_is_down_and_what_was_seen_of_it_before_s
                 again.ask("repository", "archive", "backups", "archiver", "volume")
             return {"repository", "archive", "backups", "archiver", "volume"} <= set(snapshot.failures)
 
-        found = await seen(sim, scaled, again)
+        result = await seen(sim, scaled, again)
         assert states == ["recoverable"]
-        assert state_and_reasons(found) == ("at risk", ["the database is down: its StatefulSet is scaled to 0"])
-        assert report.run_cells(found, found.runs[0])[-1] == "29.3Mi → 3.66Mi"
+        assert state_and_reasons(result) == ("at risk", ["the database is down: its StatefulSet is scaled to 0"])
+        assert report.run_cells(result, result.runs[0])[-1] == "29.3Mi → 3.66Mi"
         sim.runtime.change(ref, lambda obj: obj["spec"].update(replicas=1))
         back = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
         assert state_and_reasons(back) == ("recoverable", [])
@@ -763,10 +765,10 @@ def test_a_server_that_crashes_is_diagnosed_from_its_log_as_an_apply_diagnoses_i
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(CRASH)
         await sim.delete(Ref(POD, "postgresql-0", "default"))
-        found = await seen(sim, lambda snapshot: bool(snapshot.crash_log))
-        assert found.crash_log is not None
-        assert found.crash_log[-1] == "FATAL: could not write lock file: No space left on device"
-        reason = judge(found).reasons[0]
+        actual = await seen(sim, lambda snapshot: bool(snapshot.crash_log))
+        assert actual.crash_log is not None
+        assert actual.crash_log[-1] == "FATAL: could not write lock file: No space left on device"
+        reason = judge(actual).reasons[0]
         result = await applied(sim, answers_of(tuning={"connections": 42}))
         assert result.error is not None
         assert result.error.fault is not None
@@ -787,8 +789,8 @@ def test_an_unknown_crash_shows_the_last_line_of_the_log() -> None:
         sim.outcomes.append(replace(CRASH, lines=("the moon is full",)))
         await sim.delete(Ref(POD, "postgresql-0", "default"))
         await seen(sim, lambda snapshot: snapshot.crash is not None)
-        found = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert judge(found).reasons[0].cause == "its log ends with: the moon is full"
+        reading = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert judge(reading).reasons[0].cause == "its log ends with: the moon is full"
 
     on(scenario)
 
@@ -850,8 +852,8 @@ def test_the_simulated_cluster_lists_its_archive_as_the_script_does(scope: str) 
     async def scenario(sim: SimCluster) -> None:
         whole = await probes.archive(sim, Layout.of(ReleaseRef("default", "postgresql")), 5)
         known = whole if scope == "newest" else None
-        found = await probes.archive(sim, Layout.of(ReleaseRef("default", "postgresql")), 5, known)
-        assert found.runs.keys() == whole.runs.keys()
+        result = await probes.archive(sim, Layout.of(ReleaseRef("default", "postgresql")), 5, known)
+        assert result.runs.keys() == whole.runs.keys()
 
     on(scenario)
 
@@ -860,15 +862,15 @@ def test_a_job_whose_pod_admission_refuses_shows_the_words_of_the_policy() -> No
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("quota", "default/postgresql-pgbackrest-full*", message=POLICY))
         await backups.backup_now(sim, Layout.of(ReleaseRef("default", "postgresql")), "full", clock(sim)())
-        found = await seen(sim, lambda snapshot: any("denied" in run.message for run in snapshot.runs))
-        (run,) = (run for run in found.runs if run.kind == "full")
+        result = await seen(sim, lambda snapshot: any("denied" in run.message for run in snapshot.runs))
+        (run,) = (run for run in result.runs if run.kind == "full")
         assert run.state == "running"
         assert run.message.startswith("waiting for its pod: the cluster refuses the pod: FailedCreate: ")
         assert POLICY in run.message
 
         sim.outcomes.clear()
-        found = await seen(sim, lambda snapshot: [run.state for run in snapshot.runs] == ["succeeded"] * 2)
-        assert [run.message for run in found.runs if run.kind == "full"] == ["complete"]
+        result = await seen(sim, lambda snapshot: [run.state for run in snapshot.runs] == ["succeeded"] * 2)
+        assert [run.message for run in result.runs if run.kind == "full"] == ["complete"]
 
     on(scenario)
 

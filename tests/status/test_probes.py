@@ -101,8 +101,8 @@ def test_backups_of_an_earlier_cluster_are_left_out() -> None:
     ],
 )
 def test_a_missing_stanza_differs_from_an_empty_one(answer: Any, stanza: str) -> None:
-    found = probes.repository_of(answer)
-    assert (found.backups, found.stanza) == ((), stanza)
+    result = probes.repository_of(answer)
+    assert (result.backups, result.stanza) == ((), stanza)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_repository_that_could_not_be_read_is_not_an_empty_one(answer: Any, wh
 def test_the_archiver_is_read_with_and_without_waiting_segments() -> None:
     failed = f"2|{segment(8)}|2026-11-20 10:00:00+00"
     line = f"1204|{segment(9)}|2026-11-23 11:59:22.5+00|{failed}|{SYSTEM}|60|3|67108864|98304\n"
-    found = Archiver(
+    result = Archiver(
         1204,
         segment(9),
         datetime(2026, 11, 23, 11, 59, 22, 500_000, tzinfo=UTC),
@@ -146,8 +146,8 @@ def test_the_archiver_is_read_with_and_without_waiting_segments() -> None:
         segment_bytes=67_108_864,
         lsn=98_304,
     )
-    assert probes.archiver_of(line) == found
-    assert probes.archiver_of(f"{line}3\n") == replace(found, waiting=3)
+    assert probes.archiver_of(line) == result
+    assert probes.archiver_of(f"{line}3\n") == replace(result, waiting=3)
     assert probes.archiver_of("0|||0|||7|0|1|16777216|0") == Archiver(
         0, "", None, 0, "", None, system_id="7", timeline=1
     )
@@ -188,9 +188,9 @@ def test_psql_gets_the_superuser_or_the_container_s_variable() -> None:
 def test_answers_of_another_shape_are_errors(odd: Any) -> None:
     async def scenario(sim: SimCluster) -> None:
         recorded(sim, credentials=odd, repository=odd)
-        found = (await observe.look(sim, RELEASE, now=clock(sim))).release
-        assert found is not None
-        assert (found.backups, found.superuser) == (True, None)
+        snapshot = (await observe.look(sim, RELEASE, now=clock(sim))).release
+        assert snapshot is not None
+        assert (snapshot.backups, snapshot.superuser) == (True, None)
 
     on(scenario)
 
@@ -200,13 +200,13 @@ def test_a_certificate_whose_source_changed_or_went_is_seen() -> None:
 
     async def scenario(sim: SimCluster) -> None:
         await sim.patch(source, {"data": {"tls.crt": base64.b64encode(b"no certificate").decode()}})
-        found = await observe.look(sim, RELEASE, now=clock(sim))
-        assert found.certificate is not None
-        assert found.certificate.source == "differs"
+        snapshot = await observe.look(sim, RELEASE, now=clock(sim))
+        assert snapshot.certificate is not None
+        assert snapshot.certificate.source == "differs"
         await sim.delete(source)
-        found = await observe.look(sim, RELEASE, now=clock(sim))
-        assert found.certificate is not None
-        assert found.certificate.source == "gone"
+        snapshot = await observe.look(sim, RELEASE, now=clock(sim))
+        assert snapshot.certificate is not None
+        assert snapshot.certificate.source == "gone"
 
     on(scenario)
 
@@ -220,13 +220,13 @@ def test_of_a_bundle_only_what_the_server_s_chain_leads_to_has_an_end() -> None:
         soon = pem(certificate("other", ends=timedelta(days=2)))
         await sim.patch(mirror, {"data": {"tls.crt": base64.b64encode(soon + own).decode()}})
         at = clock(sim)()
-        found = await probes.certificate(sim, Layout.of(RELEASE), ImageVersion(sim, RELEASE), at)
-        assert found is not None
-        assert found.ends == read_bundle(own).certificates[0].not_after
+        result = await probes.certificate(sim, Layout.of(RELEASE), ImageVersion(sim, RELEASE), at)
+        assert result is not None
+        assert result.ends == read_bundle(own).certificates[0].not_after
         sim.faults = [Fault("403", "create", "pods/portforward", times=None)]
-        found = await probes.certificate(sim, Layout.of(RELEASE), ImageVersion(sim, RELEASE), at)
-        assert found is not None
-        assert found.ends == read_bundle(soon).certificates[0].not_after
+        result = await probes.certificate(sim, Layout.of(RELEASE), ImageVersion(sim, RELEASE), at)
+        assert result is not None
+        assert result.ends == read_bundle(soon).certificates[0].not_after
 
     on(scenario)
 
@@ -249,10 +249,10 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
         sim.runtime.programs.answers.append(psql)
         pod = live(sim, POD, "postgresql-0")
         sim.runtime.logs[pod["metadata"]["uid"], "postgresql"].write(line)
-        found = await observe.look(sim, RELEASE, now=clock(sim))
-        assert found.archiver is not None
-        assert (found.archiver.is_failing, found.archiver.waiting) == (True, 4)
-        worst = judge(found).reasons[0]
+        snapshot = await observe.look(sim, RELEASE, now=clock(sim))
+        assert snapshot.archiver is not None
+        assert (snapshot.archiver.is_failing, snapshot.archiver.waiting) == (True, 4)
+        worst = judge(snapshot).reasons[0]
         assert worst.text == f"archiving fails: {segment(2)} at 2026-11-23 11:05 UTC"
         assert worst.key == "s3-no-bucket"
 
@@ -271,8 +271,8 @@ def test_archiving_that_fails_names_its_cause_from_the_collected_log_where_the_c
 
     async def scenario(sim: SimCluster) -> None:
         sim.runtime.programs.answers.append(in_pod)
-        found = await probes.archiver(sim, Layout.of(RELEASE), "postgres")
-        assert found.fault is not None
-        assert found.fault.key == "s3-no-bucket"
+        result = await probes.archiver(sim, Layout.of(RELEASE), "postgres")
+        assert result.fault is not None
+        assert result.fault.key == "s3-no-bucket"
 
     on(scenario)

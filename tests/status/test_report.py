@@ -343,9 +343,9 @@ def test_a_fact_needs_a_look_exactly_where_the_verdict_has_a_reason(
 ) -> None:
     """The report and the verdict use one limit."""
     quiet = {"repository": replace(FINE.repository or RepositoryInfo(()), wal=Wal(segment(100), segment(101)))}
-    found = replace(FINE, **{**quiet, **change})
-    marks = {fact.label: fact.mark for fact in report.facts(found)}
-    assert (marks[label] == "!") is bool(judge(found).reasons), (source, judge(found).reasons)
+    snapshot = replace(FINE, **{**quiet, **change})
+    marks = {fact.label: fact.mark for fact in report.facts(snapshot)}
+    assert (marks[label] == "!") is bool(judge(snapshot).reasons), (source, judge(snapshot).reasons)
 
 
 def test_a_release_without_backups_has_no_facts_about_any() -> None:
@@ -381,8 +381,8 @@ def test_a_repository_without_backups_has_no_timeline() -> None:
 
 def test_every_backup_is_a_line_the_newest_first() -> None:
     older, newer = backup("full", 8.4), replace(backup("incr", 1.4), error=True)
-    found = replace(FINE, repository=RepositoryInfo((older, newer)))
-    lines = report.status_lines(found, judge(found))
+    snapshot = replace(FINE, repository=RepositoryInfo((older, newer)))
+    lines = report.status_lines(snapshot, judge(snapshot))
     begin = lines.index("pgbackrest info")
     assert [line.split()[:2] for line in lines[begin + 1 : begin + 4]] == [
         ["backup", "type"],

@@ -36,8 +36,8 @@ def release(info: Any) -> Snapshot:
 
 def since(snapshot: Snapshot) -> datetime | None:
     """The beginning of the newest window."""
-    found = window_of(judge(snapshot))
-    return found[0] if found else None
+    reading = window_of(judge(snapshot))
+    return reading[0] if reading else None
 
 
 def texts(snapshot: Snapshot) -> list[str]:

@@ -71,18 +71,18 @@ def test_segments_are_counted_by_their_names(first: str, last: str, between: int
 
 def test_figures_come_from_backups_and_segments() -> None:
     backups = (backup("full", 10, wal=100), backup("incr", 6, stored=2 * GB), backup("incr", 0, stored=3 * GB))
-    found = replace(
+    result = replace(
         FINE,
         repository=RepositoryInfo(backups, wal=Wal(segment(100), segment(1100))),
         answered_at={"repository": backups[0].start + timedelta(days=10)},
     )
-    assert found.stored_bytes == 6 * GB
-    assert found.growth_bytes_per_day == pytest.approx(GB / 2)
-    assert found.wal_bytes_per_day == pytest.approx(100 * 16 * 2**20)
-    assert found.outage_days == pytest.approx(6 * GB / (100 * 16 * 2**20))
+    assert result.stored_bytes == 6 * GB
+    assert result.growth_bytes_per_day == pytest.approx(GB / 2)
+    assert result.wal_bytes_per_day == pytest.approx(100 * 16 * 2**20)
+    assert result.outage_days == pytest.approx(6 * GB / (100 * 16 * 2**20))
     assert FINE.archiver is not None
-    larger = replace(found, archiver=replace(FINE.archiver, segment_bytes=64 * 2**20))
-    assert larger.wal_bytes_per_day != found.wal_bytes_per_day, "a server's own size of a segment counts"
+    larger = replace(result, archiver=replace(FINE.archiver, segment_bytes=64 * 2**20))
+    assert larger.wal_bytes_per_day != result.wal_bytes_per_day, "a server's own size of a segment counts"
 
 
 SEGMENT = 16 * 2**20
@@ -325,7 +325,7 @@ def test_a_statefulset_that_is_long_gone_is_not_waited_for() -> None:
     later = reduce(gone, SourceFailed(at(minutes=-31), "volume", failure("there is no pod")))
     back = reduce(later, ObjectSeen(at(minutes=-32), STATEFUL, named("StatefulSet", "postgresql")))
     again = reduce(back, ObjectSeen(at(minutes=-33), STATEFUL))
-    assert [found.is_changing for found in (there, gone, later, back, again)] == [False, True, False, False, True]
+    assert [each.is_changing for each in (there, gone, later, back, again)] == [False, True, False, False, True]
     listed = reduce(EMPTY, ListRead(at(1), STATEFULSET))
     assert (EMPTY.is_changing, listed.is_changing, replace(listed, at=NOW).is_changing) == (False, True, False)
 
@@ -367,17 +367,17 @@ def test_the_kind_of_a_job_is_that_of_the_cronjob_that_owns_it(release: str, nam
     """Its name may be cut, and holds whatever the release is called."""
     obj = job(name)
     obj["metadata"]["ownerReferences"] = [{"kind": "CronJob", "name": owner}] if owner else []
-    found = reduce(replace(EMPTY, ref=ReleaseRef("shop", release)), of_job(name, obj))
-    assert [run.kind for run in found.runs] == [kind]
+    snapshot = reduce(replace(EMPTY, ref=ReleaseRef("shop", release)), of_job(name, obj))
+    assert [run.kind for run in snapshot.runs] == [kind]
 
 
 def test_the_kind_of_a_schedule_is_that_of_its_whole_name() -> None:
     """A CronJob of another tool under the same labels is no schedule of full backups."""
-    found = EMPTY
+    result = EMPTY
     for name in ("postgresql-pgbackrest-full", "postgresql-pgbackrest-incr", "postgresql-check-full"):
         seen = ObjectSeen(NOW, Ref(CRONJOB, name, "shop"), named("CronJob", name))
-        found = reduce(found, seen)
-    assert {cron.name: cron.kind for cron in found.crons} == {
+        result = reduce(result, seen)
+    assert {cron.name: cron.kind for cron in result.crons} == {
         "postgresql-check-full": "incr",
         "postgresql-pgbackrest-full": "full",
         "postgresql-pgbackrest-incr": "incr",
@@ -476,10 +476,10 @@ def test_a_snapshot_stays_bounded_whatever_comes() -> None:
         cron = {"metadata": {"name": f"cron-{number}"}, "spec": {"schedule": "0 2 * * *"}}
         snapshot = reduce(snapshot, ObjectSeen(NOW, Ref(CRONJOB, f"cron-{number}", "shop"), cron))
         snapshot = reduce(snapshot, SourceFailed(NOW, "volume", failure(f"failure {number}")))
-    assert len(snapshot.runs) == status_snapshot.RUNS_KEPT
-    assert {len(found.tail or ()) for found in snapshot.runs} == {status_snapshot.TAIL_KEPT}
-    assert len(snapshot.objects) == status_snapshot.OBJECTS_KEPT
-    assert len(snapshot.crons) == status_snapshot.OBJECTS_KEPT
+    assert len(snapshot.runs) == status_snapshot.MAX_RUNS
+    assert {len(each.tail or ()) for each in snapshot.runs} == {status_snapshot.MAX_TAIL_LINES}
+    assert len(snapshot.objects) == status_snapshot.MAX_OBJECTS
+    assert len(snapshot.crons) == status_snapshot.MAX_OBJECTS
     assert snapshot.failures == {"volume": failure("failure 2999")}
 
 
@@ -513,5 +513,5 @@ def test_hostile_text_becomes_plain() -> None:
     name = "postgresql-pgbackrest-full"
     spec = {"schedule": "0 2 * * *\x1b[2J", "timeZone": "\u202eUTC"}
     cron = {"metadata": {"name": name}, "spec": spec, "status": {"lastScheduleTime": "\x1b"}}
-    found = reduce(EMPTY, ObjectSeen(NOW, Ref(CRONJOB, name, "shop"), cron)).crons[0]
-    assert (found.schedule, found.zone, found.last) == ("0 2 * * * [2J", "UTC", None)
+    snapshot = reduce(EMPTY, ObjectSeen(NOW, Ref(CRONJOB, name, "shop"), cron)).crons[0]
+    assert (snapshot.schedule, snapshot.zone, snapshot.last) == ("0 2 * * * [2J", "UTC", None)

@@ -154,8 +154,8 @@ def test_the_first_backup_that_still_runs_is_named() -> None:
 
 def test_the_window_begins_with_the_oldest_full_backup_whose_wal_is_there() -> None:
     fulls = (backup("full", 14, wal=50), backup("full", 7, wal=200))
-    found = judge(holding(RepositoryInfo(fulls, wal=Wal(segment(200), segment(1303)))))
-    assert window_of(found) == (at(7), at(seconds=38))
+    repository = judge(holding(RepositoryInfo(fulls, wal=Wal(segment(200), segment(1303)))))
+    assert window_of(repository) == (at(7), at(seconds=38))
 
 
 def test_a_backup_of_an_earlier_timeline_counts_where_the_archive_reaches_from_it_to_the_present_one() -> None:
@@ -164,8 +164,8 @@ def test_a_backup_of_an_earlier_timeline_counts_where_the_archive_reaches_from_i
     grown = read("\n".join(["archive 15-1", f"history 00000002 {int(at(seconds=40).timestamp())} {forks}", *runs]))
     server = replace(ARCHIVER, timeline=2, last_wal=segment(1310, timeline=2))
     repository = RepositoryInfo(FINE.backups, wal=Wal(segment(100), segment(1310, timeline=2)), system_id=SYSTEM)
-    found = replace(FINE, repository=repository, archive=grown, archive_before=grown, archiver=server)
-    assert (state_and_reasons(found), window_of(judge(found))) == (("recoverable", []), (at(1.4), at(seconds=38)))
+    snapshot = replace(FINE, repository=repository, archive=grown, archive_before=grown, archiver=server)
+    assert (state_and_reasons(snapshot), window_of(judge(snapshot))) == (("recoverable", []), (at(1.4), at(seconds=38)))
 
 
 def test_with_waiting_wal_the_window_ends_with_the_last_backup() -> None:
@@ -179,8 +179,8 @@ def test_a_backup_without_its_wal_has_no_window() -> None:
     repository = RepositoryInfo(
         (backup("full", 1.4), backup("incr", 0.4, wal=1304)), wal=Wal(segment(100), segment(1303))
     )
-    found = judge(replace(holding(repository), archiver=replace(ARCHIVER, last_at=None)))
-    assert window_of(found) == (at(1.4), at(seconds=38))
+    result = judge(replace(holding(repository), archiver=replace(ARCHIVER, last_at=None)))
+    assert window_of(result) == (at(1.4), at(seconds=38))
 
 
 def test_archived_wal_that_the_next_reading_of_the_repository_lacks_was_dropped() -> None:
@@ -203,7 +203,7 @@ def test_archived_wal_that_the_next_reading_of_the_repository_lacks_was_dropped(
 
 def archived(*missing: int, read_once: bool = False, timeline: int = 1, more: Sequence[str] = ()) -> Snapshot:
     """A release whose archive lacks segments; its full backup needs 100, its incremental one 600."""
-    found = read("\n".join(["archive 15-1", *more, *lines_of(100, 1303, *missing)]))
+    result = read("\n".join(["archive 15-1", *more, *lines_of(100, 1303, *missing)]))
     repository = replace(REPOSITORY, backups=(backup("full", 1.4, wal=100), backup("incr", 0.4, wal=600)))
     repository = replace(
         repository,
@@ -216,7 +216,7 @@ def archived(*missing: int, read_once: bool = False, timeline: int = 1, more: Se
     )
     server = replace(ARCHIVER, timeline=timeline)
     return replace(
-        FINE, repository=repository, archive=found, archive_before=None if read_once else found, archiver=server
+        FINE, repository=repository, archive=result, archive_before=None if read_once else result, archiver=server
     )
 
 
@@ -305,8 +305,8 @@ def test_a_timeline_whose_history_is_missing_cannot_be_reached() -> None:
 def test_after_a_restore_to_an_older_moment_the_timeline_that_was_left_is_a_window_of_its_own() -> None:
     forks = base64.b64encode(b"1\t3/E8000028\tbefore 2026-11-23 07:00:00+00\n").decode()
     history = f"history 00000002 {int(at(seconds=30).timestamp())} {forks}"
-    found = archived(timeline=2, more=[history, *lines_of(1000, 1303, timeline=2)])
-    verdict = judge(found)
+    result = archived(timeline=2, more=[history, *lines_of(1000, 1303, timeline=2)])
+    verdict = judge(result)
     assert (verdict.state, window_of(verdict)) == ("recoverable", (at(1.4), at(seconds=38)))
     assert [(window.timeline, window.until) for window in verdict.branches] == [(1, at(seconds=38))]
     assert report.other_windows(verdict, NOW) == ["on timeline 1 from Sun 22 Nov 02:24 to Mon 23 Nov 11:59 UTC"]
@@ -315,20 +315,23 @@ def test_after_a_restore_to_an_older_moment_the_timeline_that_was_left_is_a_wind
 def test_a_backup_that_is_newer_than_the_listing_of_the_archive_counts_by_what_info_says() -> None:
     newer = replace(backup("full", 0.001, wal=1304), label="20261123-115500F")
     repository = replace(REPOSITORY, backups=(newer,), wal=Wal(segment(100), segment(1305)))
-    found = replace(FINE, repository=repository)
-    assert (state_and_reasons(found), window_of(judge(found))) == (("recoverable", []), (at(0.001), at(seconds=38)))
+    snapshot = replace(FINE, repository=repository)
+    assert (state_and_reasons(snapshot), window_of(judge(snapshot))) == (
+        ("recoverable", []),
+        (at(0.001), at(seconds=38)),
+    )
 
 
 def test_a_backup_far_behind_the_listing_begins_a_window_of_its_own() -> None:
     newer = replace(backup("full", 0.001, wal=1500), label="20261123-115500F")
     repository = replace(REPOSITORY, backups=(*REPOSITORY.backups, newer), wal=Wal(segment(100), segment(1501)))
     old = {**FINE.answered_at, "archive": at(hours=6)}
-    found = replace(FINE, repository=repository, answered_at=old, failures={"archive": failure("timed out")})
-    assert [(window.since, window.until) for window in judge(found).windows] == [
+    snapshot = replace(FINE, repository=repository, answered_at=old, failures={"archive": failure("timed out")})
+    assert [(window.since, window.until) for window in judge(snapshot).windows] == [
         (at(1.4), at(seconds=38)),
         (at(0.001), at(0.001)),
     ]
-    alone = replace(found, repository=replace(repository, backups=REPOSITORY.backups))
+    alone = replace(snapshot, repository=replace(repository, backups=REPOSITORY.backups))
     assert window_of(judge(replace(alone, archiver=replace(ARCHIVER, last_at=NOW)))) == (at(1.4), at(seconds=38)), (
         "an old listing proves nothing that came later"
     )
@@ -353,8 +356,8 @@ def test_many_backups_without_their_wal_are_one_reason_below_an_archiving_that_f
     )
     listing = listed(100, 1303, *(100 + 10 * day for day in range(1, 10)))
     failing = replace(ARCHIVER, failed=1, failed_wal=segment(1304), failed_at=NOW)
-    found = replace(FINE, repository=replace(REPOSITORY, backups=backups), archive=listing, archive_before=listing)
-    assert state_and_reasons(replace(found, archiver=failing, crons=()))[1][:2] == [
+    snapshot = replace(FINE, repository=replace(REPOSITORY, backups=backups), archive=listing, archive_before=listing)
+    assert state_and_reasons(replace(snapshot, archiver=failing, crons=()))[1][:2] == [
         f"archiving fails: {segment(1304)} at 2026-11-23 12:00 UTC",
         f"9 backups from {backups[0].label} to {backups[8].label} cannot be recovered: {GONE} missing, among others",
     ]
@@ -395,8 +398,8 @@ def with_files(**compared: ComparedBackup) -> Snapshot:
 
 def test_a_backup_that_lacks_a_file_and_those_that_build_on_it_do_not_count() -> None:
     lacking = ComparedBackup("4 1 1", (FileFault("bundle/1", 2_855_426),), 3)
-    found = with_files(**{SECOND_FULL.label: lacking, INCREMENTAL.label: ComparedBackup(needs=(SECOND_FULL.label,))})
-    verdict = judge(found)
+    result = with_files(**{SECOND_FULL.label: lacking, INCREMENTAL.label: ComparedBackup(needs=(SECOND_FULL.label,))})
+    verdict = judge(result)
     assert (verdict.state, [each.base for each in verdict.windows]) == ("at risk", [FIRST_FULL.label])
     [reason] = verdict.reasons
     assert reason.text == (
@@ -429,8 +432,8 @@ def test_damaged_files_of_many_backups_are_counted() -> None:
     backups = tuple(backup("full", 7.4 - day, wal=100 + 10 * day) for day in range(8))
     fault = ComparedBackup("", (FileFault("bundle/1", 9),), 1)
     files = BackupFiles({each.label: fault for each in backups[:-1]})
-    found = replace(FINE, repository=replace(REPOSITORY, backups=backups), files=files)
-    reasons = state_and_reasons(found)[1]
+    snapshot = replace(FINE, repository=replace(REPOSITORY, backups=backups), files=files)
+    reasons = state_and_reasons(snapshot)[1]
     assert len(reasons) == 4
     assert reasons[3] == "4 older backups lack files too"
 
@@ -449,20 +452,20 @@ def test_a_valid_verification_is_shown_with_its_age_and_is_no_reason() -> None:
 
 def test_a_backup_that_a_verification_found_damaged_does_not_count_as_long_as_it_is_there() -> None:
     damaged = (DamagedBackup(FIRST_FULL.label, 1), DamagedBackup("20250101-000000F", 4))
-    found = verified(damaged=damaged, files=("20250101-000000F/bundle/1", f"{FIRST_FULL.label}/bundle/2"))
-    verdict = judge(found)
+    result = verified(damaged=damaged, files=("20250101-000000F/bundle/1", f"{FIRST_FULL.label}/bundle/2"))
+    verdict = judge(result)
     assert [each.base for each in verdict.windows] == [SECOND_FULL.label]
     assert [reason.text for reason in verdict.reasons] == [
         f"the verification of 2026-11-20 found damaged files in backup {FIRST_FULL.label}: {FIRST_FULL.label}/bundle/2"
     ]
     assert verdict.reasons[0].fix.endswith("then verify again: pgwizard verify postgresql -n shop")
-    expired = replace(found, repository=replace(REPOSITORY, backups=(SECOND_FULL, INCREMENTAL)))
+    expired = replace(result, repository=replace(REPOSITORY, backups=(SECOND_FULL, INCREMENTAL)))
     assert judge(expired).state == "recoverable"
 
 
 def test_a_damaged_wal_segment_ends_the_window_as_a_missing_one_does() -> None:
-    found = verified(segments_valid=1203, segments=(segment(700),))
-    verdict = judge(found)
+    result = verified(segments_valid=1203, segments=(segment(700),))
+    verdict = judge(result)
     assert (verdict.state, [each.last for each in verdict.windows]) == ("at risk", [segment(699)])
     assert f"the verification of 2026-11-20 found a damaged WAL segment: {segment(700)}" in [
         reason.text for reason in verdict.reasons
@@ -489,8 +492,8 @@ def drilled(days: float = 3, failed: str = "", count: int = 1) -> Snapshot:
     return replace(CHAIN, release=replace(RELEASE, drills=(result,) * count))
 
 
-def drill_facts(found: Snapshot) -> list[str]:
-    return [str(fact) for fact in report.facts(found) if fact.label in ("drill", "restore")]
+def drill_facts(snapshot: Snapshot) -> list[str]:
+    return [str(fact) for fact in report.facts(snapshot) if fact.label in ("drill", "restore")]
 
 
 def test_a_drill_shows_what_it_has_proven_and_when_another_is_due() -> None:
@@ -505,19 +508,19 @@ def test_a_drill_shows_what_it_has_proven_and_when_another_is_due() -> None:
 
 
 def test_a_drill_that_replayed_no_commit_names_its_backup() -> None:
-    found = drilled()
-    assert found.drill is not None
-    quiet = replace(found.drill, reached_at="")
+    result = drilled()
+    assert result.drill is not None
+    quiet = replace(result.drill, reached_at="")
     assert drills.proof_text(quiet) == f"of backup {FIRST_FULL.label}, behind which nothing was committed, 4 min 12 s"
 
 
 def test_two_drills_give_an_estimate_of_a_restore_to_now() -> None:
-    found = drilled(count=2)
-    assert found.restore_seconds is not None
-    seconds = 20 + found.whole_backups[-1].size / 1e8
-    assert found.restore_seconds > seconds, "and WAL has to be replayed"
-    assert drill_facts(found)[1].startswith("✓ restore     to now would take about ")
-    assert replace(found, repository=None).restore_seconds is None
+    result = drilled(count=2)
+    assert result.restore_seconds is not None
+    seconds = 20 + result.whole_backups[-1].size / 1e8
+    assert result.restore_seconds > seconds, "and WAL has to be replayed"
+    assert drill_facts(result)[1].startswith("✓ restore     to now would take about ")
+    assert replace(result, repository=None).restore_seconds is None
 
 
 @pytest.mark.parametrize(
@@ -529,8 +532,8 @@ def test_two_drills_give_an_estimate_of_a_restore_to_now() -> None:
     ],
 )
 def test_a_failed_drill_is_a_risk_until_one_passes(check: str, fix: str) -> None:
-    found = drilled(0.01, check)
-    verdict = judge(found)
+    result = drilled(0.01, check)
+    verdict = judge(result)
     [reason] = verdict.reasons
     assert (verdict.state, reason.text, reason.key) == (
         "at risk",
@@ -539,7 +542,7 @@ def test_a_failed_drill_is_a_risk_until_one_passes(check: str, fix: str) -> None
     )
     assert reason.fix.startswith(fix)
     assert reason.fix.endswith("hen drill again: pgwizard drill postgresql -n shop")
-    assert drill_facts(found)[0] == f"! drill       failed 14 min ago: {check}: as it is"
+    assert drill_facts(result)[0] == f"! drill       failed 14 min ago: {check}: as it is"
 
 
 def test_after_a_newer_full_backup_a_failed_drill_is_only_to_be_repeated() -> None:
@@ -555,9 +558,9 @@ def test_files_that_cannot_be_compared_are_a_risk() -> None:
 def test_page_checksum_errors_name_the_relation_and_the_pages() -> None:
     pages = (DamagedPages("base/16384/16385", "3, 7-8", "shop"),)
     damaged = replace(CHAIN.backups[-1], error=True)
-    found = with_files(**{INCREMENTAL.label: ComparedBackup("5 1 1", pages=pages, page_files=3)})
-    found = replace(found, repository=replace(REPOSITORY, backups=(*CHAIN.backups[:-1], damaged)))
-    [reason] = judge(found).reasons
+    result = with_files(**{INCREMENTAL.label: ComparedBackup("5 1 1", pages=pages, page_files=3)})
+    result = replace(result, repository=replace(REPOSITORY, backups=(*CHAIN.backups[:-1], damaged)))
+    [reason] = judge(result).reasons
     assert reason.text == (
         f"backup {INCREMENTAL.label} has page checksum errors: pages 3, 7-8 of base/16384/16385 of database shop, "
         "and 2 more files"

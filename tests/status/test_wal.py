@@ -75,11 +75,11 @@ def backup(start: int, stop: int, timeline: int = 1) -> Backup:
 
 def windows(there: Archive, backups: Sequence[Backup], timeline: int | None = None) -> list[str]:
     """Each window as ``timeline: backup since-until``, with ``!N`` for the segment that is missing behind it."""
-    found = continuity(there, backups, timeline)
+    result = continuity(there, backups, timeline)
     return [
         f"{window.timeline}: {window.base} {minutes(window.since)}-{minutes(window.until)}"
         + (f" !{int(window.hole.first[8:], 16)}" if window.hole else "")
-        for window in (*found.windows, *found.branches)
+        for window in (*result.windows, *result.branches)
     ]
 
 
@@ -92,9 +92,9 @@ def test_without_a_gap_every_moment_since_the_first_backup_can_be_recovered() ->
 
 
 def test_a_gap_ends_the_window_and_the_next_backup_begins_another() -> None:
-    found = archive({1: "1-6 9-20"})
-    assert windows(found, [backup(3, 4), backup(10, 11)]) == ["1: 1-3F 4-6 !7", "1: 1-10F 11-20"]
-    assert continuity(found, [backup(3, 4)]).windows[0].hole == Hole(name(7), 2)
+    result = archive({1: "1-6 9-20"})
+    assert windows(result, [backup(3, 4), backup(10, 11)]) == ["1: 1-3F 4-6 !7", "1: 1-10F 11-20"]
+    assert continuity(result, [backup(3, 4)]).windows[0].hole == Hole(name(7), 2)
 
 
 def test_a_gap_after_the_newest_backup_ends_the_only_window() -> None:
@@ -103,19 +103,19 @@ def test_a_gap_after_the_newest_backup_ends_the_only_window() -> None:
 
 def test_a_backup_that_lacks_one_of_its_own_segments_is_not_counted() -> None:
     for gone, text in ((10, "1-9 11-20"), (11, "1-10 12-20")):
-        found = continuity(archive({1: text}), [backup(3, 4), backup(10, 11)])
-        assert [(reach.backup.label, reach.hole) for reach in found.worthless] == [("1-10F", Hole(name(gone), 1))]
-        assert [minutes(window.until) for window in found.windows] == [gone - 1]
+        result = continuity(archive({1: text}), [backup(3, 4), backup(10, 11)])
+        assert [(reach.backup.label, reach.hole) for reach in result.worthless] == [("1-10F", Hole(name(gone), 1))]
+        assert [minutes(window.until) for window in result.windows] == [gone - 1]
 
 
 def test_a_backup_after_the_end_of_the_archive_is_unusable() -> None:
-    found = continuity(archive({1: "1-10"}), [backup(10, 11)])
-    assert (found.windows, found.worthless[0].hole) == ((), Hole(name(11), 1))
+    result = continuity(archive({1: "1-10"}), [backup(10, 11)])
+    assert (result.windows, result.worthless[0].hole) == ((), Hole(name(11), 1))
 
 
 def test_without_any_wal_every_backup_is_unusable() -> None:
-    found = continuity(archive({}), [backup(3, 4)], 1)
-    assert (found.windows, found.worthless[0].hole) == ((), Hole(name(3), 1))
+    result = continuity(archive({}), [backup(3, 4)], 1)
+    assert (result.windows, result.worthless[0].hole) == ((), Hole(name(3), 1))
 
 
 def test_recovery_continues_on_the_next_timeline_with_the_segment_in_which_it_was_left() -> None:
@@ -129,9 +129,9 @@ def test_a_timeline_that_ends_between_two_segments_shares_none_with_the_next() -
 
 def test_after_a_restore_to_an_older_moment_the_newest_backup_is_usable_only_on_the_abandoned_timeline() -> None:
     there = archive({1: "1-20", 2: "8-24"}, {2: [(1, 8.5)]}, "before 2026-11-01 00:08:30+00")
-    found = continuity(there, [backup(3, 4), backup(14, 15)], 2)
+    result = continuity(there, [backup(3, 4), backup(14, 15)], 2)
     assert windows(there, [backup(3, 4), backup(14, 15)], 2) == ["2: 1-3F 4-24", "1: 1-3F 4-20"]
-    assert found.elsewhere == {"1-14F": 1}
+    assert result.elsewhere == {"1-14F": 1}
 
 
 def test_a_backup_during_which_the_timeline_was_left_is_not_on_the_path() -> None:
@@ -150,8 +150,8 @@ def test_a_history_that_skips_a_number_is_not_a_gap() -> None:
 
 def test_segments_above_the_servers_timeline_and_without_a_history_are_another_servers() -> None:
     there = archive({1: "1-10", 2: "10-20", 8: "12-15"}, {2: [(1, 10.5)]}, "no recovery target specified")
-    found = continuity(there, [backup(3, 4)], 2)
-    assert (found.strangers, windows(there, [backup(3, 4)], 2)) == ((8,), ["2: 1-3F 4-20"])
+    result = continuity(there, [backup(3, 4)], 2)
+    assert (result.strangers, windows(there, [backup(3, 4)], 2)) == ((8,), ["2: 1-3F 4-20"])
 
 
 def test_segments_on_a_timeline_that_the_server_left_long_ago_are_another_servers() -> None:
@@ -161,14 +161,14 @@ def test_segments_on_a_timeline_that_the_server_left_long_ago_are_another_server
 
 
 def test_a_server_whose_history_is_missing_is_not_connected() -> None:
-    found = continuity(archive({1: "1-10", 2: "10-20"}), [backup(3, 4)], 2)
-    assert (found.is_connected, found.windows, found.elsewhere) == (False, (), {"1-3F": 1})
+    result = continuity(archive({1: "1-10", 2: "10-20"}), [backup(3, 4)], 2)
+    assert (result.is_connected, result.windows, result.elsewhere) == (False, (), {"1-3F": 1})
 
 
 def test_a_backup_in_the_segment_of_a_fork_does_not_speak_for_those_before_it() -> None:
     there = archive({1: "1-2"}, {2: [(1, 2.5)]})
-    found = continuity(there, [backup(2, 2), backup(1, 1)], 2)
-    assert [(reach.backup.label, reach.last) for reach in found.reaches] == [("1-2F", None), ("1-1F", name(1))]
+    result = continuity(there, [backup(2, 2), backup(1, 1)], 2)
+    assert [(reach.backup.label, reach.last) for reach in result.reaches] == [("1-2F", None), ("1-1F", name(1))]
 
 
 def test_a_timeline_on_which_nothing_was_archived_yet_ends_where_it_begins() -> None:
@@ -224,13 +224,13 @@ class World:
 
 
 def merged(runs: Sequence[SegmentRun]) -> list[SegmentRun]:
-    found: list[SegmentRun] = []
+    items: list[SegmentRun] = []
     for run in runs:
-        if found and run.first == found[-1].last + 1:
-            found[-1] = SegmentRun(run.timeline, found[-1].first, run.last, 1, run.archived_at)
+        if items and run.first == items[-1].last + 1:
+            items[-1] = SegmentRun(run.timeline, items[-1].first, run.last, 1, run.archived_at)
         else:
-            found.append(run)
-    return found
+            items.append(run)
+    return items
 
 
 @st.composite
@@ -259,7 +259,7 @@ def worlds(draw: st.DrawFn) -> World:
 @settings(max_examples=500)
 def test_the_walk_agrees_with_a_recovery_segment_by_segment(world: World) -> None:
     for timeline in (1, *world.forks):
-        found = continuity(world.archive(), world.backups, timeline)
-        reached = {reach.backup: reach.last for reach in found.reaches if reach.last}
+        result = continuity(world.archive(), world.backups, timeline)
+        reached = {reach.backup: reach.last for reach in result.reaches if reach.last}
         expected = {each: name(last[1], last[0]) for each in world.backups if (last := world.recovered(each, timeline))}
         assert reached == expected

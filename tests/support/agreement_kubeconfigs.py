@@ -202,8 +202,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.lab.contacts.add(f"{self.server.title} proxy {target}")
 
     def _peer(self) -> str:
-        found = self.request.getpeercert() if isinstance(self.request, ssl.SSLSocket) else None
-        return "" if not found else str(found["subject"][0][0][1])
+        result = self.request.getpeercert() if isinstance(self.request, ssl.SSLSocket) else None
+        return "" if not result else str(result["subject"][0][0][1])
 
     def log_message(self, *_: object) -> None:
         pass
@@ -281,11 +281,11 @@ def kubectl_binary() -> str | None:
     the kubeconfig.
     """
     places = [os.environ.get("KUBEBUILDER_ASSETS", ""), os.environ.get("PATH", "")]
-    found = shutil.which("kubectl", path=os.pathsep.join(filter(None, places)))
-    if found is None:
+    result = shutil.which("kubectl", path=os.pathsep.join(filter(None, places)))
+    if result is None:
         return None
-    called = Path(found).resolve().parent.glob("kubectl.1.*")
-    return str(max(called, key=lambda path: int(path.suffix[1:]), default=found))
+    called = Path(result).resolve().parent.glob("kubectl.1.*")
+    return str(max(called, key=lambda path: int(path.suffix[1:]), default=result))
 
 
 def can_mount() -> bool:
@@ -472,7 +472,7 @@ if __name__ == "__main__":
     import sys
 
     words = sys.argv[1:]
-    found = compare_with(
+    comparison = compare_with(
         kubectl_binary() or "kubectl", lambda _, case: not words or any(word in case.name for word in words), print
     )
-    print(f"{found.oracle}: {found.tried} tried, {found.agreed} agreed")
+    print(f"{comparison.oracle}: {comparison.tried} tried, {comparison.agreed} agreed")

@@ -67,24 +67,24 @@ class Pgbackrest:
 
         Those without a handshake are tried once more with more time.
         """
-        found: dict[int, str | None] = {}
+        items: dict[int, str | None] = {}
         for seconds in (1.0, 8.0):
-            missing = [number for number in range(len(cases)) if found.get(number) is None]
+            missing = [number for number in range(len(cases)) if items.get(number) is None]
             files = dict(_files({number: cases[number] for number in missing})) if missing else {}
             for line in self.run(files, seconds).splitlines() if files else ():
                 number, _, printed = line.partition("\t")
-                found[int(number)] = _outcome(printed)
-        return [found.get(number) for number in range(len(cases))]
+                items[int(number)] = _outcome(printed)
+        return [items.get(number) for number in range(len(cases))]
 
     def targets(self, cases: Sequence[DialCase]) -> list[str]:
         """Where it connects to, as host:port; what it printed where it does not tell."""
-        found = dict[int, str]()
+        items = dict[int, str]()
         files = {f"{number}/pgbackrest.conf": _configuration(case) for number, case in enumerate(cases)}
         for line in self.run(files, 1).splitlines():  # from 2.53 on it is a whole number of seconds
             number, _, printed = line.partition("\t")
             place = _PLACE.search(printed)
-            found[int(number)] = place[1] if place else printed
-        return [found.get(number, "") for number in range(len(cases))]
+            items[int(number)] = place[1] if place else printed
+        return [items.get(number, "") for number in range(len(cases))]
 
 
 def _configuration(case: DialCase) -> bytes:
@@ -169,10 +169,10 @@ def in_image(kubectl: Kubectl, tag: str) -> Iterator[Pgbackrest]:
         state = "{.status.containerStatuses[0].state.waiting.reason}{.status.phase}"
 
         def has_settled() -> bool:
-            found = kubectl.run("get", "pod", "pgbackrest", "-o", f"jsonpath={state}")[0].decode()
-            if found.startswith("ErrImageNeverPull"):
+            result = kubectl.run("get", "pod", "pgbackrest", "-o", f"jsonpath={state}")[0].decode()
+            if result.startswith("ErrImageNeverPull"):
                 raise LookupError(f"the node has no image {name}")
-            return found == "Running"
+            return result == "Running"
 
         wait_until(f"a pod of {name} runs", has_settled)
 

@@ -48,8 +48,8 @@ def remove(place: Site, path: str, *, recurse: bool = False) -> None:
 
 def files(place: Site, folder: str) -> dict[str, int]:
     """The files below a folder of the repository, with their sizes."""
-    found = json.loads(place.in_pod("pgbackrest", QUIET, "repo-ls", "--recurse", "--output=json", folder))
-    return {name: about["size"] for name, about in found.items() if about["type"] == "file"}
+    output = json.loads(place.in_pod("pgbackrest", QUIET, "repo-ls", "--recurse", "--output=json", folder))
+    return {name: about["size"] for name, about in output.items() if about["type"] == "file"}
 
 
 def change(place: Site, path: str, script: str) -> None:

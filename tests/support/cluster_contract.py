@@ -101,9 +101,9 @@ async def pages(cluster: Cluster, resource: Resource, namespace: str | None, **o
 
 
 async def names(cluster: Cluster, resource: Resource, namespace: str, **options: Any) -> list[str]:
-    found = await pages(cluster, resource, namespace, **options)
+    result = await pages(cluster, resource, namespace, **options)
     # Every namespace of a real cluster gets this one in its own time.
-    listed = [item["metadata"]["name"] for page in found for item in page.items]
+    listed = [item["metadata"]["name"] for page in result for item in page.items]
     return [name for name in listed if name != "kube-root-ca.crt"]
 
 
@@ -414,14 +414,14 @@ class ClusterContract:
     async def test_pages(self, lab: Lab) -> None:
         for number in range(5):
             await lab.cluster.create(secret(lab.namespace, f"s{number}", a="1"))
-        found = await pages(lab.cluster, SECRET, lab.namespace, limit=2)
-        assert [[item["metadata"]["name"] for item in page.items] for page in found] == [
+        result = await pages(lab.cluster, SECRET, lab.namespace, limit=2)
+        assert [[item["metadata"]["name"] for item in page.items] for page in result] == [
             ["s0", "s1"],
             ["s2", "s3"],
             ["s4"],
         ]
-        assert [page.remaining for page in found] == [3, 1, None]
-        assert found[-1].resource_version
+        assert [page.remaining for page in result] == [3, 1, None]
+        assert result[-1].resource_version
         assert len(await pages(lab.cluster, SECRET, lab.namespace, limit=None)) == 1
         (empty,) = await pages(lab.cluster, STATEFUL_SET, lab.namespace)
         assert empty.items == ()
@@ -448,8 +448,8 @@ class ClusterContract:
         await lab.cluster.create(config_map(lab.namespace, "here", labels=mark))
         await lab.cluster.create(config_map(lab.elsewhere, "there", labels=mark))
         (page,) = await pages(lab.cluster, CONFIG_MAP, None, labels=f"lab={lab.namespace}")
-        found = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in page.items}
-        assert found == {(lab.namespace, "here"), (lab.elsewhere, "there")}
+        items = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in page.items}
+        assert items == {(lab.namespace, "here"), (lab.elsewhere, "there")}
         assert await names(lab.cluster, CONFIG_MAP, lab.namespace) == ["here"]
 
     # -- watches ------------------------------------------------------------------------------------------------------

@@ -147,9 +147,9 @@ async def deployed(sim: SimCluster, answers: Answers | None = None, secrets: Sec
 
 def live(sim: SimCluster, resource: Resource, name: str, namespace: str | None = "default") -> Object:
     """An object as it is stored."""
-    found = sim.store.peek(Ref(resource, name, namespace))
-    assert found is not None, f"{resource.kind} {name} does not exist"
-    return found
+    obj = sim.store.peek(Ref(resource, name, namespace))
+    assert obj is not None, f"{resource.kind} {name} does not exist"
+    return obj
 
 
 def data(sim: SimCluster, name: str, namespace: str = "default") -> dict[str, str]:

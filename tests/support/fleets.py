@@ -25,14 +25,14 @@ def multiply(sim: SimCluster, count: int, *, source: str = "default") -> list[Re
         for each in sim.store.everything()
         if each["metadata"].get("namespace") == source and each["kind"] not in _LEFT_OUT
     ]
-    found = []
+    items = []
     for number in range(count):
         namespace = f"team-{number:03}"
         sim.store.put(sim.store.birth({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
         for each in objects:
             sim.store.put(_moved(each, namespace))
-        found.append(ReleaseRef(namespace, "postgresql"))
-    return found
+        items.append(ReleaseRef(namespace, "postgresql"))
+    return items
 
 
 def _moved(obj: Object, namespace: str) -> Object:

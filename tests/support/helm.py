@@ -76,11 +76,11 @@ def _document(text: str) -> Any:
     return yaml.load(text, yaml.CSafeLoader)
 
 
-def objects(found: Iterable[Any]) -> Objects:
+def objects(objects_: Iterable[Any]) -> Objects:
     """By kind and name."""
-    return {(item["kind"], item["metadata"]["name"]): item for item in found if item}
+    return {(item["kind"], item["metadata"]["name"]): item for item in objects_ if item}
 
 
-def without_test(found: Objects) -> Objects:
+def without_test(objects_: Objects) -> Objects:
     """The release's own objects: all but the Pod of ``helm test``."""
-    return {place: item for place, item in found.items() if place[0] != "Pod"}
+    return {place: item for place, item in objects_.items() if place[0] != "Pod"}

@@ -129,10 +129,10 @@ class Site:
         return self.in_pod("psql", "--username=postgres", "--dbname=myapp", "-Atc", statement).strip()
 
     def info(self) -> dict[str, Any]:
-        found: list[dict[str, Any]] = json.loads(
+        output: list[dict[str, Any]] = json.loads(
             self.in_pod("pgbackrest", "--stanza=main", "--output=json", "--log-level-console=off", "info")
         )
-        return found[0]
+        return output[0]
 
     def backups(self) -> list[str]:
         """The types of the valid backups, by pgBackRest's own word that all is well."""
@@ -175,11 +175,11 @@ class Site:
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """``over`` on top of ``base``, mappings key by key; one that names the source of a secret replaces it whole."""
-    found = dict(base)
+    items = dict(base)
     for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(found.get(key), Mapping) and "from" not in value
-        found[key] = merged(found[key], value) if both else value
-    return found
+        both = isinstance(value, Mapping) and isinstance(items.get(key), Mapping) and "from" not in value
+        items[key] = merged(items[key], value) if both else value
+    return items
 
 
 @contextlib.contextmanager

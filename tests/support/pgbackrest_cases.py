@@ -122,7 +122,7 @@ _PURPOSES = {
 def _pick_usages(flaws: _Flaws, *, is_ca: bool) -> tuple[x509.ExtensionType, ...]:
     random = flaws.random
     purpose = flaws.pick(random.choice(["", "server", "both"]), "client", "any", "netscape", "microsoft")
-    found: list[x509.ExtensionType] = [x509.ExtendedKeyUsage(_PURPOSES[purpose])] if purpose else []
+    items: list[x509.ExtensionType] = [x509.ExtendedKeyUsage(_PURPOSES[purpose])] if purpose else []
     usual = ["", "c", "sc", "scr"] if is_ca else ["", "s", "k", "a", "sk"]
     flags = flaws.pick(random.choice(usual), "s", "k", "a", "c", "d", "r")
     if flags:
@@ -137,11 +137,11 @@ def _pick_usages(flaws: _Flaws, *, is_ca: bool) -> tuple[x509.ExtensionType, ...
             encipher_only=False,
             decipher_only=False,
         )
-        found.append(usage)
+        items.append(usage)
     if flaws.next():  # what OpenVPN's easy-rsa writes
         kind = random.choice([0x40, 0x80, 0x04, 0x44, 0x07])
-        found.append(x509.UnrecognizedExtension(x509.ObjectIdentifier(NETSCAPE_TYPE), bytes([3, 2, 0, kind])))
-    return tuple(found)
+        items.append(x509.UnrecognizedExtension(x509.ObjectIdentifier(NETSCAPE_TYPE), bytes([3, 2, 0, kind])))
+    return tuple(items)
 
 
 def _pick_constraints(flaws: _Flaws) -> tuple[x509.ExtensionType, ...]:

@@ -148,11 +148,11 @@ def tidy(svg: str) -> str:
 
 def _replaced(pattern: re.Pattern[str], svg: str, made: Callable[[list[tuple[str, ...]]], list[str]]) -> str:
     """Replace adjacent matches of the pattern by other lines."""
-    found = list(pattern.finditer(svg))
-    if not found:
+    items = list(pattern.finditer(svg))
+    if not items:
         return svg
-    lines = "\n".join(made([match.groups() for match in found]))
-    return f"{svg[: found[0].start()]}\n{lines}\n{svg[found[-1].end() :]}"
+    lines = "\n".join(made([match.groups() for match in items]))
+    return f"{svg[: items[0].start()]}\n{lines}\n{svg[items[-1].end() :]}"
 
 
 def _areas(cells: list[tuple[str, ...]]) -> list[str]:

@@ -62,12 +62,12 @@ def recover_in_place(place: Site, name: str, *options: str) -> Recovery:
     """Restore over the data of the release, which is down meanwhile."""
     place.kubectl.run("scale", "statefulset", "postgresql", "--replicas=0")
     place.kubectl.run("wait", "--for=delete", f"pod/{POD}", KUBECTL_DEADLINE)
-    found = recover(place, name, *options, in_place=True)
+    result = recover(place, name, *options, in_place=True)
     place.kubectl.run("delete", "job", name, "--cascade=foreground", "--wait=true")
     place.kubectl.run("scale", "statefulset", "postgresql", "--replicas=1")
     place.kubectl.run("wait", "--for=create", f"pod/{POD}", KUBECTL_DEADLINE)
     place.kubectl.run("wait", "--for=condition=Ready", f"pod/{POD}", KUBECTL_DEADLINE)
-    return found
+    return result
 
 
 def run_offline(place: Site, name: str, script: str) -> None:

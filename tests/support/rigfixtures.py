@@ -13,10 +13,10 @@ from support.waiting import KUBECTL_DEADLINE
 
 @pytest.fixture(scope="session")
 def kubectl_binary() -> str:
-    found = find_kubectl()
-    if found is None:
+    result = find_kubectl()
+    if result is None:
         pytest.skip("kubectl is neither on PATH nor in KUBEBUILDER_ASSETS")
-    return found
+    return result
 
 
 @pytest.fixture(scope="session")

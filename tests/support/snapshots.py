@@ -46,9 +46,9 @@ def backup(kind: str, days: float, *, stored: int = GB, wal: int = 100, error: b
 
 def listed(first: int, last: int, *missing: int, timeline: int = 1) -> Listing:
     """The archive with the segments from first to last but the missing ones."""
-    found = read("\n".join(["archive 15-1", *lines_of(first, last, *missing, timeline=timeline)]))
-    assert found is not None
-    return found
+    result = read("\n".join(["archive 15-1", *lines_of(first, last, *missing, timeline=timeline)]))
+    assert result is not None
+    return result
 
 
 def lines_of(first: int, last: int, *missing: int, timeline: int = 1) -> list[str]:

@@ -70,8 +70,8 @@ class Terminal:
         return [name for name, mode in MODES.items() if self.last(rf"\x1b\[\?{mode}([hl])") == b"h"]
 
     def last(self, pattern: str) -> bytes:
-        found = re.findall(pattern.encode(), self.output)
-        return bytes(found[-1]) if found else b""
+        matches = re.findall(pattern.encode(), self.output)
+        return bytes(matches[-1]) if matches else b""
 
     def press(self, keys: bytes) -> None:
         os.write(self.ours, keys)

@@ -90,15 +90,15 @@ class Watch:
         begun = last_look = time.monotonic()
         self._loop.call_soon_threadsafe(self._again.ask, *POLLED)
         while (now := time.monotonic()) - begun < 150:
-            found = self.latest()
-            if found is not None and reached(found[1]):
-                return now - begun, found[1]
+            result = self.latest()
+            if result is not None and reached(result[1]):
+                return now - begun, result[1]
             if now - last_look > _AGAIN_SECONDS:
                 last_look = now
                 self._loop.call_soon_threadsafe(self._again.ask, *POLLED)
             threading.Event().wait(0.1)
-        found = self.latest()
-        return float("inf"), found[1] if found else None
+        result = self.latest()
+        return float("inf"), result[1] if result else None
 
 
 @dataclass
@@ -146,8 +146,8 @@ class Lab:
 
     def bundle(self, label: str) -> str:
         """The largest file of a backup."""
-        found = files(self.place, f"backup/main/{label}")
-        return f"backup/main/{label}/" + max((size, name) for name, size in found.items() if "bundle/" in name)[1]
+        result = files(self.place, f"backup/main/{label}")
+        return f"backup/main/{label}/" + max((size, name) for name, size in result.items() if "bundle/" in name)[1]
 
     def newest_full(self) -> str:
         return str(next(each["label"] for each in reversed(self.place.info()["backup"]) if each["type"] == "full"))
@@ -444,8 +444,8 @@ def _clone(lab: Lab) -> None:
 
 
 def _remove_clone(lab: Lab) -> None:
-    found = files(lab.place, WAL)
-    for name in found:
+    result = files(lab.place, WAL)
+    for name in result:
         if name.startswith(lab.notes["clone"]):
             remove(lab.place, f"{WAL}/{name}")
 

@@ -137,14 +137,14 @@ def test_an_odd_serial_number_or_country_is_read_without_a_warning(odd: dict[str
     data = ssl.DER_cert_to_PEM_cert(usual.replace(b"\x02\x01\x05", b"\x02\x01\xfb", 1)).encode()  # 5 becomes -5
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        (found,) = read_bundle(data).certificates
-    assert Rules().refusal(found, "minio.minio.svc") == ""
+        (result,) = read_bundle(data).certificates
+    assert Rules().refusal(result, "minio.minio.svc") == ""
 
 
 def test_a_thousand_names_are_read_quickly() -> None:
     names = tuple(f"host-{number}.example.com" for number in range(1000))
     data = issue("many", names=names).pem
     begin = time.process_time()
-    (found,) = read_bundle(data).certificates
+    (result,) = read_bundle(data).certificates
     assert time.process_time() - begin < 0.1
-    assert found.dns_names == names
+    assert result.dns_names == names

@@ -68,8 +68,8 @@ def test_a_chosen_certificate_is_tried_for_real() -> None:
     async def scenario(sim: SimCluster) -> None:
         sent = await handshake(sim, Endpoint.parse(ENDPOINT))
         now = datetime.now(UTC)
-        found = await verify(sim, Endpoint.parse(ENDPOINT), sent.chain, Rules(), now)
-        assert found.finding is None
+        result = await verify(sim, Endpoint.parse(ENDPOINT), sent.chain, Rules(), now)
+        assert result.finding is None
         other = await verify(sim, Endpoint.parse(ENDPOINT), read_bundle(issue("other", ca=True).pem), Rules(), now)
         assert other.finding == Finding("tls.source", "[18] self-signed certificate")
         odd = await verify(sim, Endpoint.parse("minio.minio.svc.odd:9000"), sent.chain, Rules(), now)

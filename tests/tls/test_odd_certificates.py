@@ -18,12 +18,12 @@ from support.pgbackrest_cases import ServerCase
 def verdict(case: ServerCase) -> str:
     """Empty where pgwizard trusts the server, else why not, in pgBackRest's words if it gets as far as a handshake."""
     try:
-        found = would_verify(
+        result = would_verify(
             read_bundle(case.trusted), read_bundle(b"".join(case.sent)), case.host, datetime.now(UTC), Rules()
         )
     except ValueError as error:
         return str(error)
-    return "" if found.ok else found.message or found.why
+    return "" if result.ok else result.message or result.why
 
 
 @pytest.mark.filterwarnings("ignore")  # of cryptography, about odd certificates

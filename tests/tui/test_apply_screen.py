@@ -91,8 +91,8 @@ class Driven:
 
     def keys(self) -> set[str]:
         """The keys of this screen that do something now."""
-        found = self.screen.active_bindings.values()
-        return {binding.key for node, binding, enabled, _ in found if node is self.screen and enabled and binding.show}
+        result = self.screen.active_bindings.values()
+        return {binding.key for node, binding, enabled, _ in result if node is self.screen and enabled and binding.show}
 
     def text(self, selector: str) -> str:
         return words(self.screen.query_one(selector))

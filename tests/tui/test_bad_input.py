@@ -435,9 +435,9 @@ def test_text_from_a_cluster_never_reaches_the_terminal_unescaped(size: tuple[in
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         async def clean() -> str:
             await settled(pilot)
-            found = painted(pilot)
-            assert CONTROLS.findall(found) == [], found
-            return found
+            result = painted(pilot)
+            assert CONTROLS.findall(result) == [], result
+            return result
 
         await until(pilot, lambda: note(wizard, "releases").startswith("1 release in this cluster"))
         await until(pilot, lambda: "owned" in str(wizard.query_one("#namespaces OptionList", OptionList).options))

@@ -34,10 +34,10 @@ def starters(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_a_widget_that_starts_work_reports_its_defects(path: Path) -> None:
     """Textual reports a worker that died only to the widget that started it."""
-    found = list(starters(ast.parse(path.read_text(encoding="utf-8"))))
-    if found:
+    items = list(starters(ast.parse(path.read_text(encoding="utf-8"))))
+    if items:
         name = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
-        kinds = [vars(importlib.import_module(f"pgwizard.tui.{name}"))[each] for each in found]
+        kinds = [vars(importlib.import_module(f"pgwizard.tui.{name}"))[each] for each in items]
         widgets = {kind for kind in kinds if issubclass(kind, DOMNode | HostAccess)}
         assert {kind for kind in widgets - OF_THEIR_OWN if not issubclass(kind, ReportsDefects)} == set()
 

@@ -42,7 +42,7 @@ class Pod:
         self.more = asyncio.Event()
 
     async def log(self, *_: Any, follow: bool, tail: int) -> AsyncGenerator[str, None]:
-        assert tail == job_log.KEPT_LINES
+        assert tail == job_log.MAX_LINES
         self.reads += 1
         if self.error is not None:
             raise self.error

@@ -44,7 +44,7 @@ class Checked:
         return self.sim
 
     def problems(self) -> list[str]:
-        return [f"{found.question}: {found.text}" for found in self.learned[-1].problems]
+        return [f"{each.question}: {each.text}" for each in self.learned[-1].problems]
 
     async def settled(self) -> None:
         await self.checks.wait(60)
@@ -87,7 +87,7 @@ def test_only_the_last_of_answers_in_quick_succession_is_looked_up() -> None:
             one.checks.answer_changed("credentials")
             await asyncio.sleep(DELAY_SECONDS / 2)
         await one.settled()
-        assert [found.question for found in one.learned[0].problems] == ["credentials.secret"]
+        assert [each.question for each in one.learned[0].problems] == ["credentials.secret"]
         assert "not-there" in one.problems()[0]
 
     checked(scenario)

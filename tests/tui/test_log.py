@@ -19,7 +19,7 @@ class Alone(App[None]):
     CSS = "Log { border-top: solid red; }"
 
     def compose(self) -> ComposeResult:
-        yield Log(id="log", kept=50)
+        yield Log(id="log", max_lines=50)
 
 
 def played(scenario: Callable[[Pilot[None], Log], Awaitable[None]], size: tuple[int, int] = (120, 11)) -> None:

@@ -50,10 +50,10 @@ def test_a_click_on_a_link_opens_its_message_alone() -> None:
     async def scenario(pilot: Pilot[None]) -> None:
         await click(pilot, "#link", offset=(3, 0))
         await settled(pilot)
-        count, found = shown(pilot)
+        count, result = shown(pilot)
         assert count == f"1 of {len(messages.entries())}"
-        assert found.startswith("The S3 store does not know this access key")
-        assert KEY in found
+        assert result.startswith("The S3 store does not know this access key")
+        assert KEY in result
         await press(pilot, "escape")
         assert not isinstance(pilot.app.screen, Messages)
 
@@ -68,12 +68,12 @@ def test_typing_replaces_the_link_and_arrows_walk_through_the_matches() -> None:
         count, _ = shown(pilot)
         holding = sum(entry.holds("backup") for entry in messages.entries())
         assert count == f"{holding} of {len(messages.entries())}, the first {ENTRIES_SHOWN} shown"
-        found = pilot.app.screen.query_one(VerticalScroll)
+        widget = pilot.app.screen.query_one(VerticalScroll)
         await press(pilot, "pagedown", "down", "up", "up")
-        assert found.scroll_offset.y == 9
+        assert widget.scroll_offset.y == 9
         await press(pilot, *" nowhere")
         assert shown(pilot) == (f"0 of {len(messages.entries())}", "")
-        assert found.scroll_offset.y == 0
+        assert widget.scroll_offset.y == 0
 
     played(scenario)
 
@@ -84,13 +84,13 @@ def test_findings_of_a_release_come_before_the_messages_and_are_found_by_their_w
     async def scenario(pilot: Pilot[None]) -> None:
         await pilot.app.push_screen(Messages("", [reason]))
         await settled(pilot)
-        count, found = shown(pilot)
+        count, result = shown(pilot)
         assert count.startswith(f"{len(messages.entries()) + 1} of ")
-        assert found.startswith("the schedule x is suspended\n  fix    Resume it: pgwizard status, key s."), found
-        assert "errors.md#\n" not in found
+        assert result.startswith("the schedule x is suspended\n  fix    Resume it: pgwizard status, key s."), result
+        assert "errors.md#\n" not in result
         await press(pilot, *"key s.")
         await settled(pilot)
-        count, found = shown(pilot)
-        assert found.startswith("the schedule x is suspended")
+        count, result = shown(pilot)
+        assert result.startswith("the schedule x is suspended")
 
     played(scenario)

@@ -51,17 +51,17 @@ def test_the_only_release_of_the_namespace_is_observed_until_the_watch_ends() ->
         await watched.until(lambda: watch.snapshot is not None and not watch.snapshot.pending_sources)
         assert (watch.release, watch.server) == (ReleaseRef("default", "postgresql"), sim.server)
         assert watched.offered == []
-        assert watch.known is not None
-        assert judge(watch.known).state == "recoverable"
+        assert watch.current is not None
+        assert judge(watch.current).state == "recoverable"
         await watched.stop()
         watch.end(Unreachable("no route"))
         assert (watch.is_stale, str(watch.trouble)) == (True, "no route")
         watched.ahead = timedelta(minutes=10)
         assert watch.age_seconds is not None
         assert 600 <= watch.age_seconds < 601
-        assert watch.known is not None
-        assert judge(watch.known).state == "unknown"
-        assert {why.text for why in watch.known.failures.values()} == {"no longer watched"}
+        assert watch.current is not None
+        assert judge(watch.current).state == "unknown"
+        assert {why.text for why in watch.current.failures.values()} == {"no longer watched"}
 
     on(scenario)
 

@@ -106,8 +106,8 @@ def headings(host: Host) -> str:
 
 def table(host: Host) -> list[list[str]]:
     """The rows of the answers."""
-    found: DataTable[Any] = host.query_one(DataTable)
-    return [[str(cell) for cell in found.get_row_at(number)] for number in range(found.row_count)]
+    widget: DataTable[Any] = host.query_one(DataTable)
+    return [[str(cell) for cell in widget.get_row_at(number)] for number in range(widget.row_count)]
 
 
 # ---- problems ------------------------------------------------------------------------------------------------------
@@ -131,8 +131,8 @@ def test_enter_goes_to_the_question_under_the_cursor_though_the_lists_are_rebuil
         await settled(pilot)
         assert host.events == [("jump", "storage.size")]
         await press(pilot, "2", "o", "ctrl+end")
-        found: DataTable[Any] = host.query_one(DataTable)
-        found.action_select_cursor()
+        widget: DataTable[Any] = host.query_one(DataTable)
+        widget.action_select_cursor()
         host.review.action_only_changed()
         await settled(pilot)
         assert host.events == [("jump", "storage.size"), ("jump", "tls.source")]
@@ -210,8 +210,8 @@ def test_each_entry_of_an_answer_with_several_has_a_line() -> None:
 def test_all_columns_of_the_answers_fit_a_small_terminal() -> None:
     async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
         await settled(pilot)
-        found: DataTable[Any] = host.query_one(DataTable)
-        assert found.virtual_size.width <= found.size.width
+        widget: DataTable[Any] = host.query_one(DataTable)
+        assert widget.virtual_size.width <= widget.size.width
 
     reviewed(scenario, CHANGED, size=(80, 24))
 
@@ -317,10 +317,10 @@ async def compared(pilot: Pilot[int], host: Host) -> str:
 def comparison(host: Host) -> str:
     from rich.console import Console
 
-    found = host.query_one("#compared", Static).content
+    widget = host.query_one("#compared", Static).content
     console = Console(width=100, color_system=None)
     with console.capture() as capture:
-        console.print(found, markup=False, highlight=False)
+        console.print(widget, markup=False, highlight=False)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 

@@ -882,9 +882,9 @@ def test_hostile_text_is_shown_as_text() -> None:
     async def hostile(sim: SimCluster) -> None:
         await deployed(sim)
         ref = Ref(CRONJOB, "postgresql-pgbackrest-incr", "default")
-        found = sim.store.peek(ref)
-        assert found is not None
-        sim.store.put({**found, "spec": {**found["spec"], "schedule": "[bold]\x1b[2J[/]", "suspend": True}})
+        obj = sim.store.peek(ref)
+        assert obj is not None
+        sim.store.put({**obj, "spec": {**obj["spec"], "schedule": "[bold]\x1b[2J[/]", "suspend": True}})
 
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)

@@ -94,7 +94,7 @@ def driven(
 
 def row(wizard: Wizard, path: str) -> QuestionRow:
     """The row of a question on the page that is shown."""
-    return next(found for found in wizard.query(QuestionRow) if ".".join(found.path) == path)
+    return next(each for each in wizard.query(QuestionRow) if ".".join(each.path) == path)
 
 
 async def listed(pilot: Pilot[int]) -> Pick:
@@ -228,8 +228,8 @@ def note(wizard: Wizard, what: str) -> str:
 
 def options(wizard: Wizard, name: str) -> list[str]:
     """The rows of a list, their first lines."""
-    found = wizard.query_one(name, OptionList)
-    return [str(found.get_option_at_index(number).prompt).partition("\n")[0] for number in range(found.option_count)]
+    widget = wizard.query_one(name, OptionList)
+    return [str(widget.get_option_at_index(number).prompt).partition("\n")[0] for number in range(widget.option_count)]
 
 
 async def unreachable(_: AsyncExitStack) -> Cluster:
@@ -252,8 +252,8 @@ def test_the_first_page_shows_clusters_with_their_reachability_namespaces_and_re
         page = wizard.query_one(Connect)
 
         def rows() -> list[str]:
-            found = wizard.query_one("#clusters OptionList", OptionList)
-            return [str(found.get_option_at_index(number).prompt) for number in range(found.option_count)]
+            widget = wizard.query_one("#clusters OptionList", OptionList)
+            return [str(widget.get_option_at_index(number).prompt) for number in range(widget.option_count)]
 
         await until(pilot, lambda: any("✗" in row for row in rows()) and "no releases" in note(wizard, "releases"))
         await until(pilot, lambda: not any("· connecting" in row for row in rows()))
@@ -407,10 +407,10 @@ def test_hundreds_of_clusters_are_filtered_as_one_types() -> None:
         return await stack.enter_async_context(simulated(example=False))
 
     def places() -> list[ClusterChoice]:
-        found = [
+        items = [
             ClusterChoice(f"team-{n}", f"https://10.0.0.{n}:6443", "shop", another, runs="aws") for n in range(300)
         ]
-        return [ClusterChoice("demo", "here", "default", another, current=True), *found]
+        return [ClusterChoice("demo", "here", "default", another, current=True), *items]
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         listed = "#clusters OptionList"
@@ -552,7 +552,7 @@ def test_a_saved_answer_leaves_no_draft(tmp_path: Path) -> None:
 
 def panel(wizard: Wizard) -> str:
     """The text beside the page; empty until it is there."""
-    return "".join(found.shown.plain for found in wizard.query(Panel))
+    return "".join(each.shown.plain for each in wizard.query(Panel))
 
 
 def test_the_chosen_certificate_is_tried_on_the_server_and_a_better_one_proposed() -> None:
@@ -602,8 +602,8 @@ def test_the_browser_of_secrets_answers_the_question_in_focus() -> None:
         await press(pilot, *"s3-back")
 
         def read() -> bool:
-            found = browser.query_one(SecretList).row
-            return found is not None and "s3-b" in found.secret and found.kind != "not read"
+            widget = browser.query_one(SecretList).row
+            return widget is not None and "s3-b" in widget.secret and widget.kind != "not read"
 
         await until(pilot, read)
         await press(pilot, "enter")
@@ -790,9 +790,7 @@ def test_a_certificate_that_would_not_verify_is_reported_before_the_apply() -> N
         assert ("!", "TLS") in wizard.query_one(Rail).entries
         assert doubt in wizard.draft.warnings
         wizard.pages.give(("repository", "endpoint"), "minio.minio.svc:9111")
-        await until(
-            pilot, lambda: [found.question for found in wizard.draft.cluster_warnings] == ["repository.endpoint"]
-        )
+        await until(pilot, lambda: [each.question for each in wizard.draft.cluster_warnings] == ["repository.endpoint"])
 
     driven(scenario)
 
@@ -800,7 +798,7 @@ def test_a_certificate_that_would_not_verify_is_reported_before_the_apply() -> N
 def test_a_problem_that_was_just_fixed_does_not_stop_an_apply() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         wizard.pages.give(("repository", "credentials", "secret"), "is-not-there")
-        await until(pilot, lambda: any("does not exist" in found.text for found in wizard.draft.problems))
+        await until(pilot, lambda: any("does not exist" in each.text for each in wizard.draft.problems))
         wizard.pages.give(("repository", "credentials", "secret"), "postgresql-pgbackrest-s3")
         assert wizard.draft.problems
         await press(pilot, "f9")
@@ -864,13 +862,13 @@ def test_a_list_opens_before_the_cluster_has_answered_and_accepts_typing() -> No
         released = asyncio.Event()
 
         def pages(self, resource: Resource, *given: Any, **how: Any) -> Any:
-            found = super().pages(resource, *given, **how)
-            return self.late(found) if resource.kind == "StorageClass" and self.listed is not None else found
+            result = super().pages(resource, *given, **how)
+            return self.late(result) if resource.kind == "StorageClass" and self.listed is not None else result
 
-        async def late(self, found: Any) -> Any:
+        async def late(self, pages: Any) -> Any:
             self.listed.set()
             await self.released.wait()
-            async for page in found:
+            async for page in pages:
                 yield page
 
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:

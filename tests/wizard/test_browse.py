@@ -37,14 +37,14 @@ def browsed(
     async def scenario() -> tuple[list[Candidate], list[Batch], SimCluster]:
         async with SimCluster() as sim:
             prepare(sim)
-            found: dict[str, list[Candidate]] = {}
+            items: dict[str, list[Candidate]] = {}
             batches = []
             async with contextlib.aclosing(browse(sim, search, utc_now, readable)) as stream:
                 async for batch in stream:
                     batches.append(batch)
                     for place in {row.place for row in batch.rows}:
-                        found[place] = [row for row in batch.rows if row.place == place]
-            return sorted((row for rows in found.values() for row in rows), key=lambda row: row.order), batches, sim
+                        items[place] = [row for row in batch.rows if row.place == place]
+            return sorted((row for rows in items.values() for row in rows), key=lambda row: row.order), batches, sim
 
     return asyncio.run(scenario())
 
@@ -58,12 +58,12 @@ def summaries(rows: Sequence[Candidate]) -> dict[str, tuple[str, bool | None, st
 
 def test_a_secret_with_two_certificates_keeps_both_rows_after_a_new_verdict() -> None:
     def furnish(sim: SimCluster) -> None:
-        found = sim.store.peek(Ref(SECRET, "minio-tls", "minio"))
-        assert found is not None
+        obj = sim.store.peek(Ref(SECRET, "minio-tls", "minio"))
+        assert obj is not None
         for number in range(120):
-            both = {"ca.crt": found["data"]["tls.crt"], "tls.crt": found["data"]["tls.crt"]}
+            both = {"ca.crt": obj["data"]["tls.crt"], "tls.crt": obj["data"]["tls.crt"]}
             metadata = {"name": f"issued-{number:03}", "namespace": "shop"}
-            sim.store.put(sim.store.birth({**found, "metadata": metadata, "data": both}))
+            sim.store.put(sim.store.birth({**obj, "metadata": metadata, "data": both}))
 
     rows, _, _ = browsed(prepare=furnish)
     kept = [row.keys for row in rows if row.secret.startswith("issued-")]
@@ -95,7 +95,7 @@ def test_only_a_certain_match_is_proposed(endpoint: str, place: str | None) -> N
 def test_the_server_s_certificate_is_first_and_every_other_has_its_reason() -> None:
     rows, batches, _ = browsed()
     assert (rows[0].place, rows[0].keys, rows[0].ok) == ("minio/minio-tls", ("tls.crt",), True)
-    found = summaries(rows)
+    result = summaries(rows)
     expected = {
         "minio/minio-tls": ("self-signed", True, "this very certificate is what the server sends"),
         "cert-manager/root-ca": ("CA", False, "did not sign this one: the server's certificate is self-signed"),
@@ -106,8 +106,8 @@ def test_the_server_s_certificate_is_first_and_every_other_has_its_reason() -> N
         "staging/empty": ("not a certificate", None, "tls.crt is empty"),
         "staging/certificate-only": ("not read", None, ""),
     }
-    assert {place: found[place] for place in expected} == expected
-    assert found["staging/der-certificate"][2].startswith("tls.crt is a certificate in DER form")
+    assert {place: result[place] for place in expected} == expected
+    assert result["staging/der-certificate"][2].startswith("tls.crt is a certificate in DER form")
     assert batches[-1].done
     assert [row.ok for row in rows].count(True) == 1
 

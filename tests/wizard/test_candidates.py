@@ -72,8 +72,8 @@ def test_a_mirror_is_last_and_names_its_source() -> None:
     mirror = secret({"tls.crt": pem(certificate("one"))}, "postgresql-minio-ca", "default")
     mirror["metadata"]["annotations"] = {"pgwizard/source": "minio/minio-tls/tls.crt"}
     served = Finding(text="cannot be reached")
-    (found,), (copy,), seen = rows_of(origin, CA, served, NOW), rows_of(mirror, CA, served, NOW), outline(mirror, CA)
-    assert min([seen, copy, found], key=lambda row: row.order) is found
+    (result,), (copy,), seen = rows_of(origin, CA, served, NOW), rows_of(mirror, CA, served, NOW), outline(mirror, CA)
+    assert min([seen, copy, result], key=lambda row: row.order) is result
     for row in (copy, seen, judge(copy, CA, served, NOW)):
         assert (row.ok, reason_text(row), row.hopeful) == (False, "a mirror of minio/minio-tls: choose that", False)
 

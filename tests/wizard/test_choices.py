@@ -14,7 +14,7 @@ from pgwizard.simulator.world import HOSTILE
 from pgwizard.wizard.choices import LISTS, Suggestion, choices
 
 
-def found(name: str, *more: Object) -> list[Suggestion]:
+def suggestions(name: str, *more: Object) -> list[Suggestion]:
     async def ask() -> list[Suggestion]:
         async with SimCluster() as cluster:
             for obj in more:
@@ -25,7 +25,7 @@ def found(name: str, *more: Object) -> list[Suggestion]:
 
 
 def test_storage_classes_show_what_happens_to_a_volume() -> None:
-    assert found("storageClasses") == [
+    assert suggestions("storageClasses") == [
         Suggestion(
             "standard", "default · can expand · Delete: the volume goes with its claim · demo.local/path", best=True
         ),
@@ -36,14 +36,14 @@ def test_storage_classes_show_what_happens_to_a_volume() -> None:
 def test_namespaces_show_their_pod_security_level() -> None:
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     strict = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "aaa-strict", "labels": labels}}
-    assert found("namespaces", strict)[:2] == [
+    assert suggestions("namespaces", strict)[:2] == [
         Suggestion("aaa-strict", "Pod Security restricted"),
         Suggestion("cert-manager"),
     ]
 
 
 def test_services_that_look_like_s3_come_first() -> None:
-    names = [(choice.value, choice.note, choice.best) for choice in found("services")]
+    names = [(choice.value, choice.note, choice.best) for choice in suggestions("services")]
     assert names == [("minio.minio.svc:9000", "api", True), ("minio.minio.svc:9001", "console", False)]
 
 
@@ -54,7 +54,7 @@ def test_text_from_the_cluster_cannot_control_the_terminal() -> None:
         "metadata": {"name": "hostile"},
         "provisioner": HOSTILE,
     }
-    (choice,) = (one for one in found("storageClasses", hostile) if one.value == "hostile")
+    (choice,) = (one for one in suggestions("storageClasses", hostile) if one.value == "hostile")
     assert choice.note.isprintable()
 
 

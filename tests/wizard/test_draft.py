@@ -43,9 +43,9 @@ def everything_written(draft: Draft) -> str:
 )
 def test_text_typed_into_a_secret_option_appears_nowhere(option: str, sign: str, before: str, after: str) -> None:
     draft = Draft()
-    found = field_at(OPTIONS, draft.tag)
-    assert found is not None
-    draft.give(OPTIONS, read_text(found, f"delta=y; {option}{sign}{before}{SECRET}{after}"))
+    result = field_at(OPTIONS, draft.tag)
+    assert result is not None
+    draft.give(OPTIONS, read_text(result, f"delta=y; {option}{sign}{before}{SECRET}{after}"))
     assert SECRET not in everything_written(draft)
     assert without_secrets(draft.raw) == {"advanced": {"options": {"delta": "y"}}}
 

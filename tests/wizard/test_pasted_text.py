@@ -28,9 +28,9 @@ CONTROL = "it holds a control character, U+{}. Copy it again as plain text, with
 
 def pasted(question: str, text: str) -> object:
     """What the question is answered with."""
-    found = field_at(tuple(question.split(".")), lambda _: "")
-    assert found is not None
-    return read_text(found, one_line(text, found))
+    result = field_at(tuple(question.split(".")), lambda _: "")
+    assert result is not None
+    return read_text(result, one_line(text, result))
 
 
 @pytest.mark.parametrize("line_break", ["\n", "\r", "\r\n"])

@@ -17,16 +17,16 @@ VALUE = st.text(st.sampled_from("ab;=:\\,'\" %"), min_size=1)
 
 @given(st.dictionaries(NAME, VALUE, max_size=4))
 def test_names_and_values_are_typed_as_they_are_shown(parameters: dict[str, str]) -> None:
-    found = field_at(("tuning", "parameters"), lambda _: "")
-    assert found is not None
-    assert read_text(found, write_text(parameters)) == parameters
+    result = field_at(("tuning", "parameters"), lambda _: "")
+    assert result is not None
+    assert read_text(result, write_text(parameters)) == parameters
 
 
 def test_a_dictionary_is_typed_with_colons_too() -> None:
-    found = field_at(("tuning", "parameters"), lambda _: "")
-    assert found is not None
+    result = field_at(("tuning", "parameters"), lambda _: "")
+    assert result is not None
     typed = "work_mem: 4MB; ssl_key_file=/a:b; ; jit=false"
-    assert read_text(found, typed) == {"work_mem": "4MB", "ssl_key_file": "/a:b", "jit": False}
+    assert read_text(result, typed) == {"work_mem": "4MB", "ssl_key_file": "/a:b", "jit": False}
 
 
 @pytest.mark.parametrize(
@@ -41,15 +41,15 @@ def test_a_dictionary_is_typed_with_colons_too() -> None:
     ],
 )
 def test_quotes_are_read_as_in_postgresql_conf_and_keep_blanks(typed: str, value: dict[str, str]) -> None:
-    found = field_at(("tuning", "parameters"), lambda _: "")
-    assert found is not None
-    assert read_text(found, typed) == value
-    assert read_text(found, write_text(value)) == value
+    result = field_at(("tuning", "parameters"), lambda _: "")
+    assert result is not None
+    assert read_text(result, typed) == value
+    assert read_text(result, write_text(value)) == value
 
 
 @pytest.mark.parametrize("text", ["true", "True", "on", "null", "5", "08", "-0", "0.5", "1e3", "1.123456789", "a b"])
 def test_a_value_that_is_typed_is_what_the_file_would_make_of_it(text: str) -> None:
-    found = field_at(("tuning", "parameters"), lambda _: "")
-    assert found is not None
+    result = field_at(("tuning", "parameters"), lambda _: "")
+    assert result is not None
     in_file = strict_yaml.read(f"x: {text}".encode()).value["x"]
-    assert read_text(found, f"x={text}")["x"] == (text if in_file is None else in_file)
+    assert read_text(result, f"x={text}")["x"] == (text if in_file is None else in_file)

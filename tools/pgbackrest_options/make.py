@@ -104,11 +104,11 @@ class Binary:
     def _commands(self) -> dict[str, list[str]]:
         """Each option with the commands that have it, the most harmless first."""
         known = re.findall(r"^    ([a-z-]+)  ", self.run("help"), re.MULTILINE)
-        found: dict[str, list[str]] = {}
+        items: dict[str, list[str]] = {}
         for command in sorted(known, key=lambda name: COMMANDS.index(name) if name in COMMANDS else len(COMMANDS)):
             for option in re.findall(r"^  --(\S+)", self.run("help", command), re.MULTILINE):
-                found.setdefault(option, []).append(command)
-        return found
+                items.setdefault(option, []).append(command)
+        return items
 
     def section(self, name: str) -> str | None:
         """Where a configuration file may hold the option: global, stanza or nowhere; None where it is unknown."""
@@ -240,11 +240,11 @@ def lines(name: str, rows: list[tuple[Version, Row | None]]) -> list[str]:
     rows = [(version, row) for version, row in rows if row is None or not brought or version >= brought]
     first_version = rows[0][0]
     spans = [(next(same)[0], row) for row, same in groupby(rows, key=lambda item: item[1])]
-    found: list[str] = []
+    items: list[str] = []
     for (version, row), following in zip(spans, [*spans[1:], None], strict=True):
         if row is None:
             continue
-        if found:
+        if items:
             first = CHANGED.get(name, version)
         elif brought or row[0] == "command":
             first = brought or version
@@ -253,8 +253,8 @@ def lines(name: str, rows: list[tuple[Version, Row | None]]) -> list[str]:
         else:
             sys.exit(f"{name}: look up in the release notes which release brought it")
         gone = dotted(following[0]) if following and following[1] is None else ""
-        found.append("\t".join([name, dotted(first), gone, *row]))
-    return found
+        items.append("\t".join([name, dotted(first), gone, *row]))
+    return items
 
 
 def dotted(version: Version) -> str:
@@ -288,8 +288,8 @@ def print_table(binaries: list[Binary]) -> None:
     newer: dict[str, Row | None] = {}
     for binary in reversed(binaries):  # the newest first: it says more
         with ThreadPoolExecutor(4) as pool:
-            found = pool.map(binary.row, names, [newer.get(name) for name in names])
-            rows[binary.version] = newer = dict(zip(names, found, strict=True))
+            result = pool.map(binary.row, names, [newer.get(name) for name in names])
+            rows[binary.version] = newer = dict(zip(names, result, strict=True))
     for name in names:
         for line in lines(name, [(binary.version, rows[binary.version][name]) for binary in binaries]):
             sys.stdout.write(f"{line}\n")
@@ -307,8 +307,8 @@ def main() -> None:
     paths = sys.argv[1:]
     wants_values = paths[:1] == ["--values"]
     with tempfile.TemporaryDirectory() as folder:
-        found = (Binary(path, Path(folder)) for path in paths[wants_values:])
-        binaries = sorted(found, key=lambda each: each.version)
+        result = (Binary(path, Path(folder)) for path in paths[wants_values:])
+        binaries = sorted(result, key=lambda each: each.version)
         (print_values if wants_values else print_table)(binaries)
 
 

@@ -69,19 +69,19 @@ def load(data: bytes, overrides: Sequence[str] = ()) -> LoadedAnswers:
         return LoadedAnswers(None, tuple(problems))
     overridden, wrong = _override(value, overrides)
     problems += wrong
-    answers, found, hidden = _validate(value)
+    answers, invalid, hidden = _validate(value)
     places = {".".join(map(str, path)): place for path, place in document.places.items()}
     loaded = LoadedAnswers(
-        answers, (), frozenset(problem.question for problem in found), frozenset(overridden), hidden, places
+        answers, (), frozenset(problem.question for problem in invalid), frozenset(overridden), hidden, places
     )
-    problems += [loaded.locate(problem) for problem in found]
+    problems += [loaded.locate(problem) for problem in invalid]
     return replace(loaded, problems=tuple(sorted(problems, key=lambda problem: problem.line or 0)))
 
 
 def from_mapping(value: dict[str, Any]) -> LoadedAnswers:
     """Validate answers as nested keys, as in a file. Never raises for bad input."""
-    answers, found, hidden = _validate(value)
-    return LoadedAnswers(answers, tuple(found), frozenset(problem.question for problem in found), hidden=hidden)
+    answers, invalid, hidden = _validate(value)
+    return LoadedAnswers(answers, tuple(invalid), frozenset(problem.question for problem in invalid), hidden=hidden)
 
 
 def _within(path: str, parent: str) -> bool:
@@ -146,27 +146,27 @@ def _validate(value: dict[str, Any]) -> tuple[Answers | None, list[Finding], fro
         except ValidationError as error:
             details = error.errors(include_url=False)
         located = [(_locate(detail), detail) for detail in details]
-        known = {problem.question for problem in problems}
-        found = [_problem(path, section, detail) for (path, section), detail in located]
+        questions = {problem.question for problem in problems}
+        new = [_problem(path, section, detail) for (path, section), detail in located]
         hidden |= {
             path
-            for ((path, _), detail), problem in zip(located, found, strict=True)
+            for ((path, _), detail), problem in zip(located, new, strict=True)
             if _hides_value(detail, problem.text)
         }
-        problems += [problem for problem in found if problem.question not in known]
+        problems += [problem for problem in new if problem.question not in questions]
         value = _without(value, [path for (path, _), _ in located])
     return None, problems, frozenset(hidden)
 
 
 def _hides_value(detail: ErrorDetails, message: str) -> bool:
     """Whether a message leaves out the value that it is about. A value under an unknown key is always left out."""
-    given = detail["input"]
+    value = detail["input"]
     if detail["type"] == "missing":
         return False
     return (
         detail["loc"][-1:] in ((), ("[key]",))
-        or isinstance(given, dict)
-        or (isinstance(given, str) and given not in message)
+        or isinstance(value, dict)
+        or (isinstance(value, str) and value not in message)
     )
 
 
@@ -212,9 +212,9 @@ def _locate(detail: ErrorDetails) -> tuple[_Path, type[Section] | None]:
 def _sections_at(owner: type[Section] | None, key: str | int) -> list[type[Section]]:
     if owner is None:
         return []
-    for found in owner.model_fields.values():
-        if found.alias == key:
-            return sections_in(found.annotation)
+    for field_ in owner.model_fields.values():
+        if field_.alias == key:
+            return sections_in(field_.annotation)
     return []
 
 
@@ -250,27 +250,27 @@ def _problem(path: _Path, section: type[Section] | None, detail: ErrorDetails) -
 
 
 def _message(path: _Path, section: type[Section] | None, detail: ErrorDetails) -> str:
-    kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
+    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "extra_forbidden":
-        keys = [str(found.alias) for found in section.model_fields.values()] if section else []
+        keys = [str(item.alias) for item in section.model_fields.values()] if section else []
         return f"is not known{_suggestion(str(path[-1]), keys)}"
     if kind == "missing":
         return "is required"
     if kind in _EXPECTED:
-        quotes = ": put it in quotes" if kind == "string_type" and isinstance(given, (bool, int, float)) else ""
-        found = "text" if isinstance(given, str) else _describe(given)  # it may be a secret: not echoed
-        return f"expected {_EXPECTED[kind]}, found {found}{quotes}"
+        quotes = ": put it in quotes" if kind == "string_type" and isinstance(value, (bool, int, float)) else ""
+        actual = "text" if isinstance(value, str) else _describe(value)  # it may be a secret: not echoed
+        return f"expected {_EXPECTED[kind]}, found {actual}{quotes}"
     if kind in ("literal_error", "union_tag_invalid"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected") or context["expected_tags"]))
-        found = given[_tag_key(context)] if "tag" in context else given  # pydantic turns the tag into text
-        return f"expected one of {', '.join(choices)}, found {_describe(found)}{_guess(found, choices)}"
+        choice = value[_tag_key(context)] if "tag" in context else value  # pydantic turns the tag into text
+        return f"expected one of {', '.join(choices)}, found {_describe(choice)}{_guess(choice, choices)}"
     if kind == "union_tag_not_found":
         key = _tag_key(context)
         choices = [tag for each in _sections_at(section, path[-1]) for tag in _tags(each)]
         return f"{key}: is required; expected one of {', '.join(choices)}"
     if kind in _BOUND:
         is_empty = kind == "string_too_short" and context["min_length"] == 1
-        return "is empty" if is_empty else _BOUND[kind].format(**context, found=_describe(given))
+        return "is empty" if is_empty else _BOUND[kind].format(**context, found=_describe(value))
     if kind == "value_error":
         return str(context["error"])
     return detail["msg"][0].lower() + detail["msg"][1:]

@@ -30,10 +30,10 @@ class Question:
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         """An editor shows the question where its answer is typed."""
-        found: dict[str, Any] = handler(schema)
-        if "$ref" in found:
-            found = {"allOf": [found]}
-        return {**found, "title": self.label, "description": self.help}
+        node: dict[str, Any] = handler(schema)
+        if "$ref" in node:
+            node = {"allOf": [node]}
+        return {**node, "title": self.label, "description": self.help}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ class Matching:
     @property
     def keywords(self) -> dict[str, Any]:
         """The JSON schema of the texts that match."""
-        found: dict[str, Any] = {"pattern": f"^({self.pattern})$"}
-        return {**found, "not": {"pattern": self.refused}} if self.refused else found
+        keywords: dict[str, Any] = {"pattern": f"^({self.pattern})$"}
+        return {**keywords, "not": {"pattern": self.refused}} if self.refused else keywords
 
     def check(self, text: str) -> str:
         # Compiled at the first answer: most runs keep most defaults.
@@ -108,9 +108,9 @@ class _Printable(Matching):
     """Printable characters alone; the error names the first other one."""
 
     def check(self, text: str) -> str:
-        if found := re.search(f"[{INVISIBLE}]", text):
-            position = found.start() + 1
-            raise ValueError(f"contains an invisible character, U+{ord(found[0]):04X} at position {position}")
+        if match := re.search(f"[{INVISIBLE}]", text):
+            position = match.start() + 1
+            raise ValueError(f"contains an invisible character, U+{ord(match[0]):04X} at position {position}")
         if self.refused and re.search(self.refused, text):
             raise ValueError("begins or ends with a blank")
         return text

@@ -28,9 +28,9 @@ _WIDTH = 116
 
 def schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of a file of answers."""
-    found = _with_refused_keys(Answers.model_json_schema(by_alias=True))
-    found["title"] = "Answers of pgwizard"
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+    node = _with_refused_keys(Answers.model_json_schema(by_alias=True))
+    node["title"] = "Answers of pgwizard"
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **node}
 
 
 def _with_refused_keys(node: Any) -> Any:
@@ -42,60 +42,60 @@ def _with_refused_keys(node: Any) -> Any:
         return [_with_refused_keys(item) for item in node]
     if not isinstance(node, dict):
         return node
-    found = {key: _with_refused_keys(item) for key, item in node.items()}
-    if "patternProperties" in found:
-        refused = found.get("propertyNames", {}).pop("not", None)
-        found["patternProperties"] |= {refused["pattern"]: False} if refused else {}
-        found["additionalProperties"] = False
-    return found
+    copy = {key: _with_refused_keys(item) for key, item in node.items()}
+    if "patternProperties" in copy:
+        refused = copy.get("propertyNames", {}).pop("not", None)
+        copy["patternProperties"] |= {refused["pattern"]: False} if refused else {}
+        copy["additionalProperties"] = False
+    return copy
 
 
 def commented_answers() -> str:
     """A file of answers with every default, each question above its answer, alternatives as comments."""
     blocks = [_HEAD]
-    for name, found in Answers.model_fields.items():
+    for name, field in Answers.model_fields.items():
         default = getattr(Answers(), name)
-        ask = question_of(found.metadata)
+        ask = question_of(field.metadata)
         title = ask.help if ask else _first_line(type(default))
-        lines = [*comment(title, ""), f"{found.alias}:", *_answers(default, "  ")]
-        blocks.append("\n".join([*lines, *_alternatives(found, type(default), "")]) + "\n")
+        lines = [*comment(title, ""), f"{field.alias}:", *_answers(default, "  ")]
+        blocks.append("\n".join([*lines, *_alternatives(field, type(default), "")]) + "\n")
     return "\n".join(blocks)
 
 
 def _answers(section: BaseModel, indent: str) -> Iterator[str]:
-    for name, found in type(section).model_fields.items():
+    for name, field in type(section).model_fields.items():
         value = getattr(section, name)
-        ask = question_of(found.metadata)
+        ask = question_of(field.metadata)
         if ask:
-            yield from comment(f"{ask.label}: {ask.help}{_choices(found)}", indent)
+            yield from comment(f"{ask.label}: {ask.help}{_choices(field)}", indent)
         if isinstance(value, Section):
-            yield f"{indent}{found.alias}:"
+            yield f"{indent}{field.alias}:"
             yield from _answers(value, indent + "  ")
         else:
-            yield f"{indent}{found.alias}: {_default_value(value)}"
-        yield from _alternatives(found, type(value), indent)
+            yield f"{indent}{field.alias}: {_default_value(value)}"
+        yield from _alternatives(field, type(value), indent)
 
 
-def _alternatives(found: FieldInfo, default: type, indent: str) -> Iterator[str]:
+def _alternatives(field: FieldInfo, default: type, indent: str) -> Iterator[str]:
     """The other shapes of a union, as comments that become answers once uncommented."""
-    for section in sections_in(found.annotation):
+    for section in sections_in(field.annotation):
         if section is default:
             continue
         yield f"{indent}# or: {_first_line(section)}"
-        yield f"{indent}# {found.alias}:"
+        yield f"{indent}# {field.alias}:"
         for inner in section.model_fields.values():
             value = _example(inner)
             yield f"{indent}#   {inner.alias}: {value}"
 
 
-def _example(found: FieldInfo) -> str:
+def _example(field: FieldInfo) -> str:
     """An answer to show: the default, the only choice, or a placeholder in upper case."""
-    literal = _literal(found)
+    literal = _literal(field)
     if literal:
         return str(literal[0])
-    if found.default is PydanticUndefined:
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(found.alias)).upper()
-    return yaml_value(found.default)
+    if field.default is PydanticUndefined:
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(field.alias)).upper()
+    return yaml_value(field.default)
 
 
 def yaml_value(value: object) -> str:
@@ -143,14 +143,14 @@ def _first_line(section: type) -> str:
     return (section.__doc__ or "").strip().splitlines()[0]
 
 
-def _literal(found: FieldInfo) -> tuple[Any, ...]:
+def _literal(field: FieldInfo) -> tuple[Any, ...]:
     """The choices of a closed question; empty for an open one."""
-    choices = get_args(found.annotation)
+    choices = get_args(field.annotation)
     return choices if choices and all(isinstance(choice, str) for choice in choices) else ()
 
 
-def _choices(found: FieldInfo) -> str:
-    literal = _literal(found)
+def _choices(field: FieldInfo) -> str:
+    literal = _literal(field)
     return f" One of {', '.join(literal)}." if len(literal) > 1 else ""
 
 
@@ -168,11 +168,11 @@ def documentation() -> str:
         "are refused.",
         "",
     ]
-    for name, found in Answers.model_fields.items():
-        ask = question_of(found.metadata)
+    for name, field in Answers.model_fields.items():
+        ask = question_of(field.metadata)
         default = getattr(Answers(), name)
-        lines += [f"## {found.alias}", "", ask.help if ask else _first_line(type(default)), ""]
-        sections = sections_in(found.annotation)
+        lines += [f"## {field.alias}", "", ask.help if ask else _first_line(type(default)), ""]
+        sections = sections_in(field.annotation)
         for section in sections:
             if len(sections) > 1:
                 chosen = " (default)" if section is type(default) else ""
@@ -201,8 +201,8 @@ _PARAMETERS = (
 
 def _tag(section: type[Section]) -> str:
     name = "source" if "source" in section.model_fields else "type"
-    found = section.model_fields[name]
-    return f"{found.alias}: {_literal(found)[0]}"
+    tag = section.model_fields[name]
+    return f"{tag.alias}: {_literal(tag)[0]}"
 
 
 def _table(section: type[Section], prefix: str) -> Iterator[str]:
@@ -216,19 +216,19 @@ def _table(section: type[Section], prefix: str) -> Iterator[str]:
 
 
 def _rows(section: type[Section], prefix: str) -> Iterator[str]:
-    for found in section.model_fields.values():
-        ask = question_of(found.metadata)
-        sections = sections_in(found.annotation)
-        if ask and not (found.default_factory and sections):
-            shown = (
-                "required" if found.is_required() else f"`{yaml_value(found.get_default(call_default_factory=True))}`"
+    for field in section.model_fields.values():
+        ask = question_of(field.metadata)
+        sections = sections_in(field.annotation)
+        if ask and not (field.default_factory and sections):
+            default = (
+                "required" if field.is_required() else f"`{yaml_value(field.get_default(call_default_factory=True))}`"
             )
-            text = f"{ask.help}{_choices(found)}".replace("|", "\\|")
-            yield f"| `{prefix}{found.alias}` | {shown} | {text} |"
+            text = f"{ask.help}{_choices(field)}".replace("|", "\\|")
+            yield f"| `{prefix}{field.alias}` | {default} | {text} |"
         for inner in sections:
             if len(sections) > 1:
-                yield f"| `{prefix}{found.alias}` | | with `{_tag(inner)}`: {_first_line(inner)} |"
-            yield from _rows(inner, f"{prefix}{found.alias}.")
+                yield f"| `{prefix}{field.alias}` | | with `{_tag(inner)}`: {_first_line(inner)} |"
+            yield from _rows(inner, f"{prefix}{field.alias}.")
 
 
 def pages() -> dict[str, str]:

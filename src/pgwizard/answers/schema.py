@@ -35,25 +35,25 @@ def page_of(path: str) -> str:
 
 
 def _sections() -> Iterator[tuple[str, str]]:
-    for found in Answers.model_fields.values():
-        page = next(item.title for item in found.metadata if isinstance(item, Page))
-        yield page, str(found.alias)
+    for field in Answers.model_fields.values():
+        page = next(item.title for item in field.metadata if isinstance(item, Page))
+        yield page, str(field.alias)
 
 
 def field_at(path: QuestionPath, chosen: Any) -> FieldInfo | None:
     """The field of a path. chosen: path -> tag of the chosen alternative."""
     owner: type[BaseModel] = Answers
-    found: FieldInfo | None = None
+    field: FieldInfo | None = None
     for depth, key in enumerate(path, start=1):
-        found = next((item for item in owner.model_fields.values() if item.alias == key), None)
-        if found is None:
+        field = next((item for item in owner.model_fields.values() if item.alias == key), None)
+        if field is None:
             return None
-        sections = sections_in(found.annotation)
+        sections = sections_in(field.annotation)
         if depth == len(path) or not sections:
             break
         tag = chosen(path[:depth])
         owner = next((section for section in sections if tag in tags_of(section)), sections[0])
-    return found
+    return field
 
 
 def label_at(path: QuestionPath, chosen: Any = lambda _: "") -> tuple[str, QuestionPath]:
@@ -62,8 +62,8 @@ def label_at(path: QuestionPath, chosen: Any = lambda _: "") -> tuple[str, Quest
     chosen: as for ``field_at``.
     """
     for end in range(len(path), 0, -1):
-        found = field_at(path[:end], chosen)
-        ask = question_of(found.metadata) if found else None
+        field = field_at(path[:end], chosen)
+        ask = question_of(field.metadata) if field else None
         if ask:
             return ask.label, path[:end]
     return path[-1].capitalize(), path
@@ -75,8 +75,8 @@ def entry_of(path: QuestionPath, dotted: str) -> str | None:
     Of a map it is the key, which may have dots of its own; of a list ``entry 2``.
     """
     parent = ".".join(path) + "."
-    found = field_at(path, lambda _: "") if dotted.startswith(parent) else None
-    kind = get_origin(found.annotation) if found else None
+    field = field_at(path, lambda _: "") if dotted.startswith(parent) else None
+    kind = get_origin(field.annotation) if field else None
     entry = dotted.removeprefix(parent)
     if kind is list and entry.isdecimal():
         return f"entry {int(entry) + 1}"
@@ -85,30 +85,30 @@ def entry_of(path: QuestionPath, dotted: str) -> str | None:
 
 def takes_text(path: QuestionPath) -> bool:
     """Whether the answer is one text, or an entry of a map, whose values are texts."""
-    found = field_at(path, lambda _: "")
-    kind = get_origin(found.annotation) if found else list
-    if found is None or kind is list:
+    field = field_at(path, lambda _: "")
+    kind = get_origin(field.annotation) if field else list
+    if field is None or kind is list:
         return False
     if kind is dict:
-        return field_at(path[:-1], lambda _: "") is found
-    return found.annotation is str or any(part is str or str in get_args(part) for part in get_args(found.annotation))
+        return field_at(path[:-1], lambda _: "") is field
+    return field.annotation is str or any(part is str or str in get_args(part) for part in get_args(field.annotation))
 
 
 def alternatives(path: QuestionPath) -> list[type[Section]]:
     """The sections that a path can be answered with; empty where it is a plain question."""
-    found = field_at(path, lambda _: "")
-    return sections_in(found.annotation) if found else []
+    field = field_at(path, lambda _: "")
+    return sections_in(field.annotation) if field else []
 
 
 def is_union(path: QuestionPath) -> bool:
     """Whether one of several shapes, or none, is to be chosen at a path."""
-    found = field_at(path, lambda _: "")
-    return found is not None and (len(sections_in(found.annotation)) > 1 or is_optional(found))
+    field = field_at(path, lambda _: "")
+    return field is not None and (len(sections_in(field.annotation)) > 1 or is_optional(field))
 
 
-def is_optional(found: FieldInfo) -> bool:
+def is_optional(field: FieldInfo) -> bool:
     """Whether null is an answer."""
-    annotation = found.annotation
+    annotation = field.annotation
     return any(part is type(None) or type(None) in get_args(part) for part in get_args(annotation))
 
 
@@ -123,5 +123,5 @@ def tag_key(path: QuestionPath) -> str | None:
 
 def tags_of(section: type[BaseModel]) -> tuple[str, ...]:
     """How a section is named among alternatives."""
-    found = section.model_fields.get("source") or section.model_fields.get("type")
-    return tuple(map(str, get_args(found.annotation))) if found else (SOME,)
+    tag = section.model_fields.get("source") or section.model_fields.get("type")
+    return tuple(map(str, get_args(tag.annotation))) if tag else (SOME,)

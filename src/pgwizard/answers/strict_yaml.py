@@ -73,9 +73,9 @@ def read(data: bytes) -> Document:
         byte = data[error.start]
         document.problems.append(Finding("", f"byte 0x{byte:02x} is not UTF-8: save the file as UTF-8", line))
         return document
-    if found := _FORBIDDEN.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        document.problems.append(Finding("", f"character U+{ord(found[0]):04X} is not allowed in YAML", line))
+    if match := _FORBIDDEN.search(text):
+        line = text.count("\n", 0, match.start()) + 1
+        document.problems.append(Finding("", f"character U+{ord(match[0]):04X} is not allowed in YAML", line))
         return document
     try:
         loader = Loader(text)

@@ -186,13 +186,13 @@ def fish() -> str:
         *(_fish_option("__fish_use_subcommand", option) for option in _options(None)),
     ]
     for verb in VERBS.values():
-        seen = f"'__fish_seen_subcommand_from {verb.name}'"
+        condition = f"'__fish_seen_subcommand_from {verb.name}'"
         for argument in verb.arguments:
             if argument.completes:
-                lines.append(f"complete -c pgwizard -n {seen} -F")
+                lines.append(f"complete -c pgwizard -n {condition} -F")
             elif _words(argument):
-                lines.append(f"complete -c pgwizard -n {seen} -a '{' '.join(_words(argument))}'")
-        lines += [_fish_option(seen, option) for option in _options(verb)]
+                lines.append(f"complete -c pgwizard -n {condition} -a '{' '.join(_words(argument))}'")
+        lines += [_fish_option(condition, option) for option in _options(verb)]
     return "\n".join(lines) + "\n"
 
 

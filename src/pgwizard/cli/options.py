@@ -106,8 +106,8 @@ class Argument:
     completes: Completion = ""
 
     def __str__(self) -> str:
-        shown = f"{self.name}..." if self.many else self.name
-        return shown if self.required else f"[{shown}]"
+        text = f"{self.name}..." if self.many else self.name
+        return text if self.required else f"[{text}]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,10 +18,10 @@ def parse(argv: Sequence[str]) -> Invocation:
     Without a verb it is ``--headless``, else the wizard.
     """
     typed, words = _split(argv)
-    verb, shown, words = _choose_verb(typed, words)
-    if shown != HELP.flag:
-        _refuse_others(verb, shown, typed)
-    _check_words(verb, shown, words)
+    verb, typed_verb, words = _choose_verb(typed, words)
+    if typed_verb != HELP.flag:
+        _refuse_others(verb, typed_verb, typed)
+    _check_words(verb, typed_verb, words)
     return Invocation(verb, tuple(words), _values(verb, typed))
 
 
@@ -42,12 +42,12 @@ def _split(argv: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
         else:
             parser.add_argument(*option.flags, dest=option.flag, action="append_const", const="")
     end = argv.index("--") if "--" in argv else len(argv)
-    found, rest = parser.parse_known_args(argv[:end])
+    namespace, rest = parser.parse_known_args(argv[:end])
     for word in rest:
         if word.startswith("-") and word != "-":
             flag = word.partition("=")[0]
             raise UsageError(f"unknown option {fit(flag)}", hint=_suggestion(flag, OPTIONS) or "See pgwizard --help.")
-    return vars(found), [*rest, *argv[end + 1 :]]
+    return vars(namespace), [*rest, *argv[end + 1 :]]
 
 
 def _choose_verb(typed: dict[str, list[str]], words: list[str]) -> tuple[Verb, str, list[str]]:
@@ -86,29 +86,29 @@ def _headless(typed: dict[str, list[str]]) -> tuple[Verb, str]:
     return VERBS["render"], "--headless without --apply"
 
 
-def _refuse_others(verb: Verb, shown: str, typed: Mapping[str, Any]) -> None:
-    taken = {option.flag for option in verb.options}
+def _refuse_others(verb: Verb, typed_verb: str, typed: Mapping[str, Any]) -> None:
+    flags = {option.flag for option in verb.options}
     for flag in typed:
-        if flag not in taken:
+        if flag not in flags:
             hint = verb.instead.get(flag, f"See pgwizard {verb.name} --help.")
-            raise UsageError(f"{shown} takes no {'/'.join(OPTIONS[flag].flags)}", hint=hint)
+            raise UsageError(f"{typed_verb} takes no {'/'.join(OPTIONS[flag].flags)}", hint=hint)
     for meaningless, other in EXCLUSIVE:
         options = (meaningless, other)
         if all(option in verb.options and option.flag in typed for option in options):
             raise UsageError(f"{meaningless.flag} cannot be used with {other.flag}", hint="Leave out one of the two.")
 
 
-def _check_words(verb: Verb, shown: str, words: Sequence[str]) -> None:
+def _check_words(verb: Verb, typed_verb: str, words: Sequence[str]) -> None:
     hint = f"See pgwizard {verb.name} --help."
     required = [argument for argument in verb.arguments if argument.required]
     if len(words) < len(required):
-        raise UsageError(f"{shown} needs {required[len(words)].name}: {required[len(words)].help}", hint=hint)
+        raise UsageError(f"{typed_verb} needs {required[len(words)].name}: {required[len(words)].help}", hint=hint)
     if len(words) > len(verb.arguments) and not any(argument.many for argument in verb.arguments):
         extra = words[len(verb.arguments)]
-        raise UsageError(f"{shown} takes no argument {fit(extra)}", hint=hint)
+        raise UsageError(f"{typed_verb} takes no argument {fit(extra)}", hint=hint)
     for argument, word in zip(verb.arguments, words, strict=False):
         if argument.choices and word not in argument.choices:
-            raise UsageError(f"{shown}: {fit(word)} is not one of {', '.join(argument.choices)}", hint=hint)
+            raise UsageError(f"{typed_verb}: {fit(word)} is not one of {', '.join(argument.choices)}", hint=hint)
 
 
 def _values(verb: Verb, typed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -118,16 +118,16 @@ def _values(verb: Verb, typed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
             try:
                 values[option.flag] = option.read(typed[option.flag])
             except ValueError as error:
-                shown = f"{option.flag} {fit(typed[option.flag][-1])}".rstrip()
-                raise UsageError(f"{shown}: {error}") from None
+                text = f"{option.flag} {fit(typed[option.flag][-1])}".rstrip()
+                raise UsageError(f"{text}: {error}") from None
     return values
 
 
-def _suggestion(typed: str, known: Iterable[str]) -> str:
+def _suggestion(typed: str, names: Iterable[str]) -> str:
     """``Did you mean diff?``; empty where nothing is near."""
     import difflib
 
     synonyms = {word: verb.name for verb in VERBS.values() for word in verb.synonyms}
-    near = [word for word in known if word.startswith(typed)] + difflib.get_close_matches(typed, known, n=1)
-    found = synonyms.get(typed) or (near[0] if near else "")
-    return f"Did you mean {found}?" if found else ""
+    near = [word for word in names if word.startswith(typed)] + difflib.get_close_matches(typed, names, n=1)
+    best = synonyms.get(typed) or (near[0] if near else "")
+    return f"Did you mean {best}?" if best else ""

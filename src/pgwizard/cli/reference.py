@@ -96,7 +96,7 @@ def _command_line() -> str:
     lines += _text("Generated from the table of verbs by `make docs`. `pgwizard VERB --help` prints the same.")
     lines += ["| verb | what it does |", "|---|---|"]
     lines += [f"| [`{verb.name}`](#{verb.name}) | {verb.summary} |" for verb in VERBS.values()]
-    lines += ["", *_text(_TAKEN), "## Without a verb", "", *_text(_WITHOUT)]
+    lines += ["", *_text(_ACCEPTANCE), "## Without a verb", "", *_text(_WITHOUT)]
     lines += [*_options(WITHOUT_VERB), ""]
     lines += [line for verb in VERBS.values() for line in _verb(verb)]
     lines += ["## Options that exclude each other", ""]
@@ -119,7 +119,7 @@ def _command_line() -> str:
     return "\n".join(lines) + "\n"
 
 
-_TAKEN = """\
+_ACCEPTANCE = """\
 Options may come before or after the verb, and their names cannot be abbreviated. A verb accepts the options that are
 listed with it and refuses all others with exit code 2; none is ignored. Everything after `--` is an argument."""
 _WITHOUT = """\

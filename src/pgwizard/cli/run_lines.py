@@ -71,9 +71,9 @@ def reporter(writer: Writer, locate: Callable[[Finding], Finding] = lambda findi
 def show_changes(writer: Writer, changes: Sequence[Change], *, whole: bool) -> None:
     """Print every object; in text, unchanged ones are left out."""
     for change in changes:
-        shown = "\n".join(change_lines([change], whole=whole)) or None
+        detail = "\n".join(change_lines([change], whole=whole)) or None
         line = ChangeLine.of(change)
-        writer.line(shown, replace(line, diff=tuple(change.lines())) if whole else line)
+        writer.line(detail, replace(line, diff=tuple(change.lines())) if whole else line)
 
 
 def require_proof(release: ReleaseRef, findings: Sequence[Finding]) -> None:

@@ -61,14 +61,14 @@ def start(
 
         return [
             ClusterChoice(
-                found.name,
-                found.server,
-                found.namespace,
-                connector(found.name or None),
-                runs=found.runs,
-                current=found.name == context if context else found.current,
+                each.name,
+                each.server,
+                each.namespace,
+                connector(each.name or None),
+                runs=each.runs,
+                current=each.name == context if context else each.current,
             )
-            for found in contexts(kubeconfig)
+            for each in contexts(kubeconfig)
         ]
 
     def drafts() -> Any:

@@ -116,10 +116,10 @@ class Writer:
             return
         if kind in ("done", "failed"):
             self.close()
-        shown = Text(line)
+        rich_text = Text(line)
         if kind == "log":  # pgBackRest's lines are long, and begin with what matters
-            shown.truncate(self._console.width, overflow="ellipsis")
-        self._console.print(shown)
+            rich_text.truncate(self._console.width, overflow="ellipsis")
+        self._console.print(rich_text)
 
     def close(self) -> None:
         """Take the spinner off the screen."""

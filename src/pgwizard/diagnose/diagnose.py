@@ -27,16 +27,16 @@ MAX_CHARACTERS = 1_000_000
 
 def diagnose(text: str) -> Diagnosis | None:
     """The fault that explains the text best; None if no row matches."""
-    found = diagnoses(text)
-    return found[0] if found else None
+    causes = diagnoses(text)
+    return causes[0] if causes else None
 
 
 def diagnoses(text: str) -> tuple[Diagnosis, ...]:
     """Every fault in the text, the best explanation first; each kind once, at its latest line."""
     text = _readable(text)
-    found = [(row, match) for row in ROWS if (match := latest(row.pattern, text)) is not None]
-    found.sort(key=lambda pair: (pair[0].rank, -line_start(text, pair[1])))  # stable: the table's order decides a tie
-    return tuple(diagnosis(row, match, text) for row, match in found)
+    matches = [(row, match) for row in ROWS if (match := latest(row.pattern, text)) is not None]
+    matches.sort(key=lambda pair: (pair[0].rank, -line_start(text, pair[1])))  # stable: the table's order decides a tie
+    return tuple(diagnosis(row, match, text) for row, match in matches)
 
 
 def sharper(fault: Finding, others: Iterable[Finding]) -> Finding:
@@ -48,7 +48,7 @@ def sharper(fault: Finding, others: Iterable[Finding]) -> Finding:
         return fault
     matter, _ = _PLACES[fault.key]
     same = [fault, *(other for other in others if _PLACES.get(other.key, (None,))[0] == matter)]
-    return min(same, key=lambda known: _PLACES[known.key][1])  # the first of equals: the fault itself
+    return min(same, key=lambda cause: _PLACES[cause.key][1])  # the first of equals: the fault itself
 
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")

@@ -93,14 +93,14 @@ def _configuration(folder: Path, name: TemplateKind, meaning: Terms) -> str:
 
 def values(plan: Plan) -> dict[str, Any]:
     """The chart's values for a plan."""
-    found: dict[str, Any] = {}
+    tree: dict[str, Any] = {}
     for value in VALUES:
         *sections, key = value.path.split(".")
-        place = found
+        place = tree
         for section in sections:
             place = place.setdefault(section, {})
         place[key] = value.of(plan)
-    return found
+    return tree
 
 
 def values_yaml(plan: Plan) -> str:
@@ -135,8 +135,8 @@ def _commented(plan: Plan) -> Iterator[str]:
 
 
 def _help(value: ChartValue) -> str:
-    found = field_at(tuple(value.path.split(".")), lambda _: "")
-    question = question_of(found.metadata) if found else None
+    field = field_at(tuple(value.path.split(".")), lambda _: "")
+    question = question_of(field.metadata) if field else None
     return question.help if question else ""
 
 

@@ -130,10 +130,10 @@ class _Translation:
         raise self._refusal(node)
 
     def _operand(self, node: nodes.Node) -> str:
-        found = self._field(node) if isinstance(node, nodes.Name | nodes.Getattr) else self._computed(node)
-        if found is None:
+        operand = self._field(node) if isinstance(node, nodes.Name | nodes.Getattr) else self._computed(node)
+        if operand is None:
             raise self._refusal(node)
-        return found
+        return operand
 
     def _computed(self, node: nodes.Node) -> str | None:
         match node:

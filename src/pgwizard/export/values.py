@@ -348,17 +348,17 @@ SCRIPTS = ("apart.sh", "backup.sh", "drill.sh", "init.sh", "minio-ca-init.sh", "
 def terms() -> Terms:
     """What the names of the templates are in the chart."""
     names = Names.of(_PLACEHOLDER)
-    found = {f"names.{item.name}": _named(getattr(names, item.name)) for item in fields(Names)}
+    table = {f"names.{item.name}": _named(getattr(names, item.name)) for item in fields(Names)}
     alerts = Alerts.of(names, _NAMESPACE)
-    found |= {f"alerts.{item.name}": _alert(getattr(alerts, item.name)) for item in fields(Alerts)}
-    found |= {value.term: f"$.Values.{value.path}" for value in VALUES if value.term}
-    found |= {
+    table |= {f"alerts.{item.name}": _alert(getattr(alerts, item.name)) for item in fields(Alerts)}
+    table |= {value.term: f"$.Values.{value.path}" for value in VALUES if value.term}
+    table |= {
         "namespace": "$.Release.Namespace",
         "verify_schedule": "(and $.Values.repository.enabled $.Values.schedule.verify)",
         "drill_schedule": "(and $.Values.repository.enabled $.Values.schedule.drill)",
         "prometheus_rule": _PROMETHEUS_RULE,
-        "password.secret": found["username.secret"],
-        "s3_key_secret.secret": found["s3_key.secret"],
+        "password.secret": table["username.secret"],
+        "s3_key_secret.secret": table["s3_key.secret"],
         "cipher_pass.secret": "$.Values.repository.cipher.secret",
         "cipher_pass.key": "$.Values.repository.cipher.passphraseKey",
         "fs_group": "(ternary 1001 999 $.Values.tls.enabled)",
@@ -367,7 +367,7 @@ def terms() -> Terms:
         "compress_level": '(include "postgresql.compress-level" $)',  # 0 is a level, and false for Go
     }
     lists = {name: f'(include "postgresql.{name}" $ | fromJsonArray)' for name in (*LABEL_LISTS, *ANSWERED_LISTS)}
-    lists |= {name: found.pop(name) for name in ("pull_secrets", "parameters", "options", "tolerations")}
+    lists |= {name: table.pop(name) for name in ("pull_secrets", "parameters", "options", "tolerations")}
     functions = {
         "ca_certificate()": '(include "postgresql.ca-certificate" $)',
         **{f'file("{name}")': f'(include "postgresql.{name}" $)' for name in CONFIGURATIONS},
@@ -375,7 +375,7 @@ def terms() -> Terms:
         **{f'file("{name}")': f'($.Files.Get "files/{name}")' for name in SCRIPTS},
     }
     numbers = {value.term for value in VALUES if value.is_number} - {"compress_level"} | {"fs_group"}
-    return Terms(found, lists, functions, frozenset(numbers))
+    return Terms(table, lists, functions, frozenset(numbers))
 
 
 def _named(name: str) -> str:

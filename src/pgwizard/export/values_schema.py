@@ -22,10 +22,10 @@ _GLOBAL = {"type": "object", "description": "Helm's own, where this chart is a d
 def values_schema() -> dict[str, Any]:
     """The schema. A value that is not null is required, because Helm removes a value where null is given for it."""
     answers = schema()
-    found: dict[str, Any] = _section()
+    tree: dict[str, Any] = _section()
     for value in VALUES:
         *sections, key = value.path.split(".")
-        place = found
+        place = tree
         for section in sections:
             place = place["properties"].setdefault(section, _section())
         accepted = _schema_at(answers, value.path) if value.schema is None else _resolved(value.schema)
@@ -34,10 +34,10 @@ def values_schema() -> dict[str, Any]:
         if not _accepts_null(accepted):
             place["required"].append(key)
     for name, rules in SECTION_RULES.items():
-        found["properties"][name].update(rules)
-    found["required"] = list(found["properties"])
-    found["properties"]["global"] = _GLOBAL
-    return {"$schema": "http://json-schema.org/draft-07/schema#", **_with_definitions(found)}
+        tree["properties"][name].update(rules)
+    tree["required"] = list(tree["properties"])
+    tree["properties"]["global"] = _GLOBAL
+    return {"$schema": "http://json-schema.org/draft-07/schema#", **_with_definitions(tree)}
 
 
 def _section() -> dict[str, Any]:
@@ -71,14 +71,14 @@ def _accepts_null(accepted: Mapping[str, Any]) -> bool:
 # ---- definitions ---------------------------------------------------------------------------------------------------
 
 
-def _with_definitions(found: Mapping[str, Any]) -> dict[str, Any]:
+def _with_definitions(tree: Mapping[str, Any]) -> dict[str, Any]:
     """The schema with a definition of each part with a pattern that is in it more than once."""
     times: Counter[str] = Counter()
-    _count(found, times)
+    _count(tree, times)
     shared = [text for text, count in times.items() if count > 1]
     names = {text: str(number) for number, text in enumerate(shared, start=1)}
     definitions = {name: _parts_replaced(json.loads(text), names) for text, name in names.items()}
-    return {**_parts_replaced(found, names), "definitions": definitions}
+    return {**_parts_replaced(tree, names), "definitions": definitions}
 
 
 def _count(node: Any, times: Counter[str]) -> None:

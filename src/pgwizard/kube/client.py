@@ -160,12 +160,12 @@ class KubeCluster:
             live = await self.get(ref)
         except NotFound:
             return None
-        wanted = {key: value for key, value in sent.items() if key != "stringData"}
-        wanted["metadata"] = {key: value for key, value in sent["metadata"].items() if key not in _SERVERS_OWN}
+        content = {key: value for key, value in sent.items() if key != "stringData"}
+        content["metadata"] = {key: value for key, value in sent["metadata"].items() if key not in _SERVERS_OWN}
         if texts := sent.get("stringData"):
             coded = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
-            wanted["data"] = {**(sent.get("data") or {}), **coded}
-        return Response(live) if _holds(live, wanted) else None
+            content["data"] = {**(sent.get("data") or {}), **coded}
+        return Response(live) if _holds(live, content) else None
 
     # -- lists --------------------------------------------------------------------------------------------------------
 
@@ -214,7 +214,7 @@ class KubeCluster:
         fields: str = "",
     ) -> AsyncGenerator[WatchEvent, None]:
         """List, then watch, without end. Raises an error only after ``Patience.watch_failures`` in a row."""
-        known: dict[tuple[str, str], Object] = {}
+        objects: dict[tuple[str, str], Object] = {}
         version = ""
         failures = 0
         while True:
@@ -223,7 +223,7 @@ class KubeCluster:
                     # Unpaged: continuations are often served by etcd, an order of magnitude slower than the cache.
                     pages = self.pages(resource, namespace, labels=labels, fields=fields, limit=None)
                     listed = [page async for page in pages]
-                    for event in _difference(known, [item for page in listed for item in page.items]):
+                    for event in _difference(objects, [item for page in listed for item in page.items]):
                         yield event
                     yield WatchEvent("SYNCED", {})
                     version = listed[-1].resource_version
@@ -233,7 +233,7 @@ class KubeCluster:
                     async for kind, obj in changes:
                         failures = 0
                         version = str(obj["metadata"].get("resourceVersion") or version)
-                        for event in _change(known, kind, obj):
+                        for event in _change(objects, kind, obj):
                             yield event
                 failures = 0
                 continue
@@ -486,24 +486,24 @@ def _key(obj: Object) -> tuple[str, str]:
     return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
 
 
-def _difference(known: dict[tuple[str, str], Object], items: list[Object]) -> list[WatchEvent]:
+def _difference(objects: dict[tuple[str, str], Object], items: list[Object]) -> list[WatchEvent]:
     """The changes between the known objects and a new list. Updates the known objects."""
     present = {_key(item) for item in items}
-    events = [WatchEvent("DELETED", known.pop(key)) for key in [key for key in known if key not in present]]
+    events = [WatchEvent("DELETED", objects.pop(key)) for key in [key for key in objects if key not in present]]
     for item in items:
-        events += _change(known, "ADDED", item)
+        events += _change(objects, "ADDED", item)
     return events
 
 
-def _change(known: dict[tuple[str, str], Object], kind: str, obj: Object) -> list[WatchEvent]:
+def _change(objects: dict[tuple[str, str], Object], kind: str, obj: Object) -> list[WatchEvent]:
     if kind == "BOOKMARK":
         return []
     key = _key(obj)
-    before = known.get(key)
+    before = objects.get(key)
     if kind == "DELETED":
-        known.pop(key, None)
+        objects.pop(key, None)
         return [WatchEvent("DELETED", obj)] if before is not None else []
-    known[key] = obj
+    objects[key] = obj
     if before is None:
         return [WatchEvent("ADDED", obj)]
     if before["metadata"].get("uid") != obj["metadata"].get("uid"):

@@ -417,7 +417,7 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any], show: Callable[
     except typed_yaml.WrongType as error:
         raise KubeconfigError(
             f"the credentials plug-in {plain(command)} did not print an ExecCredential: "
-            f"{error.place or 'it'} is {error.found}; expected {error.wanted}"
+            f"{error.place or 'it'} is {error.actual}; expected {error.expected}"
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError):
         answer = {}

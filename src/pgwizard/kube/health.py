@@ -70,24 +70,24 @@ def assess(obj: Object) -> Health:
 def condition(obj: Object, kind: str) -> dict[str, Any]:
     """The condition of that type; empty where there is none."""
     conditions = obj.get("status", {}).get("conditions") or []
-    return next((found for found in conditions if found.get("type") == kind), {})
+    return next((each for each in conditions if each.get("type") == kind), {})
 
 
 def _statefulset(obj: Object) -> Health:
     status, spec = obj.get("status", {}), obj.get("spec", {})
-    wanted = spec.get("replicas", 1)
-    if wanted == 0:  # ready for its controller, but there is no database
+    replicas = spec.get("replicas", 1)
+    if replicas == 0:  # ready for its controller, but there is no database
         return Health("failed", "scaled to 0", SCALED_TO_0)
-    if wanted > 1:
-        return Health("failed", f"scaled to {wanted}", SCALED_UP)
+    if replicas > 1:
+        return Health("failed", f"scaled to {replicas}", SCALED_UP)
     if status.get("observedGeneration", 0) < obj["metadata"].get("generation", 0):
         return Health("progressing", "the controller has not seen the change yet")
-    if status.get("updatedReplicas", 0) < wanted or status.get("currentRevision") != status.get("updateRevision"):
+    if status.get("updatedReplicas", 0) < replicas or status.get("currentRevision") != status.get("updateRevision"):
         return Health("progressing", "the pod is being replaced")
     ready = status.get("readyReplicas", 0)
-    if ready < wanted:
-        return Health("progressing", f"{ready} of {wanted} pods ready")
-    return Health("ready", f"{ready} of {wanted} pods ready")
+    if ready < replicas:
+        return Health("progressing", f"{ready} of {replicas} pods ready")
+    return Health("ready", f"{ready} of {replicas} pods ready")
 
 
 def _pod(obj: Object) -> Health:
@@ -103,8 +103,8 @@ def _pod(obj: Object) -> Health:
         why, reason = plain(scheduled.get("message", "")), plain(scheduled.get("reason", ""))
         return Health("progressing", f"cannot be scheduled: {why}", reason)
     for container in _containers(obj):
-        if (found := _container(container)) is not None:
-            return found
+        if (fault := _container(container)) is not None:
+            return fault
     started = sum(1 for container in status.get("containerStatuses") or [] if container.get("started"))
     total = len(obj.get("spec", {}).get("containers") or [])
     return Health("progressing", f"starting: {started} of {total} containers started")
@@ -150,9 +150,9 @@ def _claim(obj: Object) -> Health:
     if status.get("phase") != "Bound":
         phase = plain(status.get("phase", "new"))
         return Health("progressing", f"volume claim {plain(obj['metadata']['name'])} is {phase}")
-    wanted = size_text(obj.get("spec", {}).get("resources", {}).get("requests", {}).get("storage"))
+    size = size_text(obj.get("spec", {}).get("resources", {}).get("requests", {}).get("storage"))
     for kind in ("FileSystemResizePending", "Resizing"):
         if condition(obj, kind).get("status") == "True":
-            return Health("progressing", f"growing to {wanted}: {kind}", kind)
+            return Health("progressing", f"growing to {size}: {kind}", kind)
     capacity = status.get("capacity", {}).get("storage")
-    return Health("ready", f"bound, {size_text(capacity) if capacity else wanted}")
+    return Health("ready", f"bound, {size_text(capacity) if capacity else size}")

@@ -259,11 +259,11 @@ class Http:
             lost = lost or failed.lost
             if recover and lost and (failed.lost or failed.status == 409):
                 try:
-                    found = await recover()
+                    recovery = await recover()
                 except ClusterError:
                     raise failed.error(", and it cannot be looked up whether it was done") from None
-                if found is not None:
-                    return found
+                if recovery is not None:
+                    return recovery
             wait = patience.delay(tries) if failed.retry_after is None else failed.retry_after
             over = tries >= (call.tries or patience.tries) or (patience.clock() - begin + wait > patience.total_seconds)
             if over or not failed.transient or (failed.lost and not call.repeatable):
@@ -470,8 +470,8 @@ def _reason(error: BaseException) -> str:
         return plain(str(error.reason or "TLS failed"))
     if isinstance(error, OSError):
         cause = getattr(error, "os_error", error)
-        known = os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror
-        return plain(known or "closed by the other side")
+        text = os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror
+        return plain(text or "closed by the other side")
     return "it ended too early" if isinstance(error, aiohttp.ClientPayloadError) else "closed by the other side"
 
 

@@ -388,37 +388,37 @@ async def wait_job(
     )  # a refusal may have begun before the wait
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
-    seen = _JobWatch(cluster, job, report, log, explain, is_last_line)
+    watch = _JobWatch(cluster, job, report, log, explain, is_last_line)
     watches = [
         cluster.watch(JOB, namespace, fields=f"metadata.name={job.name}"),
         cluster.watch(POD, namespace, labels=f"job-name={job.name}"),
         recent_events(cluster, namespace, since or at),
     ]
     async with merge_watches(watches) as events:
-        seen.on_last_line = lambda: events.put_nowait(WatchEvent("SYNCED", {}))  # ends the wait for an event
+        watch.on_last_line = lambda: events.put_nowait(WatchEvent("SYNCED", {}))  # ends the wait for an event
         try:
             while loop.time() < deadline:
                 event = await next_event(events, min(deadline - loop.time(), 5))
-                seen.check_followers()
-                if seen.has_last_line:
+                watch.check_followers()
+                if watch.has_last_line:
                     return
-                seen.check_stuck(loop.time())
+                watch.check_stuck(loop.time())
                 if event is None or event.type == "SYNCED":
                     continue
-                health = seen.take(event)
+                health = watch.take(event)
                 if health is not None and health.status != "progressing":
-                    await seen.drain()
-                    seen.check_followers()
+                    await watch.drain()
+                    watch.check_followers()
                     if health.status == "failed":
-                        raise seen.failure(event.object)
+                        raise watch.failure(event.object)
                     return
             raise DeadlineError(
-                f"{job} had not ended after {timeout_seconds:.0f} s: {seen.last}",
-                fault=seen.fault,
+                f"{job} had not ended after {timeout_seconds:.0f} s: {watch.last}",
+                fault=watch.fault,
                 hint="It continues in the cluster. Run it again to keep watching.",
             )
         finally:
-            await seen.close()
+            await watch.close()
 
 
 # ---- several watches as one stream ---------------------------------------------------------------------------------

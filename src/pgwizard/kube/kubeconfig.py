@@ -309,7 +309,7 @@ def _content(path: str) -> Mapping[str, Any] | None:
     except typed_yaml.WrongType as error:
         place = plain(error.place) or "the document"
         raise KubeconfigError(
-            f"the kubeconfig {file}, line {error.line}: {place} is {error.found}; expected {error.wanted}"
+            f"the kubeconfig {file}, line {error.line}: {place} is {error.actual}; expected {error.expected}"
         ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -385,11 +385,11 @@ def _exec_problem(plugin: Mapping[str, Any]) -> str:
     if not plugin.get("command"):
         return "has an exec plug-in without a command"
     if version not in _EXEC_VERSIONS:
-        given = f"with apiVersion {plain(version, 60)}" if version else "without an apiVersion"
-        return f"has an exec plug-in {given}; expected {' or '.join(_EXEC_VERSIONS)}"
+        kind = f"with apiVersion {plain(version, 60)}" if version else "without an apiVersion"
+        return f"has an exec plug-in {kind}; expected {' or '.join(_EXEC_VERSIONS)}"
     if mode not in ("Never", "IfAvailable", "Always") and (mode or version == _EXEC_VERSIONS[0]):
-        given = f"with interactiveMode {plain(mode, 60)}" if mode else "without an interactiveMode"
-        return f"has an exec plug-in {given}; expected Never, IfAvailable or Always"
+        kind = f"with interactiveMode {plain(mode, 60)}" if mode else "without an interactiveMode"
+        return f"has an exec plug-in {kind}; expected Never, IfAvailable or Always"
     if any(not item.get("name") for item in plugin.get("env") or []):
         return "has an exec plug-in with a variable in env that has no name"
     return ""
@@ -398,9 +398,9 @@ def _exec_problem(plugin: Mapping[str, Any]) -> str:
 def _part(merged: Mapping[str, Mapping[str, Part]], kind: str, name: str, files: str) -> Part:
     if name in merged[kind]:
         return merged[kind][name]
-    known = ", ".join(plain(known, 60) for known in merged[kind])
+    names = ", ".join(plain(names, 60) for names in merged[kind])
     raise KubeconfigError(
-        f"the kubeconfig {plain(files)} has no {kind} {plain(name)!r}", hint=f"It has: {known or 'none'}."
+        f"the kubeconfig {plain(files)} has no {kind} {plain(name)!r}", hint=f"It has: {names or 'none'}."
     )
 
 

@@ -121,7 +121,7 @@ async def _keep_renewing(cluster: Cluster, ref: Ref, me: str, now: Clock, sleep:
 async def _acquire(
     cluster: Cluster, ref: Ref, me: str, now: Clock, *, report: Callable[[str], None], sleep: Callable[[float], Any]
 ) -> None:
-    seen: tuple[str, str] | None = None
+    holder: tuple[str, str] | None = None
     for _ in range(4):  # free or stale at the second look, unless others race for it
         try:
             live = await cluster.get(ref)
@@ -132,15 +132,15 @@ async def _acquire(
             except AlreadyExists:
                 continue
         owner, renewed = _holder(live)
-        if not owner or owner == me or seen == (owner, renewed):
+        if not owner or owner == me or holder == (owner, renewed):
             try:
                 await _write(cluster, live, me, now, required=owner)
                 return
             except Conflict:
                 continue
-        if seen is not None:
+        if holder is not None:
             break
-        seen = owner, renewed
+        holder = owner, renewed
         report(
             f"{plain(owner)} held the lock at {_time(renewed)}: waiting {DURATION_SECONDS} s to see whether it lives"
         )

@@ -38,12 +38,12 @@ _MOST_VALUES = 400_000
 class WrongType(Exception):
     """A value of the wrong type. line: 1-based; found, wanted: types in words, never the value."""
 
-    def __init__(self, line: int, place: str, found: str, wanted: str) -> None:
+    def __init__(self, line: int, place: str, actual: str, expected: str) -> None:
         super().__init__(place)
         self.line = line
         self.place = place
-        self.found = found
-        self.wanted = wanted
+        self.actual = actual
+        self.expected = expected
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -72,17 +72,17 @@ def read(content: bytes, shape: Shape) -> Any:
     return _value(node, shape, "")
 
 
-def _extent(node: yaml.Node, known: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:
+def _extent(node: yaml.Node, extents: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:
     """How many values a node is, each alias counted in full, and how deep they are nested."""
     if isinstance(node, yaml.ScalarNode):
         return 1, 0
-    if id(node) not in known:
+    if id(node) not in extents:
         parts = list(chain.from_iterable(node.value)) if isinstance(node, yaml.MappingNode) else node.value
-        below = [_extent(part, known, depth + 1) for part in parts] if depth < _DEEPEST else [(0, _DEEPEST)]
-        known[id(node)] = 1 + sum(size for size, _ in below), 1 + max((height for _, height in below), default=0)
-    if known[id(node)][1] > _DEEPEST:
+        below = [_extent(part, extents, depth + 1) for part in parts] if depth < _DEEPEST else [(0, _DEEPEST)]
+        extents[id(node)] = 1 + sum(size for size, _ in below), 1 + max((height for _, height in below), default=0)
+    if extents[id(node)][1] > _DEEPEST:
         raise yaml.MarkedYAMLError(problem="nested too deep, or within itself", problem_mark=node.start_mark)
-    return known[id(node)]
+    return extents[id(node)]
 
 
 def _empty(shape: Shape) -> Any:
@@ -113,13 +113,13 @@ def _value(node: yaml.Node, shape: Shape, place: str) -> Any:
     raise WrongType(_line(node), place, kind, _expectation(shape, kind))
 
 
-def _expectation(shape: Shape, found: str) -> str:
+def _expectation(shape: Shape, actual: str) -> str:
     if isinstance(shape, list | dict):
         return "a list" if isinstance(shape, list) else "a mapping"
     if shape is bool:
-        return "true or false, without quotes" if found == "text" else "true or false"
+        return "true or false, without quotes" if actual == "text" else "true or false"
     what = "text" if shape is str else "base64"
-    return f"{what}: put it in quotes" if found in ("a number", "a boolean") else what
+    return f"{what}: put it in quotes" if actual in ("a number", "a boolean") else what
 
 
 def _mapping(node: yaml.Node, shape: dict[str, Shape], place: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from pgwizard.answers import strict_yaml
 from pgwizard.answers.reference import answers_text
 
 _NAME = re.compile(r"draft-[0-9a-f]{16}\.yaml")
-_KEPT = 5
+_MOST_DRAFTS = 5
 
 
 def state_folder(name: str = "pgwizard") -> Path | None:
@@ -62,17 +62,17 @@ class Drafts:
 
     def find_abandoned(self) -> list[AbandonedDraft]:
         """The drafts of wizards that have ended, newest first; only the newest few are kept. Blocking."""
-        found: list[AbandonedDraft] = []
+        drafts: list[AbandonedDraft] = []
         with contextlib.suppress(OSError):
             for path in sorted(self._folder.iterdir()):
                 if not _NAME.fullmatch(path.name) or path == self._own or _is_locked(_lock_of(path)):
                     continue
                 if (one := _read(path)) is not None:
-                    found.append(one)
-        found.sort(key=lambda one: one.at, reverse=True)
-        for old in found[_KEPT:]:
+                    drafts.append(one)
+        drafts.sort(key=lambda one: one.at, reverse=True)
+        for old in drafts[_MOST_DRAFTS:]:
             self.drop(old)
-        return found[:_KEPT]
+        return drafts[:_MOST_DRAFTS]
 
     def keep(self, raw: dict[str, Any]) -> bool:
         """Write this wizard's draft whole or not at all, mode 0600. Blocking. Returns False if it cannot be written."""

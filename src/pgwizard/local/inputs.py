@@ -70,7 +70,7 @@ def certificate(
 
 def read_secrets(answers: Answers, folder: Path) -> SecretInputs:
     """Read the variables and files that answers name. What is missing is a Finding, since it may not be needed."""
-    found: dict[tuple[str, str], Sensitive | Finding] = {}
+    values: dict[tuple[str, str], Sensitive | Finding] = {}
     sections: list[Any] = [answers.credentials]
     if answers.repository.enabled:
         sections += [answers.repository.credentials, answers.repository.cipher]
@@ -82,8 +82,8 @@ def read_secrets(answers: Answers, folder: Path) -> SecretInputs:
         for name, field in type(section).model_fields.items():
             if name != "source":
                 key = str(field.alias)
-                found[role, key] = take(getattr(section, name), folder, f"{question}.{key}")
-    return SecretInputs(found)
+                values[role, key] = take(getattr(section, name), folder, f"{question}.{key}")
+    return SecretInputs(values)
 
 
 def _from_variable(name: str, _: Path, question: str) -> Sensitive | Finding:

@@ -48,7 +48,7 @@ class Findings:
     warnings: tuple[Finding, ...]
 
 
-_Found = Iterator[Finding]
+_Problems = Iterator[Finding]
 
 
 def _warning(question: str, text: str) -> Finding:
@@ -57,19 +57,19 @@ def _warning(question: str, text: str) -> Finding:
 
 def check(answers: Answers, facts: Facts) -> Findings:
     """Every finding, in the order of the questions."""
-    found = [finding for rule in _RULES for finding in rule(answers, facts)]
+    findings = [finding for rule in _RULES for finding in rule(answers, facts)]
     return Findings(
-        tuple(finding for finding in found if finding.severity == "error"),
-        tuple(finding for finding in found if finding.severity == "warning"),
+        tuple(finding for finding in findings if finding.severity == "error"),
+        tuple(finding for finding in findings if finding.severity == "warning"),
     )
 
 
 def together(surveyed: Sequence[Finding], own: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings of the survey and those of the answers; for the same question only the survey's."""
-    known = [f"{finding.question}." for finding in surveyed]
+    prefixes = [f"{finding.question}." for finding in surveyed]
     return (
         *surveyed,
-        *(finding for finding in own if not any(text.startswith(f"{finding.question}.") for text in known)),
+        *(finding for finding in own if not any(text.startswith(f"{finding.question}.") for text in prefixes)),
     )
 
 
@@ -81,7 +81,7 @@ _LARGEST_MEMORY = 16 * 1024**4
 """Above this, effective_cache_size would leave its range."""
 
 
-def _volume(answers: Answers, _: Facts) -> _Found:
+def _volume(answers: Answers, _: Facts) -> _Problems:
     size = quantities.size_bytes(answers.storage.size)
     if size < _SMALLEST_VOLUME:
         yield Finding(
@@ -103,7 +103,7 @@ def _volume(answers: Answers, _: Facts) -> _Found:
             yield _warning("storage.size", f"{name} is {values[name]}, more than half of {answers.storage.size}: {fix}")
 
 
-def _memory(answers: Answers, _: Facts) -> _Found:
+def _memory(answers: Answers, _: Facts) -> _Problems:
     limit = quantities.size_bytes(answers.tuning.memory)
     if limit < _SMALLEST_MEMORY:
         yield Finding("tuning.memory", f"{answers.tuning.memory} is too little for PostgreSQL; expected 128Mi or more")
@@ -158,7 +158,7 @@ def _heaviest(
     return "tuning.connections" if name == "max_connections" else f"tuning.parameters.{name}"
 
 
-def _processes(answers: Answers, _: Facts) -> _Found:
+def _processes(answers: Answers, _: Facts) -> _Problems:
     version = answers.images.postgresql_version
     values = {parameter.name: parameter.value for parameter in parameters(answers)}
     if (total := process_sum(values, version)) > MOST_PROCESSES:
@@ -170,7 +170,7 @@ def _processes(answers: Answers, _: Facts) -> _Found:
         )
 
 
-def _requests(answers: Answers, _: Facts) -> _Found:
+def _requests(answers: Answers, _: Facts) -> _Problems:
     resources, tuning = answers.resources, answers.tuning
     limit = resources.cpu_limit or tuning.cpu
     if quantities.cpu_millis(tuning.cpu) > pgbackrest.PROCESS_MAX * 1000:
@@ -199,7 +199,7 @@ _WRITTEN_BYTES = 640 * 1024**2
 """What the kubelet counts of the database's pod at most: its volumes of this kind, and 50 MiB of its log."""
 
 
-def _ephemeral_storage(answers: Answers, _: Facts) -> _Found:
+def _ephemeral_storage(answers: Answers, _: Facts) -> _Problems:
     request, limit = answers.pods.ephemeral_storage_request, answers.pods.ephemeral_storage_limit
     if limit is None:
         return
@@ -243,7 +243,7 @@ _NOT_OVERRIDDEN = {
 }
 
 
-def _overrides(answers: Answers, _: Facts) -> _Found:
+def _overrides(answers: Answers, _: Facts) -> _Problems:
     for name, value in answers.tuning.parameters.items():
         path = f"tuning.parameters.{name}"
         reason = _NOT_OVERRIDDEN.get(name)
@@ -378,7 +378,7 @@ def _short_timeout(name: str, value: str, read: Decimal, unit: str) -> str:
     return f"{value} is {read.normalize():f} {unit}: {_TIMEOUT_EFFECTS[name]}{meant}"
 
 
-def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) -> _Found:
+def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) -> _Problems:
     read = setting.read(value) if setting is not None else value
     if name == "huge_pages" and read != "off":
         yield _warning(path, f"{value!r} crashes with a bus error on a node with huge pages: the pod asks for none")
@@ -422,7 +422,7 @@ def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) 
 # ---- secrets -------------------------------------------------------------------------------------------------------
 
 
-def _own_secrets(answers: Answers, _: Facts) -> _Found:
+def _own_secrets(answers: Answers, _: Facts) -> _Problems:
     """A Secret that the answers name as existing, with the name of one that the release creates itself."""
     repository, names = answers.repository, Names.of(answers.release.name)
     uses: dict[str, BaseModel | None] = {"credentials": answers.credentials}
@@ -435,11 +435,11 @@ def _own_secrets(answers: Answers, _: Facts) -> _Found:
         if isinstance(use, (ExistingCredentials, ExistingCipher))
         or (isinstance(use, ExistingS3Credentials) and not mirrored_s3(answers))
     }
-    made = {own[path] for path, use in uses.items() if use is not None and path not in existing}
+    own_names = {own[path] for path, use in uses.items() if use is not None and path not in existing}
     if answers.has_tls_mirror():
-        made.add(names.ca)
+        own_names.add(names.ca)
     for path, secret in existing.items():
-        if secret in made:
+        if secret in own_names:
             yield Finding(f"{path}.secret", f"{secret} is a Secret that the release creates for something else")
 
 
@@ -447,7 +447,7 @@ STORE_ADMINISTRATORS = frozenset({"rootUser", "root-user", "MINIO_ROOT_USER"})
 """Keys and variables that hold the credentials of an S3 store's administrator."""
 
 
-def _administrator(answers: Answers, _: Facts) -> _Found:
+def _administrator(answers: Answers, _: Facts) -> _Problems:
     """Warn of administrator keys: anyone with access to the database's pod can read them."""
     credentials = answers.repository.credentials
     if not answers.repository.enabled:
@@ -468,7 +468,7 @@ def _administrator(answers: Answers, _: Facts) -> _Found:
 # ---- repository and TLS --------------------------------------------------------------------------------------------
 
 
-def _endpoint(answers: Answers, _: Facts) -> _Found:
+def _endpoint(answers: Answers, _: Facts) -> _Problems:
     repository = answers.repository
     if not repository.enabled:
         return
@@ -505,7 +505,7 @@ _AWS = re.compile(
 )
 
 
-def _s3_names(answers: Answers) -> _Found:
+def _s3_names(answers: Answers) -> _Problems:
     """A bucket or a region that the endpoint's host has as well, and differently."""
     repository = answers.repository
     host = repository.s3_endpoint.host
@@ -528,7 +528,7 @@ def _s3_names(answers: Answers) -> _Found:
         )
 
 
-def _certificate(answers: Answers, facts: Facts) -> _Found:
+def _certificate(answers: Answers, facts: Facts) -> _Problems:
     if not answers.repository.enabled:
         return
     if not answers.tls.verify:
@@ -557,7 +557,7 @@ def _too_old(path: str, what: str, needed: pgbackrest.Version, answers: Answers)
 # ---- schedule and retention ----------------------------------------------------------------------------------------
 
 
-def _schedule(answers: Answers, _: Facts) -> _Found:
+def _schedule(answers: Answers, _: Facts) -> _Problems:
     if not answers.repository.enabled:
         return
     read: dict[str, cron.CronSchedule] = {}
@@ -594,7 +594,7 @@ _LONG_DAYS = 100
 """A quarter of a year, and a few days."""
 
 
-def _frequency(name: str, schedule: cron.CronSchedule) -> _Found:
+def _frequency(name: str, schedule: cron.CronSchedule) -> _Problems:
     shortest = schedule.shortest_gap_seconds()
     if shortest < _OFTEN_SECONDS[name]:
         effect = _OFTEN[name]
@@ -628,7 +628,7 @@ def _clock_changes(schedule: cron.CronSchedule, zone: tzinfo, zone_name: str) ->
     return f"clocks change in {zone_name}: {' and '.join(effects)}; {fix}"
 
 
-def _retention(answers: Answers, _: Facts) -> _Found:
+def _retention(answers: Answers, _: Facts) -> _Problems:
     if not answers.repository.enabled:
         return
     retention = answers.retention
@@ -654,16 +654,16 @@ def _retention(answers: Answers, _: Facts) -> _Found:
 _SHORTEST_REACH_SECONDS = 86_400
 
 
-def _short_reach(full: cron.CronSchedule, kept: int) -> _Found:
+def _short_reach(full: cron.CronSchedule, count: int) -> _Problems:
     """Right after a full backup the oldest one goes, and recovery reaches back to the next."""
-    if kept == 1:
+    if count == 1:
         yield _warning(
             "retention.full", "1: right after a full backup no earlier moment can be recovered; use 2 or more"
         )
-    elif (reach := full.shortest_gap_seconds(kept - 1)) < _SHORTEST_REACH_SECONDS:
+    elif (reach := full.shortest_gap_seconds(count - 1)) < _SHORTEST_REACH_SECONDS:
         yield _warning(
             "retention.full",
-            f"{kept} full backups reach back {span(reach)} at times: keep more, or take full ones less often",
+            f"{count} full backups reach back {span(reach)} at times: keep more, or take full ones less often",
         )
 
 
@@ -740,16 +740,16 @@ _OTHER_KEYS = {
 """Values of repo-s3-key-type that leave the key pair unused."""
 
 
-def _options(answers: Answers, _: Facts) -> _Found:
+def _options(answers: Answers, _: Facts) -> _Problems:
     if not answers.repository.enabled:
         return
     release = pgbackrest.version(answers.images.pgbackrest_version)
-    seen: set[str] = set()
+    names_before: set[str] = set()
     for name, value in answers.advanced.options.items():
         path, plain = f"advanced.options.{name}", pgbackrest.strip_index(name)
-        if plain in seen:
+        if plain in names_before:
             yield Finding(path, "set twice, with and without its index")
-        seen.add(plain)
+        names_before.add(plain)
         since, option = pgbackrest.since(name), pgbackrest.of(name, release)
         if reason := _reason_to_refuse(plain):
             yield Finding(path, f"cannot be set: {reason}")
@@ -779,7 +779,7 @@ def _reason_to_refuse(plain: str) -> str:
     return next(reasons, "")
 
 
-def _option_value(path: str, option: pgbackrest.ConfigOption, value: str, release: pgbackrest.Version) -> _Found:
+def _option_value(path: str, option: pgbackrest.ConfigOption, value: str, release: pgbackrest.Version) -> _Problems:
     try:
         option.check(value, release)
     except ValueError as error:
@@ -790,7 +790,7 @@ def _option_value(path: str, option: pgbackrest.ConfigOption, value: str, releas
         yield _warning(path, f"{value} weakens backups: {effect}")
 
 
-def _key_type(path: str, value: str, answers: Answers) -> _Found:
+def _key_type(path: str, value: str, answers: Answers) -> _Problems:
     """A pod has what the answers give it, and what a cloud's webhook adds for a ServiceAccount."""
     options = set(map(pgbackrest.strip_index, answers.advanced.options))
     if value in ("web-id", "pod-id") and answers.pods.service_account is None:
@@ -803,7 +803,7 @@ def _key_type(path: str, value: str, answers: Answers) -> _Found:
         yield _warning(path, f"{value} leaves repository.credentials unused: {_OTHER_KEYS[value]}")
 
 
-def _versions(answers: Answers, _: Facts) -> _Found:
+def _versions(answers: Answers, _: Facts) -> _Problems:
     if not answers.repository.enabled:
         return
     version = pgbackrest.version(answers.images.pgbackrest_version)
@@ -820,7 +820,7 @@ def _versions(answers: Answers, _: Facts) -> _Found:
         yield _too_old("compression.type", answers.compression.type, needed, answers)
 
 
-def _queue(answers: Answers, _: Facts) -> _Found:
+def _queue(answers: Answers, _: Facts) -> _Problems:
     queue = answers.advanced.archive_push_queue_max
     if not answers.repository.enabled or queue is None:
         return
@@ -833,7 +833,7 @@ def _queue(answers: Answers, _: Facts) -> _Found:
         )
 
 
-_RULES: tuple[Callable[[Answers, Facts], _Found], ...] = (
+_RULES: tuple[Callable[[Answers, Facts], _Problems], ...] = (
     _volume,
     _memory,
     _processes,

@@ -183,15 +183,15 @@ _STAR = re.compile(r"(^|,)\*(/0*1)?(,|$)")
 def _fields(expression: str) -> _Fields:
     from cronsim import CronSim
 
-    found = CronSim(expression, _EPOCH)
+    fields = CronSim(expression, _EPOCH)
     _, _, of_month, _, of_week = expression.split(" ")
     has_star = any(_STAR.search(field) for field in (of_month, of_week))
-    weekdays = frozenset(int(str(day)) % 7 for day in found.weekdays)
+    weekdays = frozenset(int(str(day)) % 7 for day in fields.weekdays)
     return _Fields(
-        frozenset(found.minutes),
-        frozenset(found.hours),
-        frozenset(found.days),
-        frozenset(found.months),
+        frozenset(fields.minutes),
+        frozenset(fields.hours),
+        frozenset(fields.days),
+        frozenset(fields.months),
         weekdays,
         by_weekday=of_month == "*",
         both_days=has_star,
@@ -269,9 +269,9 @@ def _days_ahead(fields: _Fields, local: datetime) -> timedelta:
     return day - local
 
 
-def _ahead(wanted: frozenset[int], present: int, end: int) -> int:
+def _ahead(numbers: frozenset[int], present: int, end: int) -> int:
     """Hours or minutes to the next one that matches, or to the end of the day or hour."""
-    return min((later for later in wanted if later > present), default=end) - present
+    return min((later for later in numbers if later > present), default=end) - present
 
 
 def _steady(ahead: timedelta, at: datetime, time_zone: tzinfo | None, unit: timedelta) -> timedelta:
@@ -378,9 +378,9 @@ def _normalise(cron: str) -> str:
     if cron.startswith("@"):
         written_out = f": write {cron.lower()}" if cron.lower() in _NICKNAMES else f"; {_EXPECTED}"
         raise ValueError(f"{cron!r} is not a cron schedule{written_out}")
-    if found := re.match(r"(?:CRON_)?TZ=(\S*)\s+(.+)", cron):
+    if match := re.match(r"(?:CRON_)?TZ=(\S*)\s+(.+)", cron):
         raise ValueError(
-            f"{cron!r} names its time zone, which Kubernetes refuses: write {found[2]}, and {found[1]} as "
+            f"{cron!r} names its time zone, which Kubernetes refuses: write {match[2]}, and {match[1]} as "
             "schedule.timeZone"
         )
     fields = cron.split()
@@ -423,5 +423,5 @@ def collision(full: CronSchedule, incremental: CronSchedule, time_zone: tzinfo) 
         return None  # the usual case, decided without a search
     begin = _EPOCH.astimezone(time_zone)
     pairs = ((full, incremental), (incremental, full))
-    found = (next(filter(other.fires_at, each.upcoming(begin, _RUNS)), None) for each, other in pairs)
-    return min(filter(None, found), default=None)
+    moments = (next(filter(other.fires_at, each.upcoming(begin, _RUNS)), None) for each, other in pairs)
+    return min(filter(None, moments), default=None)

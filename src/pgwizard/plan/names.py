@@ -104,5 +104,5 @@ def mirrored_from(metadata: Mapping[str, Any]) -> str:
     Read from an annotation and not escaped: the caller escapes it before it is shown.
     """
     annotations = metadata.get("annotations") or {}
-    found = (pattern.fullmatch(str(annotations.get(key, ""))) for key, pattern in _MIRRORED.items())
-    return next((match[1] for match in found if match), "")
+    matches = (pattern.fullmatch(str(annotations.get(key, ""))) for key, pattern in _MIRRORED.items())
+    return next((match[1] for match in matches if match), "")

@@ -206,7 +206,7 @@ def find_unknown(option: str, release: Version) -> str | None:
 @functools.cache
 def _table() -> dict[str, tuple[ConfigOption, ...]]:
     """The rows of each option, the oldest first."""
-    found: dict[str, tuple[ConfigOption, ...]] = {}
+    table: dict[str, tuple[ConfigOption, ...]] = {}
     for line in TABLE.read_text(encoding="ascii").splitlines():
         name, first, gone, section, kind, low, high, choices, secret = line.split("\t")
         among = tuple(filter(None, choices.split(",")))
@@ -221,5 +221,5 @@ def _table() -> dict[str, tuple[ConfigOption, ...]]:
             among,
             bool(secret),
         )
-        found[name] = (*found.get(name, ()), option)
-    return found
+        table[name] = (*table.get(name, ()), option)
+    return table

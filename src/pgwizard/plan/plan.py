@@ -412,10 +412,10 @@ def parameters(answers: Answers) -> list[Parameter]:
         ),
         tuning.parameters,
     )
-    found = {parameter.name: parameter for parameter in (*_fixed_parameters(answers), *tuned)}
+    by_name = {parameter.name: parameter for parameter in (*_fixed_parameters(answers), *tuned)}
     for name, value in tuning.parameters.items():
-        found[name] = Parameter(name, value, "as asked")
-    return list(found.values())
+        by_name[name] = Parameter(name, value, "as asked")
+    return list(by_name.values())
 
 
 def _fixed_parameters(answers: Answers) -> list[Parameter]:

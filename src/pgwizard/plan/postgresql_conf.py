@@ -20,20 +20,20 @@ _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 def postgresql_line(line: str) -> Parameter | None:
     """The parameter of a line, its comment as the reason; None where it sets none, as an include does."""
-    found = _POSTGRESQL.fullmatch(line.strip())
-    if found is None or found["name"].lower().startswith("include"):
+    match = _POSTGRESQL.fullmatch(line.strip())
+    if match is None or match["name"].lower().startswith("include"):
         return None
-    return Parameter(found["name"].lower(), _unquote(found["value"]), (found["comment"] or "").strip())
+    return Parameter(match["name"].lower(), _unquote(match["value"]), (match["comment"] or "").strip())
 
 
 def _unquote(value: str) -> str:
     if not value.startswith("'"):
         return value
 
-    def character(found: re.Match[str]) -> str:
-        if found[0] == "''":
+    def character(match: re.Match[str]) -> str:
+        if match[0] == "''":
             return "'"
-        return chr(int(found[1], 8) % 256) if found[1][0] in "01234567" else _ESCAPES.get(found[1], found[1])
+        return chr(int(match[1], 8) % 256) if match[1][0] in "01234567" else _ESCAPES.get(match[1], match[1])
 
     return re.sub(r"''|\\([0-7]{1,3}|.)", character, value[1:-1])
 
@@ -51,7 +51,7 @@ class PostgresqlConf:
 
 def read_postgresql(text: str) -> PostgresqlConf:
     """Blank lines and comments are left out."""
-    found: dict[str, Parameter] = {}
+    settings: dict[str, Parameter] = {}
     unread = []
     for line in map(str.strip, text.split("\n")):
         if not line or line.startswith("#"):
@@ -60,5 +60,5 @@ def read_postgresql(text: str) -> PostgresqlConf:
         if parameter is None:
             unread.append(line)
         else:
-            found[parameter.name] = parameter
-    return PostgresqlConf(tuple(found.values()), tuple(unread))
+            settings[parameter.name] = parameter
+    return PostgresqlConf(tuple(settings.values()), tuple(unread))

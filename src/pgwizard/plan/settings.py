@@ -79,15 +79,15 @@ class Setting:
         return value
 
     def _choice(self, text: str) -> str:
-        wanted = text.lower()
-        known: dict[str, str] = {choice.lower(): choice for choice in (*self.choices, *_HIDDEN.get(self.name, ()))}
-        if {"on", "off"} <= known.keys():
-            known |= dict.fromkeys(("true", "yes", "1"), "on") | dict.fromkeys(("false", "no", "0"), "off")
-        if "debug1" in known:
-            known |= {"debug": "debug2", "info": "info"}
-        if wanted not in known:
+        word = text.lower()
+        spellings: dict[str, str] = {choice.lower(): choice for choice in (*self.choices, *_HIDDEN.get(self.name, ()))}
+        if {"on", "off"} <= spellings.keys():
+            spellings |= dict.fromkeys(("true", "yes", "1"), "on") | dict.fromkeys(("false", "no", "0"), "off")
+        if "debug1" in spellings:
+            spellings |= {"debug": "debug2", "info": "info"}
+        if word not in spellings:
             raise ValueError(f"{_short(text)} is not one of {', '.join(filter(None, self.choices))}")
-        return known[wanted]
+        return spellings[word]
 
     def _number(self, text: str) -> Decimal:
         expected = self._expectation()
@@ -109,7 +109,7 @@ class Setting:
             raise ValueError(f"{_short(text)} has a unit; expected a number alone")
         units = _BYTES if self._is_size else _MICROSECONDS
         if unit not in units:
-            close = next((known for known in units if known.lower() == unit.lower() or known[:1] == unit), "")
+            close = next((other for other in units if other.lower() == unit.lower() or other[:1] == unit), "")
             meant = f": did you mean {text[: text.rfind(unit)].strip()}{close}?" if close else ""
             raise ValueError(f"{_short(text)}: {_short(unit)} is not a unit of it; expected {', '.join(units)}{meant}")
         value = number * units[unit]
@@ -136,11 +136,11 @@ class Setting:
 
 def boolean(text: str) -> bool | None:
     """on, true, yes and 1 or a beginning of them, in any case, and their opposites; None for anything else."""
-    wanted = text.lower()
-    if wanted in ("0", "1"):
-        return wanted == "1"
-    found = {value for word, value in _SPELLINGS.items() if wanted and word.startswith(wanted)}
-    return found.pop() if len(found) == 1 else None
+    word_ = text.lower()
+    if word_ in ("0", "1"):
+        return word_ == "1"
+    values = {value for word, value in _SPELLINGS.items() if word_ and word.startswith(word_)}
+    return values.pop() if len(values) == 1 else None
 
 
 def _decimal(text: str, *, whole: bool) -> Decimal:
@@ -219,7 +219,7 @@ def find_unknown(name: str, version: int) -> str | None:
     unknown = f"is not a parameter of PostgreSQL {version}"
     if present := _PRESENT_NAMES.get(name):
         return f"{unknown}: use {present}"
-    if others := [known for known in VERSIONS if name in _table(known)]:
+    if others := [version_ for version_ in VERSIONS if name in _table(version_)]:
         return f"{unknown}, only of {', '.join(map(str, others))}"
     close = difflib.get_close_matches(name, _table(_nearest(version)), 1)
     return unknown + (f": did you mean {close[0]}?" if close else "")
@@ -262,16 +262,16 @@ def _number(name: str, values: Mapping[str, str], version: int) -> Decimal | Non
 
 
 def _nearest(version: int) -> int:
-    return max((known for known in VERSIONS if known <= version), default=VERSIONS[0])
+    return max((each for each in VERSIONS if each <= version), default=VERSIONS[0])
 
 
 @functools.cache
 def _table(version: int) -> dict[str, Setting]:
-    found = {}
+    table = {}
     for line in TABLE.read_text(encoding="ascii").splitlines():
         name, first, last, kind, unit, low, high, choices = line.split("\t")
         if int(first) <= version <= int(last):
             limits = (Decimal(low) if low else None, Decimal(high) if high else None)
             among = tuple(choices.split(",")) if kind == "enum" else ()  # one of them may be the empty text
-            found[name] = Setting(name, kind, unit, *limits, among)  # type: ignore[arg-type]
-    return found
+            table[name] = Setting(name, kind, unit, *limits, among)  # type: ignore[arg-type]
+    return table

@@ -136,7 +136,7 @@ class _Preparation:
 
     @property
     def objects(self) -> list[Object]:
-        return [trial.wanted for trial in self.trials]
+        return [trial.planned for trial in self.trials]
 
     @property
     def inventory(self) -> tuple[Ref, ...]:
@@ -148,7 +148,7 @@ class _Preparation:
 
     @property
     def job(self) -> Trial | None:
-        return next((trial for trial in self.trials if Ref.of(trial.wanted).resource == JOB), None)
+        return next((trial for trial in self.trials if Ref.of(trial.planned).resource == JOB), None)
 
 
 # ---- the run -------------------------------------------------------------------------------------------------------
@@ -171,10 +171,10 @@ async def run(
             headline = "Already up to date, but its first full backup has page checksum errors."
         return prepared.outcome("unchanged", headline, prepared.damage)
     loop = asyncio.get_running_loop()
-    shown = loop.time()
+    painted_at = loop.time()
     if not await approve(prepared.changes):
         raise Interrupted("not approved: nothing was written")
-    if loop.time() - shown > AGES_SECONDS:
+    if loop.time() - painted_at > AGES_SECONDS:
         await _require_references(release, cluster, now)
     await _create_namespace(prepared, cluster, report)
     async with _hold_lock(prepared, cluster, report, now):
@@ -286,9 +286,9 @@ async def _survey(
 
 def _require_new(release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey) -> None:
     """A server that runs would be stopped without archiving its last WAL first."""
-    ref, known = ReleaseRef.of(release.answers), surveyed.record
+    ref, before = ReleaseRef.of(release.answers), surveyed.record
     stateful = surveyed.installation.statefulset
-    if stateful is not None and not (known is not None and known.awaits_restore):
+    if stateful is not None and not (before is not None and before.awaits_restore):
         command = cluster.commands.pgwizard("restore", ref.name, "--to", "latest", namespace=ref.namespace)
         raise PreflightError(
             f"release {ref.name} in namespace {ref.namespace} exists; nothing was written",
@@ -372,8 +372,8 @@ async def prepare(
         suspended = list[Finding]()
         for trial in trials:
             for warning in trial.warnings:
-                stage.warning(Finding(text=f"{Ref.of(trial.wanted)}: {warning}", severity="warning"))
-            if Ref.of(trial.wanted).resource == CRONJOB and (paused := backups.suspension(trial.live or {})):
+                stage.warning(Finding(text=f"{Ref.of(trial.planned)}: {warning}", severity="warning"))
+            if Ref.of(trial.planned).resource == CRONJOB and (paused := backups.suspension(trial.live or {})):
                 suspended.append(paused)
         for finding in _suspensions(plan.ref, cluster, surveyed.record, suspended):
             stage.warning(finding)
@@ -393,7 +393,7 @@ async def prepare(
         )
         for trial in trials:
             if trial.after is not None:
-                untried += f"; {Ref.of(trial.wanted)} can be tried only after its {trial.after.resource.kind} is made"
+                untried += f"; {Ref.of(trial.planned)} can be tried only after its {trial.after.resource.kind} is made"
         stage.done(count_text(changes) + untried)
     damage = (backups.damage_finding(),) if has_damage and not is_due else ()
     return _Preparation(
@@ -406,10 +406,10 @@ def _count(count: int, word: str) -> str:
 
 
 def _suspensions(
-    ref: ReleaseRef, cluster: Cluster, kept: record.Record | None, suspended: Sequence[Finding]
+    ref: ReleaseRef, cluster: Cluster, before: record.Record | None, suspended: Sequence[Finding]
 ) -> Sequence[Finding]:
     """The warnings about suspended schedules; a restore has suspended them on purpose until it ends."""
-    if not suspended or kept is None or kept.unfinished_restore is None:
+    if not suspended or before is None or before.unfinished_restore is None:
         return suspended
     command = cluster.commands.pgwizard("restore", ref.name, namespace=ref.namespace)
     text = "the schedules are suspended by a restore that has not ended"
@@ -480,17 +480,17 @@ async def _has_damage(before: record.Record | None, spec: str, trials: Sequence[
     last = before.last if before else None
     if last is None or last.outcome != "damaged" or last.spec != spec:
         return False
-    live = next((trial.live for trial in trials if Ref.of(trial.wanted).resource == JOB), None)
+    live = next((trial.live for trial in trials if Ref.of(trial.planned).resource == JOB), None)
     is_same = live is not None and (live["metadata"].get("annotations") or {}).get(HASH) == spec
     return live is not None and is_same and await backups.has_succeeded(cluster, live)
 
 
 def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]], *, is_due: bool) -> Change:
     """is_due: the hook Job has run for this spec and must run again."""
-    ref = Ref.of(trial.wanted)
+    ref = Ref.of(trial.planned)
     if values := data.get(ref):
-        known = trial.result.get("data") or {}
-        return compare(trial.live, {**trial.result, "data": {**known, **secret_values.encoded(values)}})
+        old = trial.result.get("data") or {}
+        return compare(trial.live, {**trial.result, "data": {**old, **secret_values.encoded(values)}})
     if trial.grows_from is not None:
         changed = compare(trial.live, trial.result)
         cause = f"the volume grows from {size_text(trial.grows_from)}" if trial.has_volume else "it has no volume yet"
@@ -514,9 +514,9 @@ _NEVER_PRUNED = frozenset({SECRET, CLAIM, NAMESPACE})
 
 def _leftovers(before: record.Record | None, objects: Sequence[Object]) -> list[Ref]:
     """Objects that the answers no longer need, last applied first. Volumes, Secrets and the namespace always stay."""
-    wanted = set(map(Ref.of, objects))
+    planned = set(map(Ref.of, objects))
     inventory = before.inventory if before else ()
-    return [ref for ref in reversed(inventory) if ref not in wanted and ref.resource not in _NEVER_PRUNED]
+    return [ref for ref in reversed(inventory) if ref not in planned and ref.resource not in _NEVER_PRUNED]
 
 
 def _removal(ref: Ref) -> Change:
@@ -534,7 +534,7 @@ async def _is_up_to_date(prepared: _Preparation, release: ReleaseRequest, cluste
     if last is None or not (last.outcome == "deployed" or prepared.damage) or last.answers != _dump(release.answers):
         return False
     for trial in prepared.trials:
-        if Ref.of(trial.wanted).resource == STATEFULSET and assess(trial.live or {}).status != "ready":
+        if Ref.of(trial.planned).resource == STATEFULSET and assess(trial.live or {}).status != "ready":
             return False
     job = prepared.job
     return job is None or (job.live is not None and await backups.has_succeeded(cluster, job.live))
@@ -599,7 +599,7 @@ async def _write_revision(
 async def _apply(prepared: _Preparation, cluster: Cluster, stage: Stage, options: Options) -> str:
     """Write what changes, in order, and stop at the first error. The Job belongs to the first backup."""
     for trial, change in zip(prepared.trials, prepared.changes, strict=False):
-        ref = Ref.of(trial.wanted)
+        ref = Ref.of(trial.planned)
         if change.action == "unchanged" or ref.resource == JOB:
             continue
         if ref.resource == NAMESPACE and not prepared.surveyed.namespace_exists:
@@ -608,26 +608,26 @@ async def _apply(prepared: _Preparation, cluster: Cluster, stage: Stage, options
         if trial.owner is not None and trial.live is not None:
             await cluster.patch(ref, ownership.ending_patch(trial.live))
         if trial.grows_from is not None and trial.live is not None:
-            await _grow(prepared.plan, cluster, trial.wanted, trial.live)
+            await _grow(prepared.plan, cluster, trial.planned, trial.live)
             continue
         if values := prepared.data.get(ref):
             await secret_values.store(cluster, trial, values)
-        written = await cluster.apply(trial.wanted, force=options.force_conflicts or trial.owner is not None)
+        written = await cluster.apply(trial.planned, force=options.force_conflicts or trial.owner is not None)
         if options.adoptable and ref.resource == STATEFULSET:
             await cluster.patch(ref, ownership.disowning_patch(written.object))
     applied = [change for change in prepared.changes if change.action != "delete" and change.ref.resource != JOB]
     return count_text(applied, done=True)
 
 
-async def _grow(plan: Plan, cluster: Cluster, wanted: Object, live: Object) -> None:
+async def _grow(plan: Plan, cluster: Cluster, target: Object, live: Object) -> None:
     """Grow the claim, then replace the StatefulSet around its running pod, since a claim template cannot change."""
     ref = survey.claim_ref(plan)
     if await kube_api.find_object(cluster, ref) is not None:
         await cluster.patch(ref, {"spec": {"resources": {"requests": {"storage": plan.storage_size}}}})
     uid = live["metadata"]["uid"]
-    await cluster.delete(Ref.of(wanted), uid=uid, propagation="Orphan")
-    await deletion.wait_until_gone(cluster, Ref.of(wanted), uid, 60)
-    await deletion.write_in_place_of_deleted(lambda: cluster.apply(wanted))
+    await cluster.delete(Ref.of(target), uid=uid, propagation="Orphan")
+    await deletion.wait_until_gone(cluster, Ref.of(target), uid, 60)
+    await deletion.write_in_place_of_deleted(lambda: cluster.apply(target))
 
 
 async def _start_early(prepared: _Preparation, cluster: Cluster) -> None:
@@ -635,10 +635,10 @@ async def _start_early(prepared: _Preparation, cluster: Cluster) -> None:
 
     In an upgrade it starts after the wait, so that a pod that cannot start leaves the last Job alone.
     """
-    installed = any(trial.live for trial in prepared.trials if Ref.of(trial.wanted).resource == STATEFULSET)
+    installed = any(trial.live for trial in prepared.trials if Ref.of(trial.planned).resource == STATEFULSET)
     if prepared.job is not None and prepared.job.live is None and not installed:
         with contextlib.suppress(AlreadyExists):
-            await cluster.create(prepared.job.wanted)
+            await cluster.create(prepared.job.planned)
 
 
 async def _first_backup(prepared: _Preparation, cluster: Cluster, report: Report, now: Clock) -> tuple[Finding, ...]:
@@ -649,7 +649,7 @@ async def _first_backup(prepared: _Preparation, cluster: Cluster, report: Report
         findings = prepared.damage
         if not findings:
             await _start_job(prepared, cluster)
-            job = prepared.job.wanted
+            job = prepared.job.planned
             findings = await backups.wait(cluster, job, stage.progress, stage.log, at=now(), awaits_exit=False)
         for finding in findings:
             stage.warning(finding)
@@ -661,7 +661,7 @@ async def _delete_damaged(prepared: _Preparation, cluster: Cluster) -> None:
     """Delete a hook Job that runs again before the record forgets the damage: it would pass for a good one."""
     job = prepared.job
     if prepared.is_due and job is not None and job.live is not None:
-        await cluster.delete(Ref.of(job.wanted), uid=job.live["metadata"]["uid"])
+        await cluster.delete(Ref.of(job.planned), uid=job.live["metadata"]["uid"])
 
 
 async def _retire_unfinished(prepared: _Preparation, cluster: Cluster) -> None:
@@ -681,7 +681,7 @@ async def _start_job(prepared: _Preparation, cluster: Cluster) -> None:
     """Run the hook Job once for each spec; one that is running or has succeeded for this spec is not run again."""
     if prepared.job is None:
         return
-    ref = Ref.of(prepared.job.wanted)
+    ref = Ref.of(prepared.job.planned)
     live = await kube_api.find_object(cluster, ref)
     if live is not None:
         metadata = live["metadata"]
@@ -692,7 +692,7 @@ async def _start_job(prepared: _Preparation, cluster: Cluster) -> None:
             await deletion.wait_until_gone(cluster, ref, metadata["uid"], 120)
             live = None
     if live is None:
-        job = prepared.job.wanted
+        job = prepared.job.planned
         with contextlib.suppress(AlreadyExists):
             await deletion.write_in_place_of_deleted(lambda: cluster.create(job))
 

@@ -90,8 +90,8 @@ async def _schedule(cluster: Cluster, layout: Layout, kind: BackupType) -> Objec
     usual = Ref(CRONJOB, names.full if kind == "full" else names.incremental, release.namespace)
     if layout.has_record:
         return await cluster.get(usual)
-    if (found := await find_object(cluster, usual)) is not None:
-        return found
+    if (cronjob := await find_object(cluster, usual)) is not None:
+        return cronjob
     schedules = filter(layout.is_schedule, await list_objects(cluster, CRONJOB, release.namespace))
     for cron in sorted(schedules, key=lambda each: str(each["metadata"]["name"])):
         if backup_type(cron, release.name) == kind:
@@ -162,11 +162,11 @@ def damage_finding() -> Finding:
 async def has_newer_full(cluster: Cluster, release: ReleaseRef) -> bool:
     """Whether a full backup has succeeded since the hook Job ended, and none is running. Raises ClusterError."""
     names = Names.of(release.name)
-    known = await newest_first(cluster, Layout.of(release))
-    fulls = [job for job in known if names.full in owners(job, CRONJOB.kind)]
+    backup_jobs = await newest_first(cluster, Layout.of(release))
+    fulls = [job for job in backup_jobs if names.full in owners(job, CRONJOB.kind)]
     if any(assess(job).status == "progressing" for job in fulls):
         return False
-    hook_end = next((_end(job) for job in known if job["metadata"]["name"] == names.init), "")
+    hook_end = next((_end(job) for job in backup_jobs if job["metadata"]["name"] == names.init), "")
     return hook_end != "" and any(assess(job).status == "ready" and _end(job) > hook_end for job in fulls)
 
 

@@ -41,7 +41,7 @@ class Change:
         """A unified diff; empty where nothing changes."""
         if self.before == self.after:
             return []
-        found = difflib.unified_diff(
+        diff = difflib.unified_diff(
             self.before.splitlines(),
             self.after.splitlines(),
             f"live/{self.ref}",
@@ -49,17 +49,17 @@ class Change:
             lineterm="",
             n=3,
         )
-        return list(found)
+        return list(diff)
 
 
-def compare(live: Object | None, wanted: Object) -> Change:
+def compare(live: Object | None, planned: Object) -> Change:
     """Compare a live object with the server's answer to a dry run."""
-    ref = Ref.of(wanted)
+    ref = Ref.of(planned)
     if live is None:
-        return Change(ref, "create", "", text(wanted))
-    if normalise(live) == normalise(wanted):
+        return Change(ref, "create", "", text(planned))
+    if normalise(live) == normalise(planned):
         return Change(ref, "unchanged")
-    before, after = _mask(normalise(live), normalise(wanted))
+    before, after = _mask(normalise(live), normalise(planned))
     restarts = ref.resource.kind == "StatefulSet" and before["spec"]["template"] != after["spec"]["template"]
     return Change(ref, "update", _dump(before), _dump(after), restarts=restarts)
 
@@ -74,8 +74,8 @@ def normalise(obj: Object) -> Object:
     copy = {key: value for key, value in obj.items() if key != "status"}
     metadata = {key: value for key, value in copy.get("metadata", {}).items() if key not in _SERVER_FIELDS}
     if _LAST_APPLIED in metadata.get("annotations", {}):  # a client-side apply keeps a Secret's values there
-        kept = {key: value for key, value in metadata["annotations"].items() if key != _LAST_APPLIED}
-        metadata = {**metadata, "annotations": kept}
+        annotations = {key: value for key, value in metadata["annotations"].items() if key != _LAST_APPLIED}
+        metadata = {**metadata, "annotations": annotations}
     if not metadata.get("annotations", True):
         del metadata["annotations"]
     copy["metadata"] = metadata

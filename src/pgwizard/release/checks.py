@@ -79,8 +79,8 @@ async def run(subject: Subject) -> tuple[Finding, ...]:
     if subject.surveyed.installation.statefulset is not None:
         image = ImageVersion(subject.cluster, ReleaseRef.of(subject.answers))
         subject = replace(subject, pgbackrest=await image.read(subject.answers.images.postgresql))
-    found = await side_by_side(_within_deadline(check, subject) for check in _CHECKS)
-    return tuple(finding for findings in found for finding in findings)
+    results = await side_by_side(_within_deadline(check, subject) for check in _CHECKS)
+    return tuple(finding for findings in results for finding in findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +132,13 @@ async def _nodes(subject: Subject) -> Sequence[Finding]:
     A kubelet lists its 50 largest images: not listed is not absent. Of a list that was cut nothing is concluded.
     """
     images, pods = subject.answers.images, subject.answers.pods
-    wanted, nodes, is_placed = whole_name(images.postgresql), list[Object](), False
+    image, nodes, is_placed = whole_name(images.postgresql), list[Object](), False
     has_image = runs(subject.surveyed.installation.statefulset, images.postgresql)
     try:
         async with contextlib.aclosing(_objects(subject.cluster, NODE, NODES_READ)) as objects:
             async for node in objects:
                 nodes.append(node)
-                has_image = has_image or wanted in _listed_images(node)
+                has_image = has_image or image in _listed_images(node)
                 is_placed = is_placed or placement.takes(node, pods)
                 if has_image and is_placed:
                     return ()
@@ -235,14 +235,14 @@ async def _limits(subject: Subject) -> Sequence[Finding]:
     quotas = [item async for item in _objects(cluster, RESOURCE_QUOTA, namespace=namespace)]
     if not (ranges or quotas) or plan_checks.check(answers, facts).errors:
         return ()
-    known = limits.NamespaceLimits(
+    namespace_limits = limits.NamespaceLimits(
         ranges,
         quotas,
         await _default(cluster, STORAGE_CLASS, _is_default_class) if limits.is_about_classes(quotas) else None,
         await _default(cluster, PRIORITY_CLASS, _is_default_priority) if limits.is_about_priorities(quotas) else None,
     )
     plan = resolve(answers, facts)
-    return limits.findings(await _demand(cluster, plan, subject.surveyed, known), known)
+    return limits.findings(await _demand(cluster, plan, subject.surveyed, namespace_limits), namespace_limits)
 
 
 async def _default(cluster: Cluster, resource: Resource, is_default: Callable[[Object], bool]) -> str | None:
@@ -263,7 +263,9 @@ def _is_default_priority(item: Object) -> bool:
     return bool(item.get("globalDefault"))
 
 
-async def _demand(cluster: Cluster, plan: Plan, surveyed: Survey, known: limits.NamespaceLimits) -> limits.Demand:
+async def _demand(
+    cluster: Cluster, plan: Plan, surveyed: Survey, namespace_limits: limits.NamespaceLimits
+) -> limits.Demand:
     """What an apply makes. Only where the number of objects is limited it is read which are there already."""
     namespace, objects = plan.namespace, [manifest.object for manifest in manifests.render(plan)]
     running = schedule = None
@@ -274,7 +276,7 @@ async def _demand(cluster: Cluster, plan: Plan, surveyed: Survey, known: limits.
     if surveyed.installation.claim is None and not surveyed.installation.is_claim_unknown:
         claim = limits.ClaimDemand(plan.storage_size, plan.storage_class)
     created = Counter[Resource]()
-    if limits.is_about_objects(known.quotas):
+    if limits.is_about_objects(namespace_limits.quotas):
         refs = [Ref.of(obj) for obj in objects]
         refs += [record.secret_ref(plan.ref), record.lease_ref(plan.ref)]
         inside = [ref for ref in refs if ref.namespace is not None]

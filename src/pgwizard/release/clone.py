@@ -41,10 +41,10 @@ async def source_request(cluster: Cluster, source: ReleaseRef) -> ReleaseRequest
     The superuser is the source's with a new password, and Secrets are mirrored from the source's namespace.
     Raises PreflightError where its record or a Secret cannot be read.
     """
-    kept, _ = await records.get(cluster, source)
-    if kept.last is None:
+    source_record, _ = await records.get(cluster, source)
+    if source_record.last is None:
         raise PreflightError(f"the record of release {source} holds no answers")
-    answers = survey.read_sections(kept.last, *kept.last.answers)
+    answers = survey.read_sections(source_record.last, *source_record.last.answers)
     if answers is None:
         raise PreflightError(
             f"the answers of release {source} were written by another version of pgwizard",
@@ -81,9 +81,9 @@ async def source_request(cluster: Cluster, source: ReleaseRef) -> ReleaseRequest
 async def clone_request(cluster: Cluster, source: ReleaseRequest, into: ReleaseRef) -> ReleaseRequest:
     """The source's answers for another release. The archive path is the clone's own: NAMESPACE/NAME in the bucket."""
     answers, repository = source.answers, source.answers.repository
-    kept, _ = await records.find(cluster, into)
-    if kept is not None and kept.last is not None:
-        makes_namespace = bool((kept.last.answers.get("release") or {}).get("createNamespace"))
+    target_record, _ = await records.find(cluster, into)
+    if target_record is not None and target_record.last is not None:
+        makes_namespace = bool((target_record.last.answers.get("release") or {}).get("createNamespace"))
     else:
         makes_namespace = await find_object(cluster, Ref(NAMESPACE, into.namespace)) is None
     s3 = repository.credentials

@@ -48,8 +48,8 @@ def receipt_of(pod: Object, at: datetime, seconds: float) -> DrillResult:
     if not message:
         raise ValueError("its pod has left no receipt")
     try:
-        found: Any = json.loads(message)
-        return drill_result(found, at.isoformat(), round(seconds, 1))
+        receipt: Any = json.loads(message)
+        return drill_result(receipt, at.isoformat(), round(seconds, 1))
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise ValueError(f"the receipt of its pod cannot be read: {plain(message, 120)}") from None
 

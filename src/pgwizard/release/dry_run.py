@@ -56,7 +56,7 @@ class Trial:
     Objects are not shown by repr: a Secret's data is among them.
     """
 
-    wanted: Object = field(repr=False)
+    planned: Object = field(repr=False)
     live: Object | None = field(repr=False)
     result: Object = field(repr=False)
     warnings: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ async def try_out(
     In a namespace that is still to be made nothing can be tried: results are the wanted objects. Nor can a RoleBinding
     whose Role is still to be made, since the server compares what the Role grants with what the user may do.
     """
-    wanted = set(map(Ref.of, objects))
+    planned = set(map(Ref.of, objects))
 
     async def one(obj: Object) -> Trial | _Refusal:
         ref = Ref.of(obj)
@@ -114,7 +114,7 @@ async def try_out(
             return tried if owner is None or isinstance(tried, _Refusal) else _without_owner(tried, owner)
         except NotFound:  # the server looks into the Role for what it would grant, and a dry run has made none
             role = _role_of(obj)
-            if role is None or role not in wanted or await find_object(cluster, role) is not None:
+            if role is None or role not in planned or await find_object(cluster, role) is not None:
                 raise
             return Trial(obj, live, obj, after=role)
 
@@ -133,7 +133,7 @@ async def try_out(
         )
     if invalid:
         diagnoses = (diagnose(problem.text) for problem in invalid)
-        hint = next((found.fix for found in diagnoses if found is not None), "")
+        hint = next((each.fix for each in diagnoses if each is not None), "")
         raise PreflightError("the cluster refuses what would be written; nothing was written", invalid, hint=hint)
     return [item for item in tried if isinstance(item, Trial)]
 
@@ -231,8 +231,8 @@ def _rename(obj: Object) -> Object:
 
 def _without_labels(obj: Object, labels: Sequence[str]) -> Object:
     metadata = obj["metadata"]
-    kept = {key: value for key, value in (metadata.get("labels") or {}).items() if key not in labels}
-    return {**obj, "metadata": {**metadata, "labels": kept}}
+    rest = {key: value for key, value in (metadata.get("labels") or {}).items() if key not in labels}
+    return {**obj, "metadata": {**metadata, "labels": rest}}
 
 
 async def _attempt(ref: Ref, write: Coroutine[Any, Any, WriteResult]) -> WriteResult | _Refusal:
@@ -254,23 +254,23 @@ def _refusal(ref: Ref, error: ApiError) -> str:
     return error.message
 
 
-def _with_live_quantities(wanted: Any, live: Any, key: str = "") -> Any:
+def _with_live_quantities(planned: Any, live: Any, key: str = "") -> Any:
     """What is wanted, with each quantity of the same value spelt as the live one.
 
     A StatefulSet restarts its pod where nothing but a spelling changes (536870912 for 512Mi), and the server does not
     even count that as a new generation: nobody who waits for the new pod would see that one is due.
     """
-    if isinstance(wanted, Mapping) and isinstance(live, Mapping):
-        return {name: _with_live_quantities(value, live.get(name), name) for name, value in wanted.items()}
-    if isinstance(wanted, list) and isinstance(live, list):
+    if isinstance(planned, Mapping) and isinstance(live, Mapping):
+        return {name: _with_live_quantities(value, live.get(name), name) for name, value in planned.items()}
+    if isinstance(planned, list) and isinstance(live, list):
         named = {item["name"]: item for item in live if isinstance(item, Mapping) and "name" in item}
         return [
             _with_live_quantities(item, named.get(item.get("name")) if isinstance(item, Mapping) else None)
-            for item in wanted
+            for item in planned
         ]
-    if key in QUANTITIES and (exact := read_quantity(wanted)) is not None and exact == read_quantity(live):
+    if key in QUANTITIES and (exact := read_quantity(planned)) is not None and exact == read_quantity(live):
         return live
-    return wanted
+    return planned
 
 
 def with_claim_size(statefulset: Object, size: str) -> Object:
@@ -285,13 +285,13 @@ def with_claim_size(statefulset: Object, size: str) -> Object:
 
 async def _growth_problem(cluster: Cluster, plan: Plan) -> Finding | None:
     """What speaks against growing the volume. A claim that an interrupted run has grown already counts as grown."""
-    wanted = plan.storage_size
+    size = plan.storage_size
     claim = await find_object(cluster, claim_ref(plan))
-    if claim is None or live_bytes(claimed_size(claim)) == live_bytes(wanted):
+    if claim is None or live_bytes(claimed_size(claim)) == live_bytes(size):
         return None
     try:
-        await cluster.patch(claim_ref(plan), {"spec": {"resources": {"requests": {"storage": wanted}}}}, dry_run=True)
+        await cluster.patch(claim_ref(plan), {"spec": {"resources": {"requests": {"storage": size}}}}, dry_run=True)
     except (Forbidden, Invalid) as error:
-        text = f"the volume of {size_text(claimed_size(claim))} cannot grow to {size_text(wanted)}: {error.message}"
+        text = f"the volume of {size_text(claimed_size(claim))} cannot grow to {size_text(size)}: {error.message}"
         return Finding("storage.size", text)
     return None

@@ -22,7 +22,7 @@ class ImageVersion:
     def __init__(self, cluster: Cluster, release: ReleaseRef) -> None:
         self._cluster = cluster
         self._release = release
-        self._known: tuple[str, pgbackrest.Version] | None = None
+        self._answer: tuple[str, pgbackrest.Version] | None = None
 
     async def read(self, image: str | None = None) -> pgbackrest.Version | None:
         """None where no running pod has this image, or it cannot be asked. Raises nothing of the cluster's.
@@ -35,15 +35,15 @@ class ImageVersion:
             if pod is None or not _runs(pod, image):
                 return None
             uid = str(pod["metadata"]["uid"])
-            if self._known is None or self._known[0] != uid:
+            if self._answer is None or self._answer[0] != uid:
                 result = await self._cluster.exec(
                     namespace, name, _CONTAINER, _COMMAND, timeout_seconds=_TIMEOUT_SECONDS
                 )
-                found = _PRINTED.search(result.stdout.decode(errors="replace"))
-                if result.exit_code != 0 or found is None:
+                match = _PRINTED.search(result.stdout.decode(errors="replace"))
+                if result.exit_code != 0 or match is None:
                     return None
-                self._known = (uid, pgbackrest.version(found[1]))
-            return self._known[1]
+                self._answer = (uid, pgbackrest.version(match[1]))
+            return self._answer[1]
         except (ClusterError, DeadlineError):  # a right that is missing, a pod that has just ended or is slow
             return None
 
@@ -57,12 +57,12 @@ def _runs(pod: Object, image: str | None) -> bool:
     return has_image and is_running
 
 
-def version_finding(answers: Answers, found: pgbackrest.Version | None) -> Finding | None:
+def version_finding(answers: Answers, installed: pgbackrest.Version | None) -> Finding | None:
     """That the image has another version than the answers say; None where it has not, or that is not known."""
     stated = answers.images.pgbackrest_version
-    if not answers.repository.enabled or found in (None, pgbackrest.version(stated)):
+    if not answers.repository.enabled or installed in (None, pgbackrest.version(stated)):
         return None
-    has = pgbackrest.version_text(found)
+    has = pgbackrest.version_text(installed)
     text = f"the image has pgBackRest {has}, not {stated}: options and certificates are judged by the wrong version"
     fix = f'Set images.pgbackrestVersion to "{has}".'
     return Finding("images.pgbackrestVersion", text, severity="warning", fix=fix)

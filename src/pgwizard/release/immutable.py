@@ -52,12 +52,12 @@ def problems(answers: Answers, installation: Installation, superuser: str | None
 def _first_start(answers: Answers, installation: Installation, superuser: str | None) -> Iterator[Finding]:
     if installation.claim is None or installation.before is None:
         return
-    made, wanted = installation.before.release.database, answers.release.database
-    if made != wanted:
+    old, new = installation.before.release.database, answers.release.database
+    if old != new:
         yield Finding(
             "release.database",
-            f"only the first start creates a database, and it created {made}: keep it, and create {wanted} by SQL: "
-            f"CREATE DATABASE {wanted}",
+            f"only the first start creates a database, and it created {old}: keep it, and create {new} by SQL: "
+            f"CREATE DATABASE {new}",
         )
     if superuser is not None and (problem := other_superuser(answers, installation, superuser)):
         yield problem
@@ -67,10 +67,10 @@ def other_superuser(answers: Answers, installation: Installation, superuser: str
     """That the answers name another superuser than the one that the first start made; one of a Secret is not shown."""
     if installation.claim is None or installation.before is None or installation.superuser in (None, superuser):
         return None
-    known = isinstance(installation.before.credentials, GeneratedCredentials)
-    made = plain(installation.superuser or "", 63) if known else "another one"
+    is_known = isinstance(installation.before.credentials, GeneratedCredentials)
+    first = plain(installation.superuser or "", 63) if is_known else "another one"
     message = (
-        f"only the first start creates a superuser, and it created {made}: keep it; create other roles by SQL: "
+        f"only the first start creates a superuser, and it created {first}: keep it; create other roles by SQL: "
         "CREATE ROLE"
     )
     where = "secret" if isinstance(answers.credentials, ExistingCredentials) else "username"
@@ -83,17 +83,17 @@ def _volume(answers: Answers, installation: Installation) -> Iterator[Finding]:
     template = _template(installation.statefulset)
     if template is None:
         return
-    made, wanted = template.get("storageClassName"), answers.storage.storage_class
-    if made != wanted:
-        stays = plain(made, 253) if made else f"null, the cluster's default{_default_of(installation.claim)}"
+    old, new = template.get("storageClassName"), answers.storage.storage_class
+    if old != new:
+        stays = plain(old, 253) if old else f"null, the cluster's default{_default_of(installation.claim)}"
         yield Finding(
             "storage.storageClass",
             f"the StorageClass of a volume cannot be changed: keep {stays}; for another one, create a new "
             "release and restore into it",
         )
-    kept, size = _unshrinkable(installation, answers.storage.size), answers.storage.size
-    if kept is not None:
-        message = f"the volume has {kept} and cannot shrink to {size}: set storage.size to {kept}, or more"
+    least, size = _unshrinkable(installation, answers.storage.size), answers.storage.size
+    if least is not None:
+        message = f"the volume has {least} and cannot shrink to {size}: set storage.size to {least}, or more"
         yield Finding("storage.size", message)
 
 
@@ -104,18 +104,12 @@ def _unshrinkable(installation: Installation, size: str) -> str | None:
     read. A claim whose volume has not grown yet may ask for less again.
     """
     template = claim_size(installation.statefulset) if installation.statefulset else None
-    kept = claimed_size(installation.claim) or template
+    current = claimed_size(installation.claim) or template
     capacity = (((installation.claim or {}).get("status") or {}).get("capacity") or {}).get("storage")
-    wanted, made, requested, has = map(live_bytes, (size, template, kept, capacity))
-    if (
-        wanted is None
-        or requested is None
-        or wanted == made
-        or wanted >= requested
-        or (has is not None and wanted > has)
-    ):
+    new, old, requested, has = map(live_bytes, (size, template, current, capacity))
+    if new is None or requested is None or new == old or new >= requested or (has is not None and new > has):
         return None
-    return size_text(kept)
+    return size_text(current)
 
 
 def claimed_size(claim: Object | None) -> str | None:

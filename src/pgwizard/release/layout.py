@@ -94,10 +94,10 @@ class Layout:
 
 def job_type(workload: Object, release: str) -> JobType:
     """What a CronJob or a Job of a release does."""
-    names, found = Names.of(release), (workload["metadata"]["name"], *owners(workload, CRONJOB.kind))
-    if names.verify in found:
+    names, workloads = Names.of(release), (workload["metadata"]["name"], *owners(workload, CRONJOB.kind))
+    if names.verify in workloads:
         return "verify"
-    if names.drill in found:
+    if names.drill in workloads:
         return "drill"
     return backup_type(workload, release)
 
@@ -112,10 +112,10 @@ def backup_type(workload: Object, release: str) -> BackupType:
         if name in (names.full, names.incremental):
             return "full" if name == names.full else "incr"
     words = _words(_pod_spec(workload))
-    found = _TYPE_OPTION.findall(words) or _TYPE_WORD.findall(words)
-    if not found and words:
-        found = _TYPE_WORD.findall(workload["metadata"]["name"])
-    return "full" if found and found[-1] == "full" else "incr"
+    matches = _TYPE_OPTION.findall(words) or _TYPE_WORD.findall(words)
+    if not matches and words:
+        matches = _TYPE_WORD.findall(workload["metadata"]["name"])
+    return "full" if matches and matches[-1] == "full" else "incr"
 
 
 def layout_of(release: ReleaseRef, statefulset: Object, configuration: Configuration) -> Layout:
@@ -145,8 +145,8 @@ def database_container(statefulset: Object) -> Mapping[str, Any]:
     spec = statefulset["spec"]
     containers: list[Mapping[str, Any]] = list(spec["template"]["spec"].get("containers") or [{}])
     for name in _CONTAINERS:
-        if found := next((each for each in containers if each.get("name") == name), None):
-            return found
+        if container := next((each for each in containers if each.get("name") == name), None):
+            return container
     templates = {each["metadata"]["name"] for each in spec.get("volumeClaimTemplates") or ()}
     with_volume = (each for each in containers if templates & {mount.get("name") for mount in _mounts(each)})
     return next(with_volume, containers[0])
@@ -175,12 +175,12 @@ def config_names(statefulset: Object) -> list[str]:
     mounted = {
         mount.get("name") for mount in _mounts(container) if str(mount.get("mountPath")).startswith(_CONFIG_FOLDER)
     }
-    found = []
+    names = []
     for volume in pod.get("volumes") or ():
         if volume.get("name") in mounted:
             sources = [volume, *((volume.get("projected") or {}).get("sources") or ())]
-            found += [str(each["configMap"].get("name")) for each in sources if each.get("configMap")]
-    return found
+            names += [str(each["configMap"].get("name")) for each in sources if each.get("configMap")]
+    return names
 
 
 def read_configuration(text: str) -> Configuration:
@@ -247,8 +247,8 @@ def _pod_spec(workload: Object) -> Mapping[str, Any]:
     """The pod of a CronJob or a Job."""
     spec = workload.get("spec") or {}
     template = (spec.get("jobTemplate") or {}).get("spec") or spec
-    found: Mapping[str, Any] = (template.get("template") or {}).get("spec") or {}
-    return found
+    pod: Mapping[str, Any] = template.get("template") or {}
+    return pod.get("spec") or {}
 
 
 def _words(spec: Mapping[str, Any]) -> str:

@@ -92,7 +92,7 @@ def pods(objects: Sequence[Object], running: Object | None, schedule: Object | N
 
     Later backups are of the same size. running, schedule: the live pod and the live CronJob of full backups.
     """
-    found = []
+    demands = []
     for obj in objects:
         if obj["kind"] not in ("StatefulSet", "Job"):
             continue
@@ -100,19 +100,19 @@ def pods(objects: Sequence[Object], running: Object | None, schedule: Object | N
         if obj["kind"] == "StatefulSet":
             there = (running or {}).get("spec")
             questions = {"postgresql": _POSTGRESQL, "minio-ca-init": _section("initContainer")}
-            found.append(PodDemand("the database's pod", spec, questions, there, _has_sizes(spec, there)))
+            demands.append(PodDemand("the database's pod", spec, questions, there, _has_sizes(spec, there)))
         else:
-            made = schedule["spec"]["jobTemplate"]["spec"]["template"]["spec"] if schedule else None
+            cron_spec = schedule["spec"]["jobTemplate"]["spec"]["template"]["spec"] if schedule else None
             questions = {str(container["name"]): _section("jobs") for container in (*_inits(spec), *_mains(spec))}
-            found.append(PodDemand("the pod of a backup", spec, questions, None, _has_sizes(spec, made)))
-    return tuple(found)
+            demands.append(PodDemand("the pod of a backup", spec, questions, None, _has_sizes(spec, cron_spec)))
+    return tuple(demands)
 
 
-def _has_sizes(spec: Mapping[str, Any], made: Mapping[str, Any] | None) -> bool:
+def _has_sizes(spec: Mapping[str, Any], cron_spec: Mapping[str, Any] | None) -> bool:
     """Whether every container that both have is of the same size in both."""
-    if made is None:
+    if cron_spec is None:
         return False
-    live = {str(container["name"]): _exact(container) for container in (*_inits(made), *_mains(made))}
+    live = {str(container["name"]): _exact(container) for container in (*_inits(cron_spec), *_mains(cron_spec))}
     own = {str(container["name"]): _exact(container) for container in (*_inits(spec), *_mains(spec))}
     if not own.keys() & live.keys():  # containers of a Job and of a CronJob have other names, but one size
         return set(map(str, own.values())) == set(map(str, live.values()))
@@ -146,11 +146,11 @@ def _hard(quota: Object) -> Mapping[str, Any]:
 def findings(demand: Demand, limits: NamespaceLimits) -> tuple[Finding, ...]:
     """Everything that would be refused, each once: errors, and warnings for what is refused only when made again."""
     demand = replace(demand, pods=[_with_defaults(pod, limits.ranges) for pod in demand.pods])
-    found = [
+    problems = [
         *(finding for item in limits.ranges for finding in _range_findings(demand, item)),
         *(finding for quota in limits.quotas for finding in _quota_findings(demand, quota, limits)),
     ]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(problems))
 
 
 # ---- LimitRanges ---------------------------------------------------------------------------------------------------
@@ -163,13 +163,13 @@ def _range_findings(demand: Demand, limit_range: Object) -> Iterator[Finding]:
             yield from _claim_in_range(demand.claim, item, where)
         for pod in demand.pods:
             severity: Any = "warning" if pod.is_settled else "error"
-            known = set[tuple[str, str]]()
+            reported = set[tuple[str, str]]()
             for subject, questions, resources in _sized(pod, item):
                 for question, text in _out_of_range(subject, questions, resources, item, where):
                     same = (question, text.replace(subject, ""))  # the containers of a Job are all of one size
-                    if same in known:
+                    if same in reported:
                         continue
-                    known.add(same)
+                    reported.add(same)
                     fix = f"Change {question}, or have the LimitRange changed."
                     yield Finding(question, f"{text}{_later(pod)}", severity=severity, key="limits-range", fix=fix)
 
@@ -207,7 +207,7 @@ def _sized(pod: PodDemand, item: Mapping[str, Any]) -> Iterator[tuple[str, Mappi
 
 def _with_defaults(pod: PodDemand, ranges: Sequence[Object]) -> PodDemand:
     """The pod as admission completes it: a limit alone is a request too, then each LimitRange fills what is left."""
-    items = [item for found in ranges for item in (found.get("spec") or {}).get("limits") or ()]
+    items = [item for limit_range in ranges for item in (limit_range.get("spec") or {}).get("limits") or ()]
     spec = dict(pod.spec)
     for group in ("initContainers", "containers"):
         completed = []
@@ -276,10 +276,10 @@ def _quota_findings(demand: Demand, quota: Object, limits: NamespaceLimits) -> I
     ]
     has_scopes = bool(spec.get("scopes") or (spec.get("scopeSelector") or {}).get("matchExpressions"))
     for key, bound in _hard(quota).items():
-        most, taken = read_quantity(bound), read_quantity(used.get(key, "0")) or Decimal(0)
+        most, used_up = read_quantity(bound), read_quantity(used.get(key, "0")) or Decimal(0)
         if most is None:
             continue
-        room = _Room(f"the quota {plain(quota['metadata']['name'])}", key, most - taken)
+        room = _Room(f"the quota {plain(quota['metadata']['name'])}", key, most - used_up)
         if (of_pod := _pod_key(key)) is not None:
             yield from _pods_in_quota(pods, of_pod, room)
         elif not has_scopes:
@@ -410,7 +410,7 @@ def amount(pod: Mapping[str, Any] | None, counted: str) -> Decimal:
 
 def _pod_resources(pod: Mapping[str, Any]) -> dict[str, dict[str, Decimal]]:
     """Requests and limits of a pod: init containers run one by one before the others, native sidecars beside all."""
-    found: dict[str, dict[str, Decimal]] = {}
+    totals: dict[str, dict[str, Decimal]] = {}
     for kind in _KINDS:
         beside: dict[str, Decimal] = {}
         peak: dict[str, Decimal] = {}
@@ -422,8 +422,8 @@ def _pod_resources(pod: Mapping[str, Any]) -> dict[str, dict[str, Decimal]]:
         total = beside
         for container in _mains(pod):
             total = _sum(total, _sizes(container, kind))
-        found[kind] = _larger(peak, total)
-    return found
+        totals[kind] = _larger(peak, total)
+    return totals
 
 
 def _sizes(container: Mapping[str, Any], kind: str) -> dict[str, Decimal]:

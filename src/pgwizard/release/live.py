@@ -83,10 +83,10 @@ async def find(cluster: Cluster, release: ReleaseRef) -> LiveRelease | None:
 async def _read(cluster: Cluster, ref: Ref) -> Configuration:
     """The configuration in a ConfigMap; none where it may not be read."""
     try:
-        found = await find_object(cluster, ref)
+        obj = await find_object(cluster, ref)
     except ClusterError:
         return {}
-    texts = [text for key, text in sorted(((found or {}).get("data") or {}).items()) if key.endswith(".conf")]
+    texts = [text for key, text in sorted(((obj or {}).get("data") or {}).items()) if key.endswith(".conf")]
     try:
         return read_configuration("\n".join(texts))
     except ValueError:
@@ -98,12 +98,12 @@ async def releases(cluster: Cluster, namespace: str | None, recorded: Collection
 
     Raises ClusterError.
     """
-    found = []
+    listing = []
     for item in filter(uses_pgbackrest, await list_objects(cluster, STATEFULSET, namespace)):
         ref = ReleaseRef(item["metadata"]["namespace"], item["metadata"]["name"])
         if ref not in recorded:
-            found.append(LiveRelease(ref, manager_of(item), item, {}, layout_of(ref, item, {})))
-    return sorted(found, key=lambda each: each.ref)
+            listing.append(LiveRelease(ref, manager_of(item), item, {}, layout_of(ref, item, {})))
+    return sorted(listing, key=lambda each: each.ref)
 
 
 def manager_of(live: Object) -> str:

@@ -167,9 +167,9 @@ class _Reader:
     def _version(self, image: str) -> int | None:
         label = _at(self._live.objects.get("statefulset"), "metadata", "labels", "app.kubernetes.io/version")
         for text in (str(label or ""), image.rpartition("/")[2].partition(":")[2]):
-            found = re.match(r"(1[3-8])(?![0-9])", text)
-            if found:
-                return int(found[1])
+            match = re.match(r"(1[3-8])(?![0-9])", text)
+            if match:
+                return int(match[1])
         return None
 
     def _storage(self) -> None:
@@ -226,19 +226,19 @@ class _Reader:
             self._warn("the S3 key pair is not in a Secret", "repository.credentials", "Set repository.credentials.")
             return
         mirrored = _MIRRORED.fullmatch(self._annotation("s3-secret", VALUES_FROM))
-        found: dict[str, Any] = {
+        answers: dict[str, Any] = {
             "from": "existing",
             "secret": key[0],
             "accessKeyKey": key[1],
             "secretKeyKey": secret[1],
         }
         if key[0] == self._names.s3 and mirrored:
-            found = {
+            answers = {
                 "from": "existing",
                 **dict(zip(("namespace", "secret", "accessKeyKey", "secretKeyKey"), mirrored.groups(), strict=True)),
             }
         self._same_secret(key, secret, "repository.credentials")
-        self._put("repository.credentials", found)
+        self._put("repository.credentials", answers)
 
     # -- pgBackRest ------------------------------------------------------------------------------------------------
 
@@ -323,9 +323,9 @@ class _Reader:
         workers = next((_whole(each.value) for each in conf.parameters if each.name == "max_worker_processes"), None)
         likely = [number for number in (limit, _whole(process_max), workers, 1) if number and 1 <= number <= 999]
         machine = Machine("mixed", size // 1024, likely[0], 100, "ssd", version=version)
-        found = tuned_server(conf.parameters, machine, likely)
-        self.raw["tuning"] = found.answers()
-        cores = found.machine.cores
+        answers = tuned_server(conf.parameters, machine, likely)
+        self.raw["tuning"] = answers.answers()
+        cores = answers.machine.cores
         self._put("tuning.memory", memory)
         if cpu is not None and cores != limit:
             self._put("resources.cpuLimit", cpu)
@@ -520,12 +520,12 @@ def _others(live: LiveObjects, answers: Answers, facts: Facts) -> Iterator[Findi
         tls = answers.tls.model_copy(update={"source": None, "ca_file": None})
         answers = answers.model_copy(update={"tls": tls})
     plan = resolve(answers, facts)
-    wanted = {item.role: item.object for item in manifests.render(plan)}
+    rendered_objects = {item.role: item.object for item in manifests.render(plan)}
     for role in manifests.ORDER:
         there = live.objects.get(role)
         if there is None or role in _NOT_COMPARED:
             continue
-        ours = wanted.get(role)
+        ours = rendered_objects.get(role)
         name = f"{there.get('kind', role)} {plain(str(_at(there, 'metadata', 'name')), 253)}"
         if ours is None:
             yield _warning(f"{name} has no counterpart")

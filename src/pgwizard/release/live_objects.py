@@ -49,8 +49,8 @@ async def collect(cluster: Cluster, release: ReleaseRef) -> LiveObjects:
         text = f"there is no StatefulSet {release.name} in namespace {release.namespace}"
         raise PreflightError(text, hint=records.other_releases_text(await records.choices(cluster, release.namespace)))
     refs = _refs(release, statefulset)
-    found = await side_by_side([_read(cluster, ref) for ref in refs.values()])
-    objects = {role: obj for role, obj in zip(refs, found, strict=True) if obj is not None}
+    live = await side_by_side([_read(cluster, ref) for ref in refs.values()])
+    objects = {role: obj for role, obj in zip(refs, live, strict=True) if obj is not None}
     objects["statefulset"] = statefulset
     if "pgbackrest-configmap" in objects:
         objects |= await _cronjobs(cluster, release, objects)
@@ -116,16 +116,16 @@ def _config_map_at(pod: Mapping[str, Any], path: str) -> str | None:
     return None
 
 
-async def _cronjobs(cluster: Cluster, release: ReleaseRef, known: Iterable[str]) -> dict[str, Object]:
+async def _cronjobs(cluster: Cluster, release: ReleaseRef, others: Iterable[str]) -> dict[str, Object]:
     """Those of other names that run a backup in the release's pod."""
-    missing = [role for role in _BACKUP_TYPES if role not in known]
-    found: dict[str, Object] = {}
+    missing = [role for role in _BACKUP_TYPES if role not in others]
+    cronjobs: dict[str, Object] = {}
     if not missing:
-        return found
+        return cronjobs
     with contextlib.suppress(Forbidden):
         for job in await list_objects(cluster, CRONJOB, release.namespace):
             words = json.dumps(job["spec"].get("jobTemplate") or {})
             for role in missing:
                 if Names.of(release.name).pod in words and _BACKUP_TYPES[role] in words:
-                    found.setdefault(role, {"apiVersion": "batch/v1", "kind": "CronJob", **job})
-    return found
+                    cronjobs.setdefault(role, {"apiVersion": "batch/v1", "kind": "CronJob", **job})
+    return cronjobs

@@ -100,17 +100,17 @@ def _means_the_same(live: Parameter, computed: Parameter, version: int) -> bool:
 
 def _overrides(live: Mapping[str, Parameter], machine: Machine, by_hand: Mapping[str, str]) -> dict[str, str]:
     """What was set by hand, and whatever else is not computed; what follows from an override is computed from it."""
-    found: dict[str, str] = {}
-    wanted = set(by_hand)
+    overrides: dict[str, str] = {}
+    names_left = set(by_hand)
     while True:
-        computed = {each.name: each for each in tune(machine, found)}
+        computed = {each.name: each for each in tune(machine, overrides)}
         more = {
             name
             for name, each in live.items()
-            if name not in (*found, *_FIXED, "max_connections")
+            if name not in (*overrides, *_FIXED, "max_connections")
             and (name not in computed or not _means_the_same(each, computed[name], machine.version))
         }
-        names = wanted | more | set(found)
-        if names == set(found):
-            return found
-        found = {name: each.value for name, each in live.items() if name in names}
+        names = names_left | more | set(overrides)
+        if names == set(overrides):
+            return overrides
+        overrides = {name: each.value for name, each in live.items() if name in names}

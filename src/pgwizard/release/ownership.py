@@ -112,11 +112,11 @@ def ending_patch(live: Object) -> Object:
     patch: dict[str, Any] = {kind: dict.fromkeys(_marks(metadata.get(kind))) for kind in ("labels", "annotations")}
     entries = metadata.get("managedFields") or ()
     theirs = [entry for entry in entries if entry.get("manager") in _MANAGERS and not entry.get("subresource")]
-    kept = [entry for entry in entries if entry not in theirs]
-    has_own = any((entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply") for entry in kept)
+    rest = [entry for entry in entries if entry not in theirs]
+    has_own = any((entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply") for entry in rest)
     if theirs and not has_own:
-        kept.append({**theirs[0], "manager": FIELD_MANAGER, "operation": "Apply"})
-    return {"metadata": {**{kind: keys for kind, keys in patch.items() if keys}, "managedFields": kept}}
+        rest.append({**theirs[0], "manager": FIELD_MANAGER, "operation": "Apply"})
+    return {"metadata": {**{kind: keys for kind, keys in patch.items() if keys}, "managedFields": rest}}
 
 
 def _marks(pairs: Mapping[str, str] | None) -> Iterator[str]:

@@ -26,17 +26,17 @@ async def missing(cluster: Cluster, answers: Answers) -> list[Finding]:
         "pods.runtimeClass": pods.runtime_class and Ref(RUNTIME_CLASS, pods.runtime_class),
         "pods.serviceAccount": pods.service_account and Ref(SERVICE_ACCOUNT, pods.service_account, namespace),
     }
-    found = []
+    missing_labels = []
     for question, ref in named.items():
         if not ref:
             continue
         try:
             if await find_object(cluster, ref) is None:
                 text = f"{ref} does not exist: the API server would refuse the pods"
-                found.append(Finding(question, text, fix=f"Create it, or correct {question}."))
+                missing_labels.append(Finding(question, text, fix=f"Create it, or correct {question}."))
         except Forbidden:
-            found.append(Finding(question, f"not checked: no permission to get {ref}", severity="warning"))
-    return found
+            missing_labels.append(Finding(question, f"not checked: no permission to get {ref}", severity="warning"))
+    return missing_labels
 
 
 def takes(node: Object, pods: Pods) -> bool:
@@ -57,12 +57,12 @@ def unplaceable(nodes: Sequence[Object], pods: Pods) -> list[Finding]:
     labels = pods.node_selector
     taints = dict.fromkeys(taint for node in nodes if _has_labels(node, labels) for taint in _keeping_away(node, pods))
     if taints:
-        shown = ", ".join(list(taints)[:_TAINTS_SHOWN]) + (", ..." if len(taints) > _TAINTS_SHOWN else "")
-        text = f"every node that could run the pods has a taint that they do not tolerate: {shown}"
+        examples = ", ".join(list(taints)[:_TAINTS_SHOWN]) + (", ..." if len(taints) > _TAINTS_SHOWN else "")
+        text = f"every node that could run the pods has a taint that they do not tolerate: {examples}"
         fix = "Name the taints in pods.tolerations, or remove them from a node."
         return [Finding("pods.tolerations", text, severity="warning", fix=fix)]
-    wanted = ", ".join(f"{name}={value}" for name, value in labels.items())
-    text = f"no node has the labels {wanted}: the pods would wait for one"
+    selector = ", ".join(f"{name}={value}" for name, value in labels.items())
+    text = f"no node has the labels {selector}: the pods would wait for one"
     return [Finding("pods.nodeSelector", text, severity="warning", fix="Correct pods.nodeSelector, or label a node.")]
 
 
@@ -73,12 +73,12 @@ def _has_labels(node: Object, labels: Mapping[str, str]) -> bool:
 
 def _keeping_away(node: Object, pods: Pods) -> list[str]:
     """The taints that no toleration matches, as ``kubectl taint`` spells them."""
-    tolerations, found = list(map(Toleration.of, pods.tolerations)), []
+    tolerations, away = list(map(Toleration.of, pods.tolerations)), []
     for taint in (node.get("spec") or {}).get("taints") or ():
         if taint.get("effect") in _KEEPS_AWAY and not any(_tolerates(item, taint) for item in tolerations):
             value = f"={taint['value']}" if taint.get("value") else ""
-            found.append(plain(f"{taint.get('key', '')}{value}:{taint['effect']}", 120))
-    return found
+            away.append(plain(f"{taint.get('key', '')}{value}:{taint['effect']}", 120))
+    return away
 
 
 def _tolerates(toleration: Toleration, taint: Mapping[str, Any]) -> bool:

@@ -217,7 +217,9 @@ class Record:
     @property
     def deployed(self) -> Revision | None:
         """The newest revision that succeeded, even if later ones failed."""
-        return next((found for found in reversed(self.revisions) if found.outcome in ("deployed", "damaged")), None)
+        return next(
+            (revision for revision in reversed(self.revisions) if revision.outcome in ("deployed", "damaged")), None
+        )
 
     def begin(self, inventory: Iterable[Ref], at: str, spec: str, answers: Mapping[str, Any]) -> Record:
         """With a new revision, and an inventory that covers both what is there and what will be.
@@ -225,12 +227,12 @@ class Record:
         An interrupted revision of the same spec keeps its number.
         """
         union = tuple(dict.fromkeys((*self.inventory, *inventory)))
-        last, kept = self.last, self.revisions
+        last, earlier = self.last, self.revisions
         number = last.number + 1 if last else 1
         if last is not None and last.outcome != "deployed" and last.spec == spec:
-            number, kept = last.number, kept[:-1]
+            number, earlier = last.number, earlier[:-1]
         revision = Revision(number, at, "applying", spec, answers)
-        return replace(self, inventory=union, revisions=(*kept, revision)[-_REVISIONS:])
+        return replace(self, inventory=union, revisions=(*earlier, revision)[-_REVISIONS:])
 
     def finish(self, inventory: Iterable[Ref], outcome: RevisionOutcome) -> Record:
         """With the last revision's outcome, and the inventory that is left."""
@@ -321,8 +323,8 @@ def read(secret: Object) -> Record:
 
 def drills_patch(record: Record, drill: DrillResult) -> Object:
     """The patch of the record's Secret that adds a drill to those that are kept."""
-    kept = [asdict(each) for each in (*record.drills, drill)[-_DRILLS:]]
-    return {"data": {DRILLS_KEY: base64.b64encode(json.dumps(kept, sort_keys=True).encode()).decode()}}
+    entries = [asdict(each) for each in (*record.drills, drill)[-_DRILLS:]]
+    return {"data": {DRILLS_KEY: base64.b64encode(json.dumps(entries, sort_keys=True).encode()).decode()}}
 
 
 # Whoever may write Secrets in some namespace can write records: what is shown of one is not taken on trust.
@@ -344,7 +346,7 @@ def _verification(coded: Any) -> RepositoryVerification | None:
             DamagedBackup(plain(str(each["label"])), int(each["files"]), int(each["unread"]))
             for each in data["damaged"]
         )
-        found = RepositoryVerification(
+        verification = RepositoryVerification(
             at=datetime.fromisoformat(data["at"]).astimezone(UTC).isoformat(),
             seconds=float(data["seconds"]),
             backups=int(data["backups"]),
@@ -356,7 +358,7 @@ def _verification(coded: Any) -> RepositoryVerification | None:
         )
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
-    return found
+    return verification
 
 
 def _drills(coded: Any) -> tuple[DrillResult, ...]:

@@ -40,10 +40,10 @@ async def find(cluster: Cluster, release: ReleaseRef) -> tuple[record.Record | N
 
 async def get(cluster: Cluster, release: ReleaseRef) -> tuple[record.Record, str]:
     """As ``find``, but raises PreflightError if there is no such release, or no record of it."""
-    found, version = await find(cluster, release)
-    if found is None:
+    own_record, version = await find(cluster, release)
+    if own_record is None:
         raise await _absence(cluster, release)
-    return found, version
+    return own_record, version
 
 
 async def find_layout(cluster: Cluster, release: ReleaseRef) -> Layout:
@@ -56,10 +56,10 @@ async def find_layout(cluster: Cluster, release: ReleaseRef) -> Layout:
 
 async def get_live(cluster: Cluster, release: ReleaseRef) -> LiveRelease:
     """A release without a record. Raises PreflightError if there is none."""
-    found = await live.find(cluster, release)
-    if found is None:
+    release_ = await live.find(cluster, release)
+    if release_ is None:
         raise await _absence(cluster, release)
-    return found
+    return release_
 
 
 async def _absence(cluster: Cluster, release: ReleaseRef) -> PreflightError:
@@ -80,16 +80,16 @@ async def _absence(cluster: Cluster, release: ReleaseRef) -> PreflightError:
 
 async def releases(cluster: Cluster, namespace: str | None) -> list[Listed]:
     """The releases of a namespace, or of all (None), in order of namespace and name."""
-    found: list[Listed] = []
+    listing: list[Listed] = []
     async with contextlib.aclosing(cluster.pages(SECRET, namespace, fields=f"type={record.TYPE}", limit=None)) as pages:
         async for page in pages:
             for secret in page.items:
                 try:
-                    found.append(record.read(secret))
+                    listing.append(record.read(secret))
                 except ValueError as error:
                     with contextlib.suppress(TypeError, ValueError):  # a name that is not valid is not a release
-                        found.append(record.UnreadableRecord(record.release_of(secret), str(error)))
-    return sorted(found, key=lambda item: item.ref)
+                        listing.append(record.UnreadableRecord(record.release_of(secret), str(error)))
+    return sorted(listing, key=lambda item: item.ref)
 
 
 async def all_releases(cluster: Cluster, namespace: str | None) -> list[ListedRelease]:
@@ -112,14 +112,17 @@ async def readable_releases(cluster: Cluster) -> tuple[list[ListedRelease], str]
     except Forbidden as error:
         denied = error
     namespaces, is_whole = await _namespaces(cluster)
-    listed = await side_by_side([_releases_of(cluster, namespace) for namespace in namespaces])
-    readable = [found for found in listed if found is not None]
+    parts = await side_by_side([_releases_of(cluster, namespace) for namespace in namespaces])
+    readable = [part for part in parts if part is not None]
     if not readable:
         raise denied
-    found = sorted((item for part in readable for item in part), key=lambda item: item.ref)
+    listing = sorted((item for part in readable for item in part), key=lambda item: item.ref)
     if not is_whole:
-        return found, f"only namespace {fit(namespaces[0])} is shown: the others may not be listed"
-    return found, f"{len(readable)} of {len(namespaces)} namespaces are shown: Secrets of the others may not be listed"
+        return listing, f"only namespace {fit(namespaces[0])} is shown: the others may not be listed"
+    return (
+        listing,
+        f"{len(readable)} of {len(namespaces)} namespaces are shown: Secrets of the others may not be listed",
+    )
 
 
 async def _namespaces(cluster: Cluster) -> tuple[list[str], bool]:

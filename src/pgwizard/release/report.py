@@ -48,8 +48,8 @@ def change_lines(changes: Sequence[Change], *, whole: bool) -> list[str]:
         if lost := cost(change):
             lines.append(f"    ! {lost}")
         if whole:
-            shown = change.after.splitlines() if change.action == "create" else change.lines()
-            lines += [f"    {line}" for line in shown]
+            lines_ = change.after.splitlines() if change.action == "create" else change.lines()
+            lines += [f"    {line}" for line in lines_]
     return lines
 
 
@@ -98,13 +98,13 @@ def finding_of(error: BaseException, log: Sequence[str] = ()) -> Finding:
 
     if not isinstance(error, PgwizardError):
         return Finding(text=describe_defect(error), fix="Try again, and report it.")
-    known = error.fault or diagnose("\n".join([str(error), *log])) or Finding()
+    cause = error.fault or diagnose("\n".join([str(error), *log])) or Finding()
     return Finding(
-        question=next((finding.question for finding in error.findings if finding.question), known.question),
+        question=next((finding.question for finding in error.findings if finding.question), cause.question),
         text=error.message,
-        key=known.key,
-        cause=known.cause,
-        fix="\n".join(filter(None, (known.fix, "" if error.fault else error.hint))),
+        key=cause.key,
+        cause=cause.cause,
+        fix="\n".join(filter(None, (cause.fix, "" if error.fault else error.hint))),
     )
 
 
@@ -126,13 +126,13 @@ def progress_text(changes: Sequence[Change], begun: Sequence[Change], *, complet
     changes: all that were approved; begun: those that it began to write, in order; complete: whether it wrote all.
     """
     writes = [change for change in changes if change.action in ("create", "update", "replace")]
-    wanted = sum(change.ref.resource.kind != "Job" for change in writes)  # the Job belongs to the first backup
-    if not wanted:
+    total = sum(change.ref.resource.kind != "Job" for change in writes)  # the Job belongs to the first backup
+    if not total:
         return "nothing: every object is up to date"
     sure = len(begun) if complete else max(0, len(begun) - 1)
     unsure = "" if complete or not begun else f"; {begun[-1].ref} was in progress"
-    job = " (the Job of the first backup not counted)" if wanted < len(writes) else ""
-    return f"{sure} of {wanted} objects{job}{unsure}"
+    job = " (the Job of the first backup not counted)" if total < len(writes) else ""
+    return f"{sure} of {total} objects{job}{unsure}"
 
 
 class WriteCount:

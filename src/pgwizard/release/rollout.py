@@ -116,7 +116,7 @@ async def wait_ready(
     """
     namespace, names = release.namespace, Names.of(release.name)
     claim = names.claim
-    seen = _Progress(names.pod, backups)
+    progress = _Progress(names.pod, backups)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
     watches = [
@@ -129,15 +129,15 @@ async def wait_ready(
         while True:
             event = await next_event(events, min(deadline, loop.time() + 1) - loop.time())
             if event is not None and (event.type == "SYNCED" or is_about(event, {names.release, names.pod, claim})):
-                seen.take(event)
-            health = seen.health()
+                progress.take(event)
+            health = progress.health()
             if health.status == "ready":
                 return f"{names.pod} is ready"
-            if seen.complete and health.message not in seen.reports:
-                seen.reports.append(health.message)
+            if progress.complete and health.message not in progress.reports:
+                progress.reports.append(health.message)
                 report(health.message)
-            await _unblock(cluster, seen, loop.time(), report)
-            if _is_stuck(seen, health, loop.time()):
+            await _unblock(cluster, progress, loop.time(), report)
+            if _is_stuck(progress, health, loop.time()):
                 raise await _failure(cluster, release, health)
             if loop.time() >= deadline:
                 raise DeadlineError(
@@ -154,16 +154,16 @@ async def _with_kind(watch: AsyncGenerator[WatchEvent, None], resource: Resource
             yield WatchEvent("SYNCED", {"kind": resource.kind}) if event.type == "SYNCED" else event
 
 
-def _is_stuck(seen: _Progress, health: Health, now: float) -> bool:
+def _is_stuck(progress: _Progress, health: Health, now: float) -> bool:
     """Whether the pod is stuck for longer than the grace period; a pod that is being replaced does not count."""
     if health.status != "failed":
-        if not _crashed_before(seen.pod):  # ready once: it is only between two crashes
-            seen.stuck_since = None
+        if not _crashed_before(progress.pod):  # ready once: it is only between two crashes
+            progress.stuck_since = None
         return False
-    if seen.stuck_since is None:
-        seen.stuck_since = now
-    refusal = seen.refusal if health.reason == REFUSED else None
-    return now - seen.stuck_since >= (refusal.grace_seconds if refusal else GRACE_SECONDS)
+    if progress.stuck_since is None:
+        progress.stuck_since = now
+    refusal = progress.refusal if health.reason == REFUSED else None
+    return now - progress.stuck_since >= (refusal.grace_seconds if refusal else GRACE_SECONDS)
 
 
 def _crashed_before(pod: Object | None) -> bool:
@@ -172,24 +172,24 @@ def _crashed_before(pod: Object | None) -> bool:
     return any(container.get("restartCount") for container in every)
 
 
-async def _unblock(cluster: Cluster, seen: _Progress, now: float, report: ReportLine) -> None:
+async def _unblock(cluster: Cluster, progress: _Progress, now: float, report: ReportLine) -> None:
     """Delete the pod of an old revision: a StatefulSet waits for it to get ready before it replaces it."""
-    pod, statefulset = seen.pod, seen.statefulset
+    pod, statefulset = progress.pod, progress.statefulset
     if pod is None or statefulset is None or pod["metadata"].get("deletionTimestamp"):
-        seen.stuck_revision_since = None
+        progress.stuck_revision_since = None
         return
     status = statefulset.get("status", {})
     current = statefulset["metadata"].get("generation", 0) == status.get("observedGeneration")
     revision = (pod["metadata"].get("labels") or {}).get("controller-revision-hash")
     old = current and revision is not None and revision != status.get("updateRevision")
     if not old or assess(pod).status == "ready":
-        seen.stuck_revision_since = None
+        progress.stuck_revision_since = None
         return
-    if seen.stuck_revision_since is None:
-        seen.stuck_revision_since = now
-    elif now - seen.stuck_revision_since >= 5:
-        seen.stuck_revision_since = None
-        report(f"{seen.pod_name} is stuck in an old revision: it is replaced")
+    if progress.stuck_revision_since is None:
+        progress.stuck_revision_since = now
+    elif now - progress.stuck_revision_since >= 5:
+        progress.stuck_revision_since = None
+        report(f"{progress.pod_name} is stuck in an old revision: it is replaced")
         with contextlib.suppress(ClusterError):  # deleted or replaced already: the watches will show it
             await cluster.delete(Ref.of({**pod, **_POD_KIND}), uid=pod["metadata"]["uid"])
 

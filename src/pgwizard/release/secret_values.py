@@ -36,7 +36,9 @@ class Values:
     warnings: tuple[Finding, ...] = ()
 
 
-async def decide(answers: Answers, given: SecretInputs, plan: Plan, surveyed: Survey, cluster: Cluster) -> Values:
+async def decide(
+    answers: Answers, secret_inputs: SecretInputs, plan: Plan, surveyed: Survey, cluster: Cluster
+) -> Values:
     """Compare the inputs with the stored values. Raises PreflightError with every missing or wrong value."""
     problems: list[Finding] = []
     warnings: list[Finding] = []
@@ -45,13 +47,13 @@ async def decide(answers: Answers, given: SecretInputs, plan: Plan, surveyed: Su
     if plan.credentials_source is not None:
         ref = Ref(SECRET, plan.names.credentials, plan.namespace)
         stored = await _read_stored(cluster, ref, surveyed)
-        wanted = _database_credentials(answers, given)
-        data[ref] = _missing(stored, wanted, problems)
+        inputs = _database_credentials(answers, secret_inputs)
+        data[ref] = _missing(stored, inputs, problems)
         if "password" in data[ref] and surveyed.installation.has_data:
             lost = _lost_password(answers, plan, stored, surveyed, cluster.commands)
             (problems if lost.severity == "error" else warnings).append(lost)
-        changed = _changed(stored, wanted)
-        problems += _other_superuser(answers, stored, wanted, surveyed)
+        changed = _changed(stored, inputs)
+        problems += _other_superuser(answers, stored, inputs, surveyed)
         if "username" in changed and surveyed.installation.claim is None:  # the first start creates it
             data[ref]["username"] = changed["username"]
         if not isinstance(answers.credentials, GeneratedCredentials) and "password" in changed:
@@ -60,9 +62,9 @@ async def decide(answers: Answers, given: SecretInputs, plan: Plan, surveyed: Su
     if plan.cipher_source is not None:
         ref = Ref(SECRET, plan.names.cipher, plan.namespace)
         stored = await _read_stored(cluster, ref, surveyed)
-        wanted = given.of("cipher")
-        data[ref] = _missing(stored, wanted, problems)
-        if _changed(stored, wanted):
+        inputs = secret_inputs.of("cipher")
+        data[ref] = _missing(stored, inputs, problems)
+        if _changed(stored, inputs):
             problems.append(
                 Finding(
                     "repository.cipher", f"{ref}: the passphrase differs from the stored one; the first backup fixed it"
@@ -71,8 +73,8 @@ async def decide(answers: Answers, given: SecretInputs, plan: Plan, surveyed: Su
     if plan.s3_source is not None:
         ref = Ref(SECRET, plan.names.s3, plan.namespace)
         stored = await _read_stored(cluster, ref, surveyed)
-        wanted = _copy_source(answers, surveyed) or given.of("s3")
-        data[ref] = {**_missing(stored, wanted, problems), **_changed(stored, wanted)}
+        inputs = _copy_source(answers, surveyed) or secret_inputs.of("s3")
+        data[ref] = {**_missing(stored, inputs, problems), **_changed(stored, inputs)}
         s3 = {**stored, **{key: value.reveal() for key, value in data[ref].items()}}
     if problems:
         raise PreflightError("secrets are missing or wrong; nothing was written", problems)
@@ -101,20 +103,20 @@ def _lost_password(
     psql = ("psql", "-d", "postgres", "-U", user or answers.credentials.username, "-c", "\\password")
     change = commands.kubectl("exec", "-it", names.pod, "-c", "postgresql", "--", *psql, namespace=namespace)
     create = ("create", "secret", "generic", names.credentials, "--from-file=password=/dev/stdin")
-    made = commands.kubectl(*create, "--dry-run=client", "-o", "yaml", namespace=namespace)
+    command = commands.kubectl(*create, "--dry-run=client", "-o", "yaml", namespace=namespace)
     written = commands.kubectl("apply", "--server-side", "-f", "-", namespace=namespace)
     fix = (
         f"Set a password in the running pod: {change}; then put the same one into the Secret: "
-        f'read -rs PASSWORD; printf %s "$PASSWORD" | {made} | {written}; then apply again'
+        f'read -rs PASSWORD; printf %s "$PASSWORD" | {command} | {written}; then apply again'
     )
     return Finding(question, f"{text}: a new one would not open it", fix=fix)
 
 
 def _other_superuser(
-    answers: Answers, stored: Mapping[str, bytes], wanted: Mapping[str, Sensitive | Finding], surveyed: Survey
+    answers: Answers, stored: Mapping[str, bytes], inputs: Mapping[str, Sensitive | Finding], surveyed: Survey
 ) -> list[Finding]:
     """The finding that a variable or a file names another superuser than the first start created."""
-    name, installation = wanted.get("username"), surveyed.installation
+    name, installation = inputs.get("username"), surveyed.installation
     if not isinstance(name, Sensitive):
         return []
     if installation.superuser is None and "username" in stored:
@@ -138,36 +140,36 @@ async def _read_stored(cluster: Cluster, ref: Ref, surveyed: Survey) -> dict[str
     return {key: base64.b64decode(value) for key, value in ((live or {}).get("data") or {}).items()}
 
 
-def _database_credentials(answers: Answers, given: SecretInputs) -> dict[str, Sensitive | Finding]:
+def _database_credentials(answers: Answers, secret_inputs: SecretInputs) -> dict[str, Sensitive | Finding]:
     credentials = answers.credentials
     if isinstance(credentials, GeneratedCredentials):
         return {
             "username": Sensitive(credentials.username.encode()),
             "password": Sensitive(secrets.token_urlsafe(24).encode()),
         }
-    return given.of("credentials")
+    return secret_inputs.of("credentials")
 
 
 def _missing(
-    stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Finding], problems: list[Finding]
+    stored: Mapping[str, bytes], inputs: Mapping[str, Sensitive | Finding], problems: list[Finding]
 ) -> dict[str, Sensitive]:
     """Inputs that are not stored yet; a value that is in neither place is a problem."""
-    wanted: dict[str, Sensitive] = {}
-    for key, value in given.items():
+    values: dict[str, Sensitive] = {}
+    for key, value in inputs.items():
         if key in stored:
             continue
         if isinstance(value, Finding):
             problems.append(value)
         else:
-            wanted[key] = value
-    return wanted
+            values[key] = value
+    return values
 
 
-def _changed(stored: Mapping[str, bytes], given: Mapping[str, Sensitive | Finding]) -> dict[str, Sensitive]:
+def _changed(stored: Mapping[str, bytes], inputs: Mapping[str, Sensitive | Finding]) -> dict[str, Sensitive]:
     """Inputs that differ from the stored values."""
     return {
         key: value
-        for key, value in given.items()
+        for key, value in inputs.items()
         if isinstance(value, Sensitive) and key in stored and not secrets.compare_digest(stored[key], value.reveal())
     }
 
@@ -193,7 +195,7 @@ async def store(cluster: Cluster, trial: Trial, values: Mapping[str, Sensitive])
     Server-side apply deletes what its manager applied before and leaves out now; a password must survive a run that
     does not know it, so it is never part of what is applied.
     """
-    secret, ref = trial.wanted, Ref.of(trial.wanted)
+    secret, ref = trial.planned, Ref.of(trial.planned)
     if trial.live is None:
         bare = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": ref.name, "namespace": ref.namespace}}
         try:

@@ -190,14 +190,14 @@ async def survey(
     if ca_source is not None and ca_file is None and live.get(ca_source) is None:
         live = live.with_others(await _read(cluster, _namesakes(ca_source)))
     missing, doubts = list[Finding](), list[Finding]()
-    known, version, unreadable = _record(live.get(own))
-    before = _made_with(known, live.get(statefulset), live.get(claim), doubts)
+    own_record, version, unreadable = _record(live.get(own))
+    before = _made_with(own_record, live.get(statefulset), live.get(claim), doubts)
     superuser = await _superuser(cluster, answers, before, live)
     s3 = _s3_source(answers)
     has_rules = not answers.advanced.prometheus_rule or await _has_prometheus_rules(cluster, namespace)
     surveyed = Survey(
         namespace_exists=home in live.denied or live.get(home) is not None,
-        record=known,
+        record=own_record,
         record_version=version,
         ca=_ca(answers, ca_file, live, at, missing),
         s3_source=live.get(s3) if s3 else None,
@@ -206,7 +206,7 @@ async def survey(
             before,
             live.get(statefulset)
             if take_over
-            else _ours(live.get(statefulset), is_ours=known is not None and statefulset in known.inventory),
+            else _ours(live.get(statefulset), is_ours=own_record is not None and statefulset in own_record.inventory),
             live.get(claim),
             superuser,
             is_claim_unknown=claim in live.denied,
@@ -270,14 +270,14 @@ def _made_with(
 
     One that is ready was made, and on a volume that was bound a start that failed later on may have made one too.
     """
-    made = past.deployed if past else None
-    if past and made is None:
+    revision = past.deployed if past else None
+    if past and revision is None:
         ready = (statefulset or {}).get("status", {}).get("readyReplicas")
         bound = (claim or {}).get("status", {}).get("phase") == "Bound"
-        made = past.last if ready or bound else None
-    before = read_sections(made, "release", "credentials")
-    if made is not None and before is None:
-        unread = f"the answers of revision {made.number} cannot be read by this version of pgwizard"
+        revision = past.last if ready or bound else None
+    before = read_sections(revision, "release", "credentials")
+    if revision is not None and before is None:
+        unread = f"the answers of revision {revision.number} cannot be read by this version of pgwizard"
         text = f"{unread}: whether database and superuser stay the same is not checked"
         doubts.append(Finding("release.name", text, severity="warning"))
     return before
@@ -350,9 +350,9 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
             return ca_file
         denied = live.denied.get(ref)
         why = f"may not be read: {denied.message}" if denied else "does not exist: it holds the certificate to trust"
-        published = [] if denied else [found for found in map(live.get, _namesakes(ref)) if found is not None]
-        findings = (published_finding(found, where, live.commands) for found in published)
-        finding = next((found for found in findings if found is not None), None)
+        published = [] if denied else [each for each in map(live.get, _namesakes(ref)) if each is not None]
+        findings = (published_finding(each, where, live.commands) for each in published)
+        finding = next((each for each in findings if each is not None), None)
         problems.append(finding or Finding("tls.source", f"{where} {why}"))
         return None
     if wrong := _own_mirror(answers, source, secret):

@@ -51,20 +51,20 @@ _DEPLOYERS = (
 """How the keys of labels and annotations begin that deploying tools write."""
 
 
-def unexpressed(live: Object, wanted: Object) -> Iterator[str]:
+def unexpressed(live: Object, planned: Object) -> Iterator[str]:
     """Each field with its value, such as ``spec.template.spec.nodeSelector: {"disk": "ssd"}``.
 
     An entry of a list is named by its name: ``spec.template.spec.containers[metrics]`` is a whole container.
     """
-    kept = {key: value for key, value in live.items() if key not in ("apiVersion", "kind", "metadata", "status")}
-    yield from _metadata(live.get("metadata"), wanted.get("metadata"), "metadata")
-    yield from _below(kept, wanted, "")
+    content = {key: value for key, value in live.items() if key not in ("apiVersion", "kind", "metadata", "status")}
+    yield from _metadata(live.get("metadata"), planned.get("metadata"), "metadata")
+    yield from _below(content, planned, "")
 
 
-def _metadata(live: Any, wanted: Any, path: str) -> Iterator[str]:
+def _metadata(live: Any, planned: Any, path: str) -> Iterator[str]:
     """Labels and annotations alone: all else is the server's."""
     for kind in ("labels", "annotations"):
-        there, ours = (dict((each or {}).get(kind) or {}) for each in (live, wanted))
+        there, ours = (dict((each or {}).get(kind) or {}) for each in (live, planned))
         for key, value in there.items():
             if ours.get(key) != value and not is_deployers(key):
                 yield _field(f"{path}.{kind}[{key}]", value)
@@ -75,28 +75,28 @@ def is_deployers(key: str) -> bool:
     return key.startswith(_DEPLOYERS)
 
 
-def _below(live: Mapping[str, Any], wanted: Mapping[str, Any], path: str) -> Iterator[str]:
+def _below(live: Mapping[str, Any], planned: Mapping[str, Any], path: str) -> Iterator[str]:
     for key, value in live.items():
         here = f"{path}.{key}" if path else key
         if key == "metadata":
-            yield from _metadata(value, wanted.get(key), here)
-        elif key not in wanted:
+            yield from _metadata(value, planned.get(key), here)
+        elif key not in planned:
             if not _is_servers(key, value):
                 yield _field(here, value)
         else:
-            yield from _differing(value, wanted[key], here)
+            yield from _differing(value, planned[key], here)
 
 
-def _differing(live: Any, wanted: Any, path: str) -> Iterator[str]:
-    if isinstance(live, Mapping) and isinstance(wanted, Mapping):
-        yield from _below(live, wanted, path)
-    elif isinstance(live, list) and isinstance(wanted, list) and all(map(_entry_name, [*live, *wanted])):
-        ours = {_entry_name(item): item for item in wanted}
+def _differing(live: Any, planned: Any, path: str) -> Iterator[str]:
+    if isinstance(live, Mapping) and isinstance(planned, Mapping):
+        yield from _below(live, planned, path)
+    elif isinstance(live, list) and isinstance(planned, list) and all(map(_entry_name, [*live, *planned])):
+        ours = {_entry_name(item): item for item in planned}
         for item in live:
             name = _entry_name(item)
             here = f"{path}[{plain(name, 80)}]"
             yield from _below(item, ours[name], here) if name in ours else (here,)
-    elif not _is_equal(live, wanted):
+    elif not _is_equal(live, planned):
         yield f"{_field(path, live)} (an apply replaces it)"
 
 
@@ -114,10 +114,10 @@ def _is_servers(key: str, value: Any) -> bool:
     return value in _SERVER_DEFAULTS.get(key, ()) or (key == "clusterIP" and value != "None")
 
 
-def _is_equal(live: Any, wanted: Any) -> bool:
-    if live == wanted:
+def _is_equal(live: Any, planned: Any) -> bool:
+    if live == planned:
         return True
-    sizes = [read_quantity(value) for value in (live, wanted)]
+    sizes = [read_quantity(value) for value in (live, planned)]
     return sizes[0] is not None and sizes[0] == sizes[1]
 
 

@@ -25,7 +25,7 @@ class Removal:
     record: record.Record
     version: str
     deleted: tuple[Ref, ...]
-    kept: tuple[tuple[Ref, str], ...]
+    remainder: tuple[tuple[Ref, str], ...]
 
 
 async def removal(cluster: Cluster, release: ReleaseRef, *, purge_data: bool) -> Removal:
@@ -34,25 +34,25 @@ async def removal(cluster: Cluster, release: ReleaseRef, *, purge_data: bool) ->
     Raises PreflightError where it cannot be read. While a restore has not ended only the whole can be removed, its Jobs
     first: they write to the volume, and without the record a restore cannot be resumed.
     """
-    found, version = await records.get(cluster, release)
+    own_record, version = await records.get(cluster, release)
     deleted: list[Ref] = []
-    if found.unfinished_restore is not None and purge_data:
+    if own_record.unfinished_restore is not None and purge_data:
         deleted += await _restore_jobs(cluster, release)
-    elif found.unfinished_restore is not None:
+    elif own_record.unfinished_restore is not None:
         resume = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         raise PreflightError(
             f"a restore of release {release.name} in namespace {release.namespace} has not ended; nothing was deleted",
             hint=f"End it first, it resumes: {resume}",
         )
-    kept: list[tuple[Ref, str]] = []
-    for ref in reversed(found.inventory):
+    remainder: list[tuple[Ref, str]] = []
+    for ref in reversed(own_record.inventory):
         why = _why_kept(ref, release.name, purge_data=purge_data)
         if why is None:
             deleted.append(ref)
         else:
-            kept.append((ref, why))
+            remainder.append((ref, why))
     await rights.require_deletion(cluster, [*deleted, record.secret_ref(release), record.lease_ref(release)])
-    return Removal(found, version, tuple(deleted), tuple(kept))
+    return Removal(own_record, version, tuple(deleted), tuple(remainder))
 
 
 async def _restore_jobs(cluster: Cluster, release: ReleaseRef) -> list[Ref]:
@@ -80,24 +80,24 @@ def _why_kept(ref: Ref, name: str, *, purge_data: bool) -> str | None:
     return None
 
 
-async def remove(found: Removal, cluster: Cluster, report: Report, *, now: Clock) -> None:
+async def remove(plan: Removal, cluster: Cluster, report: Report, *, now: Clock) -> None:
     """Delete what ``removal`` named. Safe to repeat. Raises PreflightError where the release has changed since."""
-    release = found.record.ref
+    release = plan.record.ref
     ref = record.lease_ref(release)
     async with (
         lease.hold(cluster, ref, report=lambda text: report(Event("lock", "progress", text)), now=now),
         stages.enter("remove", report) as stage,
     ):
         live = await kube_api.find_object(cluster, record.secret_ref(release))
-        if live is not None and live["metadata"]["resourceVersion"] != found.version:
+        if live is not None and live["metadata"]["resourceVersion"] != plan.version:
             raise PreflightError(
                 f"release {release.name} in namespace {release.namespace} has changed since it was read; nothing "
                 "was deleted",
                 hint="Run it again: it looks again.",
             )
-        deleted, others = await deletion.delete_ours(cluster, found.deleted, stage)
+        deleted, others = await deletion.delete_ours(cluster, plan.deleted, stage)
         for target, uid in deleted.items():
             await deletion.wait_until_gone(cluster, target, uid, 180)
         await cluster.delete(record.secret_ref(release))
         await cluster.delete(ref)  # while we own it: once it is released, another run could take it
-        stage.done(f"{len(deleted)} deleted, {len(found.kept) + len(others)} kept")
+        stage.done(f"{len(deleted)} deleted, {len(plan.remainder) + len(others)} kept")

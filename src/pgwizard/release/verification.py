@@ -22,7 +22,7 @@ from pgwizard.release.record import DamagedBackup, RepositoryVerification
 from pgwizard.text import fit, plain, span
 
 _LONGEST_SECONDS = 86_400
-_KEPT = 20
+_MOST_NAMES = 20
 """Damaged backups, files and segments that a record keeps by name."""
 _WAL = re.compile(r"\s*archiveId: \S+, total WAL checked: (\d+), total valid WAL: (\d+)")
 _BACKUP = re.compile(r"\s*backup: (\S+), status: ([a-z -]+), total files checked: (\d+), total valid files: (\d+)")
@@ -48,14 +48,14 @@ async def verify(cluster: Cluster, layout: Layout, now: Clock) -> RepositoryVeri
     )
     log = done.stderr.decode(errors="replace")
     try:
-        found = read(done.stdout.decode(errors="replace"), log, began, now())
+        result = read(done.stdout.decode(errors="replace"), log, began, now())
     except ValueError as error:
         reason = plain(log.strip() or done.stdout.decode(errors="replace"), 300)
         text = f"pgbackrest verify of release {release} ended with {done.exit_code}: {reason or error}"
         raise PreflightError(text, hint="Once the reason is fixed, verify again.") from error
     if layout.has_record:
-        await cluster.patch(record.secret_ref(release), {"data": {record.VERIFICATION_KEY: encoded(found)}})
-    return found
+        await cluster.patch(record.secret_ref(release), {"data": {record.VERIFICATION_KEY: encoded(result)}})
+    return result
 
 
 def read(report: str, log: str, began: datetime, ended: datetime) -> RepositoryVerification:
@@ -65,45 +65,45 @@ def read(report: str, log: str, began: datetime, ended: datetime) -> RepositoryV
     checked = valid = backups = 0
     damaged = list[DamagedBackup]()
     for line in report.splitlines():
-        if found := _WAL.match(line):
-            checked, valid = checked + int(found[1]), valid + int(found[2])
-        elif (found := _BACKUP.match(line)) and found[2] != "in-progress":
+        if match := _WAL.match(line):
+            checked, valid = checked + int(match[1]), valid + int(match[2])
+        elif (match := _BACKUP.match(line)) and match[2] != "in-progress":
             backups += 1
-            if found[2] != "valid":
-                damaged.append(DamagedBackup(fit(found[1]), 0))
+            if match[2] != "valid":
+                damaged.append(DamagedBackup(fit(match[1]), 0))
         elif damaged and (counts := dict(re.findall(r"(missing|checksum invalid|size invalid|other): (\d+)", line))):
             other = int(counts.pop("other", 0))
             last = damaged[-1]
             if not last.files and not last.unread:
                 damaged[-1] = DamagedBackup(last.label, sum(map(int, counts.values())), other)
-    faults = [fit(found[2]) for found in _FAULT.finditer(f"{log}\n{report}")]
-    segments = [found[1] for name in faults if (found := _SEGMENT.search(name))]
+    faults = [fit(match[2]) for match in _FAULT.finditer(f"{log}\n{report}")]
+    segments = [match[1] for name in faults if (match := _SEGMENT.search(name))]
     files = [name for name in faults if not _SEGMENT.search(name)]
     return RepositoryVerification(
         at=ended.isoformat(),
         seconds=round((ended - began).total_seconds(), 1),
         backups=backups,
-        damaged=tuple(damaged[:_KEPT]),
-        files=tuple(dict.fromkeys(files))[:_KEPT],
+        damaged=tuple(damaged[:_MOST_NAMES]),
+        files=tuple(dict.fromkeys(files))[:_MOST_NAMES],
         segments_checked=checked,
         segments_valid=valid,
-        segments=tuple(dict.fromkeys(segments))[:_KEPT],
+        segments=tuple(dict.fromkeys(segments))[:_MOST_NAMES],
     )
 
 
-def result_lines(found: RepositoryVerification) -> list[str]:
+def result_lines(verification: RepositoryVerification) -> list[str]:
     """A verification as text, the result first."""
-    count = "1 backup" if found.backups == 1 else f"{found.backups:,} backups"
-    read = f"{count} and {found.segments_checked:,} WAL segments were read in {span(found.seconds)}"
-    if found.is_valid:
+    count = "1 backup" if verification.backups == 1 else f"{verification.backups:,} backups"
+    read = f"{count} and {verification.segments_checked:,} WAL segments were read in {span(verification.seconds)}"
+    if verification.is_valid:
         return [f"✓ valid: {read}"]
     lines = [f"✗ damaged: {read}"]
-    for each in found.damaged:
+    for each in verification.damaged:
         unread = f", {each.unread:,} not readable" if each.unread else ""
         lines.append(f"! backup {each.label}: {each.files:,} damaged files{unread}")
-    if bad := found.segments_checked - found.segments_valid:
+    if bad := verification.segments_checked - verification.segments_valid:
         lines.append(f"! {bad:,} WAL segment{'s are' if bad > 1 else ' is'} damaged")
-    return [*lines, *(f"  {name}" for name in (*found.files, *found.segments))]
+    return [*lines, *(f"  {name}" for name in (*verification.files, *verification.segments))]
 
 
 def encoded(verification: RepositoryVerification) -> str:

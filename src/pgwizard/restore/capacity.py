@@ -39,19 +39,19 @@ async def require(cluster: Cluster, release: ReleaseRef) -> None:
     """
     pod = await find_object(cluster, Ref(POD, Names.of(release.name).pod, release.namespace))
     stateful = await cluster.get(Ref(STATEFULSET, release.name, release.namespace))
-    wanted = stateful["spec"]["template"]["spec"]
+    pod_spec = stateful["spec"]["template"]["spec"]
     ranges = await _listed(cluster, LIMIT_RANGE, release.namespace)
     quotas = await _listed(cluster, RESOURCE_QUOTA, release.namespace)
     demand = limits.Demand(
-        [limits.PodDemand("the pod of the restore Job", wanted, {}, pod["spec"] if pod else None)], None, {JOB: 1}
+        [limits.PodDemand("the pod of the restore Job", pod_spec, {}, pod["spec"] if pod else None)], None, {JOB: 1}
     )
-    found = limits.findings(demand, limits.NamespaceLimits(ranges, quotas))
-    if errors := [finding for finding in found if finding.severity == "error"]:
+    findings = limits.findings(demand, limits.NamespaceLimits(ranges, quotas))
+    if errors := [finding for finding in findings if finding.severity == "error"]:
         raise PreflightError("the restore Job would be refused; nothing was touched", errors)
     if pod is not None and (node := str(pod["spec"].get("nodeName") or "")):
         live = await find_node(cluster, node)
         pods = await _listed(cluster, POD, None)
-        if live is not None and (rivals := rivals_for(wanted, live, pods)):
+        if live is not None and (rivals := rivals_for(pod_spec, live, pods)):
             names = ", ".join(rivals[:_SHOWN]) + (", ..." if len(rivals) > _SHOWN else "")
             raise PreflightError(
                 f"node {plain(node)} has no room for pods that wait: {names}. One of them would take the place of the "
@@ -67,7 +67,7 @@ async def find_node(cluster: Cluster, name: str) -> Object | None:
     return None
 
 
-def rivals_for(wanted: Object, node: Object, pods: Sequence[Object]) -> list[str]:
+def rivals_for(spec: Object, node: Object, pods: Sequence[Object]) -> list[str]:
     """The pods that wait for a node, could run on this one, and would take the place that the database gives up.
 
     wanted: the spec of the pod that gives it up and needs it again. A pod that has room beside it is none of them.
@@ -75,11 +75,11 @@ def rivals_for(wanted: Object, node: Object, pods: Sequence[Object]) -> list[str
     allocatable = (node.get("status") or {}).get("allocatable") or {}
     free = {size: amount for size in _SIZES if (amount := read_quantity(allocatable.get(size))) is not None}
     name, labels = node["metadata"]["name"], node["metadata"].get("labels") or {}
-    taken = Counter[str]()
+    totals = Counter[str]()
     for pod in pods:
         if pod["spec"].get("nodeName") == name and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
-            taken.update(dict(_requests(pod["spec"])))
-    own, found = dict(_requests(wanted)), []
+            totals.update(dict(_requests(pod["spec"])))
+    own, rivals = dict(_requests(spec)), []
     for pod in pods:
         if pod["spec"].get("nodeName") or not _awaits_node(pod):
             continue
@@ -87,11 +87,11 @@ def rivals_for(wanted: Object, node: Object, pods: Sequence[Object]) -> list[str
         if any(labels.get(key) != value for key, value in selector.items()):
             continue
         size = dict(_requests(pod["spec"]))
-        would_fit = all(taken[each] - own[each] + size[each] <= free[each] for each in free)
-        fits_beside = all(taken[each] + size[each] <= free[each] for each in free)
+        would_fit = all(totals[each] - own[each] + size[each] <= free[each] for each in free)
+        fits_beside = all(totals[each] + size[each] <= free[each] for each in free)
         if would_fit and not fits_beside:
-            found.append(plain(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"))
-    return found
+            rivals.append(plain(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"))
+    return rivals
 
 
 def _awaits_node(pod: Object) -> bool:

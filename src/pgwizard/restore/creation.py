@@ -37,18 +37,18 @@ async def create(
             f"the clone would archive into {origin}, which is its source's; nothing was written",
             hint="Give it a path of its own: --set repository.path=PATH",
         )
-    kept, _ = await records.find(cluster, release)
-    if kept is not None and (_is_created(kept, request) or kept.unfinished_restore is not None):
+    before, _ = await records.find(cluster, release)
+    if before is not None and (_is_created(before, request) or before.unfinished_restore is not None):
         return None
     await _require_no_other(request, cluster, release)
     options = apply.Options(dry_run=dry_run, awaits_restore=True, origin=origin)
     return await apply.run(request, cluster, report, approve, options, now=now)
 
 
-def _is_created(kept: Record, request: apply.ReleaseRequest) -> bool:
+def _is_created(before: Record, request: apply.ReleaseRequest) -> bool:
     """Whether nothing is left to apply; answers may have been corrected meanwhile."""
-    last = kept.last
-    if not kept.awaits_restore or last is None or last.outcome != "deployed":
+    last = before.last
+    if not before.awaits_restore or last is None or last.outcome != "deployed":
         return False
     return bool(last.answers == request.answers.model_dump(by_alias=True, mode="json"))
 
@@ -61,8 +61,8 @@ async def _require_no_other(request: apply.ReleaseRequest, cluster: Cluster, rel
         for other in await records.releases(cluster, None):
             if not isinstance(other, Record) or other.ref == release:
                 continue
-            known = survey.read_sections(other.last, "repository")
-            theirs = known.repository if known else None
+            sections = survey.read_sections(other.last, "repository")
+            theirs = sections.repository if sections else None
             if theirs and theirs.enabled and (theirs.s3_endpoint, theirs.bucket, theirs.path) == place:
                 raise PreflightError(
                     f"release {other.ref} backs up to {fit(own.bucket)}{fit(own.path)} too; nothing was written",

@@ -77,17 +77,17 @@ async def run(
     A drill that this one finds running is followed. Raises PreflightError before anything is made, NotProven where the
     Job ended without a result, DeadlineError and ClusterError.
     """
-    kept, _ = await records.get(cluster, release)
+    own_record, _ = await records.get(cluster, release)
     await rights.require(cluster, _accesses(release))
-    if not ReleaseSummary.of(kept).backups:
+    if not ReleaseSummary.of(own_record).backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
-    if kept.unfinished_restore is not None:
+    if own_record.unfinished_restore is not None:
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         raise PreflightError(f"a restore of release {release} has not ended", hint=f"Resume it first: {command}")
-    found = await _Drill(cluster, release, report, now, seconds, query).result(kept)
-    kept, _ = await records.get(cluster, release)
-    await cluster.patch(record.secret_ref(release), record.drills_patch(kept, found))
-    return found
+    result = await _Drill(cluster, release, report, now, seconds, query).result(own_record)
+    own_record, _ = await records.get(cluster, release)
+    await cluster.patch(record.secret_ref(release), record.drills_patch(own_record, result))
+    return result
 
 
 def is_check(progress: str) -> bool:
@@ -136,12 +136,12 @@ class _Drill:
     seconds: float
     query: DrillQuery | None
 
-    async def result(self, kept: Record) -> DrillResult:
+    async def result(self, own_record: Record) -> DrillResult:
         began = self.now()
         async with stages.enter(CONTINUITY, self.report) as stage:
             running = await self._tidied(stage)
             await self._wait_for_backups(stage)
-            view = await read_view(self.cluster, kept)
+            view = await read_view(self.cluster, own_record)
             plan, check = plan_of(view, self.now())
             check = replace(check, seconds=round((self.now() - began).total_seconds(), 1))
             stage.done(check.text)
@@ -150,16 +150,16 @@ class _Drill:
             spent = (ended - began).total_seconds()
             return DrillResult(ended.isoformat(), round(spent, 1), "", 0, "0/0", "", 0, 0, (check,))
         async with stages.enter("drill", self.report) as stage:
-            found = await self._restored(plan, running, stage, began)
-            failed = found.failed_check
+            result = await self._restored(plan, running, stage, began)
+            failed = result.failed_check
             stage.done(f"ended, and {failed.name} failed" if failed else "restored and checked")
-        return replace(found, checks=(check, *found.checks))
+        return replace(result, checks=(check, *result.checks))
 
     async def _tidied(self, stage: Stage) -> Ref | None:
         """Delete the Jobs that earlier drills have left. Returns one that still runs."""
         running = None
-        for found in await self._jobs():
-            job = {**found, "kind": JOB.kind}
+        for item in await self._jobs():
+            job = {**item, "kind": JOB.kind}
             ref = Ref(JOB, job["metadata"]["name"], self.release.namespace)
             has_ended = assess(job).status == "failed" or await jobs.has_succeeded(self.cluster, job)
             if has_ended or job["metadata"].get("deletionTimestamp"):

@@ -100,13 +100,13 @@ def _foreign_metadata(stateful: Object) -> tuple[dict[str, str], dict[str, str]]
 
 
 def _variables(plan: DrillPlan, query: DrillQuery | None) -> list[dict[str, str]]:
-    found = {} if plan.must_exceed is None else {"DRILL_MUST_EXCEED": lsn_text(plan.must_exceed)}
+    variables = {} if plan.must_exceed is None else {"DRILL_MUST_EXCEED": lsn_text(plan.must_exceed)}
     if query is not None:
-        found["DRILL_QUERY"] = query.sql
+        variables["DRILL_QUERY"] = query.sql
         if query.expected is not None:
-            found["DRILL_EXPECT"] = query.expected
+            variables["DRILL_EXPECT"] = query.expected
     # Kubernetes would replace $(NAME) in a value.
-    return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in found.items()]
+    return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in variables.items()]
 
 
 def _small(resources_: Object) -> Object:

@@ -27,17 +27,17 @@ done
 
 @dataclass(frozen=True, slots=True)
 class UndoOffer:
-    """The undo of a release's newest restore. kept: the copies of WAL that lie beside the data directory."""
+    """The undo of a release's newest restore. copies: those of WAL that lie beside the data directory."""
 
     journal: Journal
-    kept: tuple[str, ...]
+    copies: tuple[str, ...]
 
 
 async def read_offer(cluster: Cluster, release: ReleaseRef) -> UndoOffer:
     """What would be deleted. Raises PreflightError where there is nothing to finish."""
-    kept, _ = await records.get(cluster, release)
+    own_record, _ = await records.get(cluster, release)
     await rights.require(cluster, _accesses(release))
-    return UndoOffer(_open_journal(cluster, kept), tuple(await _run_script(cluster, release, "list")))
+    return UndoOffer(_open_journal(cluster, own_record), tuple(await _run_script(cluster, release, "list")))
 
 
 async def finish(cluster: Cluster, release: ReleaseRef, report: Report, *, now: Clock) -> None:
@@ -47,30 +47,32 @@ async def finish(cluster: Cluster, release: ReleaseRef, report: Report, *, now: 
     """
     ref = record.lease_ref(release)
     async with lease.hold(cluster, ref, report=lambda text: report(Event("lock", "progress", text)), now=now):
-        kept, _ = await records.get(cluster, release)
-        journal = _open_journal(cluster, kept)
+        own_record, _ = await records.get(cluster, release)
+        journal = _open_journal(cluster, own_record)
         async with stages.enter("delete", report) as stage:
             deleted = await _run_script(cluster, release, "delete")
             stage.done(", ".join(deleted) or "no copy of WAL was kept on the volume")
         async with stages.enter("expire", report) as stage:
             await _output(cluster, release, "pgbackrest", f"--stanza={STANZA}", "--log-level-console=warn", "expire")
             stage.done("retention applies to all backups and WAL")
-        kept, _ = await records.get(cluster, release)
+        own_record, _ = await records.get(cluster, release)
         finished = replace(journal, undo=None, is_finished=True).restoration()
-        await cluster.apply(kept.with_newest_restore(finished).secret(), force=True)
+        await cluster.apply(own_record.with_newest_restore(finished).secret(), force=True)
 
 
-def _open_journal(cluster: Cluster, kept: Record) -> Journal:
+def _open_journal(cluster: Cluster, own_record: Record) -> Journal:
     """The newest restore, whose undo is still offered. Raises PreflightError."""
-    if kept.unfinished_restore is not None or kept.awaits_restore:
-        command = cluster.commands.pgwizard("restore", kept.ref.name, namespace=kept.ref.namespace)
-        raise PreflightError(f"a restore of release {kept.ref} has not ended", hint=f"Resume it first: {command}")
+    if own_record.unfinished_restore is not None or own_record.awaits_restore:
+        command = cluster.commands.pgwizard("restore", own_record.ref.name, namespace=own_record.ref.namespace)
+        raise PreflightError(f"a restore of release {own_record.ref} has not ended", hint=f"Resume it first: {command}")
     try:
-        journal = read_journal(kept.restorations[-1]) if kept.restorations else None
+        journal = read_journal(own_record.restorations[-1]) if own_record.restorations else None
     except ValueError as error:
-        raise PreflightError(f"release {kept.ref}: {error}", hint="Use the version that began it.") from error
+        raise PreflightError(f"release {own_record.ref}: {error}", hint="Use the version that began it.") from error
     if journal is None or journal.is_finished or journal.is_clone or journal.receipt is None:
-        raise PreflightError(f"release {kept.ref} has no restore that could be undone: there is nothing to finish")
+        raise PreflightError(
+            f"release {own_record.ref} has no restore that could be undone: there is nothing to finish"
+        )
     return journal
 
 

@@ -148,13 +148,13 @@ async def read(
         raise PreflightError(
             f"release {release}: the WAL cannot be read: none of {unreadable} segments could be read: {why}"
         )
-    found = [replace(each, database=names.get(each.database, each.database)) for each in events(reading.lines)]
+    named = [replace(each, database=names.get(each.database, each.database)) for each in events(reading.lines)]
     totals = totals_of(reading.lines)
     end = min(reading.reached, until) if reading.is_cut and reading.reached else until
     return ReleaseHistory(
         since,
         end,
-        tuple(found),
+        tuple(named),
         totals["commits"],
         totals["unlisted"],
         reading.count,
@@ -199,13 +199,13 @@ class _HistoryReading:
             if self.count + len(batch) > MOST_SEGMENTS:
                 self.is_cut = True
                 return
-            found = await scan.records("events", "", batch, beside, self.moments)
-            listed = sum(" desc: COMMIT" in line and "; rels:" not in line for line in found)
+            records = await scan.records("events", "", batch, beside, self.moments)
+            listed = sum(" desc: COMMIT" in line and "; rels:" not in line for line in records)
             self.moments = replace(self.moments, most=max(0, self.moments.most - listed))
             beside = batch[-1]
-            self.lines += found
+            self.lines += records
             self.count += len(batch)
-            reached = reached_of(found)
+            reached = reached_of(records)
             if reached is not None:
                 self.reached = reached
                 self.report(f"read {self.count:,} WAL segments, to {shown_moment(reached.replace(microsecond=0))}")
@@ -218,11 +218,11 @@ class _HistoryReading:
 
 def events(lines: Sequence[str]) -> list[WalEvent]:
     """The events in the lines of the script, oldest first. The segment in which a timeline begins repeats some."""
-    found = dict[tuple[object, ...], WalEvent]()
+    counts = dict[tuple[object, ...], WalEvent]()
     for event in filter(None, map(_event, lines)):
-        found.setdefault((event.kind, event.lsn, event.xid, event.at, event.name), event)
+        counts.setdefault((event.kind, event.lsn, event.xid, event.at, event.name), event)
     first = datetime.min.replace(tzinfo=UTC)
-    return sorted(found.values(), key=lambda event: (event.at or first, event.timeline, event.lsn))
+    return sorted(counts.values(), key=lambda event: (event.at or first, event.timeline, event.lsn))
 
 
 def _event(line: str) -> WalEvent | None:

@@ -200,13 +200,13 @@ def receipt_of(log: Sequence[str]) -> Receipt:
     if line is None:
         raise ValueError("the log of the Job holds no receipt")
     try:
-        found = json.loads(line.removeprefix(_RECEIPT))
+        receipt = json.loads(line.removeprefix(_RECEIPT))
         return Receipt(
-            int(found["timeline"]),
-            read_lsn(str(found["lsn"])),
-            fit(str(found["reason"])),
-            int(found["restoreSeconds"]),
-            int(found["recoverySeconds"]),
+            int(receipt["timeline"]),
+            read_lsn(str(receipt["lsn"])),
+            fit(str(receipt["reason"])),
+            int(receipt["restoreSeconds"]),
+            int(receipt["recoverySeconds"]),
         )
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"the receipt of the Job cannot be read: {plain(line, 120)}") from None
@@ -215,9 +215,9 @@ def receipt_of(log: Sequence[str]) -> Receipt:
 def shortfall(plan: RestorePlan, receipt: Receipt) -> str:
     """Why a restore did not reach what was planned; empty where it did."""
     if receipt.lsn < plan.must_reach:
-        reached, wanted = lsn_text(receipt.lsn), lsn_text(plan.must_reach)
+        reached, goal = lsn_text(receipt.lsn), lsn_text(plan.must_reach)
         return (
-            f"recovery ended at WAL position {reached}, and the archive goes to {wanted} at least: a segment between "
+            f"recovery ended at WAL position {reached}, and the archive goes to {goal} at least: a segment between "
             "them is missing or damaged"
         )
     moment = receipt.moment

@@ -76,20 +76,20 @@ def read_journal(restoration: Restoration) -> Journal:
     """
     refusal = ValueError("the record holds a restore that this version of pgwizard cannot read")
     try:
-        found = _ADAPTER.validate_python(restoration.details)
+        journal = _ADAPTER.validate_python(restoration.details)
     except ValidationError:
         raise refusal from None
-    plans = [plan for plan in (found.plan, found.undo) if plan is not None]
-    names = [name for name in (*found.suspended, found.backup) if name]
+    plans = [plan for plan in (journal.plan, journal.undo) if plan is not None]
+    names = [name for name in (*journal.suspended, journal.backup) if name]
     if (
-        not _ID.fullmatch(found.id)
+        not _ID.fullmatch(journal.id)
         or not all(_LABEL.fullmatch(plan.backup) and _VALUE.fullmatch(plan.value) for plan in plans)
         or not all(map(_NAME.fullmatch, names))
     ):
         raise refusal
-    receipt = found.receipt and replace(found.receipt, reason=fit(found.receipt.reason))
-    undo = found.undo and _fit(found.undo)
-    return replace(found, plan=_fit(found.plan), undo=undo, receipt=receipt)
+    receipt = journal.receipt and replace(journal.receipt, reason=fit(journal.receipt.reason))
+    undo = journal.undo and _fit(journal.undo)
+    return replace(journal, plan=_fit(journal.plan), undo=undo, receipt=receipt)
 
 
 def _fit(plan: RestorePlan) -> RestorePlan:

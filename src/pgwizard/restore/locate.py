@@ -19,7 +19,7 @@ from pgwizard.restore.wal_scan import MOST_SEGMENTS, SECONDS, batches, open_scan
 from pgwizard.status.repository import read_lsn
 from pgwizard.status.walk import whole_backups
 
-_FOUND = re.compile(
+_PLACE = re.compile(
     r"(?P<name>[0-9A-F]{24}) .*lsn: (?P<lsn>[0-9A-F]+/[0-9A-F]+), .*desc: "
     r"(?:COMMIT(?:_PREPARED [0-9]+:)? (?P<at>[0-9-]+ [0-9:.]+) UTC|RESTORE_POINT)"
 )
@@ -75,15 +75,15 @@ async def locate(
 
 def placed(target: RecoveryTarget, lines: Sequence[str]) -> RecoveryTarget | TargetRefusal:
     """The target where the lines of pg_waldump say that it is."""
-    found = list(dict.fromkeys(_places(lines)))
-    if not found:
+    places = list(dict.fromkeys(_places(lines)))
+    if not places:
         return target
-    if len({(timeline, lsn) for timeline, lsn, _ in found}) > 1:
-        shown = " and ".join(f"{lsn_text(lsn)} on timeline {timeline}" for timeline, lsn, _ in found[:5])
+    if len({(timeline, lsn) for timeline, lsn, _ in places}) > 1:
+        list_ = " and ".join(f"{lsn_text(lsn)} on timeline {timeline}" for timeline, lsn, _ in places[:5])
         return TargetRefusal(
-            "ambiguous-point", f"{target} is in the WAL more than once: {shown}", "Give the one that you mean: lsn:X."
+            "ambiguous-point", f"{target} is in the WAL more than once: {list_}", "Give the one that you mean: lsn:X."
         )
-    timeline, lsn, at = found[0]
+    timeline, lsn, at = places[0]
     return replace(target, timeline=timeline, lsn=lsn, at=at)
 
 
@@ -102,11 +102,11 @@ def doubt(target: RecoveryTarget, unreadable: int, searched: int, there: int) ->
 
 def _places(lines: Sequence[str]) -> Iterator[tuple[int, int, datetime | None]]:
     """Timeline, position and time of each. The segment in which a timeline begins repeats what came before it."""
-    seen = set[int]()
-    for match in filter(None, map(_FOUND.match, lines)):
+    timelines = set[int]()
+    for match in filter(None, map(_PLACE.match, lines)):
         lsn = read_lsn(match["lsn"])
         at = datetime.fromisoformat(match["at"]).replace(tzinfo=UTC) if match["at"] else None
         timeline = int(match["name"][:8], 16)
-        if lsn not in seen:
-            seen.add(lsn)
+        if lsn not in timelines:
+            timelines.add(lsn)
             yield timeline, lsn, at

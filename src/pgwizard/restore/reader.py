@@ -31,8 +31,8 @@ async def reader_pod(cluster: Cluster, release: ReleaseRef) -> AsyncIterator[str
     name = restore_job.job_name(release, f"read-{secrets.token_hex(3)}")
     ref = Ref(JOB, name, release.namespace)
     marks = await backups.job_marks(cluster, release)
-    kept, _ = await records.get(cluster, release)
-    origin = kept.origin if kept.reads_origin else None
+    record, _ = await records.get(cluster, release)
+    origin = record.origin if record.reads_origin else None
     await cluster.create(restore_job.reader_manifest(stateful, release, name, _LIFE_SECONDS, marks, origin=origin))
     try:
         yield await _running_pod(cluster, ref)

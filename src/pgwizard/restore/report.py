@@ -64,16 +64,16 @@ def _options(event: WalEvent) -> str:
     return f"--to {shlex.quote(visible(event.target.typed))}" + (" --before" if event.target.is_exclusive else "")
 
 
-def history_text(found: ReleaseHistory) -> str:
+def history_text(history: ReleaseHistory) -> str:
     """What was read, and what is not listed."""
-    until = found.until.replace(microsecond=0)
-    moments = f"from {shown_moment(found.since.replace(microsecond=0))} to {shown_moment(until)}"
-    parts = [f"{_count(found.commits, 'commit')} {moments}; {_count(found.segments, 'WAL segment')} read"]
-    if found.unlisted:
-        parts.append(f"{found.unlisted:,} of them are not listed: narrow --from and --to")
-    if found.unreadable:
-        parts.append(f"{_count(found.unreadable, 'segment')} could not be read")
-    if found.is_cut:
+    until = history.until.replace(microsecond=0)
+    moments = f"from {shown_moment(history.since.replace(microsecond=0))} to {shown_moment(until)}"
+    parts = [f"{_count(history.commits, 'commit')} {moments}; {_count(history.segments, 'WAL segment')} read"]
+    if history.unlisted:
+        parts.append(f"{history.unlisted:,} of them are not listed: narrow --from and --to")
+    if history.unreadable:
+        parts.append(f"{_count(history.unreadable, 'segment')} could not be read")
+    if history.is_cut:
         parts.append(f"this is too much WAL to read at once: go on with --from {until:%Y-%m-%dT%H:%M:%SZ}")
     return ". ".join(parts) + "."
 

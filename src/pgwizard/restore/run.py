@@ -72,20 +72,24 @@ class Preparation:
 
 async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     """Read the release. Raises PreflightError where it cannot be restored."""
-    kept, _ = await records.get(cluster, release)
+    own_record, _ = await records.get(cluster, release)
     await rights.require(cluster, _accesses(release))
-    unfinished = kept.unfinished_restore
+    unfinished = own_record.unfinished_restore
     if unfinished is not None:
         return Preparation(
-            release, _journal(release, unfinished), None, origin=kept.origin if kept.reads_origin else None
+            release, _journal(release, unfinished), None, origin=own_record.origin if own_record.reads_origin else None
         )
-    summary = ReleaseSummary.of(kept)
+    summary = ReleaseSummary.of(own_record)
     if not summary.backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
     if await find_object(cluster, _claim(release)) is None:
         await rights.require(cluster, [Access("create", "persistentvolumeclaims", "", release.namespace)])
     return Preparation(
-        release, None, await read_view(cluster, kept), kept.awaits_restore, kept.origin if kept.reads_origin else None
+        release,
+        None,
+        await read_view(cluster, own_record),
+        own_record.awaits_restore,
+        own_record.origin if own_record.reads_origin else None,
     )
 
 
@@ -178,28 +182,28 @@ def _again(journal: Journal) -> RestoreStage:
     return "suspend" if journal.is_before("stop") else "stop"
 
 
-async def open_view(cluster: Cluster, found: Preparation) -> tuple[RepositoryView, Journal]:
+async def open_view(cluster: Cluster, preparation: Preparation) -> tuple[RepositoryView, Journal]:
     """What a restore that has not ended can be aimed at, and its journal, as long as the server has not been started.
 
     Raises PreflightError once it has been.
     """
-    journal = found.journal
+    journal = preparation.journal
     if journal is None or not journal.is_before("start"):
-        raise _unfinished(journal) if journal else PreflightError(f"no restore of {found.release} is open")
-    kept, _ = await records.get(cluster, found.release)
+        raise _unfinished(journal) if journal else PreflightError(f"no restore of {preparation.release} is open")
+    own_record, _ = await records.get(cluster, preparation.release)
     # a try that failed may have left a timeline above the one that the server was on
-    return replace(await read_view(cluster, kept), timeline=journal.plan.left), journal
+    return replace(await read_view(cluster, own_record), timeline=journal.plan.left), journal
 
 
 async def redirected(
-    cluster: Cluster, found: Preparation, target: RecoveryTarget | TargetRefusal, now: Clock
+    cluster: Cluster, preparation: Preparation, target: RecoveryTarget | TargetRefusal, now: Clock
 ) -> Journal | TargetRefusal:
     """A restore that has not ended, to another target, as long as the server has not been started.
 
     Raises PreflightError once it has been.
     """
-    view, journal = await open_view(cluster, found)
-    plan = await plan_to(cluster, replace(found, view=view), target, now)
+    view, journal = await open_view(cluster, preparation)
+    plan = await plan_to(cluster, replace(preparation, view=view), target, now)
     if isinstance(plan, TargetRefusal):
         return plan
     if plan.is_newest and journal.undo is not None:
@@ -237,8 +241,8 @@ class _Run:
     journal: Journal
 
     async def all(self) -> Journal:
-        kept, _ = await records.get(self.cluster, self.release)
-        unfinished = kept.unfinished_restore
+        own_record, _ = await records.get(self.cluster, self.release)
+        unfinished = own_record.unfinished_restore
         if (unfinished is None) != (self.journal.stage == "restore point"):
             raise PreflightError(
                 f"the restore of release {self.release} has begun or ended since it was read",
@@ -264,13 +268,13 @@ class _Run:
 
     async def _write(self, journal: Journal) -> None:
         """Keep how far it has come, before the next stage begins."""
-        kept, _ = await records.get(self.cluster, self.release)
-        await self.cluster.apply(kept.with_restore(journal.restoration()).secret(), force=True)
+        own_record, _ = await records.get(self.cluster, self.release)
+        await self.cluster.apply(own_record.with_restore(journal.restoration()).secret(), force=True)
         self.journal = journal
 
     async def _server(self) -> DatabaseServer:
-        kept, _ = await records.get(self.cluster, self.release)
-        return DatabaseServer(self.cluster, self.release, ReleaseSummary.of(kept).superuser)
+        own_record, _ = await records.get(self.cluster, self.release)
+        return DatabaseServer(self.cluster, self.release, ReleaseSummary.of(own_record).superuser)
 
     # ---- the stages --------------------------------------------------------------------------------------------------
 
@@ -305,8 +309,8 @@ class _Run:
             )
         self._require_timeline(view)
         _require_backup(view, plan)
-        kept, _ = await records.get(self.cluster, self.release)
-        if kept.reads_origin:
+        own_record, _ = await records.get(self.cluster, self.release)
+        if own_record.reads_origin:
             await self._write(replace(self.journal, is_clone=True, stage="suspend"))
             stage.done("none: the release is new")
             return
@@ -318,8 +322,8 @@ class _Run:
         stage.done("none: the server does not answer" + (", and there will be no undo" if refused else ""))
 
     async def _view(self) -> RepositoryView:
-        kept, _ = await records.get(self.cluster, self.release)
-        return await read_view(self.cluster, kept)
+        own_record, _ = await records.get(self.cluster, self.release)
+        return await read_view(self.cluster, own_record)
 
     async def _undo_plan(self, point: int, plan: RestorePlan) -> RestorePlan:
         """The way back to the state of this moment. Raises PreflightError where the repository does not hold it."""
@@ -455,8 +459,8 @@ class _Run:
             stateful = await self.cluster.get(Ref(STATEFULSET, self.release.name, self.release.namespace))
             with contextlib.suppress(AlreadyExists):
                 marks = await backups.job_marks(self.cluster, self.release)
-                kept, _ = await records.get(self.cluster, self.release)
-                origin = kept.origin if kept.reads_origin else None
+                own_record, _ = await records.get(self.cluster, self.release)
+                origin = own_record.origin if own_record.reads_origin else None
                 job = restore_job.manifest(stateful, self.release, ref.name, self.journal.plan, marks, origin=origin)
                 await deletion.write_in_place_of_deleted(lambda: self.cluster.create(job))
 

@@ -34,13 +34,13 @@ class DatabaseServer:
 
         After it every earlier moment can be reached: recovery to a moment stops only at a later commit.
         """
-        found = await self._sql(
+        rows = await self._sql(
             "SELECT txid_current() IS NOT NULL",
             f"SELECT pg_create_restore_point('{name}')",
             "SELECT pg_walfile_name(pg_switch_wal())",
         )
         try:
-            _, point, segment = found
+            _, point, segment = rows
             position = read_lsn(point)
         except ValueError:
             raise PreflightError(f"release {self.release}: psql answered with something else") from None

@@ -343,14 +343,14 @@ class ReachableSpan:
 
 def reachable_spans(view: RepositoryView, now: datetime) -> list[ReachableSpan]:
     """Every moment that a restore can reach: by timeline, on each the oldest first."""
-    found: list[ReachableSpan] = []
+    spans: list[ReachableSpan] = []
     for span in sorted(_spans(view, now), key=lambda span: (span.timeline, span.since)):
-        last = found[-1] if found else None
+        last = spans[-1] if spans else None
         if last is not None and last.timeline == span.timeline and span.since <= last.until + _SECOND:
-            found[-1] = replace(last, until=max(last.until, span.until), is_open=last.is_open or span.is_open)
+            spans[-1] = replace(last, until=max(last.until, span.until), is_open=last.is_open or span.is_open)
         else:
-            found.append(ReachableSpan(span.timeline, span.since, span.until, span.is_open))
-    return found
+            spans.append(ReachableSpan(span.timeline, span.since, span.until, span.is_open))
+    return spans
 
 
 def _at_time(

@@ -35,14 +35,14 @@ _SEGMENT_BYTES = tuple(2**power * 2**20 for power in (4, 0, 1, 2, 3, 5, 6, 7, 8,
 """What initdb allows, PostgreSQL's default first."""
 
 
-async def read_view(cluster: Cluster, kept: Record) -> RepositoryView:
+async def read_view(cluster: Cluster, record: Record) -> RepositoryView:
     """The repository of a release, with its server where that answers.
 
     Raises PreflightError where the repository cannot be read, or is not the release's own.
     """
-    release = kept.ref
+    release = record.ref
     if not (silence := await silence_of(cluster, release)):
-        reading = _Reading(cluster, kept)
+        reading = _Reading(cluster, record)
         archiver = await reading.archiver()
         repository = await reading.repository()
         if repository.system_id == archiver.system_id:
@@ -51,18 +51,18 @@ async def read_view(cluster: Cluster, kept: Record) -> RepositoryView:
             f"it has another database: system identifier {archiver.system_id}, and the repository has "
             f"{repository.system_id or 'none'}"
         )
-        if not has_own_repository(kept):
+        if not has_own_repository(record):
             raise PreflightError(
                 f"the repository of release {release.name} holds backups of another database; the server does not fit: "
                 f"{silence}",
                 hint="Look at repository.path in the answers.",
             )
     async with reader_pod(cluster, release) as pod:
-        reading = _Reading(cluster, kept, pod, silence)
+        reading = _Reading(cluster, record, pod, silence)
         repository = await reading.repository()
         await reading.require_version(repository)
-        if kept.origin is not None and kept.reads_origin:
-            await reading.require_own_path(repository, kept.origin)
+        if record.origin is not None and record.reads_origin:
+            await reading.require_own_path(repository, record.origin)
         return await reading.view(repository, None)
 
 
@@ -75,20 +75,20 @@ async def silence_of(cluster: Cluster, release: ReleaseRef) -> str:
     return "" if health.status == "ready" else health.message
 
 
-def has_own_repository(kept: Record) -> bool:
+def has_own_repository(record: Record) -> bool:
     """Whether the repository is where this release has taken backups: then they are its own, whatever the server has.
 
     A volume that was lost comes back empty, and the image creates another database on it.
     """
-    if kept.last is None or kept.deployed is None:
+    if record.last is None or record.deployed is None:
         return False
-    places = [_place(revision.answers.get("repository")) for revision in (kept.last, kept.deployed)]
+    places = [_place(revision.answers.get("repository")) for revision in (record.last, record.deployed)]
     return places[0] == places[1]
 
 
 def _place(section: object) -> tuple[object, ...]:
-    found = section if isinstance(section, Mapping) else {}
-    return tuple(found.get(key) for key in ("endpoint", "bucket", "path"))
+    repository = section if isinstance(section, Mapping) else {}
+    return tuple(repository.get(key) for key in ("endpoint", "bucket", "path"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +96,22 @@ class _Reading:
     """pod: where the repository is read, by default the database's; silence: why the server does not answer."""
 
     cluster: Cluster
-    kept: Record
+    record: Record
     pod: str = ""
     silence: str = ""
 
     @property
     def _release(self) -> ReleaseRef:
-        return self.kept.ref
+        return self.record.ref
 
     @property
     def _layout(self) -> Layout:
-        return Layout.of(self.kept.ref)
+        return Layout.of(self.record.ref)
 
     async def archiver(self) -> Archiver:
         release, commands = self._release, self.cluster.commands
         try:
-            return await probes.archiver(self.cluster, self._layout, ReleaseSummary.of(self.kept).superuser)
+            return await probes.archiver(self.cluster, self._layout, ReleaseSummary.of(self.record).superuser)
         except (ValueError, ClusterError) as error:
             text = error.message if isinstance(error, ClusterError) else str(error)
             down = commands.kubectl("scale", "statefulset", release.name, "--replicas=0", namespace=release.namespace)
@@ -122,12 +122,12 @@ class _Reading:
 
     async def repository(self) -> RepositoryInfo:
         try:
-            found = await probes.repository(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
+            reading = await probes.repository(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
         except (ValueError, ClusterError) as error:
             raise self._unreadable(error) from error
-        if found.stanza:
-            raise PreflightError(f"the repository of release {self._release.name} cannot be used: {found.stanza}")
-        return found
+        if reading.stanza:
+            raise PreflightError(f"the repository of release {self._release.name} cannot be used: {reading.stanza}")
+        return reading
 
     async def require_version(self, repository: RepositoryInfo) -> None:
         """Only the major version of PostgreSQL that wrote a data directory can read it. Raises PreflightError."""
@@ -149,10 +149,10 @@ class _Reading:
         script += f' repo-get --ignore-missing "$name/{STANZA}/$name.info" || [ $? = 1 ] || exit 1; done'
         unset = [word for each in job.origin_variables(origin) for word in ("-u", each["name"])]
         text = await self._output("env", *unset, "bash", "-c", script, "own-repository")
-        found = _SYSTEM_ID.findall(text)
-        if not found:
+        ids = _SYSTEM_ID.findall(text)
+        if not ids:
             return
-        which = "the same database" if repository.system_id in found else f"another database, {found[0]}"
+        which = "the same database" if repository.system_id in ids else f"another database, {ids[0]}"
         raise PreflightError(
             f"the archive path of release {self._release} holds backups of {which}; nothing was restored",
             hint="Uninstall this release, and clone again with a path of its own: --set repository.path=PATH",
@@ -189,7 +189,7 @@ class _Reading:
                 archive = again.archive(size, listing)
         except (ValueError, ClusterError) as error:
             raise self._unreadable(error) from error
-        segments = self.kept.verification.segments if self.kept.verification else ()
+        segments = self.record.verification.segments if self.record.verification else ()
         return RepositoryView(
             archive.without(segments),
             backups,
@@ -205,12 +205,12 @@ class _Reading:
         Where the files cannot be compared, the restore goes ahead: pgBackRest itself fails at a missing file, before
         the server is started.
         """
-        verification = self.kept.verification
-        found = {each.label for each in (verification.damaged if verification else ()) if each.files}
+        verification = self.record.verification
+        labels = {each.label for each in (verification.damaged if verification else ()) if each.files}
         with contextlib.suppress(ValueError, ClusterError):
             files = await probes.compared_files(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
-            found |= set(files.damaged(backups))
-        return frozenset(found)
+            labels |= set(files.damaged(backups))
+        return frozenset(labels)
 
     def _unreadable(self, error: ValueError | ClusterError) -> PreflightError:
         name, namespace = self._release.name, self._release.namespace

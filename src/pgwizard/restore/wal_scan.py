@@ -55,8 +55,8 @@ class Moments:
 
     @property
     def words(self) -> tuple[str, ...]:
-        shown = [f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}" for at in (self.since, self.until)]
-        return (*shown, str(self.most))
+        moments = [f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}" for at in (self.since, self.until)]
+        return (*moments, str(self.most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,12 @@ class WalScan:
         return low
 
     async def _times(self, names: Sequence[str]) -> dict[str, datetime]:
-        found = {}
+        times = {}
         for line in await self._run("times", "", names, None):
             name, _, at = line.partition(" ")
             with contextlib.suppress(ValueError, OverflowError, OSError):
-                found[name] = datetime.fromtimestamp(int(at), UTC)
-        return found
+                times[name] = datetime.fromtimestamp(int(at), UTC)
+        return times
 
     def _neighbour(self, name: str, beside: str) -> str:
         """The segment beside, where a record may cross from one to the other, and a position behind that."""

@@ -213,8 +213,8 @@ def _shape(ref: Ref, new: Object) -> Iterator[Cause]:
         yield from _volumes(path, template, len(spec.get("volumeClaimTemplates") or ()))
     if new["kind"] == "StatefulSet":
         labels = spec.get("template", {}).get("metadata", {}).get("labels") or {}
-        wanted = (spec.get("selector") or {}).get("matchLabels") or {}
-        if any(labels.get(key) != value for key, value in wanted.items()):
+        selector = (spec.get("selector") or {}).get("matchLabels") or {}
+        if any(labels.get(key) != value for key, value in selector.items()):
             yield "spec.template.metadata.labels", "Invalid value: `selector` does not match template `labels`"
 
 
@@ -289,8 +289,8 @@ def _immutable(new: Object, old: Object) -> Iterator[Cause]:
         yield from _data(new, old)
     elif kind == "RoleBinding" and new.get("roleRef") != old.get("roleRef"):
         role = new.get("roleRef") or {}
-        shown = f'{{"APIGroup":"{role.get("apiGroup")}","Kind":"{role.get("kind")}","Name":"{role.get("name")}"}}'
-        yield "roleRef", f"Invalid value: {shown}: cannot change roleRef"
+        old_role = f'{{"APIGroup":"{role.get("apiGroup")}","Kind":"{role.get("kind")}","Name":"{role.get("name")}"}}'
+        yield "roleRef", f"Invalid value: {old_role}: cannot change roleRef"
     elif kind == "StorageClass":
         for key in ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"):
             if new.get(key) != old.get(key):

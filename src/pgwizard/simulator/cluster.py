@@ -181,9 +181,9 @@ class SimCluster:
                 wake.clear()
                 changes = self.store.since(version) if version is not None else None
                 if changes is None:
-                    found = await self._perform(ApiCall.within("list", resource, namespace), everything)
+                    listing = await self._perform(ApiCall.within("list", resource, namespace), everything)
                     version = self.store.version
-                    for event in view.listed(found):
+                    for event in view.listed(listing):
                         yield event
                     await self._perform(ApiCall.within("watch", resource, namespace), lambda: None)
                     continue
@@ -303,10 +303,10 @@ class SimCluster:
         ref = Ref(_POD, pod, namespace)
         purpose = f"run {command[0]} in pod {namespace}/{pod}, container {container}"
         call = ApiCall.of_pod("create", "exec", ref, purpose)
-        found = await self._perform(call, lambda: self._running(ref, container))
+        running = await self._perform(call, lambda: self._running(ref, container))
         try:
             async with asyncio.timeout(timeout_seconds):
-                return await self.runtime.programs.run(found, list(command), stdin)
+                return await self.runtime.programs.run(running, list(command), stdin)
         except TimeoutError:
             raise errors.DeadlineError(f"cannot {purpose}: no end after {timeout_seconds:g} s") from None
 
@@ -318,8 +318,8 @@ class SimCluster:
     async def _forward_port(self, ref: Ref, port: int) -> AsyncIterator[ByteStream]:
         purpose = f"connect to port {port} of pod {ref.namespace}/{ref.name}"
         call = ApiCall.of_pod("create", "portforward", ref, purpose)
-        found = await self._perform(call, lambda: self._find(ref))
-        async with doors.connect(self.store, self.runtime.objects, found, port) as stream:
+        pod = await self._perform(call, lambda: self._find(ref))
+        async with doors.connect(self.store, self.runtime.objects, pod, port) as stream:
             yield stream
 
     async def check_access(self, accesses: Sequence[Access]) -> dict[Access, bool]:
@@ -342,17 +342,17 @@ class SimCluster:
             raise RuntimeError("the cluster was closed")
 
     def _find(self, ref: Ref) -> Object:
-        found = self.store.peek(ref)
-        if found is None:
+        obj = self.store.peek(ref)
+        if obj is None:
             raise statuses.not_found(ref)
-        return found
+        return obj
 
     def _running(self, ref: Ref, container: str) -> Object:
-        found = self._find(ref)
-        for item in found["status"].get("containerStatuses") or ():
+        pod = self._find(ref)
+        for item in pod["status"].get("containerStatuses") or ():
             if item["name"] == container and "running" in item["state"]:
-                return found
-        if any(item["name"] == container for item in found["spec"]["containers"]):
+                return pod
+        if any(item["name"] == container for item in pod["spec"]["containers"]):
             raise statuses.not_started(container)
         raise statuses.bad_request(f"container {container} is not valid for pod {ref.name}")
 
@@ -386,8 +386,8 @@ class SimCluster:
         labels = ((home or {}).get("metadata") or {}).get("labels") or {}
         level = labels.get("pod-security.kubernetes.io/warn", labels.get("pod-security.kubernetes.io/enforce", ""))
         text = pod_security(new, level)
-        found = [f'would violate PodSecurity "restricted:latest": {text}'] if text else []
-        return (*found, *fractional_sizes(new))
+        warnings = [f'would violate PodSecurity "restricted:latest": {text}'] if text else []
+        return (*warnings, *fractional_sizes(new))
 
     async def _perform(self, call: ApiCall, action: Callable[[], T]) -> T:
         self._check_open()

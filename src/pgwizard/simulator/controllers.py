@@ -10,8 +10,8 @@ from pgwizard.simulator.runtime import Reconciler, Runtime
 
 
 async def _namespace(rt: Runtime, ref: Ref) -> float | None:
-    found = rt.store.peek(ref)
-    if found is None or "deletionTimestamp" not in found["metadata"]:
+    namespace = rt.store.peek(ref)
+    if namespace is None or "deletionTimestamp" not in namespace["metadata"]:
         return None
     await rt.clock.sleep(1)
     for obj in rt.store.everything():

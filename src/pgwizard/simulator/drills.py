@@ -68,13 +68,13 @@ def _answer(variables: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _ended(receipt: dict[str, Any], checks: Mapping[str, tuple[str, str]]) -> tuple[list[str], str]:
-    found = []
+    steps = []
     for name, seconds in _SECONDS.items():
         outcome, text = checks.get(name, ("skipped", "not reached"))
         spent = 0.0 if text == "not reached" else seconds
-        found.append({"name": name, "outcome": outcome, "seconds": spent, "text": text})
-    lines = [f"drill: {each['name']} {each['outcome']}: {each['text']}" for each in found]
-    return lines, json.dumps({**receipt, "checks": found})
+        steps.append({"name": name, "outcome": outcome, "seconds": spent, "text": text})
+    lines = [f"drill: {each['name']} {each['outcome']}: {each['text']}" for each in steps]
+    return lines, json.dumps({**receipt, "checks": steps})
 
 
 def _lsn(position: int) -> str:

@@ -69,7 +69,7 @@ class Fault:
     times: int | None = 1
     number: int | None = None
     writes_only: bool = False
-    seen: int = 0
+    calls: int = 0
 
     def strikes(self, request: Request) -> FaultKind | None:
         """Called once for every request, in order."""
@@ -80,8 +80,8 @@ class Fault:
         pairs = ((request.verb, self.verb), (request.resource, self.resource), (request.name, self.name))
         if not all(fnmatchcase(value, pattern or "*") for value, pattern in pairs):
             return None
-        self.seen += 1
-        due = self.seen >= self.nth and (self.times is None or self.seen < self.nth + self.times)
+        self.calls += 1
+        due = self.calls >= self.nth and (self.times is None or self.calls < self.nth + self.times)
         return self.kind if due else None
 
 

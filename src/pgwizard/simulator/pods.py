@@ -24,32 +24,32 @@ _LONGEST_BACKOFF_SECONDS = 300
 
 def ready(pod: Object) -> bool:
     """Whether the pod counts as ready."""
-    found = (pod.get("status") or {}).get("conditions") or ()
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in found)
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
 
 async def pod(rt: Runtime, ref: Ref) -> float | None:
     """The next step in the life of a pod."""
-    found = rt.store.peek(ref)
-    if found is None:
+    pod_ = rt.store.peek(ref)
+    if pod_ is None:
         return None
-    if "deletionTimestamp" in found["metadata"]:
-        await _terminate(rt, ref, found)
+    if "deletionTimestamp" in pod_["metadata"]:
+        await _terminate(rt, ref, pod_)
         return None
-    status = found["status"]
-    if status["phase"] in {"Succeeded", "Failed"} or ready(found):
+    status = pod_["status"]
+    if status["phase"] in {"Succeeded", "Failed"} or ready(pod_):
         return None
-    if not found["spec"].get("nodeName"):
-        return await _schedule(rt, ref, found)
-    if missing := _missing_volume(rt, found):
+    if not pod_["spec"].get("nodeName"):
+        return await _schedule(rt, ref, pod_)
+    if missing := _missing_volume(rt, pod_):
         await rt.clock.sleep(1)
-        rt.event(found, "FailedMount", missing, warning=True)
+        rt.event(pod_, "FailedMount", missing, warning=True)
         return 5
     for group, key in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
-        for container in found["spec"].get(group) or ():
+        for container in pod_["spec"].get(group) or ():
             state = _status(status, key, container["name"])
             if "terminated" in state["state"] and (
-                state["state"]["terminated"]["exitCode"] == 0 or (key == "containerStatuses" and _of_job(found))
+                state["state"]["terminated"]["exitCode"] == 0 or (key == "containerStatuses" and _of_job(pod_))
             ):
                 continue
             if "running" in state["state"] and key == "containerStatuses":
@@ -59,20 +59,20 @@ async def pod(rt: Runtime, ref: Ref) -> float | None:
     return await _become_ready(rt, ref)
 
 
-async def _terminate(rt: Runtime, ref: Ref, found: Object) -> None:
+async def _terminate(rt: Runtime, ref: Ref, pod: Object) -> None:
     await rt.clock.sleep(1)
     for (uid, _), log in rt.logs.items():
-        if uid == found["metadata"]["uid"]:
+        if uid == pod["metadata"]["uid"]:
             log.end()
     rt.remove(ref)
 
 
 def _status(status: dict[str, Any], key: str, name: str) -> dict[str, Any]:
-    found = next((item for item in status.get(key) or () if item["name"] == name), None)
-    if found is None:
-        found = {"name": name, "ready": False, "started": False, "restartCount": 0, "state": {}}
-        status.setdefault(key, []).append(found)
-    return found
+    entry = next((item for item in status.get(key) or () if item["name"] == name), None)
+    if entry is None:
+        entry = {"name": name, "ready": False, "started": False, "restartCount": 0, "state": {}}
+        status.setdefault(key, []).append(entry)
+    return entry
 
 
 def _condition(
@@ -91,16 +91,16 @@ def _condition(
     conditions.append(new | {"lastTransitionTime": stamp(rt.clock.now())})
 
 
-async def _schedule(rt: Runtime, ref: Ref, found: Object) -> float | None:
+async def _schedule(rt: Runtime, ref: Ref, pod: Object) -> float | None:
     await rt.clock.sleep(0.2)
     namespace = ref.namespace
     problem = ""
-    if outcome := rt.outcome("unschedulable", found):
+    if outcome := rt.outcome("unschedulable", pod):
         problem = outcome.message or (
             "0/1 nodes are available: 1 Insufficient memory. preemption: 0/1 nodes are available: "
             "1 No preemption victims found for incoming pod."
         )
-    for volume in found["spec"].get("volumes") or ():
+    for volume in pod["spec"].get("volumes") or ():
         name = (volume.get("persistentVolumeClaim") or {}).get("claimName")
         if not name or problem:
             continue
@@ -117,7 +117,7 @@ async def _schedule(rt: Runtime, ref: Ref, found: Object) -> float | None:
             _condition(rt, obj["status"], "PodScheduled", yes=False, reason="Unschedulable", message=problem)
 
         rt.change(ref, refuse)
-        rt.event(found, "FailedScheduling", problem, warning=True, source="default-scheduler")
+        rt.event(pod, "FailedScheduling", problem, warning=True, source="default-scheduler")
         return 10
 
     def place(obj: Any) -> None:
@@ -134,17 +134,17 @@ async def _schedule(rt: Runtime, ref: Ref, found: Object) -> float | None:
 
     rt.change(ref, place)
     text = f"Successfully assigned {namespace}/{ref.name} to {NODE}"
-    rt.event(found, "Scheduled", text, source="default-scheduler")
+    rt.event(pod, "Scheduled", text, source="default-scheduler")
     return 0
 
 
-def _missing_volume(rt: Runtime, found: Object) -> str:
-    for volume in found["spec"].get("volumes") or ():
+def _missing_volume(rt: Runtime, pod: Object) -> str:
+    for volume in pod["spec"].get("volumes") or ():
         for key, kind, field in (("secret", "Secret", "secretName"), ("configMap", "ConfigMap", "name")):
             source = volume.get(key)
             if not source or source.get("optional"):
                 continue
-            source_object = rt.store.peek(Ref(Resource("v1", kind), source[field], found["metadata"]["namespace"]))
+            source_object = rt.store.peek(Ref(Resource("v1", kind), source[field], pod["metadata"]["namespace"]))
             start = f'MountVolume.SetUp failed for volume "{volume["name"]}" : '
             if source_object is None:
                 return f'{start}{kind.lower()} "{source[field]}" not found'
@@ -154,19 +154,19 @@ def _missing_volume(rt: Runtime, found: Object) -> str:
     return ""
 
 
-def _missing_variable(rt: Runtime, found: Object, container: dict[str, Any]) -> str:
-    namespace = found["metadata"]["namespace"]
+def _missing_variable(rt: Runtime, pod: Object, container: dict[str, Any]) -> str:
+    namespace = pod["metadata"]["namespace"]
     for variable in container.get("env") or ():
         source = variable.get("valueFrom") or {}
         for key, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
-            wanted = source.get(key)
-            if not wanted or wanted.get("optional"):
+            reference = source.get(key)
+            if not reference or reference.get("optional"):
                 continue
-            source_object = rt.store.peek(Ref(Resource("v1", kind), wanted["name"], namespace))
+            source_object = rt.store.peek(Ref(Resource("v1", kind), reference["name"], namespace))
             if source_object is None:
-                return f'{kind.lower()} "{wanted["name"]}" not found'
-            if wanted["key"] not in (source_object.get("data") or {}):
-                return f"couldn't find key {wanted['key']} in {kind} {namespace}/{wanted['name']}"
+                return f'{kind.lower()} "{reference["name"]}" not found'
+            if reference["key"] not in (source_object.get("data") or {}):
+                return f"couldn't find key {reference['key']} in {kind} {namespace}/{reference['name']}"
     return ""
 
 
@@ -183,26 +183,26 @@ def _set(rt: Runtime, ref: Ref, key: str, name: str, **fields: Any) -> Object | 
 async def _start(rt: Runtime, ref: Ref, container: dict[str, Any], key: str) -> float | None:
     """Start one container. None where it runs, or where it is an init container that is done."""
     name, image = container["name"], container["image"]
-    found = rt.store.peek(ref)
-    if found is None:
+    pod = rt.store.peek(ref)
+    if pod is None:
         return 0
-    if (left := _backing_off(rt, _status(found["status"], key, name))) > 0:
+    if (left := _backing_off(rt, _status(pod["status"], key, name))) > 0:
         return left
     await rt.clock.sleep(0.5)
-    if outcome := rt.outcome("image-pull", found, name):
+    if outcome := rt.outcome("image-pull", pod, name):
         return await _fail_pull(rt, ref, key, container, outcome)
-    rt.event(found, "Pulled", f'Container image "{image}" already present on machine')
-    if problem := _missing_variable(rt, found, container):
+    rt.event(pod, "Pulled", f'Container image "{image}" already present on machine')
+    if problem := _missing_variable(rt, pod, container):
         _set(rt, ref, key, name, state={"waiting": {"reason": "CreateContainerConfigError", "message": problem}})
-        rt.event(found, "Failed", f"Error: {problem}", warning=True)
+        rt.event(pod, "Failed", f"Error: {problem}", warning=True)
         return 5
-    rt.event(found, "Created", f"Created container: {name}")
-    rt.event(found, "Started", f"Started container {name}")
+    rt.event(pod, "Created", f"Created container: {name}")
+    rt.event(pod, "Started", f"Started container {name}")
     began = stamp(rt.clock.now())
-    log = rt.open_log(found, name)
+    log = rt.open_log(pod, name)
     runs = {"running": {"startedAt": began}}
     _set(rt, ref, key, name, state=runs, imageID=f"{image}@sha256:{'0' * 64}", started=True)
-    if crash := rt.outcome("crash-loop", found, name):
+    if crash := rt.outcome("crash-loop", pod, name):
         log.write(*(crash.lines or ("FATAL:  could not start",)))
         return await _crash(rt, ref, key, name, began=began, code=crash.exit_code)
     if key == "initContainerStatuses":
@@ -210,15 +210,15 @@ async def _start(rt: Runtime, ref: Ref, container: dict[str, Any], key: str) -> 
         log.end()
         _set(rt, ref, key, name, state=_over(rt, began, 0), ready=True)
         return None
-    if _of_job(found):
+    if _of_job(pod):
         rt.change(ref, lambda obj: obj["status"].update(phase="Running", podIP="10.244.0.20"))
         return await _run_job(rt, ref, name, began)
-    log.write(*rt.programs.boot(found, name))
+    log.write(*rt.programs.boot(pod, name))
     return None
 
 
-def _of_job(found: Object) -> bool:
-    return found["spec"].get("restartPolicy") in {"Never", "OnFailure"}
+def _of_job(pod: Object) -> bool:
+    return pod["spec"].get("restartPolicy") in {"Never", "OnFailure"}
 
 
 def _over(rt: Runtime, began: str, code: int, message: str = "") -> dict[str, Any]:
@@ -229,20 +229,20 @@ def _over(rt: Runtime, began: str, code: int, message: str = "") -> dict[str, An
 
 async def _fail_pull(rt: Runtime, ref: Ref, key: str, container: dict[str, Any], outcome: ScriptedOutcome) -> float:
     name, image = container["name"], container["image"]
-    found = rt.store.peek(ref)
-    if found is None:
+    pod = rt.store.peek(ref)
+    if pod is None:
         return 0
     text = outcome.message or (
         f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": pull access denied, '
         "repository does not exist or may require authorization"
     )
-    if waiting(found, name) != "ImagePullBackOff":
-        rt.event(found, "Pulling", f'Pulling image "{image}"')
-        rt.event(found, "Failed", f'Failed to pull image "{image}": {text}', warning=True)
+    if waiting(pod, name) != "ImagePullBackOff":
+        rt.event(pod, "Pulling", f'Pulling image "{image}"')
+        rt.event(pod, "Failed", f'Failed to pull image "{image}": {text}', warning=True)
         _set(rt, ref, key, name, state={"waiting": {"reason": "ErrImagePull", "message": text}})
         await rt.clock.sleep(2)
     back = f'Back-off pulling image "{image}": ErrImagePull: {text}'
-    rt.event(found, "BackOff", f'Back-off pulling image "{image}"', warning=True)
+    rt.event(pod, "BackOff", f'Back-off pulling image "{image}"', warning=True)
     _set(rt, ref, key, name, state={"waiting": {"reason": "ImagePullBackOff", "message": back}})
     return 10
 
@@ -262,41 +262,41 @@ def _backing_off(rt: Runtime, status: dict[str, Any]) -> float:
 async def _crash(rt: Runtime, ref: Ref, key: str, name: str, *, began: str, code: int) -> float:
     await rt.clock.sleep(1)
     rt.logs[_uid(rt, ref), name].end()
-    found = _set(rt, ref, key, name, state=_over(rt, began, code), ready=False, started=False)
-    if found is None:
+    pod = _set(rt, ref, key, name, state=_over(rt, began, code), ready=False, started=False)
+    if pod is None:
         return 0
-    count = int(_status(found["status"], key, name)["restartCount"])
+    count = int(_status(pod["status"], key, name)["restartCount"])
     delay = _backoff_seconds(count)
-    where = f"pod={ref.name}_{ref.namespace}({found['metadata']['uid']})"
+    where = f"pod={ref.name}_{ref.namespace}({pod['metadata']['uid']})"
     text = f"back-off {delay}s restarting failed container={name} {where}"
     waits = {"waiting": {"reason": "CrashLoopBackOff", "message": text}}
-    rt.event(found, "BackOff", f"Back-off restarting failed container {name} in pod {ref.name}", warning=True)
+    rt.event(pod, "BackOff", f"Back-off restarting failed container {name} in pod {ref.name}", warning=True)
     _set(rt, ref, key, name, state=waits, restartCount=count + 1)
     return delay
 
 
 def _uid(rt: Runtime, ref: Ref) -> str:
-    found = rt.store.peek(ref)
-    return found["metadata"]["uid"] if found else ""
+    pod = rt.store.peek(ref)
+    return pod["metadata"]["uid"] if pod else ""
 
 
 async def _run_job(rt: Runtime, ref: Ref, name: str, began: str) -> float | None:
-    found = rt.store.peek(ref)
-    if found is None:
+    pod = rt.store.peek(ref)
+    if pod is None:
         return 0
-    log = rt.logs[found["metadata"]["uid"], name]
+    log = rt.logs[pod["metadata"]["uid"], name]
     if name == SIDECAR:
         log.write("proxy ready")
         return None
-    slow = rt.outcome("slow", found, name)
+    slow = rt.outcome("slow", pod, name)
     if slow and await _is_killed_within(rt, ref, slow.seconds):
         return 0
-    if failed := rt.outcome("job-failed", found, name):
+    if failed := rt.outcome("job-failed", pod, name):
         await rt.clock.sleep(1)
         log.write(*failed.lines)
         code = failed.exit_code
     else:
-        code = await rt.programs.job(found, log)
+        code = await rt.programs.job(pod, log)
     log.end()
     _set(rt, ref, "containerStatuses", name, state=_over(rt, began, code, log.message), started=False)
 
@@ -316,24 +316,24 @@ async def _is_killed_within(rt: Runtime, ref: Ref, seconds: float) -> bool:
     end = rt.clock.now() + seconds
     while (left := end - rt.clock.now()) > 0:
         await rt.clock.sleep(min(1, left))
-        found = rt.store.peek(ref)
-        if found is None or "deletionTimestamp" in found["metadata"]:
+        pod = rt.store.peek(ref)
+        if pod is None or "deletionTimestamp" in pod["metadata"]:
             return True
     return False
 
 
 async def _become_ready(rt: Runtime, ref: Ref) -> float | None:
-    found = rt.change(ref, lambda obj: obj["status"].update(phase="Running", podIP="10.244.0.10"))
-    if found is None or _of_job(found):
+    pod = rt.change(ref, lambda obj: obj["status"].update(phase="Running", podIP="10.244.0.10"))
+    if pod is None or _of_job(pod):
         return None
-    slow = rt.outcome("slow", found)
+    slow = rt.outcome("slow", pod)
     await rt.clock.sleep(slow.seconds if slow else 3)
-    found = rt.store.peek(ref)
-    if found is None or "deletionTimestamp" in found["metadata"]:
+    pod = rt.store.peek(ref)
+    if pod is None or "deletionTimestamp" in pod["metadata"]:
         return 0
-    if outcome := rt.outcome("never-ready", found):
+    if outcome := rt.outcome("never-ready", pod):
         text = outcome.message or "Readiness probe failed: /var/run/postgresql:5432 - no response"
-        rt.event(found, "Unhealthy", text, warning=True)
+        rt.event(pod, "Unhealthy", text, warning=True)
         return 10
 
     def finish(obj: Any) -> None:
@@ -348,16 +348,16 @@ async def _become_ready(rt: Runtime, ref: Ref) -> float | None:
 
 async def claim(rt: Runtime, ref: Ref) -> float | None:
     """Bind a claim, or grow it."""
-    found = rt.store.peek(ref)
-    if found is None:
+    pvc = rt.store.peek(ref)
+    if pvc is None:
         return None
-    name = found["spec"].get("storageClassName", "")
+    name = pvc["spec"].get("storageClassName", "")
     kind = rt.store.peek(Ref(CLASS, name))
-    if found["status"]["phase"] != "Bound":
-        return await _bind(rt, ref, found, kind)
-    size = found["spec"]["resources"]["requests"]["storage"]
-    wanted, has = read_quantity(size), read_quantity(found["status"]["capacity"]["storage"])
-    if wanted is None or has is None or wanted <= has:
+    if pvc["status"]["phase"] != "Bound":
+        return await _bind(rt, ref, pvc, kind)
+    size = pvc["spec"]["resources"]["requests"]["storage"]
+    request, has = read_quantity(size), read_quantity(pvc["status"]["capacity"]["storage"])
+    if request is None or has is None or request <= has:
         return None
     await rt.clock.sleep(2)
 
@@ -366,33 +366,31 @@ async def claim(rt: Runtime, ref: Ref) -> float | None:
         obj["status"].pop("conditions", None)
 
     rt.change(ref, grow)
-    rt.event(found, "FileSystemResizeSuccessful", "MountVolume.NodeExpandVolume succeeded for volume")
+    rt.event(pvc, "FileSystemResizeSuccessful", "MountVolume.NodeExpandVolume succeeded for volume")
     return None
 
 
-async def _bind(rt: Runtime, ref: Ref, found: Object, kind: Object | None) -> float | None:
+async def _bind(rt: Runtime, ref: Ref, pvc: Object, kind: Object | None) -> float | None:
     source = "persistentvolume-controller"
-    name = found["spec"].get("storageClassName", "")
+    name = pvc["spec"].get("storageClassName", "")
     if kind is None:
         if name:
             text = f'storageclass.storage.k8s.io "{name}" not found'
-            rt.event(found, "ProvisioningFailed", text, warning=True, source=source)
+            rt.event(pvc, "ProvisioningFailed", text, warning=True, source=source)
         return 15
     late = kind.get("volumeBindingMode") == "WaitForFirstConsumer"
-    if late and _NODE_KEY not in (found["metadata"].get("annotations") or {}):
-        rt.event(
-            found, "WaitForFirstConsumer", "waiting for first consumer to be created before binding", source=source
-        )
+    if late and _NODE_KEY not in (pvc["metadata"].get("annotations") or {}):
+        rt.event(pvc, "WaitForFirstConsumer", "waiting for first consumer to be created before binding", source=source)
         return None
-    if outcome := rt.outcome("pvc-pending", found):
+    if outcome := rt.outcome("pvc-pending", pvc):
         text = outcome.message or (
             f'failed to provision volume with StorageClass "{name}": rpc error: code = ResourceExhausted desc = '
             "not enough free capacity"
         )
-        rt.event(found, "ProvisioningFailed", text, warning=True, source=kind["provisioner"])
+        rt.event(pvc, "ProvisioningFailed", text, warning=True, source=kind["provisioner"])
         return 15
     await rt.clock.sleep(1)
-    volume = f"pvc-{found['metadata']['uid']}"
+    volume = f"pvc-{pvc['metadata']['uid']}"
 
     def bind(obj: Any) -> None:
         obj["spec"]["volumeName"] = volume
@@ -401,5 +399,5 @@ async def _bind(rt: Runtime, ref: Ref, found: Object, kind: Object | None) -> fl
 
     rt.change(ref, bind)
     text = f"Successfully provisioned volume {volume}"
-    rt.event(found, "ProvisioningSucceeded", text, source=kind["provisioner"])
+    rt.event(pvc, "ProvisioningSucceeded", text, source=kind["provisioner"])
     return None

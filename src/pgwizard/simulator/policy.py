@@ -83,20 +83,20 @@ def pod_security(obj: Object, level: str) -> str:
     """What the profile "restricted" has against the pods of this object, in the server's words; empty for nothing."""
     if level != "restricted":
         return ""
-    found: dict[str, list[str]] = {}
+    violations: dict[str, list[str]] = {}
     for _, pod in templates(obj):
         context = pod.get("securityContext") or {}
         for container in [*(pod.get("initContainers") or ()), *(pod.get("containers") or ())]:
             own = container.get("securityContext") or {}
             name = container.get("name", "")
             if own.get("allowPrivilegeEscalation") is not False:
-                found.setdefault("escalation", []).append(name)
+                violations.setdefault("escalation", []).append(name)
             if "ALL" not in ((own.get("capabilities") or {}).get("drop") or ()):
-                found.setdefault("capabilities", []).append(name)
+                violations.setdefault("capabilities", []).append(name)
             if not own.get("runAsNonRoot", context.get("runAsNonRoot")):
-                found.setdefault("root", []).append(name)
+                violations.setdefault("root", []).append(name)
             if not (own.get("seccompProfile") or context.get("seccompProfile")):
-                found.setdefault("seccomp", []).append(name)
+                violations.setdefault("seccomp", []).append(name)
     texts = {
         "escalation": "allowPrivilegeEscalation != false ({} must set securityContext.allowPrivilegeEscalation=false)",
         "capabilities": 'unrestricted capabilities ({} must set securityContext.capabilities.drop=["ALL"])',
@@ -104,7 +104,7 @@ def pod_security(obj: Object, level: str) -> str:
         "seccomp": 'seccompProfile (pod or {} must set securityContext.seccompProfile.type to "RuntimeDefault" or '
         '"Localhost")',
     }
-    return ", ".join(text.format(_containers(found[key])) for key, text in texts.items() if key in found)
+    return ", ".join(text.format(_containers(violations[key])) for key, text in texts.items() if key in violations)
 
 
 def fractional_sizes(obj: Object) -> Iterator[str]:

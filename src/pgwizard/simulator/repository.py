@@ -35,11 +35,11 @@ class LeftTimeline:
 
 @dataclass(frozen=True, slots=True)
 class DamagedFile:
-    """A file in the folder of a backup. found: its size in bytes, None where it is missing."""
+    """A file in the folder of a backup. actual: its size in bytes, None where it is missing."""
 
     path: str
     expected: int
-    found: int | None = None
+    actual: int | None = None
 
 
 @dataclass(slots=True)
@@ -144,7 +144,7 @@ class SimulatedRepository:
             if label not in requested:
                 continue
             lines += [
-                f"fault {label} {file.expected} {'-' if file.found is None else file.found} {file.path}"
+                f"fault {label} {file.expected} {'-' if file.actual is None else file.actual} {file.path}"
                 for file in damage
             ]
             lines += [f"faults {label} {len(damage)}"] if damage else []

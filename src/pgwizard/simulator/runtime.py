@@ -24,7 +24,7 @@ from pgwizard.simulator.streams import ContainerLog
 
 POD = Resource("v1", "Pod")
 _EVENT = Resource("v1", "Event")
-_EVENTS_KEPT = 2_000
+_MAX_EVENTS = 2_000
 
 
 Reconciler = Callable[["Runtime", Ref], Awaitable[float | None]]
@@ -159,10 +159,10 @@ class Runtime:
 
     def change(self, ref: Ref, edit: Callable[[Any], None]) -> Object | None:
         """Store an edited copy; None where the object has gone."""
-        found = self.store.peek(ref)
-        if found is None:
+        current = self.store.peek(ref)
+        if current is None:
             return None
-        new = copy_object(found)
+        new = copy_object(current)
         edit(new)
         return self.store.put(new)
 
@@ -171,14 +171,14 @@ class Runtime:
         metadata = obj["metadata"]
         now = stamp(self.clock.now())
         namespace = metadata.get("namespace", "default")
-        known = self.store.find(_EVENT, namespace)
-        for old in known:
+        events = self.store.find(_EVENT, namespace)
+        for old in events:
             same = old["involvedObject"]["uid"] == metadata["uid"] and old["reason"] == reason
             if same and old["message"] == message:
                 self.store.put(old | {"count": old["count"] + 1, "lastTimestamp": now})
                 return
-        if len(known) >= _EVENTS_KEPT:
-            self.store.remove(Ref.of(min(known, key=lambda event: str(event["lastTimestamp"]))))
+        if len(events) >= _MAX_EVENTS:
+            self.store.remove(Ref.of(min(events, key=lambda event: str(event["lastTimestamp"]))))
         involved = {
             "apiVersion": obj["apiVersion"],
             "kind": obj["kind"],
@@ -205,9 +205,9 @@ class Runtime:
 
     def log(self, pod: Object, container: str) -> ContainerLog:
         """The log of a container. Raises Invalid as the server does where there is none yet."""
-        found = self.logs.get((pod["metadata"]["uid"], container))
-        if found is not None:
-            return found
+        lines = self.logs.get((pod["metadata"]["uid"], container))
+        if lines is not None:
+            return lines
         spec = pod["spec"]
         names = [item["name"] for item in [*(spec.get("initContainers") or ()), *spec["containers"]]]
         if container not in names:
@@ -232,15 +232,15 @@ class Runtime:
 
     def delete(self, ref: Ref, propagation: str = "Background") -> None:
         """Delete with dependents: afterwards, before the object itself, or letting them go free."""
-        found = self.store.peek(ref)
-        if found is None or "deletionTimestamp" in found["metadata"]:
+        current = self.store.peek(ref)
+        if current is None or "deletionTimestamp" in current["metadata"]:
             return
         if ref.resource.kind in {"Pod", "Namespace"}:
             self.change(ref, lambda obj: obj["metadata"].update(deletionTimestamp=stamp(self.clock.now())))
             if ref.resource.kind == "Namespace":
                 self.change(ref, lambda obj: obj.update(status={"phase": "Terminating"}))
             return
-        uid = found["metadata"]["uid"]
+        uid = current["metadata"]["uid"]
         dependents = self._dependents(uid)
         if propagation == "Foreground" and dependents:
             self.change(ref, lambda obj: _end_in_foreground(obj, stamp(self.clock.now())))
@@ -251,21 +251,21 @@ class Runtime:
                 self.change(Ref.of(obj), lambda dependent: _disown(dependent, uid))
             else:
                 self.delete(Ref.of(obj), propagation)
-        self._release(found["metadata"])
+        self._release(current["metadata"])
 
     def remove(self, ref: Ref) -> None:
         """Take the object out for good, and with it each owner that waited for its dependents to end."""
-        found = self.store.peek(ref)
-        if found is not None:
+        current = self.store.peek(ref)
+        if current is not None:
             self.store.remove(ref)
-            self._release(found["metadata"])
+            self._release(current["metadata"])
 
     def _release(self, gone: Object) -> None:
         for owner in gone.get("ownerReferences") or ():
             ref = Ref.of({**owner, "metadata": {"name": owner["name"], "namespace": gone.get("namespace")}})
-            found = self.store.peek(ref)
-            waits = found is not None and _FOREGROUND in (found["metadata"].get("finalizers") or ())
-            if found is not None and waits and not self._dependents(found["metadata"]["uid"]):
+            current = self.store.peek(ref)
+            waits = current is not None and _FOREGROUND in (current["metadata"].get("finalizers") or ())
+            if current is not None and waits and not self._dependents(current["metadata"]["uid"]):
                 self.remove(ref)
 
     def _dependents(self, uid: str) -> list[Object]:

@@ -33,8 +33,8 @@ class ObjectStore:
         answers = b""
         while (end := received.find(b"\r\n\r\n")) >= 0:
             head = received[:end].decode("latin-1")
-            found = re.search(r"(?im)^content-length:\s*(\d+)", head)
-            length = int(found[1]) if found else 0
+            match = re.search(r"(?im)^content-length:\s*(\d+)", head)
+            length = int(match[1]) if match else 0
             if len(received) < end + 4 + length:
                 break
             body = bytes(received[end + 4 : end + 4 + length])
@@ -46,10 +46,10 @@ class ObjectStore:
         method, _, rest = head.partition("\r\n")[0].partition(" ")
         target = urlsplit(rest.partition(" ")[0])
         bucket, _, key = unquote(target.path).lstrip("/").partition("/")
-        found = re.search(r"(?im)^authorization:.*Credential=([^/,]+)/", head)
-        if not found:
+        match = re.search(r"(?im)^authorization:.*Credential=([^/,]+)/", head)
+        if not match:
             return _error(method, 403, "AccessDenied", "Access Denied.")
-        if found[1] not in self.access_keys:
+        if match[1] not in self.access_keys:
             text = "The Access Key Id you provided does not exist in our records."
             return _error(method, 403, "InvalidAccessKeyId", text)
         if bucket not in self.buckets:

@@ -246,10 +246,10 @@ class SchemaField:
 
 
 def _field(text: str) -> SchemaField:
-    found = re.fullmatch(r"(\w+)(!?)(?:(\{\})|\[([^\]]*)\])?(!?)", text)
-    if found is None:
+    match = re.fullmatch(r"(\w+)(!?)(?:(\{\})|\[([^\]]*)\])?(!?)", text)
+    if match is None:
         raise ValueError(f"the schema table has a field that cannot be read: {text}")
-    content, inner, is_map, keys, outer = found.groups()
+    content, inner, is_map, keys, outer = match.groups()
     is_set = keys == "*"
     return SchemaField(
         content,
@@ -360,10 +360,10 @@ def normal(value: Any, field: SchemaField) -> Any:
     result = {}
     for key, item in value.items():
         below = field_of(field, key) or SchemaField("a")
-        kept = normal(item, below)
-        if kept is None or (kept in ({}, []) and (below.is_map or below.is_list)):
+        value_ = normal(item, below)
+        if value_ is None or (value_ in ({}, []) and (below.is_map or below.is_list)):
             continue
-        result[key] = kept
+        result[key] = value_
     return result
 
 

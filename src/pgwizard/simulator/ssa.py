@@ -218,13 +218,13 @@ def _remove(value: Any, field: SchemaField, path: FieldPath) -> None:
                 return
 
 
-def _prune(merged: Object, before: frozenset[FieldPath], kept: frozenset[FieldPath]) -> None:
+def _prune(merged: Object, before: frozenset[FieldPath], owned_paths: frozenset[FieldPath]) -> None:
     """Take out what its last owner no longer applies, with the structures around it that nobody else needs.
 
     An owner of a field needs the structures around it, but not the list item: that it owns by itself or not at all.
     """
     root = schema.root(merged["kind"])
-    for path in sorted(_with_structures(before) - _with_structures(kept), key=len):
+    for path in sorted(_with_structures(before) - _with_structures(owned_paths), key=len):
         if path != ("f:metadata",) and not _is_key(path):
             _remove(merged, root, path)
 
@@ -242,11 +242,11 @@ def _is_key(path: FieldPath) -> bool:
 def apply(live: Object | None, applied: Object, manager: str, now: str, *, force: bool) -> Object:
     """What the server would store, before defaults. Raises Conflict."""
     owner = Owner(manager, "Apply", applied["apiVersion"])
-    wanted = field_set(applied)
+    fields = field_set(applied)
     if live is None:
         new = copy_object(applied)
         new["metadata"].pop("managedFields", None)
-        _write_owners(new, {owner: (wanted, now)})
+        _write_owners(new, {owner: (fields, now)})
         return new
     owned = owned_by(live)
     before, since = owned.get(owner, (frozenset(), now))
@@ -254,17 +254,17 @@ def apply(live: Object | None, applied: Object, manager: str, now: str, *, force
     intent = {key: value for key, value in applied.items() if key != "status"}
     intent["metadata"] = {key: value for key, value in applied["metadata"].items() if key not in _IDENTITY}
     merged: Object = _merge(copy_object(live), intent, schema.root(live["kind"]))
-    _prune(merged, before, wanted.union(*others.values()))
+    _prune(merged, before, fields.union(*others.values()))
     changed, removed = _differences(live, merged)
     clashes = [(other, paths & changed) for other, paths in others.items() if paths & changed]
     if clashes and not force:
         raise conflicts(
             [(str(other), print_paths(paths)) for other, paths in sorted(clashes, key=lambda clash: str(clash[0]))]
         )
-    result: Owned = {owner: (wanted, since if wanted == before else now)}
+    result: Owned = {owner: (fields, since if fields == before else now)}
     for other, paths in others.items():
-        kept = paths - changed - removed
-        result[other] = (kept, owned[other][1])
+        unchanged = paths - changed - removed
+        result[other] = (unchanged, owned[other][1])
     _write_owners(merged, result)
     return merged
 

@@ -67,11 +67,11 @@ def modified(ref: Ref) -> errors.Conflict:
     return errors.Conflict(text, status=409, reason="Conflict")
 
 
-def other_uid(ref: Ref, wanted: str, found: str) -> errors.Conflict:
+def other_uid(ref: Ref, expected: str, actual: str) -> errors.Conflict:
     """409 on a delete that means another object of the same name."""
     text = (
-        f'Operation cannot be fulfilled on {ref.resource.kind} "{ref.name}": the UID in the precondition ({wanted}) '
-        f"does not match the UID in record ({found}). The object might have been deleted and then recreated"
+        f'Operation cannot be fulfilled on {ref.resource.kind} "{ref.name}": the UID in the precondition ({expected}) '
+        f"does not match the UID in record ({actual}). The object might have been deleted and then recreated"
     )
     return errors.Conflict(text, status=409, reason="Conflict")
 
@@ -131,15 +131,15 @@ def forbidden(user: str, access: Access) -> errors.Forbidden:
     return errors.Forbidden(text, status=403, reason="Forbidden")
 
 
-def conflicts(found: Sequence[tuple[str, Sequence[str]]]) -> errors.Conflict:
+def conflicts(fields: Sequence[tuple[str, Sequence[str]]]) -> errors.Conflict:
     """409 of an apply; ``found`` is (manager as printed, field paths) for each other manager."""
-    count = sum(len(paths) for _, paths in found)
-    causes = [(path, f"conflict with {manager}") for manager, paths in found for path in paths]
+    count = sum(len(paths) for _, paths in fields)
+    causes = [(path, f"conflict with {manager}") for manager, paths in fields for path in paths]
     if count == 1:
-        text = f"Apply failed with 1 conflict: conflict with {found[0][0]}: {found[0][1][0]}"
+        text = f"Apply failed with 1 conflict: conflict with {fields[0][0]}: {fields[0][1][0]}"
     else:
         groups = [
-            "\n".join([f"conflicts with {manager}:", *(f"- {path}" for path in paths)]) for manager, paths in found
+            "\n".join([f"conflicts with {manager}:", *(f"- {path}" for path in paths)]) for manager, paths in fields
         ]
         text = f"Apply failed with {count} conflicts: " + "\n".join(groups)
     return errors.Conflict(text, status=409, reason="Conflict", causes=causes)

@@ -82,31 +82,31 @@ def _split(text: str) -> list[str]:
 
 def _label_term(text: str) -> Callable[[Mapping[str, str]], bool]:
     name = r"[A-Za-z0-9./_-]+"
-    if found := re.fullmatch(rf"({name})\s*(=|==|!=)\s*([A-Za-z0-9._-]*)", text):
-        key, operator, value = found.groups()
+    if match := re.fullmatch(rf"({name})\s*(=|==|!=)\s*([A-Za-z0-9._-]*)", text):
+        key, operator, value = match.groups()
         if operator == "!=":
             return lambda labels: labels.get(key) != value
         return lambda labels: labels.get(key) == value
-    if found := re.fullmatch(rf"({name})\s+(in|notin)\s*\(([^)]*)\)", text):
-        key, operator, values = found[1], found[2], {value.strip() for value in found[3].split(",")}
+    if match := re.fullmatch(rf"({name})\s+(in|notin)\s*\(([^)]*)\)", text):
+        key, operator, values = match[1], match[2], {value.strip() for value in match[3].split(",")}
         return lambda labels: (labels.get(key) in values) is (operator == "in")
-    if found := re.fullmatch(rf"(!?)\s*({name})", text):
-        absent, key = bool(found[1]), found[2]
+    if match := re.fullmatch(rf"(!?)\s*({name})", text):
+        absent, key = bool(match[1]), match[2]
         return lambda labels: (key not in labels) is absent
     raise bad_request(f"unable to parse requirement: {text!r}")
 
 
 def _field_terms(resource: Resource, text: str) -> tuple[tuple[str, bool, str], ...]:
-    known = ("metadata.name", "metadata.namespace", *_FIELDS.get(resource.kind, ()))
+    names = ("metadata.name", "metadata.namespace", *_FIELDS.get(resource.kind, ()))
     terms = []
     for part in _split(text):
-        found = re.fullmatch(r"([^=!]+?)\s*(==|=|!=)\s*(.*)", part)
-        if not found:
+        match = re.fullmatch(r"([^=!]+?)\s*(==|=|!=)\s*(.*)", part)
+        if not match:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
-        if found[1] not in known:
-            listed = ", ".join(f'"{name}"' for name in known)
-            raise bad_request(f'"{found[1]}" is not a known field selector: only {listed}')
-        terms.append((found[1], found[2] != "!=", found[3]))
+        if match[1] not in names:
+            listed = ", ".join(f'"{name}"' for name in names)
+            raise bad_request(f'"{match[1]}" is not a known field selector: only {listed}')
+        terms.append((match[1], match[2] != "!=", match[3]))
     return tuple(terms)
 
 
@@ -171,10 +171,10 @@ class Store:
 
     def find(self, kind: Resource, namespace: str | None = None) -> list[Object]:
         """Every object of a kind in name order; not to be changed."""
-        found = [self._objects[ref] for ref in self._refs.get(kind, ())]
+        objects = [self._objects[ref] for ref in self._refs.get(kind, ())]
         if namespace is not None:
-            found = [obj for obj in found if obj["metadata"].get("namespace") == namespace]
-        return sorted(found, key=lambda obj: (obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
+            objects = [obj for obj in objects if obj["metadata"].get("namespace") == namespace]
+        return sorted(objects, key=lambda obj: (obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
 
     def match(self, selector: Selector) -> list[Object]:
         """What the selector matches, in the order of etcd; not to be changed."""

@@ -11,12 +11,14 @@ class View:
 
     def __init__(self, selector: Selector) -> None:
         self._selector = selector
-        self._known: dict[Ref, Object] = {}
+        self._objects: dict[Ref, Object] = {}
 
-    def listed(self, found: list[Object]) -> list[WatchEvent]:
+    def listed(self, objects: list[Object]) -> list[WatchEvent]:
         """After a list: what vanished, what is new, what changed, and SYNCED."""
-        now = {Ref.of(obj): obj for obj in found}
-        events = [WatchEvent("DELETED", self._known.pop(ref)) for ref in [ref for ref in self._known if ref not in now]]
+        now = {Ref.of(obj): obj for obj in objects}
+        events = [
+            WatchEvent("DELETED", self._objects.pop(ref)) for ref in [ref for ref in self._objects if ref not in now]
+        ]
         for ref, obj in now.items():
             events += self._shown(ref, obj)
         return [*events, WatchEvent("SYNCED", {})]
@@ -27,11 +29,11 @@ class View:
         ref = Ref.of(obj)
         if kind != "DELETED" and self._selector.matches(obj):
             return self._shown(ref, obj)
-        return [WatchEvent("DELETED", copy_object(obj))] if self._known.pop(ref, None) is not None else []
+        return [WatchEvent("DELETED", copy_object(obj))] if self._objects.pop(ref, None) is not None else []
 
     def _shown(self, ref: Ref, obj: Object) -> list[WatchEvent]:
-        before = self._known.get(ref)
-        self._known[ref] = obj
+        before = self._objects.get(ref)
+        self._objects[ref] = obj
         new = copy_object(obj)
         if before is None:
             return [WatchEvent("ADDED", new)]

@@ -75,78 +75,78 @@ def _refusal(rt: Runtime, owner: Object, name: str) -> str:
 async def statefulset(rt: Runtime, ref: Ref) -> float | None:
     """Bring claims, pods and status of a StatefulSet to its spec."""
     await rt.clock.sleep(0.05)
-    found = rt.store.peek(ref)
-    if found is None:
+    workload = rt.store.peek(ref)
+    if workload is None:
         return None
-    revision = rt.revision(found)
-    wanted = int(found["spec"]["replicas"])
+    revision = rt.revision(workload)
+    replicas = int(workload["spec"]["replicas"])
     delay: float | None = None
-    for ordinal in range(wanted):
+    for ordinal in range(replicas):
         name = f"{ref.name}-{ordinal}"
         pod = rt.store.peek(Ref(POD, name, ref.namespace))
         if pod is None:
-            delay = _create_replica(rt, found, ordinal, revision)
+            delay = _create_replica(rt, workload, ordinal, revision)
             break
         metadata = pod["metadata"]
         if not metadata.get("ownerReferences"):
-            rt.change(Ref.of(pod), lambda obj: obj["metadata"].update(ownerReferences=[_owner(found)]))
+            rt.change(Ref.of(pod), lambda obj: obj["metadata"].update(ownerReferences=[_owner(workload)]))
         outdated = (metadata.get("labels") or {}).get(_HASH) != revision
-        ordered = found["spec"]["podManagementPolicy"] == "OrderedReady"
+        ordered = workload["spec"]["podManagementPolicy"] == "OrderedReady"
         if "deletionTimestamp" in metadata or (ordered and not ready(pod)):
             break
-        if outdated and found["spec"]["updateStrategy"]["type"] != "OnDelete":
+        if outdated and workload["spec"]["updateStrategy"]["type"] != "OnDelete":
             text = f"delete Pod {name} in StatefulSet {ref.name} successful"
-            rt.event(found, "SuccessfulDelete", text, source="statefulset-controller")
+            rt.event(workload, "SuccessfulDelete", text, source="statefulset-controller")
             rt.delete(Ref.of(pod))
             break
-    for pod in _children(rt, POD, found):
-        if int(pod["metadata"]["name"].rpartition("-")[2]) >= wanted:
+    for pod in _children(rt, POD, workload):
+        if int(pod["metadata"]["name"].rpartition("-")[2]) >= replicas:
             rt.delete(Ref.of(pod))
     _count(rt, ref, revision)
     return delay
 
 
-def _create_replica(rt: Runtime, found: Object, ordinal: int, revision: str) -> float | None:
-    owner, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
+def _create_replica(rt: Runtime, workload: Object, ordinal: int, revision: str) -> float | None:
+    owner, namespace = workload["metadata"]["name"], workload["metadata"]["namespace"]
     name = f"{owner}-{ordinal}"
-    template = copy_object(found["spec"]["template"])
+    template = copy_object(workload["spec"]["template"])
     volumes = template["spec"].setdefault("volumes", [])
     source = "statefulset-controller"
-    for claim in found["spec"].get("volumeClaimTemplates") or ():
+    for claim in workload["spec"].get("volumeClaimTemplates") or ():
         short = claim["metadata"]["name"]
         claim_name = f"{short}-{name}"
         volumes.append({"name": short, "persistentVolumeClaim": {"claimName": claim_name}})
         if rt.store.peek(Ref(CLAIM, claim_name, namespace)) is None:
             new = copy_object(claim) | {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
             new["metadata"] |= {"name": claim_name, "namespace": namespace}
-            labels = (found["spec"].get("selector") or {}).get("matchLabels") or {}
+            labels = (workload["spec"].get("selector") or {}).get("matchLabels") or {}
             new["metadata"]["labels"] = (new["metadata"].get("labels") or {}) | labels
             rt.store.put(born(rt.store, rt.store.birth(new)))
             text = f"create Claim {claim_name} Pod {name} in StatefulSet {owner} success"
-            rt.event(found, "SuccessfulCreate", text, source=source)
-    if problem := _refusal(rt, found, name):
+            rt.event(workload, "SuccessfulCreate", text, source=source)
+    if problem := _refusal(rt, workload, name):
         text = f"create Pod {name} in StatefulSet {owner} failed error: {problem}"
-        rt.event(found, "FailedCreate", text, warning=True, source=source)
+        rt.event(workload, "FailedCreate", text, warning=True, source=source)
         return _RETRY_SECONDS
     labels = {_HASH: revision, "statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": str(ordinal)}
-    pod = _make_pod(found, template, name, labels)
-    pod["spec"] |= {"hostname": name, "subdomain": found["spec"].get("serviceName", "")}
+    pod = _make_pod(workload, template, name, labels)
+    pod["spec"] |= {"hostname": name, "subdomain": workload["spec"].get("serviceName", "")}
     rt.store.put(born(rt.store, rt.store.birth(pod)))
-    rt.event(found, "SuccessfulCreate", f"create Pod {name} in StatefulSet {owner} successful", source=source)
+    rt.event(workload, "SuccessfulCreate", f"create Pod {name} in StatefulSet {owner} successful", source=source)
     return None
 
 
 def _count(rt: Runtime, ref: Ref, revision: str) -> None:
-    found = rt.store.peek(ref)
-    if found is None:
+    workload = rt.store.peek(ref)
+    if workload is None:
         return
-    pods = _children(rt, POD, found)
+    pods = _children(rt, POD, workload)
     fresh = [pod for pod in pods if (pod["metadata"].get("labels") or {}).get(_HASH) == revision]
     well = len([pod for pod in pods if ready(pod)])
-    before = found["status"].get("currentRevision", revision)
-    done = len(fresh) == len(pods) and well == len(pods) == found["spec"]["replicas"]
+    before = workload["status"].get("currentRevision", revision)
+    done = len(fresh) == len(pods) and well == len(pods) == workload["spec"]["replicas"]
     status = {
-        "observedGeneration": found["metadata"]["generation"],
+        "observedGeneration": workload["metadata"]["generation"],
         "replicas": len(pods),
         "readyReplicas": well,
         "availableReplicas": well,
@@ -174,9 +174,9 @@ def _job_condition(rt: Runtime, kind: str, reason: str = "", message: str = "") 
     return new | ({"reason": reason, "message": message} if reason else {})
 
 
-def job_over(found: Object) -> str:
+def job_over(workload: Object) -> str:
     """``Complete``, ``Failed``, or empty while the Job runs."""
-    for item in (found.get("status") or {}).get("conditions") or ():
+    for item in (workload.get("status") or {}).get("conditions") or ():
         if item["type"] in {"Complete", "Failed"} and item["status"] == "True":
             return str(item["type"])
     return ""
@@ -184,38 +184,38 @@ def job_over(found: Object) -> str:
 
 async def job(rt: Runtime, ref: Ref) -> float | None:
     """Run a Job's pod, again after failures, to its end."""
-    found = rt.store.peek(ref)
-    if found is None or "deletionTimestamp" in found["metadata"]:
+    workload = rt.store.peek(ref)
+    if workload is None or "deletionTimestamp" in workload["metadata"]:
         return None
-    if job_over(found):
-        return _expire(rt, ref, found)
-    if found["spec"].get("suspend"):
+    if job_over(workload):
+        return _expire(rt, ref, workload)
+    if workload["spec"].get("suspend"):
         return None
     await rt.clock.sleep(0.05)
     current = rt.store.peek(ref)
-    if current is None or current["metadata"]["uid"] != found["metadata"]["uid"]:
+    if current is None or current["metadata"]["uid"] != workload["metadata"]["uid"]:
         return 0  # another Job has that name
     if "deletionTimestamp" in current["metadata"]:
         return None
-    found, now = current, rt.clock.now()
-    status = copy_object(found["status"])
+    workload, now = current, rt.clock.now()
+    status = copy_object(workload["status"])
     status.setdefault("startTime", stamp(now))
-    pods = _children(rt, POD, found)
+    pods = _children(rt, POD, workload)
     phases = [pod["status"]["phase"] for pod in pods]
     failed = phases.count("Failed")
     active = [pod for pod in pods if pod["status"]["phase"] not in {"Failed", "Succeeded"}]
     status |= {"ready": 0, "active": len(active)}
     status |= {"failed": failed} if failed else {}
-    left = found["spec"].get("activeDeadlineSeconds")
+    left = workload["spec"].get("activeDeadlineSeconds")
     remaining = None if left is None else seconds_of(status["startTime"]) + left - now
     if "Succeeded" in phases:
-        _complete(rt, found, status)
+        _complete(rt, workload, status)
     elif remaining is not None and remaining <= 0:
         text = "Job was active longer than specified deadline"
-        _fail(rt, found, status, active, reason="DeadlineExceeded", text=text)
-    elif failed > found["spec"]["backoffLimit"]:
+        _fail(rt, workload, status, active, reason="DeadlineExceeded", text=text)
+    elif failed > workload["spec"]["backoffLimit"]:
         text = "Job has reached the specified backoff limit"
-        _fail(rt, found, status, active, reason="BackoffLimitExceeded", text=text)
+        _fail(rt, workload, status, active, reason="BackoffLimitExceeded", text=text)
     rt.change(
         ref,
         lambda obj: obj.update(status={key: value for key, value in status.items() if value != 0 or key == "ready"}),
@@ -228,43 +228,47 @@ async def job(rt: Runtime, ref: Ref) -> float | None:
 async def _next_attempt(rt: Runtime, ref: Ref, failed: int) -> float | None:
     if failed:
         await rt.clock.sleep(10 * 2 ** (failed - 1))
-    found = rt.store.peek(ref)
-    if found is None:
+    workload = rt.store.peek(ref)
+    if workload is None:
         return 0
     name = f"{ref.name}-{rt.store.suffix()}"
-    if problem := _refusal(rt, found, name):
-        rt.event(found, "FailedCreate", f"Error creating: {problem}", warning=True, source="job-controller")
+    if problem := _refusal(rt, workload, name):
+        rt.event(workload, "FailedCreate", f"Error creating: {problem}", warning=True, source="job-controller")
         return _RETRY_SECONDS
-    pod = _make_pod(found, found["spec"]["template"], name, {})
+    pod = _make_pod(workload, workload["spec"]["template"], name, {})
     if rt.outcome("sidecar", pod):
         proxy = {"name": SIDECAR, "image": "istio/proxyv2:1.27"}
         pod = {**pod, "spec": {**pod["spec"], "containers": [proxy, *pod["spec"]["containers"]]}}
     rt.store.put(born(rt.store, rt.store.birth(pod)))
-    rt.event(found, "SuccessfulCreate", f"Created pod: {name}", source="job-controller")
+    rt.event(workload, "SuccessfulCreate", f"Created pod: {name}", source="job-controller")
     return 0
 
 
-def _complete(rt: Runtime, found: Object, status: dict[str, Any]) -> None:
+def _complete(rt: Runtime, workload: Object, status: dict[str, Any]) -> None:
     reason, text = "CompletionsReached", "Reached expected number of succeeded pods"
     status["conditions"] = [_job_condition(rt, kind, reason, text) for kind in ("SuccessCriteriaMet", "Complete")]
     status |= {"succeeded": 1, "active": 0, "completionTime": stamp(rt.clock.now())}
-    rt.event(found, "Completed", "Job completed", source="job-controller")
+    rt.event(workload, "Completed", "Job completed", source="job-controller")
 
 
-def _fail(rt: Runtime, found: Object, status: dict[str, Any], active: list[Object], *, reason: str, text: str) -> None:
+def _fail(
+    rt: Runtime, workload: Object, status: dict[str, Any], active: list[Object], *, reason: str, text: str
+) -> None:
     status["conditions"] = [_job_condition(rt, kind, reason, text) for kind in ("FailureTarget", "Failed")]
     status["active"] = 0
     for pod in active:
         rt.delete(Ref.of(pod))
-    rt.event(found, reason, text, warning=True, source="job-controller")
+    rt.event(workload, reason, text, warning=True, source="job-controller")
 
 
-def _expire(rt: Runtime, ref: Ref, found: Object) -> float | None:
-    seconds = found["spec"].get("ttlSecondsAfterFinished")
+def _expire(rt: Runtime, ref: Ref, workload: Object) -> float | None:
+    seconds = workload["spec"].get("ttlSecondsAfterFinished")
     if seconds is None:
         return None
     ended = next(
-        item["lastTransitionTime"] for item in found["status"]["conditions"] if item["type"] in {"Complete", "Failed"}
+        item["lastTransitionTime"]
+        for item in workload["status"]["conditions"]
+        if item["type"] in {"Complete", "Failed"}
     )
     left = seconds_of(ended) + float(seconds) - rt.clock.now()
     if left > 0:
@@ -275,37 +279,37 @@ def _expire(rt: Runtime, ref: Ref, found: Object) -> float | None:
 
 async def cronjob(rt: Runtime, ref: Ref) -> float | None:
     """Start the Job that is due, delete old ones, and sleep until the next time."""
-    found = rt.store.peek(ref)
-    if found is None:
+    workload = rt.store.peek(ref)
+    if workload is None:
         return None
     await rt.clock.sleep(0.05)
-    _tidy(rt, ref, found)
-    if found["spec"].get("suspend"):
+    _tidy(rt, ref, workload)
+    if workload["spec"].get("suspend"):
         return None
-    zone = ZoneInfo(found["spec"].get("timeZone", "Etc/UTC"))
-    last = seconds_of(found["status"].get("lastScheduleTime", found["metadata"]["creationTimestamp"]))
-    run = rt.next_run(found["spec"]["schedule"], datetime.fromtimestamp(last, UTC).astimezone(zone))
+    zone = ZoneInfo(workload["spec"].get("timeZone", "Etc/UTC"))
+    last = seconds_of(workload["status"].get("lastScheduleTime", workload["metadata"]["creationTimestamp"]))
+    run = rt.next_run(workload["spec"]["schedule"], datetime.fromtimestamp(last, UTC).astimezone(zone))
     if run is None:
         return None
     due, now = run.timestamp(), rt.clock.now()
     if due > now:
         return due - now
-    running = [job for job in _children(rt, JOB, found) if not job_over(job)]
-    if found["spec"]["concurrencyPolicy"] == "Forbid" and running:
+    running = [job for job in _children(rt, JOB, workload) if not job_over(job)]
+    if workload["spec"]["concurrencyPolicy"] == "Forbid" and running:
         rt.event(
-            found,
+            workload,
             "JobAlreadyActive",
             "Not starting job because prior execution is running and concurrency policy is Forbid",
             source="cronjob-controller",
         )
         return 10
     name = f"{ref.name}-{int(due // 60)}"
-    new = copy_object(found["spec"]["jobTemplate"]) | {"apiVersion": "batch/v1", "kind": "Job"}
-    new.setdefault("metadata", {}).update(name=name, namespace=ref.namespace, ownerReferences=[_owner(found)])
+    new = copy_object(workload["spec"]["jobTemplate"]) | {"apiVersion": "batch/v1", "kind": "Job"}
+    new.setdefault("metadata", {}).update(name=name, namespace=ref.namespace, ownerReferences=[_owner(workload)])
     rt.change(ref, lambda obj: obj["status"].update(lastScheduleTime=stamp(due)))
     if rt.store.peek(Ref(JOB, name, ref.namespace)) is None:
         rt.store.put(born(rt.store, rt.store.birth(new)))
-        rt.event(found, "SuccessfulCreate", f"Created job {name}", source="cronjob-controller")
+        rt.event(workload, "SuccessfulCreate", f"Created job {name}", source="cronjob-controller")
     return 0
 
 
@@ -313,11 +317,11 @@ def _note(fields: dict[str, Any], obj: Any) -> None:
     obj["status"].update(fields)
 
 
-def _tidy(rt: Runtime, ref: Ref, found: Object) -> None:
-    jobs = sorted(_children(rt, JOB, found), key=lambda job: str(job["metadata"]["creationTimestamp"]))
+def _tidy(rt: Runtime, ref: Ref, workload: Object) -> None:
+    jobs = sorted(_children(rt, JOB, workload), key=lambda job: str(job["metadata"]["creationTimestamp"]))
     for outcome, limit in (("Complete", "successfulJobsHistoryLimit"), ("Failed", "failedJobsHistoryLimit")):
         over = [job for job in jobs if job_over(job) == outcome]
-        for job in over[: max(len(over) - int(found["spec"].get(limit, 3)), 0)]:
+        for job in over[: max(len(over) - int(workload["spec"].get(limit, 3)), 0)]:
             rt.delete(Ref.of(job))
         if outcome == "Complete" and over:
             latest = {"lastSuccessfulTime": over[-1]["status"]["completionTime"]}

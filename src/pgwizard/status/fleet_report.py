@@ -103,11 +103,15 @@ def row(fleet: Fleet, ref: ReleaseRef) -> FleetRow:
     return FleetRow.of(snapshot, judge(snapshot))
 
 
-def totals(found: Sequence[FleetRow]) -> str:
+def totals(releases: Sequence[FleetRow]) -> str:
     """How many releases are in which state, as text."""
-    counts = Counter(_READING if each.is_loading else each.state for each in found)
+    counts = Counter(_READING if each.is_loading else each.state for each in releases)
     parts = [f"{counts[state]:,} {state}" for state in (*_WORST_FIRST, _READING) if counts[state]]
-    return f"{len(found):,} release{'' if len(found) == 1 else 's'}: {', '.join(parts)}" if found else "no release"
+    return (
+        f"{len(releases):,} release{'' if len(releases) == 1 else 's'}: {', '.join(parts)}"
+        if releases
+        else "no release"
+    )
 
 
 def cost(fleet: Fleet, seconds: float) -> str:
@@ -116,6 +120,6 @@ def cost(fleet: Fleet, seconds: float) -> str:
     return f"{sum(fleet.requests.values()):,} requests in {seconds:.1f} s ({', '.join(parts)})"
 
 
-def worst(found: Iterable[FleetRow]) -> FleetRow | None:
+def worst(releases: Iterable[FleetRow]) -> FleetRow | None:
     """The first row that is not recoverable; None where all are."""
-    return next((each for each in found if each.state != "recoverable"), None)
+    return next((each for each in releases if each.state != "recoverable"), None)

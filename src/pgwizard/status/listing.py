@@ -73,12 +73,12 @@ fi
 NAME = "archive-listing"
 
 
-def command(io_timeout_seconds: int, known: Listing | None, stanza: str = STANZA) -> tuple[str, ...]:
-    """The command that prints the listing; with a known one only what may have changed since.
+def command(io_timeout_seconds: int, last: Listing | None, stanza: str = STANZA) -> tuple[str, ...]:
+    """The command that prints the listing; with an earlier one only what may have changed since.
 
     io_timeout_seconds: how long one request to the store is tried, see ``probes.info_command``.
     """
-    scope, histories = ("newest", " ".join(sorted(known.histories))) if known else ("all", "")
+    scope, histories = ("newest", " ".join(sorted(last.histories))) if last else ("all", "")
     return ("bash", "-c", SCRIPT, NAME, str(io_timeout_seconds), scope, histories, stanza)
 
 
@@ -147,10 +147,10 @@ def _join(before: SegmentRun, after: SegmentRun) -> SegmentRun:
 _HEX = re.compile(r"[0-9A-F]+")
 
 
-def read(text: str, known: Listing | None = None) -> Listing | None:
-    """The listing that the command prints. known: the one that the command was given.
+def read(text: str, last: Listing | None = None) -> Listing | None:
+    """The listing that the command prints. last: the one that the command was given.
 
-    None where what has changed cannot be put into the known one, because more did than a poll reads: it must be read as
+    None where what has changed cannot be put into the last one, because more did than a poll reads: it must be read as
     a whole. Raises ValueError for anything else than the command prints.
     """
     id_, folders, fresh = "", set[str](), set[str]()
@@ -167,26 +167,26 @@ def read(text: str, known: Listing | None = None) -> Listing | None:
                     folders.add(name)
                 case ["read", name] if _is_hex(name, 16):
                     fresh.add(name)
-                case ["history", name, at] if known and name in known.histories:
-                    histories[name] = History(known.histories[name].forks, _moment(at))
+                case ["history", name, at] if last and name in last.histories:
+                    histories[name] = History(last.histories[name].forks, _moment(at))
                 case ["history", name, at, content] if _is_hex(name, 8):
                     histories[name] = History(tuple(_forks(content)), _moment(at))
-                case ["run", first, last, size, at] if _is_hex(first, 24) and _is_hex(last, 24) and first <= last:
-                    runs.setdefault(first[:16], []).append(_FolderRun(first, last, int(size), _moment(at)))
+                case ["run", first, end, size, at] if _is_hex(first, 24) and _is_hex(end, 24) and first <= end:
+                    runs.setdefault(first[:16], []).append(_FolderRun(first, end, int(size), _moment(at)))
                 case ["double", name] if _is_hex(name, 24):
                     doubles.add(name)
                 case _:
                     raise refusal
         except (ValueError, OverflowError, OSError):
             raise refusal from None
-    if known is None:
-        return Listing(id_, {name: tuple(found) for name, found in runs.items()}, histories, tuple(sorted(doubles)))
-    if id_ != known.id or folders - known.runs.keys() - fresh:
+    if last is None:
+        return Listing(id_, {name: tuple(ranges) for name, ranges in runs.items()}, histories, tuple(sorted(doubles)))
+    if id_ != last.id or folders - last.runs.keys() - fresh:
         return None
-    kept = {name: known.runs[name] for name in folders - fresh}
-    doubles |= {name for name in known.doubles if name[:16] in kept}
+    old = {name: last.runs[name] for name in folders - fresh}
+    doubles |= {name for name in last.doubles if name[:16] in old}
     return Listing(
-        id_, {**kept, **{name: tuple(runs.get(name, ())) for name in fresh}}, histories, tuple(sorted(doubles))
+        id_, {**old, **{name: tuple(runs.get(name, ())) for name in fresh}}, histories, tuple(sorted(doubles))
     )
 
 

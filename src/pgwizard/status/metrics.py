@@ -30,9 +30,9 @@ class Metric:
 
 def _one(value: Callable[[Snapshot, Verdict], float | datetime | None]) -> Callable[[Snapshot, Verdict], Samples]:
     def read(snapshot: Snapshot, verdict: Verdict) -> Samples:
-        found = value(snapshot, verdict)
-        if found is not None:
-            yield {}, found.timestamp() if isinstance(found, datetime) else float(found)
+        number = value(snapshot, verdict)
+        if number is not None:
+            yield {}, number.timestamp() if isinstance(number, datetime) else float(number)
 
     return read
 

@@ -155,5 +155,5 @@ Observation = (
 
 def failure(text: str) -> Finding:
     """Why a source did not answer, as a finding: the text with what is known of its cause."""
-    known = diagnose(text) or Finding()
-    return Finding(text=text, key=known.key, cause=known.cause, fix=known.fix, question=known.question)
+    cause = diagnose(text) or Finding()
+    return Finding(text=text, key=cause.key, cause=cause.cause, fix=cause.fix, question=cause.question)

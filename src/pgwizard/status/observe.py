@@ -128,9 +128,9 @@ async def observe(
     and ClusterError where it cannot be read. A source that fails later is listed in ``failures``, and polled again.
     """
     there, _ = await records.find(cluster, release)
-    found = there or await records.get_live(cluster, release)
-    layout = Layout.of(release) if isinstance(found, Record) else found.layout
-    summary = await probes.summary_of(cluster, found)
+    record_or_live = there or await records.get_live(cluster, release)
+    layout = Layout.of(release) if isinstance(record_or_live, Record) else record_or_live.layout
+    summary = await probes.summary_of(cluster, record_or_live)
     snapshot = reduce(Snapshot(release, now(), commands=cluster.commands), ReleaseRead(now(), summary))
     again = again or Again()
     image = ImageVersion(cluster, release)
@@ -295,7 +295,7 @@ async def _watch(
     name = {STATEFULSET: layout.release.name, POD: layout.pod, CLAIM: layout.claim}.get(resource)
     fields = f"metadata.name={name}" if name else ""  # labels prove nothing: Argo CD and others rewrite them
     labels = await narrowing if resource == JOB else ""
-    shown: set[Ref] = set()
+    objects: set[Ref] = set()
     while True:
         there: set[Ref] = set()
         try:
@@ -303,19 +303,19 @@ async def _watch(
                 async for event in events:
                     if event.type != "SYNCED" and not _is_own(resource, event.object, layout):
                         continue
-                    seen = _seen(resource, event, namespace, now())
-                    if isinstance(seen, ListRead):  # a new watch does not report earlier deletions
-                        for ref in shown - there:
+                    observation = _observation(resource, event, namespace, now())
+                    if isinstance(observation, ListRead):  # a new watch does not report earlier deletions
+                        for ref in objects - there:
                             await queue.put(ObjectSeen(now(), ref))
-                        shown = there
-                    elif seen.object is None:
-                        there.discard(seen.ref)
+                        objects = there
+                    elif observation.object is None:
+                        there.discard(observation.ref)
                     else:
-                        there.add(seen.ref)
-                    await queue.put(seen)
+                        there.add(observation.ref)
+                    await queue.put(observation)
         except Exception as error:  # noqa: BLE001 - a source that is no longer polled would look unchanged
             await queue.put(SourceFailed(now(), resource.plural, failure(_why(error))))
-        shown |= there
+        objects |= there
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
@@ -342,8 +342,8 @@ async def _watch_refusals(cluster: Cluster, release: ReleaseRef, queue: asyncio.
         async with _optional_watch(cluster.watch(EVENT, release.namespace, fields=fields)) as events:
             async for event in events:
                 about = event.object.get("involvedObject") or {}
-                if event.type not in ("SYNCED", "DELETED") and (found := jobs.refusal(event.object)):
-                    why = f"{found.text}: {jobs.event_text(event.object)}"
+                if event.type not in ("SYNCED", "DELETED") and (refusal := jobs.refusal(event.object)):
+                    why = f"{refusal.text}: {jobs.event_text(event.object)}"
                     await queue.put(JobRefused(now(), str(about.get("uid")), why))
 
 
@@ -371,7 +371,7 @@ def _why(error: Exception) -> str:
     return describe_defect(error)
 
 
-def _seen(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -> ObjectSeen | ListRead:
+def _observation(resource: Resource, event: WatchEvent, namespace: str, at: datetime) -> ObjectSeen | ListRead:
     if event.type == "SYNCED":
         return ListRead(at, resource)
     ref = Ref(resource, event.object["metadata"]["name"], namespace)
@@ -387,12 +387,12 @@ async def _poll(
 ) -> None:
     while True:
         try:
-            seen: Observation = await ask(now())  # an answer is as old as its request
+            observation: Observation = await ask(now())  # an answer is as old as its request
         except ValueError as error:  # the message of the program
-            seen = SourceFailed(now(), source, failure(plain(str(error))))
+            observation = SourceFailed(now(), source, failure(plain(str(error))))
         except Exception as error:  # noqa: BLE001 - a source that fails silently would look up to date
-            seen = SourceFailed(now(), source, failure(_why(error)))
-        await queue.put(seen)
+            observation = SourceFailed(now(), source, failure(_why(error)))
+        await queue.put(observation)
         await again.due(source, PACE_SECONDS[source])
 
 
@@ -412,17 +412,17 @@ class _ArchiveReader:
         self._layout = layout
         self._io_timeout_seconds = io_timeout_seconds
         self._again = again
-        self._known: Listing | None = None
+        self._listing: Listing | None = None
         self._whole_at: datetime | None = None
 
     async def read(self, at: datetime) -> ArchiveRead:
-        known = self._known
+        last = self._listing
         is_due = self._whole_at is None or at - self._whole_at >= _WHOLE_AGAIN or "archive" in self._again.urgent
         self._again.urgent.discard("archive")
-        if known is None or is_due or known.count <= _CHEAP_SEGMENTS:
-            known, self._whole_at = None, at
-        self._known = await probes.archive(self._cluster, self._layout, self._io_timeout_seconds, known)
-        return ArchiveRead(at, self._known)
+        if last is None or is_due or last.count <= _CHEAP_SEGMENTS:
+            last, self._whole_at = None, at
+        self._listing = await probes.archive(self._cluster, self._layout, self._io_timeout_seconds, last)
+        return ArchiveRead(at, self._listing)
 
 
 class _BackupFilesReader:
@@ -432,11 +432,11 @@ class _BackupFilesReader:
         self._cluster = cluster
         self._layout = layout
         self._io_timeout_seconds = io_timeout_seconds
-        self._known = BackupFiles()
+        self._files = BackupFiles()
 
     async def read(self, at: datetime) -> BackupFilesRead:
-        self._known = await probes.compared_files(self._cluster, self._layout, self._io_timeout_seconds, self._known)
-        return BackupFilesRead(at, self._known)
+        self._files = await probes.compared_files(self._cluster, self._layout, self._io_timeout_seconds, self._files)
+        return BackupFilesRead(at, self._files)
 
 
 async def _read_archiver(cluster: Cluster, layout: Layout, superuser: str | None, at: datetime) -> ArchiverRead:
@@ -450,9 +450,9 @@ async def _read_volume(cluster: Cluster, layout: Layout, at: datetime) -> Volume
 async def _read_certificate(
     cluster: Cluster, layout: Layout, image: ImageVersion, at: datetime, *, has_version: bool
 ) -> CertificateRead:
-    found = await probes.certificate(cluster, layout, image, at)
+    reading = await probes.certificate(cluster, layout, image, at)
     version = await image.read() if has_version else None
-    return CertificateRead(at, found, version_text(version) if version else "")
+    return CertificateRead(at, reading, version_text(version) if version else "")
 
 
 async def _crash_logs(
@@ -484,8 +484,8 @@ async def _logs(
         for job in unread():
             try:
                 async with aclosing(read(job.name)) as lines:
-                    seen: Observation = LogRead(job, [line async for line in lines])
+                    observation: Observation = LogRead(job, [line async for line in lines])
             except Exception as error:  # noqa: BLE001 - the logs of other Jobs are still to be read
-                seen = LogFailed(job, _why(error), is_final=isinstance(error, PreflightError))
-            await queue.put(seen)
+                observation = LogFailed(job, _why(error), is_final=isinstance(error, PreflightError))
+            await queue.put(observation)
         await again.due("log", _AGAIN_SECONDS)

@@ -207,27 +207,31 @@ async def summary(cluster: Cluster, layout: Layout) -> ReleaseSummary | Missing:
     there, _ = await records.find(cluster, layout.release)
     if there is not None:
         return await summary_of(cluster, there)
-    found = None if layout.has_record else await live.find(cluster, layout.release)
-    return await summary_of(cluster, found) if found else Missing(await namespace_state(cluster, layout.release))
+    live_release = None if layout.has_record else await live.find(cluster, layout.release)
+    return (
+        await summary_of(cluster, live_release)
+        if live_release
+        else Missing(await namespace_state(cluster, layout.release))
+    )
 
 
 async def summary_of(cluster: Cluster, release: Record | LiveRelease) -> ReleaseSummary:
     """A summary of a release, and what the cluster has that matters to all of it."""
     state = await namespace_state(cluster, release.ref)
-    found = (
+    names = (
         ReleaseSummary.of_live(release, is_namespace_ending=state == "ending")
         if isinstance(release, LiveRelease)
         else ReleaseSummary.of(release, is_namespace_ending=state == "ending")
     )
-    return replace(found, is_role_empty=found.backups and await _is_role_empty(cluster, found, release.ref))
+    return replace(names, is_role_empty=names.backups and await _is_role_empty(cluster, names, release.ref))
 
 
 async def _is_role_empty(cluster: Cluster, summary: ReleaseSummary, release: ReleaseRef) -> bool:
     """Without a record the Role of the Jobs may have another name."""
     role = Ref(ROLE, Names.of(release.name).backup, release.namespace)
     with contextlib.suppress(ClusterError):
-        found = await find_object(cluster, role)
-        return summary.has_record if found is None else not found.get("rules")
+        obj = await find_object(cluster, role)
+        return summary.has_record if obj is None else not obj.get("rules")
     return False
 
 
@@ -257,20 +261,20 @@ async def repository(cluster: Cluster, layout: Layout, io_timeout_seconds: int, 
 
 
 async def archive(
-    cluster: Cluster, layout: Layout, io_timeout_seconds: int, known: Listing | None = None, *, pod: str = ""
+    cluster: Cluster, layout: Layout, io_timeout_seconds: int, last: Listing | None = None, *, pod: str = ""
 ) -> Listing:
     """The WAL that is in the archive; with a known listing only what may have changed since is read.
 
     Raises ValueError where that fails. io_timeout_seconds, pod: as for ``repository``.
     """
-    command = listing.command(io_timeout_seconds, known, layout.stanza)
+    command = listing.command(io_timeout_seconds, last, layout.stanza)
     text = await _run_in_pod(cluster, layout, command, _EXEC_SECONDS["archive"], pod)
-    found = listing.read(text, known)
-    return await archive(cluster, layout, io_timeout_seconds, pod=pod) if found is None else found
+    files = listing.read(text, last)
+    return await archive(cluster, layout, io_timeout_seconds, pod=pod) if files is None else files
 
 
 async def compared_files(
-    cluster: Cluster, layout: Layout, io_timeout_seconds: int, known: BackupFiles | None = None, *, pod: str = ""
+    cluster: Cluster, layout: Layout, io_timeout_seconds: int, last: BackupFiles | None = None, *, pod: str = ""
 ) -> BackupFiles:
     """The files of the backups beside their manifests; only what is new or has changed since ``known`` is compared.
 
@@ -281,12 +285,12 @@ async def compared_files(
         return await _run_in_pod(cluster, layout, command, _EXEC_SECONDS["backups"], pod)
 
     fingerprints = backup_files.read_listing(await run(backup_files.listing_command(io_timeout_seconds, layout.stanza)))
-    known = known or BackupFiles()
-    requested = backup_files.choose_due(fingerprints, known)
+    last = last or BackupFiles()
+    requested = backup_files.choose_due(fingerprints, last)
     if not requested:
-        return backup_files.drop_expired(fingerprints, known)
+        return backup_files.drop_expired(fingerprints, last)
     text = await run(backup_files.comparison_command(io_timeout_seconds, requested, layout.stanza))
-    return backup_files.read_comparison(text, requested, fingerprints, known)
+    return backup_files.read_comparison(text, requested, fingerprints, last)
 
 
 async def archiver(cluster: Cluster, layout: Layout, superuser: str | None) -> Archiver:
@@ -369,10 +373,10 @@ async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, image: Im
             if answers is not None:
                 version = await image.read(answers.images.postgresql)
                 rules = pgbackrest.rules(version) if version else Rules()
-                found = await handshake.verify(
+                chain = await handshake.verify(
                     cluster, s3_server(answers), mine, rules, at, namespace=release.namespace
                 )
-                return found.verdict.ends or mine.next_end(at)
+                return chain.verdict.ends or mine.next_end(at)
     return mine.next_end(at)
 
 

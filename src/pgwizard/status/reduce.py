@@ -38,9 +38,9 @@ from pgwizard.status.observations import (
 from pgwizard.status.repository import Wal, is_segment
 from pgwizard.status.snapshot import (
     LONG_AGO,
-    OBJECTS_KEPT,
-    RUNS_KEPT,
-    TAIL_KEPT,
+    MAX_OBJECTS,
+    MAX_RUNS,
+    MAX_TAIL_LINES,
     BackupEnd,
     Cron,
     JobKind,
@@ -56,37 +56,37 @@ _UNSCHEDULABLE = "Unschedulable"
 """The scheduler's reason for a pod that no node can take."""
 
 
-def reduce(snapshot: Snapshot, seen: Observation) -> Snapshot:
+def reduce(snapshot: Snapshot, observation: Observation) -> Snapshot:
     """The snapshot after one observation."""
-    if isinstance(seen, LogRead | LogFailed):
-        return replace(snapshot, runs=_with_log(snapshot.runs, seen))
-    if isinstance(seen, CrashLogRead):
-        return replace(snapshot, crash_log=tuple(seen.lines)[-TAIL_KEPT:])
-    if isinstance(seen, JobPodSeen):
-        return _with_job_pod(snapshot, seen.pod)
-    if isinstance(seen, JobRefused):
-        refusals = dict(list({**snapshot.refusals, fit(seen.uid): seen.why}.items())[-2 * RUNS_KEPT :])
+    if isinstance(observation, LogRead | LogFailed):
+        return replace(snapshot, runs=_with_log(snapshot.runs, observation))
+    if isinstance(observation, CrashLogRead):
+        return replace(snapshot, crash_log=tuple(observation.lines)[-MAX_TAIL_LINES:])
+    if isinstance(observation, JobPodSeen):
+        return _with_job_pod(snapshot, observation.pod)
+    if isinstance(observation, JobRefused):
+        refusals = dict(list({**snapshot.refusals, fit(observation.uid): observation.why}.items())[-2 * MAX_RUNS :])
         runs = tuple(_with_refusal(run, refusals) for run in snapshot.runs)
         return replace(snapshot, refusals=refusals, runs=runs)
-    known = _apply(replace(snapshot, at=max(snapshot.at, seen.at)), seen)
-    if known.has_no_statefulset == snapshot.has_no_statefulset:
-        return known
-    return replace(known, no_statefulset_since=seen.at if known.has_no_statefulset else None)
+    current = _apply(replace(snapshot, at=max(snapshot.at, observation.at)), observation)
+    if current.has_no_statefulset == snapshot.has_no_statefulset:
+        return current
+    return replace(current, no_statefulset_since=observation.at if current.has_no_statefulset else None)
 
 
-def _apply(snapshot: Snapshot, seen: Reading | ObjectSeen | ListRead | SourceFailed) -> Snapshot:
-    match seen:
+def _apply(snapshot: Snapshot, observation: Reading | ObjectSeen | ListRead | SourceFailed) -> Snapshot:
+    match observation:
         case SourceFailed():
-            return _with_failure(snapshot, seen.source, seen.why)
+            return _with_failure(snapshot, observation.source, observation.why)
         case ObjectSeen():
-            return _with_object(snapshot, seen.ref, seen.object)
+            return _with_object(snapshot, observation.ref, observation.object)
         case ListRead():
-            return _with_success(snapshot, seen.resource.plural, seen.at)
+            return _with_success(snapshot, observation.resource.plural, observation.at)
         case ReleaseRead(release=Missing() as missing):
-            since = snapshot.missing.since if snapshot.missing else seen.at
+            since = snapshot.missing.since if snapshot.missing else observation.at
             why = Finding(text=record.absence(snapshot.ref))
-            return _with_failure(replace(snapshot, missing=replace(missing, since=since)), seen.source, why)
-    return _with_walk(_with_answer(_with_success(snapshot, seen.source, seen.at), seen))
+            return _with_failure(replace(snapshot, missing=replace(missing, since=since)), observation.source, why)
+    return _with_walk(_with_answer(_with_success(snapshot, observation.source, observation.at), observation))
 
 
 def _with_walk(snapshot: Snapshot) -> Snapshot:
@@ -95,22 +95,22 @@ def _with_walk(snapshot: Snapshot) -> Snapshot:
     return snapshot if walk is None else replace(snapshot, known_walk=(snapshot.walk_inputs, walk))
 
 
-def _with_answer(snapshot: Snapshot, seen: Reading) -> Snapshot:
-    match seen:
+def _with_answer(snapshot: Snapshot, observation: Reading) -> Snapshot:
+    match observation:
         case ReleaseRead(release=ReleaseSummary() as release):
             return replace(snapshot, release=release, missing=None)
         case RepositoryRead():
-            return replace(_compare_wal(snapshot, seen.repository.wal), repository=seen.repository)
+            return replace(_compare_wal(snapshot, observation.repository.wal), repository=observation.repository)
         case ArchiveRead():
-            return replace(snapshot, archive=seen.listing, archive_before=snapshot.archive)
+            return replace(snapshot, archive=observation.listing, archive_before=snapshot.archive)
         case BackupFilesRead():
-            return replace(snapshot, files=seen.files)
+            return replace(snapshot, files=observation.files)
         case ArchiverRead():
-            return replace(snapshot, archiver=seen.archiver)
+            return replace(snapshot, archiver=observation.archiver)
         case VolumeRead():
-            return replace(snapshot, volume=seen.volume)
+            return replace(snapshot, volume=observation.volume)
         case CertificateRead():
-            return replace(snapshot, certificate=seen.certificate, pgbackrest=seen.pgbackrest)
+            return replace(snapshot, certificate=observation.certificate, pgbackrest=observation.pgbackrest)
     return snapshot
 
 
@@ -134,18 +134,23 @@ def _compare_wal(snapshot: Snapshot, wal: Wal | None) -> Snapshot:
     )
 
 
-def _with_log(runs: Sequence[Run], seen: LogRead | LogFailed) -> tuple[Run, ...]:
+def _with_log(runs: Sequence[Run], observation: LogRead | LogFailed) -> tuple[Run, ...]:
     return tuple(
-        _add_log(run, seen) if run.real_name == seen.job.name and run.state == "failed" else run for run in runs
+        _add_log(run, observation) if run.real_name == observation.job.name and run.state == "failed" else run
+        for run in runs
     )
 
 
-def _add_log(run: Run, seen: LogRead | LogFailed) -> Run:
-    if isinstance(seen, LogFailed) and not seen.is_final:
-        return replace(run, unread=seen.why)
-    lines = tuple(seen.lines) if isinstance(seen, LogRead) else (f"the log cannot be read: {seen.why}",)
+def _add_log(run: Run, observation: LogRead | LogFailed) -> Run:
+    if isinstance(observation, LogFailed) and not observation.is_final:
+        return replace(run, unread=observation.why)
+    lines = (
+        tuple(observation.lines)
+        if isinstance(observation, LogRead)
+        else (f"the log cannot be read: {observation.why}",)
+    )
     fault = diagnose("\n".join(lines)) or diagnose(run.message)
-    return replace(run, tail=lines[-TAIL_KEPT:], unread="", fault=fault, verification=_verification(run, lines))
+    return replace(run, tail=lines[-MAX_TAIL_LINES:], unread="", fault=fault, verification=_verification(run, lines))
 
 
 def _verification(run: Run, lines: Sequence[str]) -> RepositoryVerification | None:
@@ -164,8 +169,8 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
     if ref.resource == CRONJOB:
         crons = [cron for cron in snapshot.crons if cron.real_name != ref.name] + ([_cron(obj, names)] if obj else [])
         crons.sort(key=lambda cron: (cron.real_name not in (names.full, names.incremental), cron.name))
-        kept_crons = sorted(crons[:OBJECTS_KEPT], key=lambda cron: (not cron.is_backup, cron.name))
-        return replace(snapshot, crons=tuple(kept_crons))
+        shown = sorted(crons[:MAX_OBJECTS], key=lambda cron: (not cron.is_backup, cron.name))
+        return replace(snapshot, crons=tuple(shown))
     if ref.resource == JOB:
         before = next((run for run in snapshot.runs if run.real_name == ref.name), None)
         runs = [run for run in snapshot.runs if run is not before]
@@ -174,14 +179,14 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
             runs.append(_with_end(run, snapshot))
         checks = {run.kind: run.uid for run in sorted(runs, key=_began) if run.state != "running" and not run.is_backup}
         runs.sort(key=lambda run: (run.state == "running" or run.uid in checks.values(), _began(run)))
-        return replace(snapshot, runs=tuple(sorted(runs[-RUNS_KEPT:], key=_began)))
-    objects = {known: health for known, health in snapshot.objects.items() if known != ref}
+        return replace(snapshot, runs=tuple(sorted(runs[-MAX_RUNS:], key=_began)))
+    objects = {other: health for other, health in snapshot.objects.items() if other != ref}
     if obj is not None and not owners(obj, JOB.kind):
         health = assess(obj)
         objects[ref] = replace(health, message=visible(health.message))
     own = (names.release, names.pod)
-    kept = sorted(objects, key=lambda ref: (ref.name not in own, objects[ref].status != "failed", str(ref)))
-    after = replace(snapshot, objects={ref: objects[ref] for ref in sorted(kept[:OBJECTS_KEPT], key=str)})
+    order = sorted(objects, key=lambda ref: (ref.name not in own, objects[ref].status != "failed", str(ref)))
+    after = replace(snapshot, objects={ref: objects[ref] for ref in sorted(order[:MAX_OBJECTS], key=str)})
     pod = objects.get(Ref(POD, names.pod, snapshot.ref.namespace))
     is_over = pod is None or pod.status == "ready"  # between two crashes it is only starting
     return replace(after, crash_log=None) if is_over else after
@@ -205,10 +210,10 @@ def _with_job_pod(snapshot: Snapshot, pod: Object) -> Snapshot:
         stalls.pop(uid, None)
         if does_not_start:
             stalls[uid] = visible(health.message)
-    stalls = dict(list(stalls.items())[-2 * RUNS_KEPT :])
-    kept = dict(list(ends.items())[-2 * RUNS_KEPT :])
-    receipts = dict(list({**snapshot.receipts, **_receipts(pod)}.items())[-RUNS_KEPT:])
-    after = replace(snapshot, backup_ends=kept, stalls=stalls, receipts=receipts)
+    stalls = dict(list(stalls.items())[-2 * MAX_RUNS :])
+    newest = dict(list(ends.items())[-2 * MAX_RUNS :])
+    receipts = dict(list({**snapshot.receipts, **_receipts(pod)}.items())[-MAX_RUNS:])
+    after = replace(snapshot, backup_ends=newest, stalls=stalls, receipts=receipts)
     return replace(after, runs=tuple(_with_end(run, after) for run in snapshot.runs))
 
 
@@ -224,11 +229,11 @@ def _receipts(pod: Object) -> dict[str, DrillResult]:
         return {}
 
 
-def _with_end(run: Run, known: Snapshot) -> Run:
+def _with_end(run: Run, snapshot: Snapshot) -> Run:
     """A failed backup is retried, so only the Job itself reports a failure."""
     if run.kind == "drill":
-        run = replace(run, drill=known.receipts.get(run.uid))
-    end = known.backup_ends.get(run.uid)
+        run = replace(run, drill=snapshot.receipts.get(run.uid))
+    end = snapshot.backup_ends.get(run.uid)
     if run.state != "running" or end is None:
         return run
     stuck_since = end.at if end.has_company else None
@@ -274,7 +279,7 @@ def _run(obj: Object, names: Names, before: Run | None) -> Run:
     if health.status != "progressing":
         state = "succeeded" if health.status == "ready" else "failed"
     uid = fit(str(obj["metadata"].get("uid", "")))
-    known = before if before is not None and before.uid == uid else None  # the hook Job keeps its name
+    same_run = before if before is not None and before.uid == uid else None  # the hook Job keeps its name
     return Run(
         name=fit(name),
         uid=uid,
@@ -283,9 +288,9 @@ def _run(obj: Object, names: Names, before: Run | None) -> Run:
         started=moment(status.get("startTime") or obj["metadata"].get("creationTimestamp")),
         ended=moment(status.get("completionTime") or condition(obj, "Failed").get("lastTransitionTime")),
         message=health.message,
-        tail=known.tail if known else None,
-        unread=known.unread if known else "",
-        fault=known.fault if known else None,
-        verification=known.verification if known else None,
+        tail=same_run.tail if same_run else None,
+        unread=same_run.unread if same_run else "",
+        fault=same_run.fault if same_run else None,
+        verification=same_run.verification if same_run else None,
         raw=_raw(name),
     )

@@ -80,8 +80,8 @@ def window(verdict: Verdict, now: datetime) -> str:
     return f"from {when(newest.since, now)} UTC to now − {span((now - newest.until).total_seconds())}"
 
 
-def _span(found: RecoveryWindow, now: datetime) -> str:
-    return f"from {when(found.since, now)} to {when(found.until, now)} UTC"
+def _span(span: RecoveryWindow, now: datetime) -> str:
+    return f"from {when(span.since, now)} to {when(span.until, now)} UTC"
 
 
 def other_windows(verdict: Verdict, now: datetime) -> list[str]:
@@ -105,14 +105,14 @@ def facts(snapshot: Snapshot) -> list[Fact]:
     if snapshot.is_gone:
         last = replace(snapshot, failures=dict.fromkeys(("release", "repository"), Finding(text="the release is gone")))
         return [_release_fact(last), *([_repository_fact(last)] if last.repository else [])]
-    found = [_release_fact(snapshot), *_version_facts(snapshot)]
+    lines = [_release_fact(snapshot), *_version_facts(snapshot)]
     if snapshot.wants_backups:
-        found += [_next_full(snapshot), *_wal_facts(snapshot), _repository_fact(snapshot), _files_fact(snapshot)]
-        found += _drill_facts(snapshot)
-    found.append(_volume_fact(snapshot))
+        lines += [_next_full(snapshot), *_wal_facts(snapshot), _repository_fact(snapshot), _files_fact(snapshot)]
+        lines += _drill_facts(snapshot)
+    lines.append(_volume_fact(snapshot))
     if snapshot.wants_backups:
-        found.append(_certificate_fact(snapshot))
-    return found
+        lines.append(_certificate_fact(snapshot))
+    return lines
 
 
 def _not_known(snapshot: Snapshot, source: str, label: str) -> Fact:
@@ -213,18 +213,18 @@ def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
         return Fact("!" if snapshot.missing_wal else "·", "WAL", f"up to {wal.last}; {lacks}")
     walk = snapshot.walk.continuity
     if snapshot.missing_wal:
-        found = f"{snapshot.missing_wal} is missing"
+        text = f"{snapshot.missing_wal} is missing"
     elif walk.has_hole:
-        found = "some are missing"
+        text = "some are missing"
     elif walk.strangers or listing.doubles:
-        found = "another server's are among them"
+        text = "another server's are among them"
     else:
-        found = "no gap" if walk.is_connected else "the timeline's history is missing"
+        text = "no gap" if walk.is_connected else "the timeline's history is missing"
     is_old = "archive" in snapshot.failures or outdated_seconds(snapshot, "archive") is not None
     age = span((snapshot.at - read_at).total_seconds())
-    mark: Literal["✓", "!"] = "✓" if found == "no gap" and not is_old else "!"
+    mark: Literal["✓", "!"] = "✓" if text == "no gap" and not is_old else "!"
     count = "1 segment" if listing.count == 1 else f"{listing.count:,} segments"
-    return Fact(mark, "WAL", f"{count} up to {wal.last}, checked {age} ago: {found}")
+    return Fact(mark, "WAL", f"{count} up to {wal.last}, checked {age} ago: {text}")
 
 
 def _archiver_fact(archiver: Archiver, read_at: datetime, now: datetime) -> Fact:
@@ -283,12 +283,12 @@ def _files_fact(snapshot: Snapshot) -> Fact:
     if not count:
         return Fact("·", "files", "no backup to check")
     backups = "1 backup" if total == 1 else f"{total:,} backups"
-    found = f"{damaged:,} {'is' if damaged == 1 else 'are'} damaged" if damaged else "complete"
+    text = f"{damaged:,} {'is' if damaged == 1 else 'are'} damaged" if damaged else "complete"
     is_old = "backups" in snapshot.failures or outdated_seconds(snapshot, "backups") is not None
     mark: Literal["✓", "!"] = "!" if damaged or is_old else "✓"
     age = span((snapshot.at - read_at).total_seconds())
     of = f"{count:,} of " if count < total else ""
-    return Fact(mark, "files", f"{of}{backups}, checked {age} ago: {found}; {verification_text(snapshot)}")
+    return Fact(mark, "files", f"{of}{backups}, checked {age} ago: {text}; {verification_text(snapshot)}")
 
 
 def verification_text(snapshot: Snapshot) -> str:
@@ -298,9 +298,9 @@ def verification_text(snapshot: Snapshot) -> str:
         has_record = snapshot.release is None or snapshot.release.has_record
         return "never verified" if has_record else "results of pgwizard verify are not kept without a record"
     age = snapshot.at - verification.moment
-    found = "valid" if verification.is_valid else "damaged"
+    text = "valid" if verification.is_valid else "damaged"
     late = ", verify again" if age > _VERIFIED_FOR else ""
-    return f"verified {about(max(age.total_seconds(), 0))} ago: {found}{late}"
+    return f"verified {about(max(age.total_seconds(), 0))} ago: {text}{late}"
 
 
 def _drill_facts(snapshot: Snapshot) -> Iterator[Fact]:
@@ -363,16 +363,16 @@ def _certificate_fact(snapshot: Snapshot) -> Fact:
         return _not_known(snapshot, "certificate", "CA")
     ends = certificate.ends
     left = (ends - snapshot.at).total_seconds() if ends else 0
-    shown = "ends at a time unknown" if ends is None else f"ends {ends:%Y-%m-%d} (in {int(left // 86_400)} d)"
+    text = "ends at a time unknown" if ends is None else f"ends {ends:%Y-%m-%d} (in {int(left // 86_400)} d)"
     if ends is not None and left <= 0:
-        shown = f"ended {ends:%Y-%m-%d}"
+        text = f"ended {ends:%Y-%m-%d}"
     fine = (
         certificate.source in ("same", "unread", "unnamed")
         and ends is not None
         and not is_ending(certificate, snapshot.at)
     )
     mark: Literal["✓", "!"] = "✓" if fine else "!"
-    return _with_age(snapshot, "certificate", Fact(mark, "CA", f"{shown}, {_SOURCES[certificate.source]}"))
+    return _with_age(snapshot, "certificate", Fact(mark, "CA", f"{text}, {_SOURCES[certificate.source]}"))
 
 
 def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
@@ -547,8 +547,8 @@ def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
     lines = [f"{headline(verdict)}   {window(verdict, now)}".rstrip(), *other_windows(verdict, now)]
     lines += [*reason_lines(verdict), ""]
     lines += [str(fact) for fact in facts(snapshot)]
-    if shown := timeline(snapshot, verdict, 78):
-        lines += ["", f"Backups   {LEGEND}{f'   {BRANCH_LEGEND}' if verdict.branches else ''}", *shown]
+    if line := timeline(snapshot, verdict, 78):
+        lines += ["", f"Backups   {LEGEND}{f'   {BRANCH_LEGEND}' if verdict.branches else ''}", *line]
     newest = list(reversed(snapshot.backups))[:_PRINTED]
     backups = [BACKUP_TITLES, *(backup_cells(snapshot, backup) for backup in newest)] if newest else []
     lines += _table("pgbackrest info", backups)

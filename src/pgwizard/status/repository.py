@@ -63,10 +63,10 @@ class DamagedPages:
     def filenode(self) -> tuple[int, int] | None:
         """The tablespace, 0 for the default one, and the number of the file; None for what is no relation of one."""
         match self.path.split("/"):
-            case ["base", _, name] if found := _FILENODE.match(name):
-                return 0, int(found[0])
-            case ["pg_tblspc", space, _, _, name] if space.isdecimal() and (found := _FILENODE.match(name)):
-                return int(space), int(found[0])
+            case ["base", _, name] if match := _FILENODE.match(name):
+                return 0, int(match[0])
+            case ["pg_tblspc", space, _, _, name] if space.isdecimal() and (match := _FILENODE.match(name)):
+                return int(space), int(match[0])
         return None
 
 

@@ -162,7 +162,7 @@ class _Feed:
     def __init__(self, cluster: Cluster, resource: Resource, namespace: str | None, labels: str, fields: str) -> None:
         self._cluster, self._resource, self._namespace = cluster, resource, namespace
         self._labels, self._fields = labels, fields
-        self._known: dict[str, dict[str, Object]] = {}
+        self._objects: dict[str, dict[str, Object]] = {}
         self._readers: dict[str | None, set[_FeedReader]] = {}
         self._is_synced = False
         self._task: asyncio.Task[None] | None = None
@@ -172,7 +172,7 @@ class _Feed:
         reader = _FeedReader(name)
         there = self._readers.setdefault(namespace, set())
         there.add(reader)
-        spaces = self._known.values() if namespace is None else [self._known.get(namespace, {})]
+        spaces = self._objects.values() if namespace is None else [self._objects.get(namespace, {})]
         for item in [item for space in spaces for item in space.values()]:
             reader.take(WatchEvent("ADDED", item))
         if self._is_synced:
@@ -195,7 +195,7 @@ class _Feed:
                 async for event in events:
                     self._pass_on(event)
         except Exception as error:  # noqa: BLE001 - each reader gets it, as from a watch of its own
-            self._known, self._is_synced = {}, False
+            self._objects, self._is_synced = {}, False
             for reader in self._all_readers():
                 reader.queue.put_nowait(error)
 
@@ -208,9 +208,9 @@ class _Feed:
         metadata = event.object["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
         if event.type == "DELETED":
-            self._known.get(namespace, {}).pop(name, None)
+            self._objects.get(namespace, {}).pop(name, None)
         else:
-            self._known.setdefault(namespace, {})[name] = event.object
+            self._objects.setdefault(namespace, {})[name] = event.object
         for reader in (*self._readers.get(namespace, ()), *self._readers.get(None, ())):
             reader.take(event)
 

@@ -30,9 +30,9 @@ from pgwizard.status.repository import Backup, RepositoryInfo, is_segment, segme
 from pgwizard.status.walk import ArchiveWalk, walk, whole_backups
 from pgwizard.text import plain
 
-RUNS_KEPT, OBJECTS_KEPT = 20, 50
+MAX_RUNS, MAX_OBJECTS = 20, 50
 """Limits of a snapshot, whatever the cluster sends. What the verdict needs is never left out; backups have no limit."""
-TAIL_KEPT = 20
+MAX_TAIL_LINES = 20
 """Lines of a log that a snapshot keeps."""
 WATCHED = (STATEFULSET, POD, CLAIM, CRONJOB, JOB)
 """Kinds that are watched."""
@@ -481,27 +481,32 @@ class Snapshot:
     @property
     def verification(self) -> RepositoryVerification | None:
         """The last verification of the repository, by hand or by its schedule; None where it was never verified."""
-        found = [self.release.verification] if self.release and self.release.verification else []
+        results = [self.release.verification] if self.release and self.release.verification else []
         for run in self.runs:
             if run.kind == "verify" and run.state != "running" and run.ended is not None:
-                found += [run.verification] if run.verification else []
-                found += [_valid(run.ended, run.started)] if run.state == "succeeded" else []
-        found += [_valid(cron.succeeded) for cron in self.crons if cron.kind == "verify" and cron.succeeded is not None]
-        return max(found, key=lambda each: each.moment, default=None)
+                results += [run.verification] if run.verification else []
+                results += [_valid(run.ended, run.started)] if run.state == "succeeded" else []
+        results += [
+            _valid(cron.succeeded) for cron in self.crons if cron.kind == "verify" and cron.succeeded is not None
+        ]
+        return max(results, key=lambda each: each.moment, default=None)
 
     @property
     def drills(self) -> tuple[DrillResult, ...]:
         """The drills by hand and by the schedule that are known, oldest first."""
         runs = [run for run in self.runs if run.kind == "drill"]
-        found = [*(self.release.drills if self.release else ()), *(run.drill for run in runs if run.drill is not None)]
+        results = [
+            *(self.release.drills if self.release else ()),
+            *(run.drill for run in runs if run.drill is not None),
+        ]
         if "pods" not in self.answered_at:  # the receipts may be still to come
-            return tuple(sorted(found, key=lambda each: each.moment))
+            return tuple(sorted(results, key=lambda each: each.moment))
         passed = {run.ended: run.drill for run in runs if run.state == "succeeded" and run.ended is not None}
         for cron in self.crons:
             if cron.kind == "drill" and cron.succeeded is not None:
                 passed.setdefault(cron.succeeded, None)
-        found += [drills.without_receipt(ended) for ended, receipt in passed.items() if receipt is None]
-        return tuple(sorted(found, key=lambda each: each.moment))
+        results += [drills.without_receipt(ended) for ended, receipt in passed.items() if receipt is None]
+        return tuple(sorted(results, key=lambda each: each.moment))
 
     @property
     def drill(self) -> DrillResult | None:
@@ -534,10 +539,10 @@ class Snapshot:
         """
         if self.archive is None or self.repository is None:
             return None
-        known = self.known_walk
+        last = self.known_walk
         inputs = self.walk_inputs
-        if known is not None and known[0][3:] == inputs[3:] and all(map(operator.is_, known[0][:3], inputs[:3])):
-            return known[1]
+        if last is not None and last[0][3:] == inputs[3:] and all(map(operator.is_, last[0][:3], inputs[:3])):
+            return last[1]
         timeline = self.archiver.timeline if self.archiver else 0
         return walk(
             self.archive,
@@ -643,8 +648,8 @@ class Snapshot:
 
     def backup_of(self, run: Run) -> Backup | None:
         """The backup that a Job took, by the times of both; None also where another Job may have taken it."""
-        found = self._backups_during(run)
-        return found[0] if len(found) == 1 and not self._is_shared(found[0], run) else None
+        during = self._backups_during(run)
+        return during[0] if len(during) == 1 and not self._is_shared(during[0], run) else None
 
     def is_backup_unclear(self, run: Run) -> bool:
         """Whether backups were taken while a Job ran that others may have taken, because Jobs ran side by side."""
@@ -660,14 +665,14 @@ class Snapshot:
             return []
         for slack in (timedelta(seconds=1), timedelta(seconds=5)):  # both count whole seconds, each by its own clock
             begun, ended = run.started - slack, run.ended + slack
-            found = []
+            backups = []
             for backup in reversed(self.backups):
                 if backup.stop < begun:
                     break
                 if backup.start >= begun and backup.stop <= ended:
-                    found.append(backup)
-            if found:
-                return found
+                    backups.append(backup)
+            if backups:
+                return backups
         return []
 
 

@@ -278,11 +278,11 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         theirs, ours = repository.system_id, snapshot.system_id
         text = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
         return _lost(text, _ANOTHER_PATH, "status-foreign")
-    taken = next((run.name for run in snapshot.runs if run.state == "running" and run.kind in ("full", "init")), None)
+    running = next((run.name for run in snapshot.runs if run.state == "running" and run.kind in ("full", "init")), None)
     if repository.stanza:
         fix = (
-            f"Job {taken} is running: it may fix that."
-            if taken
+            f"Job {running} is running: it may fix that."
+            if running
             else f"{_deploy_again(snapshot)}: it creates what is missing."
         )
         return _lost(f"pgBackRest reports: {repository.stanza}", fix)
@@ -292,10 +292,10 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         *_incomplete(snapshot),
         *_invalid(snapshot),
         *_drilled(snapshot),
-        *(_broken(snapshot, walk, windows, taken) if walk else ()),
+        *(_broken(snapshot, walk, windows, running) if walk else ()),
     )
     if not windows:
-        base = _without_base(snapshot, f"Job {taken} is taking one." if taken else "")
+        base = _without_base(snapshot, f"Job {running} is taking one." if running else "")
         return replace(base, reasons=(*base.reasons, *broken), branches=branches)
     if not snapshot.system_id:
         text = "the owner of the backups in the repository is not known: the database has not reported its system-id"
@@ -344,19 +344,19 @@ _WHO_DELETES = "find out what deletes WAL: a lifecycle rule of the bucket, or a 
 
 
 def _broken(
-    snapshot: Snapshot, walk: ArchiveWalk, windows: Sequence[RecoveryWindow], taken: str | None
+    snapshot: Snapshot, walk: ArchiveWalk, windows: Sequence[RecoveryWindow], running: str | None
 ) -> Iterable[Finding]:
     """Faults of the WAL in the archive. taken: the Job that takes a full backup now."""
-    remedy = f"Job {taken} takes a full backup" if taken else f"{_NEW_WINDOW} {_full_backup(snapshot)}"
-    found = walk.continuity
+    remedy = f"Job {running} takes a full backup" if running else f"{_NEW_WINDOW} {_full_backup(snapshot)}"
+    continuity = walk.continuity
     if walk.has_new_hole and snapshot.archive_before is None:
-        hole = next(reach.hole for reach in found.reaches if reach.hole)
+        hole = next(reach.hole for reach in continuity.reaches if reach.hole)
         yield _reason(f"WAL segment {fit(hole.first)} was not found; it is looked up again", "", "wal-missing")
         return
-    if found.strangers:
-        theirs = ", ".join(map(str, found.strangers))
+    if continuity.strangers:
+        theirs = ", ".join(map(str, continuity.strangers))
         yield _reason(
-            f"another server archives into this repository, on timeline {theirs}; this one is on {found.timeline}",
+            f"another server archives into this repository, on timeline {theirs}; this one is on {continuity.timeline}",
             f"Stop it, or give it a repository.path of its own: a clone, or an old copy of this database. {remedy}",
             "wal-stranger",
         )
@@ -366,13 +366,13 @@ def _broken(
             f"Stop the other server, or give it a repository.path of its own. {remedy}",
             "wal-stranger",
         )
-    if not found.is_connected:
-        text = f"the archive lacks {found.timeline:08X}.history: recovery cannot get to the server's timeline"
+    if not continuity.is_connected:
+        text = f"the archive lacks {continuity.timeline:08X}.history: recovery cannot get to the server's timeline"
         yield _reason(text, remedy, "wal-history")
     yield from _gaps(windows, remedy)
-    yield from _worthless(found.worthless, "" if windows else f"{remedy}; then {_WHO_DELETES}")
-    if not windows and found.elsewhere:
-        label, timeline = list(found.elsewhere.items())[-1]
+    yield from _worthless(continuity.worthless, "" if windows else f"{remedy}; then {_WHO_DELETES}")
+    if not windows and continuity.elsewhere:
+        label, timeline = list(continuity.elsewhere.items())[-1]
         text = f"backup {label} can be recovered on timeline {timeline} only, which the server has left"
         yield _reason(text, remedy, "wal-branch")
 
@@ -460,20 +460,20 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
 
 def _pages(snapshot: Snapshot, backup: Backup) -> str:
     """The damaged pages by the backup's manifest; empty while that is not read."""
-    found = snapshot.files.compared.get(backup.label) if snapshot.files else None
-    if found is None or not found.pages:
+    comparison = snapshot.files.compared.get(backup.label) if snapshot.files else None
+    if comparison is None or not comparison.pages:
         return ""
-    page = found.pages[0]
+    page = comparison.pages[0]
     where = f" of database {page.database}" if page.database else ""
-    others = found.page_files - 1
+    others = comparison.page_files - 1
     more = f", and {others:,} more file{'s' if others > 1 else ''}" if others > 0 else ""
     return f"page{'s' if ',' in page.pages or '-' in page.pages else ''} {page.pages} of {page.path}{where}{more}"
 
 
 def _find_damage(snapshot: Snapshot, backup: Backup) -> str:
     """How to find what the damaged pages belong to."""
-    found = snapshot.files.compared.get(backup.label) if snapshot.files else None
-    page = found.pages[0] if found and found.pages else None
+    comparison = snapshot.files.compared.get(backup.label) if snapshot.files else None
+    page = comparison.pages[0] if comparison and comparison.pages else None
     if page is None or not page.database or page.filenode is None:
         return FIND_DAMAGE
     query = f"SELECT pg_filenode_relation({page.filenode[0]}, {page.filenode[1]})"
@@ -483,9 +483,9 @@ def _find_damage(snapshot: Snapshot, backup: Backup) -> str:
 def _incomplete(snapshot: Snapshot) -> Iterable[Finding]:
     """That files of backups are missing or have another size: one by one while they are few."""
     damaged = snapshot.damaged_backups
-    faulty = [label for label, found in damaged.items() if found.faults]
+    faulty = [label for label, comparison in damaged.items() if comparison.faults]
     for label in reversed(faulty[-_GAPS_NAMED:]):
-        others = [each for each, found in damaged.items() if label in found.needs]
+        others = [each for each, comparison in damaged.items() if label in comparison.needs]
         text = f"backup {label} cannot be restored: {_fault_text(damaged[label])}"
         if others:
             text += f"; nor can {len(others)} that build on it" if len(others) > 1 else f"; nor can {others[0]}"
@@ -534,15 +534,15 @@ def _verify(snapshot: Snapshot) -> str:
     return snapshot.commands.pgwizard("verify", snapshot.ref.name, namespace=snapshot.ref.namespace)
 
 
-def _fault_text(found: ComparedBackup) -> str:
+def _fault_text(comparison: ComparedBackup) -> str:
     """The first file that is missing or has another size, and how many others there are."""
-    fault = found.faults[0]
+    fault = comparison.faults[0]
     if fault.path == MANIFEST:
         return "its backup.manifest and the copy of it are missing or damaged"
     text = f"{fault.path} is missing"
     if fault.found is not None:
         text = f"{fault.path} has {fault.found:,} bytes, its manifest {fault.expected:,}"
-    others = found.fault_count - 1
+    others = comparison.fault_count - 1
     return f"{text}, and {others:,} other file{'s are' if others > 1 else ' is'} damaged" if others > 0 else text
 
 
@@ -655,10 +655,10 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
 def _unchecked(snapshot: Snapshot) -> Iterable[Finding]:
     """The reasons that the last scheduled check of a kind did not get to its result, and none was made since."""
     names = {"verify": "verification", "drill": "drill"}
-    known = {"verify": snapshot.verification, "drill": snapshot.drill}
+    results = {"verify": snapshot.verification, "drill": snapshot.drill}
     ended = {run.kind: run for run in snapshot.runs if run.kind in names and run.state != "running"}
     for kind, last in ended.items():
-        newest = known[kind]
+        newest = results[kind]
         has_result = last.verification is not None or last.drill is not None
         is_newer = newest is not None and last.ended is not None and newest.moment >= last.ended
         if last.state != "failed" or has_result or is_newer:

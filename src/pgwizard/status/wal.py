@@ -49,10 +49,10 @@ class Fork:
         if not self.reason.startswith(("before ", "after ")):
             return None
         try:
-            found = datetime.fromisoformat(text)
+            moment = datetime.fromisoformat(text)
         except ValueError:
             return None
-        return found.astimezone(UTC) if found.tzinfo else None
+        return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,8 @@ class Archive:
             if (run := self.run_at(timeline, number)) is None:
                 continue
             parts = [replace(run, last=number - 1), replace(run, first=number + 1)]
-            kept = [part for part in parts if part.first <= part.last]
-            runs[timeline] = [part for each in runs[timeline] for part in (kept if each is run else [each])]
+            parts_left = [part for part in parts if part.first <= part.last]
+            runs[timeline] = [part for each in runs[timeline] for part in (parts_left if each is run else [each])]
         return replace(self, runs=runs)
 
     def path(self, timeline: int) -> tuple[tuple[int, Fork | None], ...]:
@@ -210,15 +210,15 @@ def continuity(archive: Archive, backups: Sequence[Backup], timeline: int | None
     backups: oldest first, those only that are intact and whose prior ones are there. timeline: the server's own; None
     where that is not known: the newest is taken, and nobody is taken for another server.
     """
-    known = archive.timelines
-    live = timeline or max(known, default=1)
+    timelines = archive.timelines
+    live = timeline or max(timelines, default=1)
     own = _Path(archive, live)
-    placed = {backup.label: found for backup in backups if (found := own.reach(backup))}
+    placed = {backup.label: reach for backup in backups if (reach := own.reach(backup))}
     elsewhere, branches = dict[str, int](), list[RecoveryWindow]()
     strangers = tuple(_strangers(archive, live)) if timeline is not None else ()
-    for other in reversed([each for each in known if each != live and each not in strangers]):
+    for other in reversed([each for each in timelines if each != live and each not in strangers]):
         path = _Path(archive, other)
-        reaches = [found for backup in backups if (found := path.reach(backup)) and found.is_usable]
+        reaches = [reach for backup in backups if (reach := path.reach(backup)) and reach.is_usable]
         for reach in reaches:
             if reach.backup.label not in placed:
                 elsewhere.setdefault(reach.backup.label, other)

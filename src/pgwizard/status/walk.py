@@ -40,11 +40,11 @@ def walk(
     there = listing.archive(segment_bytes, *([before] if before else [])).without(damaged)
     unlisted = tuple(backup for backup in whole if there.is_behind(backup.wal_stop))
     covered = [backup for backup in whole if not there.is_behind(backup.wal_stop)]
-    found = continuity(there, covered, timeline)
+    result = continuity(there, covered, timeline)
     if before is None:
-        return ArchiveWalk(there, found, unlisted, found.has_hole)
+        return ArchiveWalk(there, result, unlisted, result.has_hole)
     alone = continuity(listing.archive(segment_bytes).without(damaged), covered, timeline)
-    return ArchiveWalk(there, found, unlisted, alone.has_hole and not found.has_hole)
+    return ArchiveWalk(there, result, unlisted, alone.has_hole and not result.has_hole)
 
 
 def whole_backups(backups: Sequence[Backup], damaged: Container[str] = ()) -> tuple[Backup, ...]:

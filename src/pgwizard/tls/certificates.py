@@ -166,11 +166,11 @@ def _summary(certificate: X509Certificate) -> Certificate:
     from cryptography.hazmat.primitives import hashes
 
     try:
-        found = {type(extension.value): extension.value for extension in certificate.extensions}
+        extensions = {type(extension.value): extension.value for extension in certificate.extensions}
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        found = {}  # OpenSSL may accept it: ``chain`` decides what it is good for
-    constraints: Any = found.get(x509.BasicConstraints)
-    sans: Any = found.get(x509.SubjectAlternativeName) or ()
+        extensions = {}  # OpenSSL may accept it: ``chain`` decides what it is good for
+    constraints: Any = extensions.get(x509.BasicConstraints)
+    sans: Any = extensions.get(x509.SubjectAlternativeName) or ()
     subject, names = certificate.subject, list(sans)
     dns = tuple(name.value for name in names if isinstance(name, x509.DNSName))
     addresses = tuple(str(name.value) for name in names if isinstance(name, x509.IPAddress))
@@ -213,8 +213,8 @@ def _key_type(certificate: X509Certificate) -> str:
     if isinstance(key, rsa.RSAPublicKey):
         return f"RSA {key.key_size}"
     if isinstance(key, ec.EllipticCurvePublicKey):
-        known = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-        return f"EC {known.get(key.curve.name, key.curve.name)}"
+        names = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+        return f"EC {names.get(key.curve.name, key.curve.name)}"
     return type(key).__name__.strip("_").removesuffix("PublicKey")
 
 

@@ -134,7 +134,7 @@ def _verify(bundle: Bundle, server_chain: Bundle, now: datetime) -> ChainVerdict
 
     unknown = (UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
-    known = {item.sha256: item for item in (*server_chain.certificates, *bundle.certificates)}
+    by_hash = {item.sha256: item for item in (*server_chain.certificates, *bundle.certificates)}
     try:
         sent, own = _read_sent(server_chain)
         if refused := _short_key(own, server_chain.certificates[0], 0):
@@ -146,12 +146,12 @@ def _verify(bundle: Bundle, server_chain: Bundle, now: datetime) -> ChainVerdict
         try:
             chain = crypto.X509StoreContext(store, sent[0], sent).get_verified_chain()
         except crypto.X509StoreContextError as error:
-            refused = _refusal(error, known, server_chain, now)
+            refused = _refusal(error, by_hash, server_chain, now)
             if error.errors[0] in _UNBUILT:
                 return refused
-            pairs = [(item.to_cryptography(), known[_sha256(item)]) for item in (*sent, *trusted)]
+            pairs = [(item.to_cryptography(), by_hash[_sha256(item)]) for item in (*sent, *trusted)]
             return _tls_refusal(_likely_path(pairs), *error.errors[:2]) or refused
-        path = [(item.to_cryptography(), known[_sha256(item)]) for item in chain]
+        path = [(item.to_cryptography(), by_hash[_sha256(item)]) for item in chain]
         return _tls_refusal(path) or _accept([about for _, about in path], bundle)
     except (crypto.Error, ValueError, KeyError, *unknown):
         return ChainVerdict(None, ChainReason.UNKNOWN)
@@ -179,9 +179,9 @@ def _likely_path(pairs: Sequence[_Pair]) -> list[_Pair]:
     path = [pairs[0]]
     while (issuer := _loose(path[-1][1].issuer)) != _loose(path[-1][1].subject):
         above = (pair for pair in reversed(pairs) if _loose(pair[1].subject) == issuer and pair not in path)
-        if (found := next(above, None)) is None:
+        if (signer := next(above, None)) is None:
             break
-        path.append(found)
+        path.append(signer)
     return path
 
 
@@ -222,10 +222,10 @@ _UNBUILT = frozenset({2, 18, 19, 20, 21, 22})
 
 
 def _refusal(
-    error: X509StoreContextError, known: Mapping[str, Certificate], server_chain: Bundle, now: datetime
+    error: X509StoreContextError, by_hash: Mapping[str, Certificate], server_chain: Bundle, now: datetime
 ) -> ChainVerdict:
     code, depth, text = error.errors
-    about = known[_sha256(error.certificate)]
+    about = by_hash[_sha256(error.certificate)]
     reason, detail = _REASONS.get(code, ChainReason.OTHER), ""
     if reason in {ChainReason.EARLY, ChainReason.EXPIRED}:
         detail = _distance(about, now)

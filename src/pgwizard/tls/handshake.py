@@ -250,8 +250,8 @@ async def _find_pod(cluster: Cluster, where: ServiceName, spec: Object, port: in
     ports = spec.get("ports") or []
     leading = next((entry for entry in ports if entry.get("port") == port), None)
     if leading is None and spec.get("clusterIP") != "None":
-        known = ", ".join(str(entry.get("port")) for entry in ports) or "none"
-        raise Unreachable(f"{where} has no port {port}; its ports: {known}", hint="Correct the endpoint's port.")
+        numbers = ", ".join(str(entry.get("port")) for entry in ports) or "none"
+        raise Unreachable(f"{where} has no port {port}; its ports: {numbers}", hint="Correct the endpoint's port.")
     pods = await _ready(cluster, where.namespace, selector)
     if not pods:
         command = cluster.commands.kubectl("get", "pods", namespace=where.namespace)

@@ -146,11 +146,11 @@ class WizardApp(ReportsDefects, BaseApp):
         if isinstance(screen, ScreenPart):
             for own in screen.commands():
                 yield SystemCommand(own.name, own.help, partial(self._do, own.action, screen))
-        seen: set[tuple[DOMNode, str]] = set()
+        offered: set[tuple[DOMNode, str]] = set()
         for node, binding, enabled, _ in screen.active_bindings.values():
             is_command = enabled and binding.show and binding.description and binding.action not in _IN_PALETTE
-            if is_command and (node, binding.action) not in seen:
-                seen.add((node, binding.action))
+            if is_command and (node, binding.action) not in offered:
+                offered.add((node, binding.action))
                 key = self.get_key_display(binding)
                 does = f"{key}: {binding.tooltip}" if binding.tooltip else key
                 yield SystemCommand(binding.description, does, partial(self._do, binding.action, node))
@@ -261,8 +261,8 @@ class WizardApp(ReportsDefects, BaseApp):
         if any(isinstance(screen, ScreenPart) and screen.stop() for screen in reversed(self.screen_stack)):
             return
         keeps_answers = any(isinstance(screen, ScreenPart) and screen.keeps_answers for screen in self.screen_stack)
-        kept = " Unsaved answers are kept, and offered at the next start." if keeps_answers else ""
-        if self._is_second_press(f"Press Ctrl+C again to leave.{kept}"):
+        note = " Unsaved answers are kept, and offered at the next start." if keeps_answers else ""
+        if self._is_second_press(f"Press Ctrl+C again to leave.{note}"):
             self.exit(130)
 
     async def action_quit(self) -> None:

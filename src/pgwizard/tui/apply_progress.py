@@ -14,7 +14,7 @@ from pgwizard.release.stages import Event
 from pgwizard.tui.widgets.outcomes import CONNECT, OutcomeRow, failure_rows, success_rows
 
 RESUME = "Apply again at any time to resume."
-_LOG_KEPT = 400
+_MAX_LOG_LINES = 400
 """Lines of the log in which the cause of a failure is looked for, and that are copied."""
 
 
@@ -26,7 +26,7 @@ class ApplyProgress:
         self.failure: Finding | None = None
         self.commands: tuple[str, ...] = ()
         """For a shell: how to connect to the database, once it is there."""
-        self.log: deque[str] = deque(maxlen=_LOG_KEPT)
+        self.log: deque[str] = deque(maxlen=_MAX_LOG_LINES)
         self._count = WriteCount()
 
     @property

@@ -70,13 +70,13 @@ class ReleaseActions:
         self._screen.host.notify("Verifying the repository; the result will be shown here.", markup=False)
         try:
             layout = await records.find_layout(cluster, snapshot.ref)
-            found = await verification.verify(cluster, layout, self._screen.start.now)
+            result = await verification.verify(cluster, layout, self._screen.start.now)
         except PgwizardError as error:
             self._refuse(error)
             return
         self._watch.ask_again("release")
-        severity: Literal["information", "error"] = "information" if found.is_valid else "error"
-        self._screen.host.notify(verification.result_lines(found)[0], severity=severity, markup=False, timeout=15)
+        severity: Literal["information", "error"] = "information" if result.is_valid else "error"
+        self._screen.host.notify(verification.result_lines(result)[0], severity=severity, markup=False, timeout=15)
 
     async def drill(self) -> None:
         """Restore the newest state beside the database and check it; progress and result are shown as notices."""
@@ -100,15 +100,15 @@ class ReleaseActions:
 
         self._is_drilling = True
         try:
-            found = await restore_drill.run(cluster, snapshot.ref, report, now=self._screen.start.now)
+            result = await restore_drill.run(cluster, snapshot.ref, report, now=self._screen.start.now)
         except PgwizardError as error:
             self._refuse(error)
             return
         finally:
             self._is_drilling = False
         self._watch.ask_again("release")
-        severity: Literal["information", "error"] = "error" if found.failed_check else "information"
-        self._screen.host.notify(drills.result_lines(found)[0], severity=severity, markup=False, timeout=15)
+        severity: Literal["information", "error"] = "error" if result.failed_check else "information"
+        self._screen.host.notify(drills.result_lines(result)[0], severity=severity, markup=False, timeout=15)
 
     async def suspend(self, chosen: str) -> None:
         """Suspend a schedule, or resume it. chosen: the CronJob's name, empty to choose one of all."""

@@ -91,7 +91,7 @@ class ReleaseWatch:
         self._again.ask(*(sources or observe.POLLED))
 
     @property
-    def known(self) -> Snapshot | None:
+    def current(self) -> Snapshot | None:
         """What is known as of now; what is no longer observed ages."""
         if self.snapshot is None:
             return None

@@ -30,7 +30,7 @@ RestoreState = Literal[
 ]
 RESUME = "The restore has not ended, and the database is down until it has. Press r to resume it."
 _UNTOUCHED = "Stopped. The database was not touched."
-_LOG_KEPT = 400
+_MAX_LOG_LINES = 400
 _STRETCH = timedelta(hours=1)
 """So much of the history is read at once."""
 
@@ -43,13 +43,13 @@ class RestoreRun:
     ) -> None:
         self._screen, self._view, self._turned = screen, view, turned
         self._release = release
-        self._found: Preparation | None = None
+        self._preparation: Preparation | None = None
         self._archive: RepositoryView | None = None
         self._listed_since: datetime | None = None
         self._journal: Journal | None = None
         self._work: Worker[None] | None = None
         self._is_touched = False
-        self._log: deque[str] = deque(maxlen=_LOG_KEPT)
+        self._log: deque[str] = deque(maxlen=_MAX_LOG_LINES)
         self.state: RestoreState = "reading"
         self.message = ""
         """The key of the message about a failure; empty for none."""
@@ -61,7 +61,7 @@ class RestoreRun:
 
     def begin(self) -> None:
         """Read what can be restored, or find the restore that has not ended. Nothing is written."""
-        self._found, self._journal, self.message = None, None, ""
+        self._preparation, self._journal, self.message = None, None, ""
         self._archive = self._listed_since = None
         self._log.clear()
         self._view.restart()
@@ -70,7 +70,7 @@ class RestoreRun:
 
     def plan(self, target: RecoveryTarget) -> None:
         """Find the way to a target, then ask for the confirmation."""
-        if self._found is not None:
+        if self._preparation is not None:
             self._turn("planning", f"Looking for {target} in the archive.")
             self._do(lambda: self._plan(target))
 
@@ -87,7 +87,7 @@ class RestoreRun:
 
     def undo(self) -> None:
         """Back to the state before the newest restore, or before one that has not ended."""
-        if self._found is not None or self.state == "ended":
+        if self._preparation is not None or self.state == "ended":
             self._turn("planning", "Looking for the state before the restore in the archive.")
             self._do(self._plan_undo)
 
@@ -105,7 +105,7 @@ class RestoreRun:
 
     def start(self) -> None:
         """The restore is confirmed."""
-        self._is_touched = self._found is not None and self._found.journal is not None
+        self._is_touched = self._preparation is not None and self._preparation.journal is not None
         self._view.show_log()
         self._turn("running", "Ctrl+C stops watching. The restore then waits until it is resumed.")
         self._do(self._run)
@@ -143,17 +143,17 @@ class RestoreRun:
 
     async def _read(self) -> None:
         cluster = await self._screen.connection.once_connected()
-        found = self._found = await restore.prepare(cluster, self._release)
-        if found.journal is not None:
-            self._journal = found.journal
+        preparation = self._preparation = await restore.prepare(cluster, self._release)
+        if preparation.journal is not None:
+            self._journal = preparation.journal
             rows: list[OutcomeRow] = [
-                ("!", f"A restore to {found.journal.plan.target} has not ended."),
-                ("next", f"its stage {found.journal.stage}"),
+                ("!", f"A restore to {preparation.journal.plan.target} has not ended."),
+                ("next", f"its stage {preparation.journal.stage}"),
             ]
             self._view.end("stopped", rows, has_log=False)
             self._turn("open", "Press r to resume it, t for another target, or F7 to bring back the state before it.")
-        elif found.view is not None:
-            self._choose(found.view)
+        elif preparation.view is not None:
+            self._choose(preparation.view)
 
     def _choose(self, archive: RepositoryView) -> None:
         self._archive = archive
@@ -162,8 +162,8 @@ class RestoreRun:
 
     async def _read_open(self) -> None:
         cluster = await self._screen.connection.once_connected()
-        if self._found is not None:
-            archive, _ = await restore.open_view(cluster, self._found)
+        if self._preparation is not None:
+            archive, _ = await restore.open_view(cluster, self._preparation)
             self._view.restart()
             self._choose(archive)
 
@@ -175,16 +175,16 @@ class RestoreRun:
         since = until - _STRETCH
         self._view.show_prompt(f"Reading the WAL since {shown_moment(since.replace(microsecond=0))}.")
         try:
-            found = await history.read(cluster, self._release, archive, since, until, report=self._view.show_prompt)
+            history_ = await history.read(cluster, self._release, archive, since, until, report=self._view.show_prompt)
         except PgwizardError as error:
             self._view.show_prompt(f"Nothing can be listed: {error.message}")
             return
         self._listed_since = since
-        self._view.list_events(found.events)
-        count = sum(event.is_loss for event in found.events)
+        self._view.list_events(history_.events)
+        count = sum(event.is_loss for event in history_.events)
         start = f"{since:%H:%M} UTC"
         what = (
-            f"{count} of {found.commits:,} commits since {start} removed something"
+            f"{count} of {history_.commits:,} commits since {start} removed something"
             if count
             else f"No commit since {start} removed something"
         )
@@ -192,19 +192,19 @@ class RestoreRun:
 
     async def _plan(self, target: RecoveryTarget) -> None:
         cluster, now = await self._screen.connection.once_connected(), self._screen.start.now
-        if self._found is not None and self._found.journal is not None:
-            self._take(await restore.redirected(cluster, self._found, target, now))
-        elif self._found is not None:
-            self._take(await restore.plan_to(cluster, self._found, target, now))
+        if self._preparation is not None and self._preparation.journal is not None:
+            self._take(await restore.redirected(cluster, self._preparation, target, now))
+        elif self._preparation is not None:
+            self._take(await restore.plan_to(cluster, self._preparation, target, now))
 
     async def _plan_undo(self) -> None:
         cluster = await self._screen.connection.once_connected()
         if self._journal is not None:
             self._confirm(restore.resumed(self._journal, is_undo=True))
             return
-        found = self._found = await restore.prepare(cluster, self._release)
-        self._archive = found.view
-        self._take(await restore.undo_plan(cluster, found, self._screen.start.now))
+        preparation = self._preparation = await restore.prepare(cluster, self._release)
+        self._archive = preparation.view
+        self._take(await restore.undo_plan(cluster, preparation, self._screen.start.now))
 
     def _take(self, plan: RestorePlan | Journal | TargetRefusal) -> None:
         if isinstance(plan, Journal):
@@ -227,7 +227,7 @@ class RestoreRun:
         if self._journal is None:
             raise PgwizardError("no restore is planned")
         ended = await restore.run(self._release, self._journal, cluster, self._report, now=self._screen.start.now)
-        self._found, self._journal = None, None
+        self._preparation, self._journal = None, None
         undo = cluster.commands.pgwizard("restore", self._release.name, "--undo", namespace=self._release.namespace)
         rows: list[OutcomeRow] = [("✓", f"Release {self._release} is restored to {ended.plan.target}.")]
         if ended.receipt is not None:
@@ -245,9 +245,9 @@ class RestoreRun:
 
     def _fail(self, error: Exception) -> None:
         was_running = self.state == "running"
-        found = finding_of(error, list(self._log))
-        self.message = found.key
-        rows = failure_rows(found, error.findings if isinstance(error, PgwizardError) else ())
+        finding = finding_of(error, list(self._log))
+        self.message = finding.key
+        rows = failure_rows(finding, error.findings if isinstance(error, PgwizardError) else ())
         if was_running:
             rows.append(("-", RESUME if self._is_touched else "The database was not touched."))
         self._view.end("failed", rows, has_log=bool(self._log))

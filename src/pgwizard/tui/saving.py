@@ -65,17 +65,17 @@ class Saving:
                 self._screen.notify("not exported: the answers have problems", severity="warning", markup=False)
                 return
             plan = resolve(draft.answers, draft.facts)
-            made = await asyncio.to_thread(export_folder, plan, chosen)
-            hint = f"Enter writes {len(made.texts)} files, none with a secret: {', '.join(list(made.texts)[:2])} ..."
+            files = await asyncio.to_thread(export_folder, plan, chosen)
+            hint = f"Enter writes {len(files.texts)} files, none with a secret: {', '.join(list(files.texts)[:2])} ..."
             folder = await window(Line("Write into the folder", _FOLDERS[chosen], hint))
             if folder is None:
                 return
             try:
-                await asyncio.to_thread(self._screen.start.export, folder, made.texts, made.replaceable)
+                await asyncio.to_thread(self._screen.start.export, folder, files.texts, files.replaceable)
             except OutputError as error:
                 self._fail(error)
                 continue
-            await window(TextWindow("Exported", _result(plan, folder, made.texts)))
+            await window(TextWindow("Exported", _result(plan, folder, files.texts)))
             return
 
     def _fail(self, error: OutputError) -> None:

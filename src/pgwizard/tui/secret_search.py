@@ -35,7 +35,7 @@ class SecretSearch:
         self.served: Handshake | Finding | None = None
         """What the server sends, or why that is not known; None until it is asked."""
         self.state: Literal["connecting", "loading", "done", "failed"] = "connecting"
-        self.seen = self.expected = self.to_come = 0
+        self.count = self.expected = self.to_come = 0
         """Secrets seen, Secrets expected, namespaces still to come."""
         self.certificates_read = False
         self._now, self._changed = now, changed
@@ -46,8 +46,8 @@ class SecretSearch:
         """Search to the end. readable: where Secrets may be listed, as far as it is known."""
         self.state = "loading"
         try:
-            found = browse.browse(cluster, self.search, self._now, readable)
-            async with contextlib.aclosing(found) as batches:
+            places = browse.browse(cluster, self.search, self._now, readable)
+            async with contextlib.aclosing(places) as batches:
                 async for batch in batches:
                     self.take(batch)
         except PgwizardError as error:
@@ -66,7 +66,7 @@ class SecretSearch:
         self.findings.learn(batch.rows)
         self.denied += batch.denied
         self.failures += batch.failures
-        self.seen, self.expected, self.to_come = batch.seen, batch.expected, batch.namespaces_to_come
+        self.count, self.expected, self.to_come = batch.count, batch.expected, batch.namespaces_to_come
         if batch.served is not None and self.served is None:
             self._judge_again(batch.served)
         self.served = batch.served or self.served
@@ -83,13 +83,13 @@ class SecretSearch:
 
     def claim_unread(self, rows: Iterable[Candidate]) -> list[Candidate]:
         """Those of the rows that are not read yet. Each Secret is returned once, so that it is read once."""
-        wanted = []
+        places = []
         for row in rows:
             place = (row.namespace, row.secret)
             if row.kind == "not read" and place not in self._claimed:
                 self._claimed.add(place)
-                wanted.append(row)
-        return wanted
+                places.append(row)
+        return places
 
     async def read(self, cluster: Cluster, row: Candidate) -> None:
         """Read the contents of a Secret."""

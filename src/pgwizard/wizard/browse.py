@@ -49,7 +49,7 @@ class Denial:
 class Batch:
     """What was found since the last one. A row replaces all rows of its Secret that came before.
 
-    seen, expected: Secrets so far and in all, the latter 0 where nobody says; namespaces, and those still to come.
+    count, expected: Secrets so far and in all, the latter 0 where nobody says; namespaces, and those still to come.
     failures: what could not be read. served: what the endpoint sends, or why that is not known; None until
     it is. done: the last one.
     """
@@ -57,7 +57,7 @@ class Batch:
     rows: tuple[Candidate, ...] = ()
     denied: tuple[Denial, ...] = ()
     failures: tuple[Finding, ...] = ()
-    seen: int = 0
+    count: int = 0
     expected: int = 0
     namespaces_to_come: int = 0
     served: Handshake | Finding | None = None
@@ -121,7 +121,7 @@ class _Walk:
     queue: asyncio.Queue[Batch | None]
     readable: Readable
     served: Handshake | Finding | None = None
-    seen: set[tuple[str, str]] = field(default_factory=set)
+    places: set[tuple[str, str]] = field(default_factory=set)
     unjudged: list[tuple[Candidate, ...]] = field(default_factory=list)
     expected: int = 0
     handshake_task: asyncio.Task[None] | None = None
@@ -155,7 +155,7 @@ class _Walk:
         return granted
 
     def _report(self, rows: Iterable[Candidate] = (), **more: Any) -> None:
-        batch = Batch(tuple(rows), seen=len(self.seen), expected=self.expected, served=self.served, **more)
+        batch = Batch(tuple(rows), count=len(self.places), expected=self.expected, served=self.served, **more)
         self.queue.put_nowait(batch)
 
     def _start_handshake(self) -> asyncio.Task[None]:
@@ -197,7 +197,7 @@ class _Walk:
         async for page in self._pages(namespace, metadata_only=True, limit=500):
             fresh = [item for item in page.items if self._fresh(item)]
             if namespace is None:
-                self.expected = max(self.expected, len(self.seen) + (page.remaining or 0))
+                self.expected = max(self.expected, len(self.places) + (page.remaining or 0))
             async for slice_ in _slices(fresh):
                 self._report([outline(item, self.search) for item in slice_])
 
@@ -218,20 +218,20 @@ class _Walk:
 
     def _fresh(self, item: Object) -> bool:
         key = place_of(item)
-        if key in self.seen:
+        if key in self.places:
             return False
-        self.seen.add(key)
+        self.places.add(key)
         return True
 
     async def _read(self, items: Iterable[Object]) -> None:
         async for slice_ in _slices(items, *HASTE):
             rows: list[Candidate] = []
             for item in slice_:
-                self.seen.add(place_of(item))
-                found = rows_of(item, self.search, self.served, self.now())
-                if self.served is None and found[0].bundle:
-                    self.unjudged.append(found)
-                rows += found
+                self.places.add(place_of(item))
+                of_secret = rows_of(item, self.search, self.served, self.now())
+                if self.served is None and of_secret[0].bundle:
+                    self.unjudged.append(of_secret)
+                rows += of_secret
             self._report(rows)
 
     async def _pages(self, namespace: str | None, **how: Any) -> AsyncGenerator[ListPage, None]:
@@ -349,9 +349,9 @@ async def contents(
 async def _find_published(cluster: Cluster, ref: Ref) -> Finding | None:
     """How to use the certificates of a ConfigMap of that name; None if there are none."""
     with contextlib.suppress(ClusterError):
-        found = await find_object(cluster, Ref(CONFIGMAP, ref.name, ref.namespace))
-        if found is not None:
-            return published_finding(found, str(ref), cluster.commands)
+        configmap = await find_object(cluster, Ref(CONFIGMAP, ref.name, ref.namespace))
+        if configmap is not None:
+            return published_finding(configmap, str(ref), cluster.commands)
     return None
 
 

@@ -24,14 +24,14 @@ class CandidateIndex:
         self.namespaces |= {namespace for namespace, _ in fresh}
         if stale := fresh.keys() & self.by_place.keys():
             self._sorted = [entry for entry in self._sorted if (entry[1].namespace, entry[1].secret) not in stale]
-        for place, found in fresh.items():
-            self.by_place[place] = tuple(found)
-            self._sorted += [(row.order, row, _haystack(row)) for row in found]
+        for place, of_place in fresh.items():
+            self.by_place[place] = tuple(of_place)
+            self._sorted += [(row.order, row, _haystack(row)) for row in of_place]
 
-    def arrange(self, wanted: str | None = None) -> None:
+    def arrange(self, text_filter: str | None = None) -> None:
         """Sort, and keep rows that contain every word of the filter."""
-        if wanted is not None:
-            self._filter = wanted
+        if text_filter is not None:
+            self._filter = text_filter
         self._sorted.sort(key=lambda entry: entry[0])
         words = self._filter.lower().split()
         if words:
@@ -41,11 +41,11 @@ class CandidateIndex:
 
     def place_of(self, row: Candidate) -> int | None:
         """Where a Secret's row is shown now: the same key, else the Secret's first."""
-        same = [number for number, shown in enumerate(self.shown) if shown.identity == row.identity]
+        same = [number for number, row_ in enumerate(self.shown) if row_.identity == row.identity]
         if same:
             return same[0]
         place = (row.namespace, row.secret)
-        return next((n for n, shown in enumerate(self.shown) if (shown.namespace, shown.secret) == place), None)
+        return next((n for n, row_ in enumerate(self.shown) if (row_.namespace, row_.secret) == place), None)
 
 
 def _haystack(row: Candidate) -> str:

@@ -140,10 +140,10 @@ class Candidate:
 
 def by_secret(rows: Iterable[Candidate]) -> dict[tuple[str, str], list[Candidate]]:
     """The rows by Secret; they replace all earlier rows of it."""
-    found: dict[tuple[str, str], list[Candidate]] = {}
+    by_name: dict[tuple[str, str], list[Candidate]] = {}
     for row in rows:
-        found.setdefault((row.namespace, row.secret), []).append(row)
-    return found
+        by_name.setdefault((row.namespace, row.secret), []).append(row)
+    return by_name
 
 
 def keep_rank(before: Candidate, rows: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
@@ -312,15 +312,15 @@ def _rank(row: Candidate, verdict: ChainVerdict, search: Search, now: datetime, 
 
 def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Search) -> Candidate:
     """A row for a Secret from the names of its keys, each with whether its value is empty."""
-    known = tuple(sorted(keys))
+    names = tuple(sorted(keys))
     for place, pair in enumerate(KEY_PAIRS[search.purpose]):
         if not all(key in keys for key in pair):
             continue
-        others = tuple(key for key in known if key not in pair)
+        others = tuple(key for key in names if key not in pair)
         empty = [key for key in pair if not keys[key]]
         if empty:
             reason = Finding(text=f"{empty[0]} is empty")
-            return Candidate(namespace, name, "credentials", (), known, ok=False, reason=reason, rank=60)
+            return Candidate(namespace, name, "credentials", (), names, ok=False, reason=reason, rank=60)
         own = namespace == search.namespace
         why = f"has {' and '.join(pair)}"
         if pair[0] in STORE_ADMINISTRATORS:
@@ -328,12 +328,12 @@ def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Se
         ok = (
             None if search.purpose == "s3" and pair == ("username", "password") else True
         )  # the token does not tell of what
-        if search.purpose == "s3" and (token := next(filter(SESSION_TOKEN.search, known), None)):
+        if search.purpose == "s3" and (token := next(filter(SESSION_TOKEN.search, names), None)):
             ok, why = None, f"has {token}, which is not used: the key pair is temporary"
         rank = min(49, place * 2 + (not own))
         return Candidate(namespace, name, "credentials", pair, others, ok=ok, reason=Finding(text=why), rank=rank)
     reason = Finding(text="no usual keys" if keys else "has no data")
-    return Candidate(namespace, name, "other keys", others=known, reason=reason, rank=85)
+    return Candidate(namespace, name, "other keys", others=names, reason=reason, rank=85)
 
 
 # ---- names that are typed ------------------------------------------------------------------------------------------

@@ -32,14 +32,14 @@ async def choices(cluster: Cluster, name: str) -> list[Suggestion]:
     Raises the errors of the cluster, Forbidden among them.
     """
     resource, read = _LISTS[name]
-    found: list[Suggestion] = []
+    suggestions: list[Suggestion] = []
     light = resource == NAMESPACE
     async with aclosing(cluster.pages(resource, metadata_only=light)) as pages:
         async for page in pages:
-            found += [choice for obj in page.items for choice in read(obj)]
-            if len(found) >= _LIMIT:
+            suggestions += [choice for obj in page.items for choice in read(obj)]
+            if len(suggestions) >= _LIMIT:
                 break
-    return sorted(found, key=lambda choice: (not choice.best, choice.value))
+    return sorted(suggestions, key=lambda choice: (not choice.best, choice.value))
 
 
 def _namespace(obj: Object) -> list[Suggestion]:
@@ -54,21 +54,21 @@ def _storage_class(obj: Object) -> list[Suggestion]:
     default = ((obj["metadata"].get("annotations") or {}).get(DEFAULT_STORAGE_CLASS)) == "true"
     grows = "can expand" if obj.get("allowVolumeExpansion") else "cannot expand"
     reclaim = plain(str(obj.get("reclaimPolicy", "Delete")), 20)
-    kept = f"{reclaim}: the volume goes with its claim" if reclaim == "Delete" else f"{reclaim}: the volume outlives it"
-    notes = ("default", grows, kept, plain(str(obj.get("provisioner", "")), 60))
+    fate = f"{reclaim}: the volume goes with its claim" if reclaim == "Delete" else f"{reclaim}: the volume outlives it"
+    notes = ("default", grows, fate, plain(str(obj.get("provisioner", "")), 60))
     return [Suggestion(plain(obj["metadata"]["name"], 253), " · ".join(notes if default else notes[1:]), default)]
 
 
 def _services(obj: Object) -> list[Suggestion]:
     metadata = obj["metadata"]
     host = f"{plain(metadata['name'], 63)}.{plain(metadata['namespace'], 63)}.svc"
-    found = []
+    services = []
     for port in obj.get("spec", {}).get("ports") or []:
         if port.get("protocol", "TCP") == "TCP" and isinstance(port.get("port"), int):
             likely = port["port"] in _S3_PORTS or "s3" in str(port.get("name", ""))
             likely = likely and any(word in host for word in ("minio", "s3", "ceph", "rgw", "garage", "seaweed"))
-            found.append(Suggestion(f"{host}:{port['port']}", plain(str(port.get("name") or ""), 40), likely))
-    return found
+            services.append(Suggestion(f"{host}:{port['port']}", plain(str(port.get("name") or ""), 40), likely))
+    return services
 
 
 _LISTS: dict[str, tuple[Resource, Callable[[Object], list[Suggestion]]]] = {

@@ -46,7 +46,7 @@ class Draft:
 
     def __post_init__(self) -> None:
         # A copy: it may belong to a record, which must not change. An empty section has no answer.
-        self.raw = {section: deepcopy(given) for section, given in self.raw.items() if given is not None}
+        self.raw = {section: deepcopy(answers) for section, answers in self.raw.items() if answers is not None}
         self.answers = Answers()
         self.evaluate()
 
@@ -132,12 +132,12 @@ class Draft:
 
     def value(self, path: QuestionPath) -> Any:
         """The current answer to a question, valid or not, else its default."""
-        given = _at(self.raw, path)
-        if given is not _ABSENT:
-            return given
-        found = _at(_dump(self.answers), path)
-        if found is not _ABSENT:
-            return found
+        answer = _at(self.raw, path)
+        if answer is not _ABSENT:
+            return answer
+        value = _at(_dump(self.answers), path)
+        if value is not _ABSENT:
+            return value
         fields = field_at(path, self.tag)
         return fields.get_default(call_default_factory=True) if fields and not fields.is_required() else ""
 
@@ -154,8 +154,8 @@ class Draft:
         if loaded.answers is not None:
             self.answers = loaded.answers
             findings = check(self.answers, self.facts)
-            found = together(self._cluster_errors, findings.errors)
-            problems += [problem for problem in found if loaded.about_right_answers(problem)]
+            errors = together(self._cluster_errors, findings.errors)
+            problems += [problem for problem in errors if loaded.about_right_answers(problem)]
             self.warnings = (*self.cluster_warnings, *findings.warnings)
         self.problems = tuple(problems)
 
@@ -169,17 +169,17 @@ class Draft:
 
     def text(self) -> str:
         """The answers as a file: what differs from the defaults, references only."""
-        kept = without_secrets(self.raw)
-        return ("" if kept == self.raw else _LEFT_OUT) + answers_text(kept)
+        safe = without_secrets(self.raw)
+        return ("" if safe == self.raw else _LEFT_OUT) + answers_text(safe)
 
     def rows(self) -> Iterator[tuple[QuestionPath, Any, Any]]:
         """Every question that applies, as (path, answer, default), in the order of the pages; fit to be shown."""
         defaults = _dump(Answers())
         for path, value in _leaves(self.answers, ()):
-            shown = value
+            printable = value
             if path == _OPTIONS:
-                shown = {name: "***" if pgbackrest.is_secret(name) else text for name, text in value.items()}
-            yield path, shown, _at(defaults, path, None)
+                printable = {name: "***" if pgbackrest.is_secret(name) else text for name, text in value.items()}
+            yield path, printable, _at(defaults, path, None)
 
     def non_defaults(self) -> Iterator[QuestionPath]:
         """The questions that were answered with anything but their default."""
@@ -215,14 +215,14 @@ def dump(answers: Answers) -> dict[str, Any]:
 
 
 def _differing(node: Mapping[str, Any], default: Mapping[str, Any], path: QuestionPath) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     for key, item in node.items():
         here, usual = (*path, str(key)), default.get(key, _ABSENT)
         if item == usual:
             continue
         inside = isinstance(item, dict) and isinstance(usual, dict) and not is_union(here)
-        found[key] = _differing(item, usual, here) if inside else item
-    return found
+        changes[key] = _differing(item, usual, here) if inside else item
+    return changes
 
 
 def worth_keeping(raw: Mapping[str, Any]) -> bool:
@@ -245,15 +245,15 @@ def without_secrets(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fit(node: dict[str, Any], path: tuple[Any, ...], hidden: frozenset[tuple[Any, ...]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for key, item in node.items():
         here = (*path, key)
         if here in hidden or (path == _OPTIONS and pgbackrest.is_secret(str(key))):
             continue
         fit = _fit(item, here, hidden) if isinstance(item, dict) else item
         if fit != {} or item == {}:  # a block of secrets only is dropped with them
-            found[key] = fit
-    return found
+            values[key] = fit
+    return values
 
 
 # ---- nested values -------------------------------------------------------------------------------------------------
@@ -274,8 +274,8 @@ def _dump(answers: Answers) -> dict[str, Any]:
 
 
 def _leaves(section: BaseModel, path: QuestionPath) -> Iterator[tuple[QuestionPath, Any]]:
-    for name, found in type(section).model_fields.items():
-        value, here = getattr(section, name), (*path, str(found.alias))
+    for name, info in type(section).model_fields.items():
+        value, here = getattr(section, name), (*path, str(info.alias))
         if isinstance(value, Section):
             yield from _leaves(value, here)
         else:

@@ -48,7 +48,7 @@ async def look_up(
         return
     learnt = LookupStep(surveyed.ca, surveyed.errors)
     yield learnt
-    found = await checks.run(checks.Subject(cluster, answers, surveyed, at, opened))
-    errors = [finding for finding in found if finding.severity == "error"]
-    warnings = [finding for finding in found if finding.severity == "warning"]
+    findings = await checks.run(checks.Subject(cluster, answers, surveyed, at, opened))
+    errors = [finding for finding in findings if finding.severity == "error"]
+    warnings = [finding for finding in findings if finding.severity == "warning"]
     yield replace(learnt, errors=(*learnt.errors, *errors), warnings=(*surveyed.doubts, *warnings))

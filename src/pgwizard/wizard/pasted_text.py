@@ -37,18 +37,18 @@ def one_line(text: str, field: FieldInfo | None = None, before: str = "", after:
             "enter its path where a file is asked for"
         )
     lines = text.replace("\t", " ").splitlines()
-    kept = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
+    filled_lines = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
     kind = getattr(field.annotation, "__origin__", None) if field is not None else None
     if field is not None and kind is dict:
         is_postgresql = get_args(field.annotation)[0] == ParameterName
-        line = _map_line(kept, field, _parameter if is_postgresql else _pair)
-        return _between(before, line, after, ";") if len(kept) > 1 else line
-    if kind is list and len(kept) > 1:
-        items = (line.removeprefix("- ").strip(" ,") for _, line in kept if not line.startswith("#"))
+        line = _map_line(filled_lines, field, _parameter if is_postgresql else _pair)
+        return _between(before, line, after, ";") if len(filled_lines) > 1 else line
+    if kind is list and len(filled_lines) > 1:
+        items = (line.removeprefix("- ").strip(" ,") for _, line in filled_lines if not line.startswith("#"))
         return _between(before, ", ".join(items), after, ",")
-    if len(kept) > 1:
-        raise PasteRefused(f"it has {len(kept)} lines, and the answer is one line. Paste one of them")
-    return "".join(line for _, line in kept)
+    if len(filled_lines) > 1:
+        raise PasteRefused(f"it has {len(filled_lines)} lines, and the answer is one line. Paste one of them")
+    return "".join(line for _, line in filled_lines)
 
 
 def _between(before: str, line: str, after: str, separator: str) -> str:
@@ -105,14 +105,14 @@ def _entries(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 
 def _parameter(line: str) -> tuple[str, str] | None:
-    found = postgresql_line(line)
-    return (found.name, found.value) if found else None
+    parameter = postgresql_line(line)
+    return (parameter.name, parameter.value) if parameter else None
 
 
 def _pair(line: str) -> tuple[str, str] | None:
-    found = _PAIR.fullmatch(line)
-    if found is None:
+    match = _PAIR.fullmatch(line)
+    if match is None:
         return None
-    value = found["value"]
+    value = match["value"]
     is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return found["name"], value[1:-1] if is_quoted else value
+    return match["name"], value[1:-1] if is_quoted else value

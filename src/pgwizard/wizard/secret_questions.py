@@ -59,4 +59,4 @@ SECRET_QUESTIONS: Mapping[QuestionPath, SecretQuestion] = {
 
 def secret_question_of(path: QuestionPath) -> SecretQuestion:
     """The Secret that a question is about. Raises StopIteration where it is about none."""
-    return next(found for block, found in SECRET_QUESTIONS.items() if path[: len(block)] == block)
+    return next(question for block, question in SECRET_QUESTIONS.items() if path[: len(block)] == block)

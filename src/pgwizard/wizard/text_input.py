@@ -32,10 +32,10 @@ def write_text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def read_text(found: FieldInfo, text: str) -> Any:
+def read_text(field: FieldInfo, text: str) -> Any:
     """The typed text as a value of the question's type; text that fits none stays text, which validation refuses."""
-    annotation = found.annotation
-    if text == "" and is_optional(found):
+    annotation = field.annotation
+    if text == "" and is_optional(field):
         return None
     origin = getattr(annotation, "__origin__", None)
     if origin is dict:

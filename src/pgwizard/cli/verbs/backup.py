@@ -101,18 +101,18 @@ def logs(call: Invocation, writer: Writer) -> None:
         if call[FOLLOW] and assess(job).status == "progressing" and not await has_succeeded(cluster, job):
             await _follow(cluster, job, release, writer, now())
             return
-        shown, health = fit(job["metadata"]["name"]), assess(job)
+        name, health = fit(job["metadata"]["name"]), assess(job)
         has_failed = health.status == "failed"
         lines = backups.log(cluster, release, job["metadata"]["name"], tail=None if has_failed else call[TAIL])
         async with aclosing(lines):
             log = [line async for line in lines]
         for line in log[-call[TAIL] :]:
-            writer.line(line, LogLine(shown, line))
+            writer.line(line, LogLine(name, line))
         if not has_failed:
             return
         fault = diagnose("\n".join([*log, health.message]))  # from the whole log, even if only its tail is shown
         if call[FOLLOW]:
-            raise FirstBackupFailed(f"{Ref(JOB, shown, release.namespace)} failed: {health.message}", fault=fault)
+            raise FirstBackupFailed(f"{Ref(JOB, name, release.namespace)} failed: {health.message}", fault=fault)
         if fault:
             more = f"More: {explain_command(fault.key)}"
             writer.note(f"Cause: {fault.cause}\nFix: {fault.fix}\n{more}", FaultLine(fault.key, fault.cause, fault.fix))
@@ -120,27 +120,27 @@ def logs(call: Invocation, writer: Writer) -> None:
     connect.run(call, writer, work, released=True)
 
 
-def _job_named(jobs: list[Object], release: ReleaseRef, wanted: str | None) -> Object:
+def _job_named(jobs: list[Object], release: ReleaseRef, name: str | None) -> Object:
     """The Job with that name, or else the newest. Raises PreflightError."""
     if not jobs:
         raise PreflightError(f"release {fit(str(release))} has no backup Job")
     for job in jobs:
-        if wanted in (None, job["metadata"]["name"]):
+        if name in (None, job["metadata"]["name"]):
             return job
     named = ", ".join(fit(job["metadata"]["name"]) for job in jobs[:_NAMED])
     raise PreflightError(
-        f"release {fit(str(release))} has no backup Job {fit(wanted or '')}", hint=f"The newest are: {named}."
+        f"release {fit(str(release))} has no backup Job {fit(name or '')}", hint=f"The newest are: {named}."
     )
 
 
 async def _follow(cluster: Cluster, job: Object, release: ReleaseRef, writer: Writer, at: datetime) -> None:
     """Print the log of a Job that runs, to its end. Raises NotProven where its backup cannot be relied on."""
-    shown = fit(job["metadata"]["name"])
+    name = fit(job["metadata"]["name"])
     findings = await backups.wait(
         cluster,
         job,
         lambda text: writer.note(f"· {text}", NoteLine(text)),
-        lambda line: writer.line(line, LogLine(shown, line)),
+        lambda line: writer.line(line, LogLine(name, line)),
         at=at,
     )
     require_proof(release, findings)

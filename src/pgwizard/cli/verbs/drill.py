@@ -38,12 +38,12 @@ def drill(call: Invocation, writer: Writer) -> None:
 
     async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
-        found = await restore_drill.run(
+        result = await restore_drill.run(
             cluster, release, reporter(writer), now=now, seconds=call[DRILL_TIMEOUT], query=query
         )
-        parts = {item.name: getattr(found, item.name) for item in fields(found)}
-        writer.line("\n".join(drills.result_lines(found)), DrillLine(**parts))
-        failure = drills.failure(found, release, cluster.commands)
+        parts = {item.name: getattr(result, item.name) for item in fields(result)}
+        writer.line("\n".join(drills.result_lines(result)), DrillLine(**parts))
+        failure = drills.failure(result, release, cluster.commands)
         if failure is not None:
             raise NotProven(f"{release}: {failure}", hint=failure.fix)
 

@@ -37,12 +37,12 @@ def explain(call: Invocation, writer: Writer) -> None:
             message = f"{option.flag} needs a release"
             raise UsageError(message, hint=f"Name one: pgwizard explain {RELEASE_WORD}NAME.")
     words = " ".join(call.words)
-    found = [entry for entry in messages.entries() if entry.holds(words)]
-    if not found:
+    entries = [entry for entry in messages.entries() if entry.holds(words)]
+    if not entries:
         raise UsageError(
             f"no message contains all of: {words}", hint="Try fewer words; without any, every message is listed."
         )
-    for number, entry in enumerate(found):
+    for number, entry in enumerate(entries):
         line = MessageLine(entry.key, entry.text, entry.cause, entry.answer, entry.fix)
         writer.line(_paragraph(line, number) if words else f"{entry.key:40} {entry.text}", line)
 

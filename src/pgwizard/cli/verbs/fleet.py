@@ -52,47 +52,47 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
 
     async def work(cluster: Cluster, now: Clock) -> list[FleetRow]:
         begun = now()
-        found = await fleet.look(cluster, now=now)
-        shown = rows(found)
+        survey = await fleet.look(cluster, now=now)
+        lines = rows(survey)
         if metrics:
-            writer.put(exposition(found))
-            if found.left_out:
-                writer.note(found.left_out, NoteLine(found.left_out))
-            return shown
-        _print(writer, shown)
-        text = f"{totals(shown)}; {cost(found, (now() - begun).total_seconds())}"
-        if found.left_out:
-            writer.note(found.left_out, NoteLine(found.left_out))
+            writer.put(exposition(survey))
+            if survey.left_out:
+                writer.note(survey.left_out, NoteLine(survey.left_out))
+            return lines
+        _print(writer, lines)
+        text = f"{totals(lines)}; {cost(survey, (now() - begun).total_seconds())}"
+        if survey.left_out:
+            writer.note(survey.left_out, NoteLine(survey.left_out))
         writer.note(text, NoteLine(text))
-        return shown
+        return lines
 
     async def follow(cluster: Cluster, now: Clock) -> list[FleetRow]:
         """Print a release each time its state or its worst reason changes, until a signal."""
         printed: dict[object, tuple[object, ...]] = {}
         async with aclosing(fleet.observe(cluster, now=now)) as fleets:
-            async for found in fleets:
-                if found.left_out and not printed:
-                    writer.note(found.left_out, NoteLine(found.left_out))
-                _print(writer, _changed(found, printed), with_titles=not printed)
+            async for reading in fleets:
+                if reading.left_out and not printed:
+                    writer.note(reading.left_out, NoteLine(reading.left_out))
+                _print(writer, _changed(reading, printed), with_titles=not printed)
         return []
 
     if call[WATCH]:
         connect.run(call, writer, follow, released=True)
         return
-    shown = connect.run(call, writer, work, released=True)
-    if not shown:
+    lines = connect.run(call, writer, work, released=True)
+    if not lines:
         raise PreflightError("no release in the cluster", hint="pgwizard installs one.")
-    if (first := worst(shown)) is not None:
+    if (first := worst(lines)) is not None:
         why = f": {first.worst}" if first.worst else ""
         key = first.worst.key if first.worst else ""
         hint = f"More: {explain_command(key)}" if key else ""
-        raise NotProven(f"{totals(shown)}; the worst is {first.ref}, {first.state}{why}", hint=hint)
+        raise NotProven(f"{totals(lines)}; the worst is {first.ref}, {first.state}{why}", hint=hint)
 
 
-def _changed(found: Fleet, printed: dict[object, tuple[object, ...]]) -> list[FleetRow]:
+def _changed(reading: Fleet, printed: dict[object, tuple[object, ...]]) -> list[FleetRow]:
     """The rows that differ in state or reason from what was printed; ages alone are no change."""
     changed = []
-    for each in rows(found):
+    for each in rows(reading):
         essence = (each.state, each.worst.key or each.worst.text if each.worst else "")
         if not each.is_loading and printed.get(each.ref) != essence:
             printed[each.ref] = essence
@@ -100,13 +100,13 @@ def _changed(found: Fleet, printed: dict[object, tuple[object, ...]]) -> list[Fl
     return changed
 
 
-def _print(writer: Writer, shown: list[FleetRow], *, with_titles: bool = True) -> None:
-    table = [tuple(title.upper() for title in TITLES), *(each.cells for each in shown)]
+def _print(writer: Writer, fleet_lines: list[FleetRow], *, with_titles: bool = True) -> None:
+    table = [tuple(title.upper() for title in TITLES), *(each.cells for each in fleet_lines)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table]
-    if with_titles and shown and not writer.is_json:
+    if with_titles and fleet_lines and not writer.is_json:
         writer.put(f"{lines[0]}\n")
-    for line, each in zip(lines[1:], shown, strict=True):
+    for line, each in zip(lines[1:], fleet_lines, strict=True):
         writer.line(line, _line(each))
 
 

@@ -77,23 +77,23 @@ def history(call: Invocation, writer: Writer) -> None:
         if since >= until:
             raise UsageError("--from is not before --to", hint="Such as: --from 2026-11-27T20:00:00Z.")
         release = await connect.choose_release(call, cluster)
-        kept, _ = await records.get(cluster, release)
+        record, _ = await records.get(cluster, release)
 
         def report(text: str) -> None:
             writer.note(f"· {text}", NoteLine(text))
 
-        view = await read_view(cluster, kept)
-        found = await wal_history.read(cluster, release, view, since, until, report=report)
-        rows = event_lines(found.events)
-        for event, row in zip(found.events, rows, strict=True):
+        view = await read_view(cluster, record)
+        history_ = await wal_history.read(cluster, release, view, since, until, report=report)
+        rows = event_lines(history_.events)
+        for event, row in zip(history_.events, rows, strict=True):
             writer.line(row, _line(event))
-        loss = next((each for each in reversed(found.events) if each.is_loss), None)
-        text = history_text(found)
+        loss = next((each for each in reversed(history_.events) if each.is_loss), None)
+        text = history_text(history_)
         if loss is not None:
             options = ["--to", loss.target.typed, *(["--before"] if loss.target.is_exclusive else [])]
             command = cluster.commands.pgwizard("restore", release.name, *options, namespace=release.namespace)
             text += f"\nThe state before the newest removal: {command}"
-        writer.line(text, _summary(found))
+        writer.line(text, _summary(history_))
 
     connect.run(call, writer, work, released=True, interruption=lambda: Interrupted("stopped: nothing was written"))
 
@@ -129,7 +129,13 @@ def _line(event: WalEvent) -> HistoryEventLine:
     )
 
 
-def _summary(found: ReleaseHistory) -> HistoryLine:
+def _summary(summary: ReleaseHistory) -> HistoryLine:
     return HistoryLine(
-        found.since, found.until, found.commits, found.unlisted, found.segments, found.unreadable, found.is_cut
+        summary.since,
+        summary.until,
+        summary.commits,
+        summary.unlisted,
+        summary.segments,
+        summary.unreadable,
+        summary.is_cut,
     )

@@ -29,9 +29,9 @@ def import_release(call: Invocation, writer: Writer) -> int:
         release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
         return import_answers(await collect(cluster, release))
 
-    found = connect.run(call, writer, work, released=True)
-    release = found.answers.release
-    answers = without_defaults(dump(found.answers))
+    import_ = connect.run(call, writer, work, released=True)
+    release = import_.answers.release
+    answers = without_defaults(dump(import_.answers))
     answers = {
         **answers,
         "release": {"name": release.name, "namespace": release.namespace, **answers.get("release", {})},
@@ -41,6 +41,6 @@ def import_release(call: Invocation, writer: Writer) -> int:
         write_text(path, text)
     else:
         writer.put(text)
-    for finding in found.findings:
+    for finding in import_.findings:
         writer.note(f"warning: {finding.whole}", WarningLine.of(finding))
-    return UNEXPRESSED if call[IMPORT_EXIT_CODE] and found.findings else 0
+    return UNEXPRESSED if call[IMPORT_EXIT_CODE] and import_.findings else 0

@@ -48,12 +48,12 @@ def releases(call: Invocation, writer: Writer) -> None:
         return namespace, await records.all_releases(cluster, namespace)
 
     namespace, listed = connect.run(call, writer, work, released=True)
-    found = list(map(_release_line, listed))
+    items = list(map(_release_line, listed))
     cells = [
         (item.namespace, item.name, str(item.revision or "-"), item.outcome, item.at or "-", item.manager or "-")
-        for item in found
+        for item in items
     ]
-    if not found:
+    if not items:
         text = (
             f"no release in namespace {namespace}; -A lists those of all" if namespace else "no release in the cluster"
         )
@@ -64,7 +64,7 @@ def releases(call: Invocation, writer: Writer) -> None:
     lines = ["   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table]
     if not call[JSON]:
         writer.put(f"{lines[0]}\n")
-    for line, item in zip(lines[1:], found, strict=True):
+    for line, item in zip(lines[1:], items, strict=True):
         writer.line(line, item)
     for release in listed:
         if isinstance(release, UnreadableRecord):
@@ -94,18 +94,18 @@ def uninstall(call: Invocation, writer: Writer) -> None:
 
     async def work(cluster: Cluster, now: Clock) -> None:
         nonlocal interrupted
-        found = await removal(
+        plan = await removal(
             cluster, ReleaseRef(call[NAMESPACE] or cluster.namespace, name), purge_data=purge is not None
         )
-        for ref in found.deleted:
+        for ref in plan.deleted:
             writer.line(f"- delete    {ref}", ChangeLine("delete", str(ref), "", restarts=False))
-        kept = [(str(ref), why) for ref, why in found.kept]
-        for shown, why in [*kept, ("the repository in S3", "backups are never deleted from here")]:
-            writer.line(f"= keep      {shown}   ({why})", ChangeLine("keep", shown, why, restarts=False))
-        question = f"Remove {name} from {found.record.ref.namespace}? [y/N] "
+        remainder = [(str(ref), why) for ref, why in plan.remainder]
+        for remaining, why in [*remainder, ("the repository in S3", "backups are never deleted from here")]:
+            writer.line(f"= keep      {remaining}   ({why})", ChangeLine("keep", remaining, why, restarts=False))
+        question = f"Remove {name} from {plan.record.ref.namespace}? [y/N] "
         if prompt.is_interactive(yes=call[YES]) and not await prompt.confirm(question):
             raise Interrupted("not approved: nothing was written")
         interrupted = Interrupted("stopped", hint="Run it again to remove what is left.")
-        await remove(found, cluster, reporter(writer), now=now)
+        await remove(plan, cluster, reporter(writer), now=now)
 
     connect.run(call, writer, work, released=True, interruption=lambda: interrupted)

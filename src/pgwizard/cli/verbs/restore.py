@@ -118,19 +118,21 @@ def restore(call: Invocation, writer: Writer) -> None:
             interrupted = Interrupted("stopped", hint="Run it again at any time: it resumes.")
             if not await _create(call, writer, request, cluster, origin, show=show, now=now):
                 return
-        found = await restore_run.prepare(cluster, release)
-        journal = await _journal(call, writer, cluster, found, now)
+        preparation = await restore_run.prepare(cluster, release)
+        journal = await _journal(call, writer, cluster, preparation, now)
         if journal.is_untouched_undo:
             text = "The data directory was not touched: the server is started on it again."
             writer.line(text, NoteLine(text))
         else:
-            show_plan(writer, replace(journal.plan, silence="") if found.origin else journal.plan)
+            show_plan(writer, replace(journal.plan, silence="") if preparation.origin else journal.plan)
         if call[RESTORE_PLAN_ONLY]:
             return
         await _confirm(call, release)
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         resume = Interrupted("stopped", hint=f"The restore has not ended. Resume it: {command}")
-        interrupted = resume if found.journal is not None else Interrupted("stopped: the database was not touched")
+        interrupted = (
+            resume if preparation.journal is not None else Interrupted("stopped: the database was not touched")
+        )
 
         def report(event: Event) -> None:
             nonlocal interrupted
@@ -152,7 +154,7 @@ def _finish(call: Invocation, writer: Writer) -> None:
         release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
         offer = await finish.read_offer(cluster, release)
         text = f"Ends the undo of the restore to {offer.journal.plan.target}. "
-        text += f"Deletes {', '.join(offer.kept)}." if offer.kept else "No copy of WAL was kept on the volume."
+        text += f"Deletes {', '.join(offer.copies)}." if offer.copies else "No copy of WAL was kept on the volume."
         writer.line(text, NoteLine(text))
         if call[RESTORE_PLAN_ONLY]:
             return
@@ -218,24 +220,24 @@ async def _create(
 
 
 async def _journal(
-    call: Invocation, writer: Writer, cluster: Cluster, found: restore_run.Preparation, now: Clock
+    call: Invocation, writer: Writer, cluster: Cluster, preparation: restore_run.Preparation, now: Clock
 ) -> Journal:
     """The restore that is wanted, or the one that has not ended. Raises UsageError."""
     typed, is_undo = call[RECOVERY_TARGET], call[UNDO]
-    if found.journal is not None and typed is None:
-        return restore_run.resumed(found.journal, is_undo=is_undo)
-    if found.awaits_restore and not is_undo:
+    if preparation.journal is not None and typed is None:
+        return restore_run.resumed(preparation.journal, is_undo=is_undo)
+    if preparation.awaits_restore and not is_undo:
         typed = typed or "latest"
     if typed is None and not is_undo:
         raise UsageError("restore needs --to TARGET or --undo", hint="Such as: --to 2026-11-27T21:00:04Z.")
     target = read_target(typed or "", local_zone(), is_exclusive=call[BEFORE])
     plan: RestorePlan | Journal | TargetRefusal
     if is_undo:
-        plan = await restore_run.undo_plan(cluster, found, now)
-    elif found.journal is not None:
-        plan = await restore_run.redirected(cluster, found, target, now)
+        plan = await restore_run.undo_plan(cluster, preparation, now)
+    elif preparation.journal is not None:
+        plan = await restore_run.redirected(cluster, preparation, target, now)
     else:
-        plan = await restore_run.plan_to(cluster, found, target, now)
+        plan = await restore_run.plan_to(cluster, preparation, target, now)
     if isinstance(plan, TargetRefusal):
         writer.line(None, UnreachableLine(plan.reason, plan.text, plan.before, plan.after))
         raise UsageError(f"the target cannot be reached: {plan.text}", hint=plan.fix)

@@ -146,9 +146,13 @@ def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
 
 
 def _backup(snapshot: Snapshot, backup: Backup) -> BackupPart:
-    found = snapshot.files.compared.get(backup.label) if snapshot.files else None
+    comparison = snapshot.files.compared.get(backup.label) if snapshot.files else None
     files = (
-        BackupFilesPart(found.faults, found.fault_count, found.pages, found.page_files, found.needs) if found else None
+        BackupFilesPart(
+            comparison.faults, comparison.fault_count, comparison.pages, comparison.page_files, comparison.needs
+        )
+        if comparison
+        else None
     )
     return _part(BackupPart, backup, files=files)
 

@@ -36,13 +36,13 @@ def verify(call: Invocation, writer: Writer) -> None:
         layout = await records.find_layout(cluster, release)
         writer.note(f"· reading the whole repository of {release}", NoteLine(f"reading the repository of {release}"))
         async with _progress(writer, now):
-            found = await verification.verify(cluster, layout, now)
-        parts = {item.name: getattr(found, item.name) for item in fields(found)}
-        writer.line("\n".join(verification.result_lines(found)), VerificationLine(**parts))
+            result = await verification.verify(cluster, layout, now)
+        parts = {item.name: getattr(result, item.name) for item in fields(result)}
+        writer.line("\n".join(verification.result_lines(result)), VerificationLine(**parts))
         if not layout.has_record:
             text = f"the result is not kept: pgwizard has no record of release {release}"
             writer.note(f"· {text}", NoteLine(text))
-        if not found.is_valid:
+        if not result.is_valid:
             take = cluster.commands.pgwizard("backup", release.name, "--type", "full", namespace=release.namespace)
             raise NotProven(f"{release}: the repository is damaged", hint=f"Take a full backup: {take}")
 

@@ -76,12 +76,12 @@ class Choice(Widget, can_focus=True):
         """The words in lines, a mark never apart from its word."""
         lines, used = [list[str]()], 0
         for option in self.options:
-            taken = _width(option)
-            if lines[-1] and used + taken - _GAP > width:
+            cells = _width(option)
+            if lines[-1] and used + cells - _GAP > width:
                 lines.append([])
                 used = 0
             lines[-1].append(option)
-            used += taken
+            used += cells
         return lines
 
     def action_move(self, step: int) -> None:

@@ -55,16 +55,16 @@ class NamespaceColumn(Column):
         self.note("loading namespaces")
         self._names = None
         try:
-            found = await choices(cluster, "namespaces")
+            namespaces = await choices(cluster, "namespaces")
         except Forbidden as error:
             self.clear(f"! no permission to list namespaces: type the name and press Enter\n{error.message}")
             return
         except ClusterError as error:
             self.note(f"✗ {error.message}\nF5 retries")
             return
-        self._names = frozenset(choice.value for choice in found)
+        self._names = frozenset(choice.value for choice in namespaces)
         self.post_message(self.Loaded(self._names))
-        self.listed.fill([Item(choice.value, choice.note) for choice in found], self.target)
+        self.listed.fill([Item(choice.value, choice.note) for choice in namespaces], self.target)
         self.note(f"the release goes to {self.target}")
 
     def on_filtered_list_chosen(self, event: FilteredList.Chosen) -> None:

@@ -85,24 +85,24 @@ class Pages(HostAccess, ReportsDefects, ContentSwitcher):
         async with self._making:
             if self.query(f"#page-{page}"):
                 return False
-            made = self._make(page)
-            made.id = f"page-{page}"
-            made.display = False
-            await self.mount(made)
+            new = self._make(page)
+            new.id = f"page-{page}"
+            new.display = False
+            await self.mount(new)
             return True
 
     def focus_page(self, question: QuestionPath | None = None) -> None:
         """Focus a question of the page, or where the page begins."""
-        shown = self.query_one(f"#page-{self.page}")
-        if isinstance(shown, Review):
-            shown.enter()
-            shown.focus()
-        elif isinstance(shown, Connect):
-            shown.focus_first()
-        elif isinstance(shown, Form):
-            shown.show_problems()
-            if question is None or not shown.focus_question(question):
-                shown.focus_first()
+        page = self.query_one(f"#page-{self.page}")
+        if isinstance(page, Review):
+            page.enter()
+            page.focus()
+        elif isinstance(page, Connect):
+            page.focus_first()
+        elif isinstance(page, Form):
+            page.show_problems()
+            if question is None or not page.focus_question(question):
+                page.focus_first()
 
     def _make(self, page: str) -> Widget:
         if page == CONNECT:

@@ -110,8 +110,8 @@ class Review(Copies, Vertical):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
         """Only the keys of this section are shown."""
-        wanted = {"only_changed": ("answers",), "search": ("manifests", "live"), "step": ("manifests", "live")}
-        return self.sections.section in wanted.get(action, SECTIONS)
+        sections = {"only_changed": ("answers",), "search": ("manifests", "live"), "step": ("manifests", "live")}
+        return self.sections.section in sections.get(action, SECTIONS)
 
     def action_section(self, section: ReviewSection) -> None:
         self.sections.section = section

@@ -56,21 +56,21 @@ def _append_kept(
     by_days: bool,
 ) -> None:
     minute = now.replace(second=0, microsecond=0)  # what is typed within a minute is calculated once
-    kept = plan_retention.retain(full, incremental, minute, keep=keep, by_days=by_days)
-    if kept.since is None:
+    retention = plan_retention.retain(full, incremental, minute, keep=keep, by_days=by_days)
+    if retention.since is None:
         text.append(f"  not known: no full backup in the {plan_retention.YEARS} years before now\n")
         return
     least = plan_retention.shortest_reach(full, incremental, minute, keep=keep, by_days=by_days) or timedelta()
-    more = "" if kept.whole else "at least "
-    text.append(f"  {more}{len(kept.fulls):,} full and {len(kept.incrementals):,} incremental backups\n")
-    text.append(f"  recoverable: {_recoverable(keep, least, now - kept.since)}\n")
-    if not kept.whole:
+    more = "" if retention.whole else "at least "
+    text.append(f"  {more}{len(retention.fulls):,} full and {len(retention.incrementals):,} incremental backups\n")
+    text.append(f"  recoverable: {_recoverable(keep, least, now - retention.since)}\n")
+    if not retention.whole:
         limits = f"{plan_retention.YEARS} years, and {plan_retention.LONGEST:,} backups of a kind"
         text.append(f"! more is not calculated than {limits}\n", "bold")
     if keep is None:
         text.append("! no backup ever expires: the repository grows without limit\n", "bold")
     text.append("\n")
-    for line in timeline(kept, now):
+    for line in timeline(retention, now):
         text.append(f"  {line}\n")
     text.append("  F full  ▪ incremental  ░ recoverable  · before", "dim")
 
@@ -86,12 +86,12 @@ def _recoverable(keep: int | None, least: timedelta, present: timedelta) -> str:
     return f"at least the last {always}" + ("" if always == today else f" ({today} now)")
 
 
-def timeline(kept: plan_retention.RetainedBackups, now: datetime, weeks: int = 6) -> Iterable[str]:
+def timeline(retention: plan_retention.RetainedBackups, now: datetime, weeks: int = 6) -> Iterable[str]:
     """A line a week, a column a day, Monday first: the backups, and the days that can be recovered."""
     first = (now - timedelta(days=now.weekday())).date()
-    fulls, others = {at.date() for at in kept.fulls}, {at.date() for at in kept.incrementals}
+    fulls, others = {at.date() for at in retention.fulls}, {at.date() for at in retention.incrementals}
     begin = first - timedelta(weeks=weeks - 1)
-    since = kept.since.date() if kept.since else now.date()
+    since = retention.since.date() if retention.since else now.date()
     yield "          Mo  Tu  We  Th  Fr  Sa  Su"
     for week in range(weeks):
         cells = []

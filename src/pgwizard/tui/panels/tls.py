@@ -58,26 +58,26 @@ class TlsPanel(Panel):
         answers, bundle = draft.answers, draft.facts.ca
         rules = name_rules(answers)
         is_chosen = bundle is not None or not answers.has_tls_mirror()
-        wanted = (s3_server(answers), bundle, rules) if is_chosen and answers.tls.verify else None
-        if wanted != self._tried and self.is_composed:
-            self._tried, self._answer = wanted, "· trying it on the server" if wanted else ""
+        target = (s3_server(answers), bundle, rules) if is_chosen and answers.tls.verify else None
+        if target != self._tried and self.is_composed:
+            self._tried, self._answer = target, "· trying it on the server" if target else ""
             super().refresh_from(draft)
-            if wanted is not None:
+            if target is not None:
                 self._try(answers, bundle, rules)
 
     @work(group="handshake", exclusive=True, exit_on_error=False)
     async def _try(self, answers: Answers, bundle: Bundle | None, rules: Rules) -> None:
         cluster, endpoint = await self.connection.once_connected(), s3_server(answers)
         try:
-            found = await checks.try_server(cluster, answers, bundle, rules, self.start.now())
-            if found is None:
+            result = await checks.try_server(cluster, answers, bundle, rules, self.start.now())
+            if result is None:
                 self._answer = f"! {endpoint} can be reached, and has no certificate to verify"
-            elif found.finding is None:
-                self._answer = f"✓ {endpoint}: verified in {found.seconds * 1000:.0f} ms"
-            elif found.finding.severity == "warning":
-                self._answer = f"! not checked: {endpoint}: {plain(found.finding.text)}"
+            elif result.finding is None:
+                self._answer = f"✓ {endpoint}: verified in {result.seconds * 1000:.0f} ms"
+            elif result.finding.severity == "warning":
+                self._answer = f"! not checked: {endpoint}: {plain(result.finding.text)}"
             else:
-                self._answer = f"✗ {endpoint}: {plain(found.finding.text)}"
+                self._answer = f"✗ {endpoint}: {plain(result.finding.text)}"
         except Forbidden:
             self._answer = "! not checked: no permission to port-forward to the S3 server"
         except PgwizardError as error:

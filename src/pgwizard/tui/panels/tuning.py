@@ -31,16 +31,16 @@ class TuningPanel(Panel):
     def show(self) -> None:
         """The same line stays highlighted."""
         super().show()
-        listed, found = self.query_one(OptionList), parameters(self.draft.answers)
-        width = max((len(parameter.name) for parameter in found), default=0)
+        listed, values = self.query_one(OptionList), parameters(self.draft.answers)
+        width = max((len(parameter.name) for parameter in values), default=0)
         reasons = self.size.width - width - _VALUE - 3 >= self.REASON
-        if (found, reasons) == self._listed:
+        if (values, reasons) == self._listed:
             return
         here = listed.highlighted
         listed.clear_options()
-        listed.add_options([Option(_parameter(parameter, width, reasons)) for parameter in found])
-        self._listed = found, reasons
-        listed.highlighted = here if here is not None and here < len(found) else None
+        listed.add_options([Option(_parameter(parameter, width, reasons)) for parameter in values])
+        self._listed = values, reasons
+        listed.highlighted = here if here is not None and here < len(values) else None
         if listed.highlighted is None:
             self.query_one("#reason", Static).update("F2 goes through them, with the reason of each")
 
@@ -58,9 +58,9 @@ class TuningPanel(Panel):
     def text(self) -> Text:
         """The sum."""
         answers = self.draft.answers
-        found = parameters(answers)
+        lines = parameters(answers)
         limit = quantities.size_bytes(answers.tuning.memory)
-        values = {parameter.name: parameter.value for parameter in found}
+        values = {parameter.name: parameter.value for parameter in lines}
         total = memory_sum(values, answers.images.postgresql_version)
         text = Text()
         text.append("Memory if all connections sort at once\n", "bold")
@@ -69,7 +69,7 @@ class TuningPanel(Panel):
             f"\nbuffers {_mb(total.buffers_kb)} · work {_mb(total.work_kb)} · "
             f"maintenance {_mb(total.maintenance_kb)} · base {_mb(total.base_kb)}\n\n"
         )
-        text.append("postgresql.conf", "bold").append(f"   {len(found)} lines, {EDITION}", "dim")
+        text.append("postgresql.conf", "bold").append(f"   {len(lines)} lines, {EDITION}", "dim")
         return text
 
 

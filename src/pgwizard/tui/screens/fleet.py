@@ -48,10 +48,10 @@ class ReleasesTable(StatusTable):
     def __init__(self) -> None:
         super().__init__(TITLES, id="releases", spare=(5, 3, 4, 2))
 
-    def show_rows(self, found: Sequence[FleetRow], empty: str) -> None:
+    def show_rows(self, releases: Sequence[FleetRow], empty: str) -> None:
         """On a wide screen a long reason is cut to a third of it, so that other columns have room; else it wraps."""
         limit = self.size.width // 3 if self.size.width >= NARROW_COLUMNS else self.size.width
-        self.show({str(each.ref): (*each.cells[:-1], plain(each.cells[-1], limit)) for each in found}, empty)
+        self.show({str(each.ref): (*each.cells[:-1], plain(each.cells[-1], limit)) for each in releases}, empty)
 
 
 class FleetScreen(Copies, ReportsDefects, BaseScreen[None]):
@@ -128,30 +128,30 @@ All sources are read once a minute; changes of objects show at once."""
             return
         demo = f"   {DEMO}" if self.start.demo else ""
         self.query_one("#header", TextPart).show(visible(f"pgwizard   all releases{demo}   {self.host.link}"))
-        found, totals_line = self._found(), self.query_one("#totals", TextPart)
+        releases, totals_line = self._visible_rows(), self.query_one("#totals", TextPart)
         trouble = self._trouble or self.connection.trouble
         empty = "· reading" if self._fleet is None else "no release" if not self._fleet.releases else "none of them"
-        self.query_one(ReleasesTable).show_rows(found, empty)
+        self.query_one(ReleasesTable).show_rows(releases, empty)
         lines = [f"✗ {error_lines(trouble)[0]}", "Press r to try again."] if trouble else []
         if self._fleet is not None and self._fleet.releases:
             spent = self.start.now().timestamp() - self._began
-            lines.append(f"{totals(found)}; {cost(self._fleet, spent)}")
+            lines.append(f"{totals(releases)}; {cost(self._fleet, spent)}")
         if self._fleet is not None and self._fleet.left_out:
             lines.append(f"! {self._fleet.left_out}")
         totals_line.show("\n".join(map(visible, lines)))
 
-    def _found(self) -> list[FleetRow]:
+    def _visible_rows(self) -> list[FleetRow]:
         """The rows that match the filter, the worst first; only those that changed are judged."""
-        known = self._fleet
-        if known is None:
+        current = self._fleet
+        if current is None:
             return []
         now, rows = self.start.now(), list[FleetRow]()
-        for ref in known.releases:
-            snapshot = known.snapshots.get(ref)
+        for ref in current.releases:
+            snapshot = current.snapshots.get(ref)
             before = self._rows.get(ref)
-            if before is None or before[0] is not snapshot or ref in known.troubles:
+            if before is None or before[0] is not snapshot or ref in current.troubles:
                 aged = {ref: replace(snapshot, at=now)} if snapshot is not None else {}
-                before = (snapshot, row(replace(known, snapshots=aged), ref))
+                before = (snapshot, row(replace(current, snapshots=aged), ref))
                 self._rows[ref] = before
             rows.append(before[1])
         words = self.query_one(TextLine).value.lower().split()
@@ -162,7 +162,7 @@ All sources are read once a minute; changes of objects show at once."""
         """The lines that are shown."""
         if self._fleet is None:
             return None
-        lines = ["   ".join(cells).rstrip() for cells in (TITLES, *(each.cells for each in self._found()))]
+        lines = ["   ".join(cells).rstrip() for cells in (TITLES, *(each.cells for each in self._visible_rows()))]
         return Excerpt("the releases", "\n".join(lines) + "\n", "releases-status.txt")
 
     # ---- keys --------------------------------------------------------------------------------------------------------

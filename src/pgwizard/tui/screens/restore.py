@@ -83,7 +83,7 @@ F7 undoes the newest restore, as long as the repository holds the state before i
         text = f"restore   {demo}{self._restored}   {self.host.link}"
         self.query_one("#header", TextPart).show(text)
 
-    def on_target_choice_wanted(self, event: TargetChoice.Wanted) -> None:
+    def on_target_choice_restore_request(self, event: TargetChoice.RestoreRequest) -> None:
         if self.run.state == "choosing":
             self.run.plan(event.target)
 

@@ -103,30 +103,30 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
         """Show what is known, as of now; only what changed is painted."""
         if not self.is_mounted:
             return
-        watch, known, target = self.observed, self.observed.known, self.observed.target
-        read_at = known.read_at if known is not None and not known.is_gone else None
+        watch, current, target = self.observed, self.observed.current, self.observed.target
+        read_at = current.read_at if current is not None and not current.is_gone else None
         name = f"{target.namespace or '…'}/{target.name or '…'}"
         self.query_one(ReleaseHeader).show_release(name, read_at, is_narrow=self.has_class("-narrow"))
-        before, self._verdict = self._verdict, judge(known) if known is not None else None
+        before, self._verdict = self._verdict, judge(current) if current is not None else None
         if _offers(before) != _offers(self._verdict):
             self.refresh_bindings()
         box = self.query_one(VerdictBox)
-        if known is None or self._verdict is None or watch.is_stale:
+        if current is None or self._verdict is None or watch.is_stale:
             box.show_lines(self._observer.trouble_lines(), failed=self._observer.trouble is not None)
         else:
-            box.show_verdict(known, self._verdict)
-        if known is not None and self._verdict is not None:
+            box.show_verdict(current, self._verdict)
+        if current is not None and self._verdict is not None:
             last = watch.snapshot if watch.is_stale else None
-            self.query_one(Dashboard).show_snapshot(known, self._verdict, last)
+            self.query_one(Dashboard).show_snapshot(current, self._verdict, last)
 
     def excerpt(self) -> Excerpt | None:
         """The status as the command line prints it."""
-        known = self.observed.known
-        if known is None:
+        current = self.observed.current
+        if current is None:
             return None
         lines = [*self._observer.trouble_lines(), ""] if self.observed.is_stale else []
-        lines += report.status_lines(known, judge(known))
-        return Excerpt("the status", "\n".join(lines) + "\n", f"{known.ref.name}-status.txt")
+        lines += report.status_lines(current, judge(current))
+        return Excerpt("the status", "\n".join(lines) + "\n", f"{current.ref.name}-status.txt")
 
     # ---- keys --------------------------------------------------------------------------------------------------------
 

@@ -75,9 +75,9 @@ class Approval(Vertical):
 
     def _show(self, changes: Sequence[Change], costs: Sequence[str]) -> None:
         self.query_one(Folds).show(change_folds(changes))
-        shown = self.query_one("#costs", TextPart)
-        shown.show("\n".join(map(visible, costs)))
-        shown.display = bool(costs)
+        costs_line = self.query_one("#costs", TextPart)
+        costs_line.show("\n".join(map(visible, costs)))
+        costs_line.display = bool(costs)
         self.query_one(Input).display = False
 
     def approve(self) -> None:

@@ -143,23 +143,23 @@ def progress(secrets: SecretSearch, in_view: int, link: str, *, is_filtered: boo
     """How much was found, what may not be read, and how far the search is. in_view: rows; link: the connection."""
     if secrets.state == "connecting":
         return plain(link) if link.startswith("not connected") else "connecting to the cluster …"
-    shown, known = len(secrets.findings.shown), sum(map(len, secrets.findings.by_place.values()))
+    rows_shown, total_rows = len(secrets.findings.shown), sum(map(len, secrets.findings.by_place.values()))
     parts: list[str] = []
     if is_filtered:
-        parts.append(f"{shown:,} of {known:,} match the filter")
-    elif known:
-        below = max(0, shown - in_view)
+        parts.append(f"{rows_shown:,} of {total_rows:,} match the filter")
+    elif total_rows:
+        below = max(0, rows_shown - in_view)
         spaces = len(secrets.findings.namespaces)
-        more = f"{below:,} more" if below else f"{known:,} in all"
+        more = f"{below:,} more" if below else f"{total_rows:,} in all"
         parts.append(f"{more} in {spaces:,} namespace{'s' if spaces != 1 else ''}")
     if secrets.denied:
         named = sum(1 for denied in secrets.denied if denied.namespace)
         what = f"{named:,} namespace{'s' if named != 1 else ''}" if named else "some"
         parts.append(f"{what} may not be read (why: F7)")
     if secrets.state == "loading":
-        total = f" of {secrets.expected:,}" if secrets.expected > secrets.seen else ""
+        total = f" of {secrets.expected:,}" if secrets.expected > secrets.count else ""
         to_come = f", {secrets.to_come:,} namespaces" if secrets.to_come else ""
-        parts.append(f"loading {secrets.seen:,}{total}{to_come}")
+        parts.append(f"loading {secrets.count:,}{total}{to_come}")
     elif secrets.state == "failed":
         parts.append("stopped (why: F7; read again: F5)")
     if secrets.failures and secrets.state != "failed":

@@ -122,10 +122,10 @@ def _names_line(certificate: Certificate, width: int) -> str:
     """As many names as fit on a line, each of them whole; the first one in any case."""
     every = (*certificate.dns_names, *certificate.ip_addresses)
     names, count = [plain(name, 160) for name in every[:12]], len(every) + certificate.other_names
-    for shown in range(len(names), 0, -1):
-        left = f", … {count:,} in all" if count > shown else ""
-        line = f"SANs {', '.join(names[:shown])}{left}"
-        if len(line) <= width or shown == 1:
+    for count_shown in range(len(names), 0, -1):
+        left = f", … {count:,} in all" if count > count_shown else ""
+        line = f"SANs {', '.join(names[:count_shown])}{left}"
+        if len(line) <= width or count_shown == 1:
             return line
     return f"SANs {'none' if not count else f'… {count:,} in all'}"
 

@@ -88,8 +88,10 @@ class Comparison(HostAccess, Vertical):
 
     async def _run(self, answers: Answers) -> ApplyOutcome:
         cluster = self._cluster = await self.connection.once_connected()
-        given, bundle = await asyncio.to_thread(inputs.read_references, answers, self.start.folder, self.start.now())
-        request, options = ReleaseRequest(answers, given, bundle), Options(dry_run=True)
+        references, bundle = await asyncio.to_thread(
+            inputs.read_references, answers, self.start.folder, self.start.now()
+        )
+        request, options = ReleaseRequest(answers, references, bundle), Options(dry_run=True)
         return await run(request, cluster, self._report, _refuse, options, now=self.start.now)
 
     def _report(self, event: Event) -> None:

@@ -96,16 +96,16 @@ class Dashboard(VerticalScroll):
         focus = self.screen.focused
         return focus is not None and focus is not self and not isinstance(focus, JobsTable)
 
-    def show_snapshot(self, known: Snapshot, verdict: Verdict, last: Snapshot | None = None) -> None:
+    def show_snapshot(self, current: Snapshot, verdict: Verdict, last: Snapshot | None = None) -> None:
         """known: as of now; last: the last one that was observed, where observing has ended."""
-        self._release = known.ref
-        self._show_ages(known, is_old=last is not None)
-        self.query_one(FactLines).show_snapshot(known)
-        self.query_one(TimelinePane).show_snapshot(known, verdict)
-        self.query_one(JobsTable).show_snapshot(last or known, is_old=last is not None)  # else a Job would run on
-        self.query_one(BackupsTable).show_snapshot(known)
-        self.query_one(SchedulesTable).show_snapshot(known)
-        self.query_one(ObjectsPane).show_snapshot(known)
+        self._release = current.ref
+        self._show_ages(current, is_old=last is not None)
+        self.query_one(FactLines).show_snapshot(current)
+        self.query_one(TimelinePane).show_snapshot(current, verdict)
+        self.query_one(JobsTable).show_snapshot(last or current, is_old=last is not None)  # else a Job would run on
+        self.query_one(BackupsTable).show_snapshot(current)
+        self.query_one(SchedulesTable).show_snapshot(current)
+        self.query_one(ObjectsPane).show_snapshot(current)
         self._follow_log()
 
     def _show_ages(self, snapshot: Snapshot, *, is_old: bool) -> None:

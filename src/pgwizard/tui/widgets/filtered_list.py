@@ -84,7 +84,7 @@ class FilteredList(Vertical):
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(id=id)
-        self._items, self._current, self._found, self._free = items, current, list(items), free
+        self._items, self._current, self._matches, self._free = items, current, list(items), free
 
     def compose(self) -> ComposeResult:
         yield FilterInput(placeholder="type to filter")
@@ -102,7 +102,7 @@ class FilteredList(Vertical):
         moved = bool(here) and here != self._current and self._current == current
         self._items, self._current = items, current
         typed = self.query_one(FilterInput).value
-        self._show(typed, here if moved else self._wanted(typed))
+        self._show(typed, here if moved else self._first_highlight(typed))
 
     @property
     def here(self) -> str:
@@ -116,26 +116,26 @@ class FilteredList(Vertical):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._show(event.value, self._wanted(event.value))
+        self._show(event.value, self._first_highlight(event.value))
 
-    def _wanted(self, typed: str) -> str:
+    def _first_highlight(self, typed: str) -> str:
         """The current answer as long as nothing is typed; else none, because the best match is the first row."""
         return "" if typed.strip() else self._current
 
     def _show(self, typed: str, highlighted: str) -> None:
-        wanted = typed.strip().lower()
-        fitting = [item for item in self._items if wanted in item.haystack]
-        self._found = sorted(fitting, key=lambda item: item.value.lower() != wanted)[: self._SHOWN]
-        if self._free and wanted and all(item.value != typed.strip() for item in fitting):
-            self._found.append(Item(typed.strip(), "as it is typed"))
+        text = typed.strip().lower()
+        fitting = [item for item in self._items if text in item.haystack]
+        self._matches = sorted(fitting, key=lambda item: item.value.lower() != text)[: self._SHOWN]
+        if self._free and text and all(item.value != typed.strip() for item in fitting):
+            self._matches.append(Item(typed.strip(), "as it is typed"))
         listed = self.query_one(OptionList)
         listed.clear_options()
-        listed.add_options([_Listed(item, current=item.value == self._current) for item in self._found])
-        here = next((number for number, item in enumerate(self._found) if item.value == highlighted), 0)
-        listed.highlighted = here if self._found else None
+        listed.add_options([_Listed(item, current=item.value == self._current) for item in self._matches])
+        here = next((number for number, item in enumerate(self._matches) if item.value == highlighted), 0)
+        listed.highlighted = here if self._matches else None
         cut = f", the first {self._SHOWN} shown" if len(fitting) > self._SHOWN else ""
-        counts = f"{len(fitting)} of {len(self._items)}{cut}   {'Enter selects' if self._found else ''}"
-        self.query_one(".hint", Static).update(counts if self._items or wanted else "")
+        counts = f"{len(fitting)} of {len(self._items)}{cut}   {'Enter selects' if self._matches else ''}"
+        self.query_one(".hint", Static).update(counts if self._items or text else "")
 
     def move(self, step: int) -> None:
         listed = self.query_one(OptionList)
@@ -151,8 +151,8 @@ class FilteredList(Vertical):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         here = self.query_one(OptionList).highlighted
-        if here is not None and here < len(self._found):
-            self.post_message(self.Chosen(self, self._found[here].value))
+        if here is not None and here < len(self._matches):
+            self.post_message(self.Chosen(self, self._matches[here].value))
 
 
 class _Listed(Option):

@@ -175,9 +175,9 @@ class Folds(ScrollView, can_focus=True):
         ground = self.rich_style + self._style("cursor") if here else self.rich_style
         text = Text("› " if here else "  ").append_text(self._text(*self._rows[row]))
         strip = Strip(text.render(self.app.console)).apply_style(ground)
-        seen = self.scrollable_content_region.width  # less than the width where there is a scroll bar
-        if strip.cell_length > left + seen:
-            strip = Strip([*strip.crop(0, left + seen - 1), Segment("…", ground)])
+        visible_width = self.scrollable_content_region.width  # less than the width where there is a scroll bar
+        if strip.cell_length > left + visible_width:
+            strip = Strip([*strip.crop(0, left + visible_width - 1), Segment("…", ground)])
         return strip.crop_extend(left, left + width, ground)
 
     def _text(self, number: int, line: int) -> Text:

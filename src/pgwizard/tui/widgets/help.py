@@ -51,12 +51,12 @@ class Help(Window):
 
 def keys_of(screen: Screen[Any]) -> list[tuple[str, str]]:
     """The keys that pgwizard binds on a screen, each with what it does; keys of editing and scrolling are left out."""
-    found, seen = [], set()
+    keys, keys_before = [], set()
     for node, binding, _, _ in screen.active_bindings.values():
-        if binding.description and binding.action not in seen and binding.action in _own_actions(type(node)):
-            seen.add(binding.action)
-            found.append((screen.app.get_key_display(binding), binding.tooltip or binding.description))
-    return found
+        if binding.description and binding.action not in keys_before and binding.action in _own_actions(type(node)):
+            keys_before.add(binding.action)
+            keys.append((screen.app.get_key_display(binding), binding.tooltip or binding.description))
+    return keys
 
 
 def _own_actions(kind: type[DOMNode]) -> set[str]:

@@ -22,7 +22,7 @@ from pgwizard.tui.widgets.panes import Pane
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
 
-KEPT_LINES = 2_000
+MAX_LINES = 2_000
 SETTLE_SECONDS = 0.15
 """While the cursor moves through a list, only the log of the Job where it stays is read."""
 RETRY_SECONDS = 1.0
@@ -32,7 +32,7 @@ class JobLog(HostAccess, ReportsDefects, Pane, Log):
     """Shows the log of one Job at a time."""
 
     def __init__(self) -> None:
-        super().__init__(id="log", kept=KEPT_LINES)
+        super().__init__(id="log", max_lines=MAX_LINES)
         self._shown: tuple[str, ...] = ()
 
     def follow(self, run: Run, release: ReleaseRef) -> None:
@@ -40,12 +40,12 @@ class JobLog(HostAccess, ReportsDefects, Pane, Log):
 
         The same Job in another state is read again to its end: a reader stays at the same lines.
         """
-        shown = (run.uid, run.state, run.fault.key if run.fault else "")
-        if shown == self._shown:
+        identity = (run.uid, run.state, run.fault.key if run.fault else "")
+        if identity == self._shown:
             return
-        if self._shown[:1] != shown[:1]:
+        if self._shown[:1] != identity[:1]:
             self.clear()
-        self._shown = shown
+        self._shown = identity
         self._read(run, release)
 
     @work(name="read a log", group="log", exclusive=True, exit_on_error=False)
@@ -65,7 +65,7 @@ class JobLog(HostAccess, ReportsDefects, Pane, Log):
 
     async def _read_once(self, cluster: Cluster, run: Run, release: ReleaseRef) -> None:
         follow = run.state == "running"
-        lines = backups.log(cluster, release, run.real_name, follow=follow, tail=KEPT_LINES)
+        lines = backups.log(cluster, release, run.real_name, follow=follow, tail=MAX_LINES)
         try:
             async with aclosing(lines):
                 async for line in lines:

@@ -68,18 +68,18 @@ class KeyLine(Widget):
 
     def _catch_up(self) -> None:
         self._late = False
-        shown, palette, seen = [], None, set[tuple[DOMNode, str]]()
+        keys, palette, keys_before = [], None, set[tuple[DOMNode, str]]()
         for node, binding, enabled, _ in self.screen.active_bindings.values():
             display = self.app.get_key_display(binding)
             common = node is self.app or binding.key == "escape"
             entry = _Key(binding.key, display, binding.description, enabled, common)
             if binding.action == "command_palette":
                 palette = entry
-            elif binding.show and (node, binding.action) not in seen:
-                seen.add((node, binding.action))
-                shown.append(entry)
-        if (shown, palette) != (self._shown, self._palette):
-            self._shown, self._palette = shown, palette
+            elif binding.show and (node, binding.action) not in keys_before:
+                keys_before.add((node, binding.action))
+                keys.append(entry)
+        if (keys, palette) != (self._shown, self._palette):
+            self._shown, self._palette = keys, palette
             self.refresh()
 
     def render(self) -> Text:
@@ -97,8 +97,8 @@ class KeyLine(Widget):
 
     def _fitting(self) -> list[_Key]:
         """What there is room for: the common ones stay, and the help has all of them."""
-        kept = [entry for entry in self._shown if not entry.common]
+        own_keys = [entry for entry in self._shown if not entry.common]
         common = [entry for entry in self._shown if entry.common]
-        while kept and sum(entry.width for entry in (*kept, *common)) > self.size.width:
-            kept.pop()
-        return [*kept, *common]
+        while own_keys and sum(entry.width for entry in (*own_keys, *common)) > self.size.width:
+            own_keys.pop()
+        return [*own_keys, *common]

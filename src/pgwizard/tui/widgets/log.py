@@ -22,12 +22,12 @@ class Log(ScrollView, can_focus=True):
 
     DEFAULT_CSS = "Log { padding: 0 1; background: $background; overflow-x: hidden; scrollbar-gutter: stable; }"
 
-    def __init__(self, *, id: str, kept: int) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str, max_lines: int) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._lines: deque[tuple[str, str]] = deque()
         self._heights: deque[int] = deque()
         self._rows: list[tuple[str, str]] = []
-        self._kept = kept
+        self._max_lines = max_lines
         self._next = 0
         self._width = 0
         self._follows = True
@@ -47,7 +47,7 @@ class Log(ScrollView, can_focus=True):
         self._lines.append((line, style))
         self._wrap(line, style)
         self._next += 1
-        if len(self._lines) > self._kept:
+        if len(self._lines) > self._max_lines:
             self._drop_oldest()
         self._arrange()
 
@@ -133,8 +133,8 @@ class Log(ScrollView, can_focus=True):
         if row >= len(self._rows):
             return Strip.blank(width, ground)
         text, style = self._rows[row]
-        shown = ground + Style.parse(style) if style else ground
-        return Strip([Segment(text, shown)], cell_len(text)).adjust_cell_length(width, ground)
+        look = ground + Style.parse(style) if style else ground
+        return Strip([Segment(text, look)], cell_len(text)).adjust_cell_length(width, ground)
 
 
 def wrap(line: str, width: int) -> list[str]:

@@ -25,11 +25,11 @@ CONNECT = "connect"
 """The word before commands for a shell."""
 
 
-def failure_rows(found: Finding, findings: Sequence[Finding] = ()) -> list[OutcomeRow]:
+def failure_rows(failure: Finding, findings: Sequence[Finding] = ()) -> list[OutcomeRow]:
     """An error: what failed, each finding, cause, fix, and the message that explains it."""
-    rows = [("cause", found.cause), ("fix", found.fix), (MORE, messages.link(found.key) if found.key else "")]
+    rows = [("cause", failure.cause), ("fix", failure.fix), (MORE, messages.link(failure.key) if failure.key else "")]
     every = [("", finding.whole) for finding in findings]
-    return [("✗", found.text), *every, *((word, text) for word, text in rows if text)]
+    return [("✗", failure.text), *every, *((word, text) for word, text in rows if text)]
 
 
 def success_rows(outcome: ApplyOutcome) -> list[OutcomeRow]:
@@ -48,8 +48,8 @@ def outcome_table(rows: Sequence[OutcomeRow]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column()
     for number, (word, text) in enumerate(rows):
-        shown = Text("\n".join(map(visible, text.splitlines())), "bold" if number == 0 else "")
-        table.add_row(Text(word, "bold" if number == 0 else "dim"), message_link(text) if word == MORE else shown)
+        cell = Text("\n".join(map(visible, text.splitlines())), "bold" if number == 0 else "")
+        table.add_row(Text(word, "bold" if number == 0 else "dim"), message_link(text) if word == MORE else cell)
     return table
 
 

@@ -51,13 +51,13 @@ class TextPart(Static):
         self.text = ""
         """What it says, without styles."""
 
-    def show(self, text: str, shown: RenderableType | None = None) -> None:
+    def show(self, text: str, renderable: RenderableType | None = None) -> None:
         """shown: the same with styles, or in columns."""
         if text != self.text:
             # Ages change every second: where nothing but digits differs, the whole screen need not be laid out again.
             has_other_size = text.translate(_DIGITS) != self.text.translate(_DIGITS)
             self.text = text
-            self.update(Text(text) if shown is None else shown, layout=has_other_size)
+            self.update(Text(text) if renderable is None else renderable, layout=has_other_size)
 
 
 class TextPane(Pane, TextPart):

@@ -39,13 +39,13 @@ class Headings(Static):
         super().__init__(id="headings", markup=False)
         self._ends: list[int] = []
 
-    def show(self, titles: Sequence[str], shown: int) -> None:
+    def show(self, titles: Sequence[str], current: int) -> None:
         """shown: the number of the section that is shown."""
         parts: list[tuple[str, str] | str] = []
         self._ends, end = [], 0
         for number, title in enumerate(titles):
-            word = f"[{number + 1} {title}]" if number == shown else f" {number + 1} {title} "
-            parts.append((word, "bold" if number == shown else "$text-muted"))
+            word = f"[{number + 1} {title}]" if number == current else f" {number + 1} {title} "
+            parts.append((word, "bold" if number == current else "$text-muted"))
             end += len(word)
             self._ends.append(end)
         self.update(Content.assemble(*parts))
@@ -133,7 +133,7 @@ class AnswersTable(DataTable[Text | str]):
                 continue
             label, place = label_at(path, draft.tag)
             question = ".".join(place)
-            shown = answer_text(value) if value is not None else others.get(question, "none")
+            current = answer_text(value) if value is not None else others.get(question, "none")
             usual = answer_text(default) if default is not None else others.get(question, "none")
             if page != page_of(question):
                 page = page_of(question)
@@ -141,9 +141,9 @@ class AnswersTable(DataTable[Text | str]):
             self.add_row(
                 Text("≠" if differs else "", "bold"),
                 Text(f" {label}"),
-                Text(shown, "bold" if differs else "", no_wrap=True, overflow="ellipsis"),
+                Text(current, "bold" if differs else "", no_wrap=True, overflow="ellipsis"),
                 Text(usual if differs else "", "dim", no_wrap=True, overflow="ellipsis"),
-                height=1 + shown.count("\n"),
+                height=1 + current.count("\n"),
                 key=question,
             )
         if not self.row_count:

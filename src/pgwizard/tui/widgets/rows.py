@@ -36,11 +36,11 @@ def _layout(
     numbers = list(range(len(rows[0])))
     needed = [max(cell_len(text) for text in (titles[number], *(row[number] for row in rows))) for number in numbers]
     for number in spare:
-        if sum(needed[shown] + padding for shown in numbers) > width and number in numbers:
+        if sum(needed[column] + padding for column in numbers) > width and number in numbers:
             numbers.remove(number)
-    rest = width - padding - sum(needed[shown] + padding for shown in numbers[:-1])
+    rest = width - padding - sum(needed[column] + padding for column in numbers[:-1])
     last = min(needed[numbers[-1]], max(rest, _NARROWEST))
-    return _Layout(tuple(numbers), (*(needed[shown] for shown in numbers[:-1]), last))
+    return _Layout(tuple(numbers), (*(needed[column] for column in numbers[:-1]), last))
 
 
 class Rows(DataTable[Text]):
@@ -60,13 +60,13 @@ class Rows(DataTable[Text]):
         rows = rows or {"": (empty,)}
         width = (self.size.width or 1_000) - 1  # which the scroll bar may take
         layout = _layout(self._titles, list(rows.values()), width, 2 * self.cell_padding, self._spare)
-        shown = {key: layout.cells(row) for key, row in rows.items()}
-        if layout == self._layout and _lines(shown) == _lines(self._shown):
-            self._change(shown)
+        cells = {key: layout.cells(row) for key, row in rows.items()}
+        if layout == self._layout and _lines(cells) == _lines(self._shown):
+            self._change(cells)
         else:
             self._layout = layout
-            self._rebuild(shown)
-        self._shown = shown
+            self._rebuild(cells)
+        self._shown = cells
 
     def _change(self, rows: Mapping[str, tuple[str, ...]]) -> None:
         for key, cells in rows.items():

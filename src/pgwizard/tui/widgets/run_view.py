@@ -17,7 +17,7 @@ from pgwizard.tui.widgets.outcomes import OutcomeBox, OutcomeRow
 from pgwizard.tui.widgets.panes import TextPart
 from pgwizard.tui.widgets.stages import Stages
 
-LOG_LINES_KEPT = 5_000
+MAX_LINES = 5_000
 
 
 class RunView(HostAccess, Vertical):
@@ -42,7 +42,7 @@ class RunView(HostAccess, Vertical):
         yield Stages(self._stages)
         yield OutcomeBox()
         yield self._question
-        yield Log(id="log", kept=LOG_LINES_KEPT)
+        yield Log(id="log", max_lines=MAX_LINES)
         yield TextPart("prompt")
 
     def on_mount(self) -> None:

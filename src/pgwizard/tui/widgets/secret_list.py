@@ -128,8 +128,8 @@ class SecretList(ScrollView, can_focus=False):
             self.post_message(self.Moved())
 
     def _heads(self) -> str:
-        wanted = {"ca": ("kind", "subject", "ends", "would it verify?")}
-        names = wanted.get(self.search.purpose, ("kind", "keys", "", "what speaks for it"))
+        titles = {"ca": ("kind", "subject", "ends", "would it verify?")}
+        names = titles.get(self.search.purpose, ("kind", "keys", "", "what speaks for it"))
         return "".join(
             fit_cell(name, width) for name, width in zip(("  namespace/secret", *names), self._widths(), strict=True)
         )

@@ -53,8 +53,8 @@ class VerdictBox(TextPart):
         styles = ["" if line[0] == "!" else "dim" for line in lines]
         cells = [(Text(line[:2], style), Text(line[2:], style)) for line, style in zip(lines, styles, strict=True)]
         self.set_classes(_CLASSES[verdict.state])
-        shown = Group(head, *map(Text, others), *([grid(cells, 0)] if cells else []))
-        self.show("\n".join([head.plain, *others, *lines]), shown)
+        content = Group(head, *map(Text, others), *([grid(cells, 0)] if cells else []))
+        self.show("\n".join([head.plain, *others, *lines]), content)
 
     def show_lines(self, lines: Sequence[str], *, failed: bool) -> None:
         """Why there is no verdict."""

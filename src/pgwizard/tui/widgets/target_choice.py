@@ -123,7 +123,7 @@ class TargetChoice(HostAccess, VerticalScroll):
             super().__init__()
             self.text = text
 
-    class Wanted(Message):
+    class RestoreRequest(Message):
         """This target is to be restored."""
 
         def __init__(self, target: RecoveryTarget) -> None:
@@ -242,7 +242,7 @@ class TargetChoice(HostAccess, VerticalScroll):
             else:
                 self.notify(f"Not the release's name, {self._release}: nothing was written", markup=False)
         elif isinstance(self._target, RecoveryTarget) and self._is_reachable:
-            self.post_message(self.Wanted(self._target))
+            self.post_message(self.RestoreRequest(self._target))
 
     def on_resize(self) -> None:
         if self._archive is not None and self.query_one("#target").display:
@@ -288,9 +288,9 @@ class TargetChoice(HostAccess, VerticalScroll):
             local = at.astimezone(local_zone()) if at is not None else None
             if local is not None and local.utcoffset():
                 rows.insert(1, ("Here", f"{local:%Y-%m-%d %H:%M:%S %Z}"))
-        shown = [(Text(name), Text(visible(text))) for name, text in rows if text]
-        text = "\n".join(f"{name.plain} {text.plain}" for name, text in shown)
-        self.query_one("#plan", TextPart).show(text, grid(shown))
+        lines = [(Text(name), Text(visible(text))) for name, text in rows if text]
+        text = "\n".join(f"{name.plain} {text.plain}" for name, text in lines)
+        self.query_one("#plan", TextPart).show(text, grid(lines))
 
     def _show_strip(self, at: datetime | None) -> None:
         if self._archive is None:
