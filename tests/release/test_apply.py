@@ -81,12 +81,13 @@ def test_an_install_writes_in_order_after_everything_was_tried() -> None:
             "apply statefulsets/postgresql",
             "apply cronjobs/postgresql-pgbackrest-full",
             "apply cronjobs/postgresql-pgbackrest-incr",
+            "apply cronjobs/postgresql-backup-verify",
             "create jobs/postgresql-pgbackrest-init",
             "apply secrets/postgresql-pgwizard",
         ]
         first_write = next(request.number for request in result.requests if request.is_write)
         tried = [request.number for request in result.requests if request.dry_run]
-        assert len(tried) == 12
+        assert len(tried) == 13
         assert max(tried) < first_write
 
     on(scenario)
@@ -435,6 +436,7 @@ def test_turning_the_repository_off_deletes_its_objects_but_no_secret() -> None:
         result = await deployed(sim, answers_of(repository={"enabled": False}))
         deleted = [write.removeprefix("delete ") for write in result.writes if write.startswith("delete")]
         assert deleted == [
+            "cronjobs/postgresql-backup-verify",
             "jobs/postgresql-pgbackrest-init",
             "cronjobs/postgresql-pgbackrest-incr",
             "cronjobs/postgresql-pgbackrest-full",

@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 
 from pgwizard.plan.manifests import templates_dir
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.drills import receipt_of
 from pgwizard.release.record import DrillCheck, DrillResult
+from pgwizard.restore.drill_job import DrillPlan, manifest
+from support.headless import answers_of, rendered, trusted
 
 SCRIPT = templates_dir() / "files" / "drill.sh"
 AT = datetime(2026, 11, 27, 21, 0, 4, tzinfo=UTC)
@@ -217,3 +220,35 @@ def test_another_text_in_the_place_of_a_receipt_is_refused(message: str) -> None
         receipt_of(pod(message), AT, 1)
     with pytest.raises(ValueError, match="its pod has left no receipt"):
         receipt_of({"status": {}}, AT, 1)
+
+
+def test_a_scheduled_drill_runs_the_same_script_in_the_same_pod_without_password_and_priority() -> None:
+    release = ReleaseRef("default", "postgresql")
+    objects = rendered(answers_of(schedule={"drill": "0 6 2 * *"}, pods={"priorityClass": "databases"}), trusted())
+    plan = DrillPlan(("--type=default",), None)
+    job = manifest(
+        objects["statefulset"], "10Gi", release, "x", plan, query=None, deadline_seconds=86_400, is_small=True
+    )
+    usual, scheduled = job["spec"], objects["drill-cronjob"]["spec"]["jobTemplate"]["spec"]
+    assert {key: scheduled[key] for key in ("backoffLimit", "activeDeadlineSeconds")} == {
+        key: usual[key] for key in ("backoffLimit", "activeDeadlineSeconds")
+    }
+    pod, other = scheduled["template"]["spec"], usual["template"]["spec"]
+    [container], [drill] = pod.pop("containers"), other.pop("containers")
+    assert other.pop("priorityClassName") == "databases"
+    claim, wanted = (each["volumes"].pop()["ephemeral"]["volumeClaimTemplate"]["spec"] for each in (pod, other))
+    assert (pod, claim) == (other, wanted)
+    script, count, *arguments = drill.pop("command")[2:3] + drill.pop("args", []) + ["1", "--type=default"]
+    assert objects["pgbackrest-configmap"]["data"]["drill.sh"] == script
+    assert (container.pop("command"), container.pop("args")) == (
+        ["/bin/bash", "/etc/pgbackrest/drill.sh"],
+        [count, *arguments, "-c", "config_file=/etc/postgresql/postgresql.conf"],
+    )
+    drill["env"] = [each for each in drill["env"] if each["name"] != "POSTGRES_PASSWORD"]
+    assert container == drill
+
+
+def test_without_a_schedule_there_is_no_drill() -> None:
+    objects = rendered()
+    assert "drill-cronjob" not in objects
+    assert "drill.sh" not in objects["pgbackrest-configmap"]["data"]

@@ -679,6 +679,10 @@ RISKS: list[tuple[dict[str, Any], str]] = [
         {"runs": (DONE, UNVERIFIED)},
         "the last verification Job failed: postgresql-backup-verify-4: backoff limit",
     ),
+    (
+        {"runs": (DONE, replace(UNVERIFIED, name="postgresql-backup-drill-5", kind="drill"))},
+        "the last drill Job failed: postgresql-backup-drill-5: backoff limit",
+    ),
     ({"crons": (FULL, replace(INCR, suspended=True))}, "the schedule postgresql-pgbackrest-incr is suspended"),
     (
         {"repository": RepositoryInfo((backup("full", 8.4),), wal=Wal(segment(100), segment(1303)))},
