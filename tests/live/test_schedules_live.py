@@ -12,8 +12,8 @@ import pytest
 
 from support.archives import change, files, write
 from support.live_releases import RECORD, Site, site
-from support.rigtools import LIVE
-from support.waiting import wait_until
+from support.rigtools import LIVE, Kubectl
+from support.waiting import KUBECTL_DEADLINE, wait_until
 
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
@@ -111,3 +111,65 @@ def test_a_scheduled_drill_proves_the_release_until_the_repository_is_damaged(pl
 
 def claims(place: Site) -> str:
     return " ".join(item["metadata"]["name"] for item in place.kubectl.json("get", "pvc")["items"])
+
+
+CRD: dict[str, Any] = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "prometheusrules.monitoring.coreos.com"},
+    "spec": {
+        "group": "monitoring.coreos.com",
+        "scope": "Namespaced",
+        "names": {"plural": "prometheusrules", "singular": "prometheusrule", "kind": "PrometheusRule"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {"spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+                    }
+                },
+            }
+        ],
+    },
+}
+
+
+@pytest.fixture
+def crd(kubectl_binary: str) -> Iterator[Kubectl]:
+    """The kind of the Prometheus Operator: made by the test, and removed behind it."""
+    kubectl = Kubectl(kubectl_binary)
+    if kubectl.outcome("get", "crd", CRD["metadata"]["name"])[0] == 0:
+        pytest.skip("the cluster has the Prometheus Operator's kind already")
+    yield kubectl
+    kubectl.outcome("delete", "crd", CRD["metadata"]["name"], "--ignore-not-found")
+
+
+def test_alerts_are_added_only_where_the_cluster_has_their_kind(
+    kubectl_binary: str, tmp_path: Path, crd: Kubectl
+) -> None:
+    answers = {**SMALL, "advanced": {"prometheusRule": True}}
+    missing = "the cluster has no PrometheusRule (monitoring.coreos.com/v1): no alert is added"
+    with site(kubectl_binary, tmp_path, prefix="sched") as place:
+        assert missing in place.apply(answers).output
+        assert place.settled(answers)
+        crd.run("apply", "--filename=-", data=json.dumps(CRD).encode())
+        crd.run("wait", "--for=condition=Established", f"crd/{CRD['metadata']['name']}", KUBECTL_DEADLINE)
+        done = place.apply(answers).output
+        assert missing not in done
+        assert "PrometheusRule" in done
+        [group] = place.get("prometheusrule", "postgresql-pgbackrest")["spec"]["groups"]
+        assert [rule["alert"] for rule in group["rules"]] == [
+            "PostgreSQLBackupFailed",
+            "PostgreSQLBackupCheckFailed",
+            "PostgreSQLBackupMissed",
+            "PostgreSQLBackupSuspended",
+            "PostgreSQLBackupScheduleAbsent",
+        ]
+        assert place.settled(answers)
+        crd.run("delete", "crd", CRD["metadata"]["name"])
+        assert missing in place.apply(answers).output
+        place.uninstall("--yes")
