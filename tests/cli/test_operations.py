@@ -382,7 +382,7 @@ def test_a_signal_ends_a_run_in_order_and_shows_how_to_resume(sim: SimCluster, a
     done = applied()
     assert done.code == 128 + number
     assert done.err == (
-        "pgwizard: stopped; written: 11 of 11 objects (the Job of the first backup not counted)\n"
+        "pgwizard: stopped; written: 12 of 12 objects (the Job of the first backup not counted)\n"
         "The pod continues to start in the cluster, and the first backup follows. "
         "Run it again at any time: it resumes.\n"
     )
