@@ -238,7 +238,7 @@ def test_the_record_lists_objects_before_they_are_created() -> None:
         with pytest.raises(Killed):
             await applied(sim)
         release_record = record.read(live(sim, SECRET, "postgresql-pgwizard"))
-        assert len(release_record.inventory) == 13
+        assert len(release_record.inventory) == 14
         assert [revision.outcome for revision in release_record.revisions] == ["applying"]
 
     on(scenario)

@@ -17,6 +17,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.drills import receipt_of
 from pgwizard.release.record import DrillCheck, DrillResult
 from pgwizard.restore.drill_job import DrillPlan, manifest
+from pgwizard.restore.scratch_job import ScratchTemplate
 from support.headless import answers_of, rendered, trusted
 
 SCRIPT = templates_dir() / "files" / "drill.sh"
@@ -226,9 +227,8 @@ def test_a_scheduled_drill_runs_the_same_script_in_the_same_pod_without_password
     release = ReleaseRef("default", "postgresql")
     objects = rendered(answers_of(schedule={"drill": "0 6 2 * *"}, pods={"priorityClass": "databases"}), trusted())
     plan = DrillPlan(("--type=default",), None)
-    job = manifest(
-        objects["statefulset"], "10Gi", release, "x", plan, query=None, deadline_seconds=86_400, is_small=True
-    )
+    template = ScratchTemplate(objects["statefulset"], "10Gi", is_small=True)
+    job = manifest(template, release, "x", plan, query=None, deadline_seconds=86_400)
     usual, scheduled = job["spec"], objects["drill-cronjob"]["spec"]["jobTemplate"]["spec"]
     assert {key: scheduled[key] for key in ("backoffLimit", "activeDeadlineSeconds")} == {
         key: usual[key] for key in ("backoffLimit", "activeDeadlineSeconds")

@@ -324,11 +324,6 @@ def _drop_wal(lab: Lab) -> None:
     lab.setting("ALTER SYSTEM RESET archive_command")
 
 
-def _archive_again(lab: Lab) -> None:
-    lab.row()
-    lab.full()
-
-
 def _delete_last(lab: Lab) -> None:
     delete(lab.place, lab.row())
 
@@ -542,7 +537,7 @@ FAULTS = (
     ),
     Fault("page corrupted", ("at risk",), "has page checksum errors", _damage_page, _mend_page),
     Fault("archiver stuck", ("at risk",), "waiting to be archived", _block_archiver, _unblock_archiver),
-    Fault("queue-max drop", ("at risk",), "WAL", _drop_wal, _archive_again),
+    Fault("queue-max drop", ("at risk",), "WAL", _drop_wal, _two_fulls),
     Fault(
         "S3 stopped",
         ("at risk", "unknown"),

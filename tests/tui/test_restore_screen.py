@@ -114,6 +114,17 @@ def test_up_and_down_move_the_moment_and_show_what_it_loses() -> None:
     driven(scenario)
 
 
+def test_the_ends_of_the_calendar_are_no_targets() -> None:
+    async def scenario(pilot: Pilot[int], _screen: RestoreScreen, _sim: SimCluster) -> None:
+        await typed(pilot, "0001-01-01T00:00:00+05:00")
+        assert "0001-01-01T00:00:00+05:00 is no target" in words(pilot)
+        await typed(pilot, "0001-01-01T00:00:30Z")
+        await press(pilot, "down")
+        assert "0001-01-01T00:00:30Z" in painted(pilot)
+
+    driven(scenario)
+
+
 def test_what_cannot_be_reached_says_why_and_the_nearest_moment() -> None:
     async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
         await typed(pilot, "2020-01-01T00:00:00Z")
@@ -179,7 +190,7 @@ async def stop_while_restoring(pilot: Pilot[int], screen: RestoreScreen) -> None
 def test_a_restore_that_was_stopped_is_resumed() -> None:
     async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
         await stop_while_restoring(pilot, screen)
-        assert "The restore has not ended, and the database is down until it has." in words(pilot)
+        assert "The restore has not ended. The database is down until it has." in words(pilot)
         await press(pilot, "r")
         await reached(pilot, screen, "open")
         assert "A restore to the newest state has not ended. next its stage restore" in words(pilot)
@@ -201,7 +212,7 @@ def test_a_failed_restore_says_why_and_that_the_database_is_down() -> None:
         text = words(pilot)
         assert "✗" in text
         assert "unable to load info file" in text
-        assert "the database is down until it has" in text
+        assert "The database is down until it has" in text
         await press(pilot, "r")
         await reached(pilot, screen, "open")
 

@@ -16,51 +16,45 @@ from pgwizard.errors import (
     ClusterError,
     DeadlineError,
     FirstBackupFailed,
-    Forbidden,
     NotProven,
     PreflightError,
 )
 from pgwizard.kube import jobs
 from pgwizard.kube.api import (
-    CLAIM,
     JOB,
-    LIMIT_RANGE,
     POD,
-    STATEFULSET,
     Access,
     Cluster,
     Object,
     Ref,
-    find_object,
     list_objects,
     owners,
 )
 from pgwizard.kube.health import assess
-from pgwizard.plan.names import Names, ReleaseRef
-from pgwizard.release import backups, deletion, drills, record, records, rights, rollout, stages
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import backups, drills, record, records, rights, rollout, stages
 from pgwizard.release.layout import Layout
 from pgwizard.release.record import DrillCheck, DrillResult, Record
 from pgwizard.release.stages import Report, Stage
-from pgwizard.restore import drill_job
+from pgwizard.restore import drill_job, scratch
 from pgwizard.restore.drill_job import DrillPlan, DrillQuery
 from pgwizard.restore.job import selector
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal, choose
 from pgwizard.restore.view import read_view
 from pgwizard.status.snapshot import ReleaseSummary
 from pgwizard.status.wal import continuity
-from pgwizard.text import span
+from pgwizard.text import fit, span
 
 CONTINUITY = "continuity"
 """The check that is made before the Job: whether the repository holds a backup and all WAL behind it."""
 LONGEST_SECONDS = 6 * 3_600.0
 """How long a drill may take unless something else is asked for."""
-_GONE_SECONDS = 300.0
 _LATE_SECONDS = 60.0
 """How much later than the Job's own deadline its end is noticed at the latest."""
 _PROGRESS = ("drill: ", "replayed to ")
 _OVERDUE = "longer than specified deadline"
 """What Kubernetes says of a Job that it has ended at its deadline."""
-_AGAIN = "Its Job is deleted. Run the drill again once the reason is mended."
+_AGAIN = "Its Job is deleted. Run the drill again once the cause is fixed."
 
 
 async def run(
@@ -163,14 +157,14 @@ class _Drill:
             ref = Ref(JOB, job["metadata"]["name"], self.release.namespace)
             has_ended = assess(job).status == "failed" or await jobs.has_succeeded(self.cluster, job)
             if has_ended or job["metadata"].get("deletionTimestamp"):
-                await self._delete(ref)
+                await scratch.delete(self.cluster, ref)
             elif self.query is not None:
                 raise PreflightError(
                     f"{ref} is running a drill of release {self.release}, without this query",
                     hint="Wait for its end, or delete it.",
                 )
             else:
-                stage.progress(f"Job {ref.name} is running a drill: it is followed")
+                stage.progress(f"Job {fit(ref.name)} is running a drill: it is followed")
                 running = ref
         return running
 
@@ -178,7 +172,7 @@ class _Drill:
         """What expires after a backup may be what is being restored."""
         for job in await backups.newest_first(self.cluster, Layout.of(self.release)):
             if assess(job).status == "progressing":
-                stage.progress(f"backup Job {job['metadata']['name']} runs: waiting for its end")
+                stage.progress(f"backup Job {fit(job['metadata']['name'])} runs: waiting for its end")
                 with contextlib.suppress(FirstBackupFailed):
                     await backups.wait(self.cluster, job, stage.progress, stage.log, at=self.now())
 
@@ -191,7 +185,12 @@ class _Drill:
         is_ours = running is None
         try:
             if running is None:
-                await self.cluster.create(await self._manifest(ref.name, plan))
+                template = await scratch.read_template(self.cluster, self.release)
+                await self.cluster.create(
+                    drill_job.manifest(
+                        template, self.release, ref.name, plan, query=self.query, deadline_seconds=self.seconds
+                    )
+                )
             return await self._end(ref, stage, began)
         except AlreadyExists:
             is_ours = False
@@ -199,28 +198,7 @@ class _Drill:
         finally:
             if is_ours:
                 with contextlib.suppress(ClusterError, DeadlineError):  # then it is deleted some time after its end
-                    await self._delete(ref)
-
-    async def _manifest(self, name: str, plan: DrillPlan) -> Object:
-        namespace = self.release.namespace
-        stateful = await self.cluster.get(Ref(STATEFULSET, self.release.name, namespace))
-        claim = await self.cluster.get(Ref(CLAIM, Names.of(self.release.name).claim, namespace))
-        return drill_job.manifest(
-            stateful,
-            str(claim["spec"]["resources"]["requests"]["storage"]),
-            self.release,
-            name,
-            plan,
-            query=self.query,
-            deadline_seconds=self.seconds,
-            is_small=not await self._has_limit_ranges(),
-        )
-
-    async def _has_limit_ranges(self) -> bool:
-        """Whether the namespace may refuse requests that are smaller than the database's."""
-        with contextlib.suppress(Forbidden):
-            return bool(await list_objects(self.cluster, LIMIT_RANGE, self.release.namespace))
-        return False
+                    await scratch.delete(self.cluster, ref)
 
     async def _end(self, ref: Ref, stage: Stage, began: datetime) -> DrillResult:
         def read(line: str) -> None:
@@ -262,12 +240,3 @@ class _Drill:
         if not pods:
             raise ValueError("it has no pod")
         return drills.receipt_of(pods[-1], ended, (ended - began).total_seconds())
-
-    async def _delete(self, ref: Ref) -> None:
-        """Delete a Job with its pod and volume, and wait until they are gone; also where the drill is cancelled."""
-        live = await find_object(self.cluster, ref)
-        if live is None:
-            return
-        uid = live["metadata"]["uid"]
-        await self.cluster.delete(ref, uid=uid, propagation="Foreground")
-        await deletion.wait_until_gone(self.cluster, ref, uid, _GONE_SECONDS)

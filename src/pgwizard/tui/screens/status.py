@@ -169,7 +169,7 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
         if self.release is not None:
             self.open_screen(OpenRestore(self.release), lambda _: self.observed.ask_again())
 
-    @work(group="verify", exclusive=True, exit_on_error=False)
+    @work(group="verify", exit_on_error=False)
     async def action_verify(self) -> None:
         await self._actions.verify()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -221,11 +222,14 @@ class TargetChoice(HostAccess, VerticalScroll):
         event.stop()
         now = self.start.now().replace(microsecond=0)
         at = self._target.at if isinstance(self._target, RecoveryTarget) and self._target.kind == "time" else None
-        self._type_moment(min((at or now) + timedelta(seconds=event.seconds), now))
+        moved = at or now
+        with contextlib.suppress(OverflowError):  # at either end of the calendar
+            moved += timedelta(seconds=event.seconds)
+        self._type_moment(min(moved, now))
 
     def _type_moment(self, moved: datetime) -> None:
         line = self.query_one(TargetLine)
-        line.value = f"{moved:%Y-%m-%dT%H:%M:%SZ}"
+        line.value = f"{moved.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
         line.cursor_position = len(line.value)
 
     def on_input_changed(self, event: Input.Changed) -> None:
