@@ -177,7 +177,7 @@ while kill -0 "$server" 2>/dev/null; do
   fi
   if [[ "$answer" == t ]] && ((ticks++ % 10 == 0)); then
     if [[ "$(sql -d postgres -c "SELECT pg_get_wal_replay_pause_state()" 2>/dev/null)" == paused ]]; then
-      end recovery failed "recovery is paused, and nobody would let it go on"
+      end recovery failed "recovery is paused, and nothing would continue it"
       finish
     fi
     sql -d postgres 2>/dev/null <<'SQL'
