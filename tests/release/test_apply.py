@@ -460,7 +460,7 @@ def test_objects_that_another_tool_took_over_are_not_counted_as_pruned() -> None
         taken_over(sim, Ref(ROLE, "postgresql-pgbackrest", "default"))
         result = await deployed(sim, answers_of(repository={"enabled": False}))
         assert [event.text for event in result.events if event.stage == "prune" and event.kind == "done"] == [
-            "6 deleted, 1 kept"
+            "7 deleted, 1 kept"
         ]
 
     on(scenario)

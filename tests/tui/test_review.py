@@ -238,7 +238,7 @@ def test_manifests_fold_by_object() -> None:
         await press(pilot, "a")
         assert shown.virtual_size.height > 800
         await press(pilot, "a")
-        assert shown.virtual_size.height == 12
+        assert shown.virtual_size.height == 13
         await click(pilot, shown, offset=(6, 1))
         assert lines(shown)[1] == "› ▾ Secret postgresql"
 
@@ -257,11 +257,11 @@ def test_a_search_unfolds_its_matches() -> None:
             "archive_mode = on  # WAL goes to the repository"
         )
         await press(pilot, "home", "slash", *"kind: cronjob", "enter", "n")
-        assert text(host, "#hint") == "'kind: cronjob': 2 of 2"
+        assert text(host, "#hint") == "'kind: cronjob': 2 of 3"
         await press(pilot, "n")
-        assert text(host, "#hint") == "'kind: cronjob': 1 of 2"
+        assert text(host, "#hint") == "'kind: cronjob': 3 of 3"
         await press(pilot, "N")
-        assert text(host, "#hint") == "'kind: cronjob': 2 of 2"
+        assert text(host, "#hint") == "'kind: cronjob': 2 of 3"
         await press(pilot, "slash", *"nowhere")
         assert text(host, "#hint") == "'nowhere' was not found"
         await press(pilot, "escape")
@@ -279,7 +279,7 @@ def test_no_manifest_is_shown_while_an_answer_is_invalid() -> None:
         host.draft.give(("storage", "size"), "20Gi")
         host.shown()
         await press(pilot, "3")
-        assert len(shown.folds) == 12
+        assert len(shown.folds) == 13
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}})
 
