@@ -131,9 +131,12 @@ def test_a_release_from_answers_is_made_first_and_needs_a_repository_with_backup
     )
     assert set(writes(sim)) <= {"pods/exec"}
     empty = headless.run("restore", "--from", answers, "--yes", "--demo")
-    assert (empty.code, empty.err.splitlines()[0]) == (
+    assert (empty.code, empty.err.splitlines()) == (
         5,
-        "pgwizard: the repository of release postgresql cannot be used: missing stanza path",
+        [
+            "pgwizard: the repository of release postgresql, backups/postgresql, cannot be used: missing stanza path",
+            "The backups are elsewhere: correct repository.bucket or repository.path, and run it again.",
+        ],
     )
     assert faulting.live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
     again = headless.run("restore", "postgresql", "--demo")

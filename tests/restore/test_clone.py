@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -103,6 +104,22 @@ def test_a_clone_has_the_sources_data_and_an_archive_of_its_own() -> None:
         assert kept(sim).origin == origin
         with pytest.raises(PreflightError, match="is a clone, and was not restored since: there is nothing to undo"):
             await restore_run.undo_plan(sim, await restore_run.prepare(sim, INTO), clock(sim))
+        await sim.__aexit__(None, None, None)
+
+    simtime.run(scenario())
+
+
+def test_a_source_that_was_corrected_before_the_restore_is_the_one_that_is_read() -> None:
+    async def scenario() -> None:
+        sim = await shop()
+        request = await clone.clone_request(sim, await clone.source_request(sim, SOURCE), INTO)
+        right = clone.origin_of(SHOP, str(SOURCE))
+        for origin in (replace(right, path="/nowhere"), right):
+            await creation.create(request, sim, lambda _: None, yes, dry_run=False, now=clock(sim), origin=origin)
+            assert kept(sim).origin == origin
+        again = await creation.create(request, sim, lambda _: None, yes, dry_run=False, now=clock(sim), origin=right)
+        assert again is None, "nothing is left to apply"
+        await restored(sim)
         await sim.__aexit__(None, None, None)
 
     simtime.run(scenario())

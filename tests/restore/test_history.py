@@ -73,6 +73,16 @@ def test_every_release_of_pg_waldump_is_understood(tmp_path: Path, version: str)
     assert history.reached_of(lines) == result[-1].at
 
 
+def test_a_backup_without_pg_control_is_named(tmp_path: Path) -> None:
+    for name, body in {"pgbackrest": "", "timeout": 'shift; exec "$@"'}.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PGDATA": str(tmp_path / "pgdata")}
+    command = ["bash", "-c", script(), "wal-scan", "main", "events", "", "20261128-103028F", *WHOLE_DAY]
+    done = subprocess.run(command, input="", env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "pg_control of backup 20261128-103028F cannot be read\n")
+
+
 def test_a_commit_is_placed_by_its_own_record() -> None:
     line = (
         "000000020000000100000003 2026-11-28T17:24:45.225042 rmgr: Transaction len (rec/tot): 1245/1245, "

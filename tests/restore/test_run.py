@@ -445,6 +445,26 @@ def test_another_pod_that_mounts_the_volume_is_in_the_way() -> None:
     on(scenario)
 
 
+def test_a_backup_that_expires_before_the_restore_is_confirmed_stops_it_before_anything_is_touched() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        preparation, now = await restore_run.prepare(sim, RELEASE), clock(sim)
+        assert preparation.view is not None
+        plan = choose(preparation.view, LATEST, now())
+        assert isinstance(plan, RestorePlan)
+        [expired] = sim.runtime.programs.repository("default").backups
+        newer = {**expired, "label": "20991231-000000F"}
+        sim.runtime.programs.repository("default").backups[:] = [newer]
+        with pytest.raises(PreflightError) as refused:
+            await restore_run.run(RELEASE, restore_run.new_journal(plan, now), sim, lambda _: None, now=now)
+        assert str(refused.value.message) == (
+            f"backup {expired['label']}, which the restore needs, is no longer in the repository, or is damaged"
+        )
+        assert (kept(sim).restorations, suspended(sim)) == ((), [False, False])
+        assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 1
+
+    on(scenario)
+
+
 # ---- the server does not answer ----------------------------------------------------------------------------------
 
 

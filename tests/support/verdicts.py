@@ -314,7 +314,7 @@ def _drop_wal(lab: Lab) -> None:
     lab.setting(
         "ALTER SYSTEM SET archive_command = 'pgbackrest --stanza=main --archive-push-queue-max=1 archive-push %p'"
     )
-    lab.place.sql("INSERT INTO waste VALUES (2)")
+    lab.place.sql("CREATE TABLE IF NOT EXISTS waste (n int); INSERT INTO waste VALUES (2)")
     name = lab.place.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
     lab.place.sql("SELECT pg_switch_wal()")
     wait_until(

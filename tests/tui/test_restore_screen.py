@@ -10,7 +10,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from pgwizard.answers.questions import Answers
-from pgwizard.kube.api import Cluster
+from pgwizard.kube.api import JOB, STATEFULSET, Cluster, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
@@ -301,5 +301,50 @@ def test_a_click_on_a_timeline_moves_the_target() -> None:
         marker = next(line for line in at if "▲" in line)
         assert marker.index("▲") in (60, 61, 62)
         assert "Loses" in words(pilot)
+
+    driven(scenario)
+
+
+def test_an_undo_of_what_touched_nothing_is_confirmed_and_ends_as_what_it_is() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await press(pilot, "enter")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, *RELEASE.name, "enter")
+        await until(pilot, lambda: screen.run.state == "failed")
+        sim.outcomes.clear()
+        await press(pilot, "r")
+        await reached(pilot, screen, "open")
+        await press(pilot, "f7")
+        await reached(pilot, screen, "confirming")
+        assert "The data directory was not touched: the server is started on it again." in words(pilot)
+        assert "Loses" not in painted(pilot)
+        await press(pilot, *RELEASE.name, "enter")
+        await reached(pilot, screen, "ended")
+        text = words(pilot)
+        assert "✓ The database runs again. Nothing was restored." in text
+        assert "F7 to undo" not in text
+
+    untouched = ScriptedOutcome("job-failed", who="*/*-restore-*", lines=("pgwizard-untouched",), exit_code=201)
+    driven(scenario, outcomes=[untouched])
+
+
+def test_leaving_while_the_repository_is_read_deletes_the_job_that_reads_it() -> None:
+    def readers(sim: SimCluster) -> list[str]:
+        return [
+            job["metadata"]["name"] for job in sim.store.find(JOB, "default") if "-read-" in job["metadata"]["name"]
+        ]
+
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
+        sim.runtime.change(Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=0))
+        await sim.clock.sleep(30)
+        await press(pilot, "R")
+        screen = await on_top(pilot)
+        await until(pilot, lambda: bool(readers(sim)))
+        assert screen.run.state == "reading"
+        await press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
+        assert readers(sim) == []
 
     driven(scenario)

@@ -31,6 +31,7 @@ from pgwizard.kube.api import (
     owners,
 )
 from pgwizard.kube.health import assess
+from pgwizard.kube.jobs import ReportLine
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, drills, record, records, rights, rollout, stages
 from pgwizard.release.layout import Layout
@@ -41,7 +42,7 @@ from pgwizard.restore.drill_job import DrillPlan, DrillQuery
 from pgwizard.restore.job import selector
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal, choose
 from pgwizard.restore.view import read_view
-from pgwizard.status.snapshot import ReleaseSummary
+from pgwizard.status.snapshot import ReleaseSummary, moment
 from pgwizard.status.wal import continuity
 from pgwizard.text import fit, span
 
@@ -51,6 +52,7 @@ LONGEST_SECONDS = 6 * 3_600.0
 """How long a drill may take unless something else is asked for."""
 _LATE_SECONDS = 60.0
 """How much later than the Job's own deadline its end is noticed at the latest."""
+_FRESH_SECONDS = 60.0
 _PROGRESS = ("drill: ", "replayed to ")
 _OVERDUE = "longer than specified deadline"
 """What Kubernetes says of a Job that it has ended at its deadline."""
@@ -65,8 +67,11 @@ async def run(
     now: Clock,
     seconds: float = LONGEST_SECONDS,
     query: DrillQuery | None = None,
+    left: ReportLine = lambda _: None,
 ) -> DrillResult:
     """Restore and check the newest state, and keep the result in the record. seconds: how long the Job may take.
+
+    left: called with what is left in the cluster whenever that changes, for whoever stops the drill.
 
     A drill that this one finds running is followed. Raises PreflightError before anything is made, NotProven where the
     Job ended without a result, DeadlineError and ClusterError.
@@ -78,7 +83,7 @@ async def run(
     if own_record.unfinished_restore is not None:
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         raise PreflightError(f"a restore of release {release} has not ended", hint=f"Resume it first: {command}")
-    result = await _Drill(cluster, release, report, now, seconds, query).result(own_record)
+    result = await _Drill(cluster, release, report, now, seconds, query, left).result(own_record)
     own_record, _ = await records.get(cluster, release)
     await cluster.patch(record.secret_ref(release), record.drills_patch(own_record, result))
     return result
@@ -129,6 +134,7 @@ class _Drill:
     now: Clock
     seconds: float
     query: DrillQuery | None
+    left: ReportLine
 
     async def result(self, own_record: Record) -> DrillResult:
         began = self.now()
@@ -156,6 +162,8 @@ class _Drill:
             job = {**item, "kind": JOB.kind}
             ref = Ref(JOB, job["metadata"]["name"], self.release.namespace)
             has_ended = assess(job).status == "failed" or await jobs.has_succeeded(self.cluster, job)
+            if has_ended and await self._is_fresh(ref):
+                continue
             if has_ended or job["metadata"].get("deletionTimestamp"):
                 await scratch.delete(self.cluster, ref)
             elif self.query is not None:
@@ -167,6 +175,15 @@ class _Drill:
                 stage.progress(f"Job {fit(ref.name)} is running a drill: it is followed")
                 running = ref
         return running
+
+    async def _is_fresh(self, ref: Ref) -> bool:
+        """Whether it has just ended: whoever started it may still read its result, and deletes it then."""
+        ends = [moment(jobs.end_time(pod)) for pod in await self._pods(ref)]
+        return any(at is not None and (self.now() - at).total_seconds() < _FRESH_SECONDS for at in ends)
+
+    async def _pods(self, ref: Ref) -> list[Object]:
+        of_name = await list_objects(self.cluster, POD, ref.namespace, labels=f"job-name={ref.name}")
+        return [pod for pod in of_name if ref.name in owners(pod, JOB.kind)]
 
     async def _wait_for_backups(self, stage: Stage) -> None:
         """What expires after a backup may be what is being restored."""
@@ -184,8 +201,11 @@ class _Drill:
         ref = running or Ref(JOB, drill_job.job_name(self.release, self.now()), self.release.namespace)
         is_ours = running is None
         try:
-            if running is None:
+            if running is not None:
+                self.left(f"Job {fit(ref.name)} of another drill was not touched")
+            else:
                 template = await scratch.read_template(self.cluster, self.release)
+                self.left(f"the drill's Job {ref.name} may still run")
                 await self.cluster.create(
                     drill_job.manifest(
                         template, self.release, ref.name, plan, query=self.query, deadline_seconds=self.seconds
@@ -199,6 +219,7 @@ class _Drill:
             if is_ours:
                 with contextlib.suppress(ClusterError, DeadlineError):  # then it is deleted some time after its end
                     await scratch.delete(self.cluster, ref)
+                    self.left("the drill's Job was deleted")
 
     async def _end(self, ref: Ref, stage: Stage, began: datetime) -> DrillResult:
         def read(line: str) -> None:
@@ -235,8 +256,7 @@ class _Drill:
     async def _receipt(self, ref: Ref, began: datetime) -> DrillResult:
         """Raises ValueError where the Job has left none that can be read."""
         ended = self.now()
-        of_name = await list_objects(self.cluster, POD, ref.namespace, labels=f"job-name={ref.name}")
-        pods = [pod for pod in of_name if ref.name in owners(pod, JOB.kind)]
+        pods = await self._pods(ref)
         if not pods:
             raise ValueError("it has no pod")
         return drills.receipt_of(pods[-1], ended, (ended - began).total_seconds())

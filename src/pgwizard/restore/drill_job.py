@@ -16,6 +16,10 @@ from pgwizard.restore.target import lsn_text
 COMPONENT = drills.CONTAINER
 
 
+LONGEST_ANSWER = 1_000
+"""So many bytes of what a query answers are compared."""
+
+
 @dataclass(frozen=True, slots=True)
 class DrillQuery:
     """A query of the user's own. expected: what it must answer; None where it only has to succeed."""

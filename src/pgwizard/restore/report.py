@@ -6,9 +6,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from pgwizard.kube.commands import Commands
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.quantities import human_size
 from pgwizard.restore.history import ReleaseHistory, WalEvent
 from pgwizard.restore.job import Receipt
+from pgwizard.restore.journal import Journal
 from pgwizard.restore.target import RepositoryView, RestorePlan, reachable_spans, shown_moment
 from pgwizard.text import fit, span, visible
 
@@ -111,6 +114,24 @@ def outcome_text(receipt: Receipt) -> str:
     """The same, and the time of the last commit that it brought back."""
     last = f"; last commit {shown_moment(receipt.reached_at)}" if receipt.reached_at else ""
     return f"{receipt_text(receipt)}{last}"
+
+
+UNTOUCHED = "The data directory was not touched: the server is started on it again."
+
+
+def result_lines(release: ReleaseRef, journal: Journal, commands: Commands) -> list[str]:
+    """What a restore that has ended brought back, and how it is undone."""
+    target = journal.plan.target
+    if journal.receipt is None:
+        return ["The database runs again. Nothing was restored."]
+    outcome = outcome_text(journal.receipt)
+    if journal.is_clone:
+        return [
+            f"Clone {release} holds {target} of its source: {outcome}.",
+            "Its subscriptions and the jobs of pg_cron are asleep; docs/restore.md shows how to wake them.",
+        ]
+    undo = commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
+    return [f"Release is restored to {target}: {outcome}.", f"Undo it: {undo}"]
 
 
 def strip_lines(view: RepositoryView, at: datetime | None, now: datetime, width: int, rows: int = 4) -> list[str]:

@@ -72,6 +72,12 @@ class Preparation:
     awaits_restore: bool = False
     origin: record.Origin | None = None
 
+    def shown_plan(self, journal: Journal) -> RestorePlan | None:
+        """What to confirm; None where nothing is restored. The server of a new release has nothing to lose."""
+        if journal.is_untouched_undo:
+            return None
+        return journal.plan if self.origin is None else replace(journal.plan, silence="")
+
 
 async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     """Read the release. Raises PreflightError where it cannot be restored."""
@@ -387,7 +393,7 @@ class _Run:
             raise PreflightError(
                 f"release {self.release} could not be brought back to its present state: {undo.text}; nothing was "
                 "touched",
-                hint="Take a full backup first: pgwizard backup --type full.",
+                hint=f"Take a full backup first: {backups.full_backup_command(self.release, self.cluster.commands)}",
             )
         size = view.archive.segment_bytes
         if undo.must_reach // size < point // size:

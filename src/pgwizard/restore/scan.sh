@@ -35,7 +35,10 @@ control() { # archive-get asks pg_control which database's WAL it is to get
 }
 if [ -n "$label" ] && [ ! -s "$PGDATA/global/pg_control" ]; then
   mkdir -p "$PGDATA/global"
-  control >"$PGDATA/global/pg_control" || exit 1
+  control >"$PGDATA/global/pg_control" || {
+    echo "pg_control of backup $label cannot be read" >&2
+    exit 1
+  }
 fi
 
 get() { # what is not archived yet is still on the volume

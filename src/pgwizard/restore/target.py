@@ -300,7 +300,7 @@ def choose(view: RepositoryView, target: RecoveryTarget, now: datetime) -> Resto
     """The restore that reaches a target, or why none does."""
     spans = list(_spans(view, now))
     if not spans:
-        return TargetRefusal("no-backup", NO_BACKUP, "Take a full backup: pgwizard backup.")
+        return TargetRefusal("no-backup", NO_BACKUP, "Take a full backup, as soon as the database runs.")
     match target.kind:
         case "time":
             return _at_time(view, spans, target, now)

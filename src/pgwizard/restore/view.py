@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import ClusterError, DeadlineError, PgwizardError, PreflightError
 from pgwizard.kube.api import POD, Cluster, Ref, find_object
 from pgwizard.kube.health import assess
@@ -24,7 +25,7 @@ from pgwizard.status.repository import Backup, RepositoryInfo, segment_number
 from pgwizard.status.snapshot import Archiver, ReleaseSummary
 from pgwizard.status.wal import continuity
 from pgwizard.status.walk import whole_backups
-from pgwizard.text import plain
+from pgwizard.text import fit, plain
 
 _IO_TIMEOUT_SECONDS = 10
 _COMMAND_SECONDS = 120.0
@@ -126,8 +127,18 @@ class _Reading:
         except (ValueError, ClusterError, DeadlineError) as error:
             raise self._unreadable(error) from error
         if reading.stanza:
-            raise PreflightError(f"the repository of release {self._release.name} cannot be used: {reading.stanza}")
+            raise PreflightError(
+                f"the repository of release {self._release.name}, {self._place()}, cannot be used: {reading.stanza}",
+                hint="The backups are elsewhere: correct repository.bucket or repository.path, and run it again.",
+            )
         return reading
+
+    def _place(self) -> str:
+        """Bucket and path."""
+        if self.record.origin is not None and self.record.reads_origin:
+            return str(replace(self.record.origin, release=""))
+        _, bucket, path = _place(self.record.last.answers.get("repository") if self.record.last else None)
+        return fit(f"{bucket}{path}")
 
     async def require_version(self, repository: RepositoryInfo) -> None:
         """Only the major version of PostgreSQL that wrote a data directory can read it. Raises PreflightError."""
@@ -215,10 +226,11 @@ class _Reading:
     def _unreadable(self, error: ValueError | ClusterError | DeadlineError) -> PreflightError:
         name, namespace = self._release.name, self._release.namespace
         text = error.message if isinstance(error, PgwizardError) else str(error)
-        command = self.cluster.commands.pgwizard("explain", f"release/{name}", namespace=namespace)
+        fault = diagnose(text)
+        why = f"See why: {self.cluster.commands.pgwizard('explain', f'release/{name}', namespace=namespace)}"
         return PreflightError(
             f"the repository of release {name} in namespace {namespace} cannot be read: {text}",
-            hint=f"See why: {command}",
+            hint=f"{fault.cause} {fault.fix}" if fault else why,
         )
 
 

@@ -35,6 +35,11 @@ class ReleaseActions:
         self._is_drilling = False
         self._is_verifying = False
 
+    @property
+    def is_drilling(self) -> bool:
+        """Whether a drill runs, or its Job is still to be deleted."""
+        return self._is_drilling
+
     async def back_up(self) -> bool:
         """Start a Job for a full or an incremental backup; whether one was started."""
         snapshot = self._watch.snapshot

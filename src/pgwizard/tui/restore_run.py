@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from textual.worker import Worker
+from textual.worker import Worker, WorkerError
 
 from pgwizard.errors import PgwizardError
 from pgwizard.plan.names import ReleaseRef
@@ -17,7 +18,7 @@ from pgwizard.release.stages import Event
 from pgwizard.restore import history
 from pgwizard.restore import run as restore
 from pgwizard.restore.journal import Journal
-from pgwizard.restore.report import outcome_text, unfinished_text, unread_parts
+from pgwizard.restore.report import result_lines, unfinished_text, unread_parts
 from pgwizard.restore.run import Preparation
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, shown_moment
 from pgwizard.tui.base import BaseScreen
@@ -115,15 +116,25 @@ class RestoreRun:
         self._do(self._run)
 
     def stop(self) -> bool:
-        """Whether the screen can be left. While the restore runs it ends first, and shows how to resume it."""
+        """Whether the screen can be left now. What runs ends first; a restore then shows how to resume it, and from
+        anything else the screen is left.
+        """
         if self.state == "stopping":
-            return False  # a second cancel would interrupt the release of the lock
-        if self._work is not None and not self._work.is_finished:
-            self._work.cancel()
-            if self.state == "running":
-                self._turn("stopping", "Stopping: the lock is being released.")
-                return False
-        return True
+            return False  # a second cancel would interrupt the release of the lock, or the deletion of a Job
+        if self._work is None or self._work.is_finished:
+            return True
+        self._work.cancel()
+        if self.state == "running":
+            self._turn("stopping", "Stopping: the lock is being released.")
+        else:
+            self._turn("stopping", "Stopping.")
+            self._screen.run_worker(self._leave_after(self._work), group="leave", exit_on_error=False)
+        return False
+
+    async def _leave_after(self, work: Worker[None]) -> None:
+        with contextlib.suppress(WorkerError):
+            await work.wait()
+        self._screen.dismiss(None)
 
     # ---- what is done ------------------------------------------------------------------------------------------------
 
@@ -226,7 +237,7 @@ class RestoreRun:
 
     def _confirm(self, journal: Journal) -> None:
         self._journal = journal
-        self._view.confirm(journal.plan)
+        self._view.confirm(self._preparation.shown_plan(journal) if self._preparation else journal.plan)
         name = self._release.name
         self._turn("confirming", f"Type the release's name, {name}, and press Enter to restore it.")
 
@@ -236,13 +247,10 @@ class RestoreRun:
             raise PgwizardError("no restore is planned")
         ended = await restore.run(self._release, self._journal, cluster, self._report, now=self._screen.start.now)
         self._preparation, self._journal = None, None
-        undo = cluster.commands.pgwizard("restore", self._release.name, "--undo", namespace=self._release.namespace)
-        rows: list[OutcomeRow] = [("✓", f"Release {self._release} is restored to {ended.plan.target}.")]
-        if ended.receipt is not None:
-            rows.append(("", outcome_text(ended.receipt)))
-        rows.append(("undo", f"Press F7, or run: {undo}"))
-        self._view.end("done", rows, has_log=bool(self._log))
-        self._turn("ended", "Press Enter for the status, F7 to undo the restore.")
+        lines = result_lines(self._release, ended, cluster.commands)
+        self._view.end("done", [("✓", lines[0]), *(("", line) for line in lines[1:])], has_log=bool(self._log))
+        can_undo = ended.receipt is not None and not ended.is_clone
+        self._turn("ended", f"Press Enter for the status{', F7 to undo the restore' if can_undo else ''}.")
 
     def _report(self, event: Event) -> None:
         if event.stage not in ("lock", restore.FIRST_STAGE) and event.kind == "began":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from pgwizard.cli import connect, prompt
@@ -44,7 +44,15 @@ from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal
 from pgwizard.restore.preview import OpenPreview
 from pgwizard.restore.preview_job import reached_text
-from pgwizard.restore.report import loss_text, outcome_text, plan_rows, preview_rows, row_lines, unfinished_text
+from pgwizard.restore.report import (
+    UNTOUCHED,
+    loss_text,
+    plan_rows,
+    preview_rows,
+    result_lines,
+    row_lines,
+    unfinished_text,
+)
 from pgwizard.restore.target import RestorePlan, TargetRefusal, lsn_text, read_target, shown_moment
 from pgwizard.text import fit
 
@@ -151,11 +159,11 @@ def restore(call: Invocation, writer: Writer) -> None:
                 return
         preparation = await restore_run.prepare(cluster, release)
         journal = await _journal(call, writer, cluster, preparation, now)
-        if journal.is_untouched_undo:
-            text = "The data directory was not touched: the server is started on it again."
-            writer.line(text, NoteLine(text))
+        plan = preparation.shown_plan(journal)
+        if plan is None:
+            writer.line(UNTOUCHED, NoteLine(UNTOUCHED))
         else:
-            show_plan(writer, replace(journal.plan, silence="") if preparation.origin else journal.plan)
+            show_plan(writer, plan)
         if call[RESTORE_PLAN_ONLY]:
             return
         written = NOTHING_WRITTEN if request is None else f"release {release} is created, and nothing was restored"
@@ -384,19 +392,10 @@ def show_preview(writer: Writer, opened: OpenPreview, cluster: Cluster) -> None:
 
 def show_receipt(writer: Writer, release: ReleaseRef, journal: Journal, cluster: Cluster) -> None:
     """What a restore reached, and how it is undone."""
-    receipt = journal.receipt
+    text, receipt = "\n".join(result_lines(release, journal, cluster.commands)), journal.receipt
     if receipt is None:
-        text = "The database runs again. Nothing was restored."
         writer.line(text, NoteLine(text))
         return
-    if journal.is_clone:
-        text = (
-            f"Clone {release} holds {journal.plan.target} of its source: {outcome_text(receipt)}.\n"
-            "Its subscriptions and the jobs of pg_cron are asleep; docs/restore.md shows how to wake them."
-        )
-    else:
-        undo = cluster.commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
-        text = f"Release is restored to {journal.plan.target}: {outcome_text(receipt)}.\nUndo it: {undo}"
     target, seconds = journal.plan.target, (receipt.restore_seconds, receipt.recovery_seconds)
     writer.line(
         text, ReceiptLine(target, receipt.timeline, lsn_text(receipt.lsn), receipt.reason, receipt.reached_at, *seconds)

@@ -17,7 +17,7 @@ from textual.widgets import Input, OptionList
 
 from pgwizard.local.zone import local_zone
 from pgwizard.restore.history import WalEvent
-from pgwizard.restore.report import event_lines, plan_rows, strip_lines, strip_moment
+from pgwizard.restore.report import UNTOUCHED, event_lines, plan_rows, strip_lines, strip_moment
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, choose, read_target
 from pgwizard.text import visible
 from pgwizard.tui.base import HostAccess
@@ -181,11 +181,15 @@ class TargetChoice(HostAccess, VerticalScroll):
         if listed.display:
             listed.focus()
 
-    def confirm(self, plan: RestorePlan) -> None:
-        """Ask for the name; what is shown is what will be done."""
+    def confirm(self, plan: RestorePlan | None) -> None:
+        """Ask for the name; what is shown is what will be done. plan: None where the server is only started again."""
         for part in self.children:
             part.display = part.id in ("strip", "plan", "typed")
-        self._show_plan(plan, plan.at)
+        if plan is None:
+            self._show_strip(None)
+            self.query_one("#plan", TextPart).show(UNTOUCHED)
+        else:
+            self._show_plan(plan, plan.at)
         typed = self.query_one("#typed", Input)
         typed.value = ""
         typed.focus()
