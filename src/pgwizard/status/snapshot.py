@@ -206,6 +206,7 @@ class Run:
     which is not the last one; fault: what they mean. name: fit to be shown; raw: what the cluster calls it, where that
     is not the same. stuck_since: since when the backup has ended and another container keeps the Job from ending.
     verification: the result of one that found damage; drill: the receipt in its pod.
+    refusal: why admission refuses its pod.
     """
 
     name: str
@@ -222,6 +223,7 @@ class Run:
     stuck_since: datetime | None = None
     verification: RepositoryVerification | None = None
     drill: DrillResult | None = None
+    refusal: str = ""
 
     @property
     def is_backup(self) -> bool:
