@@ -154,3 +154,19 @@ def test_the_script_restores_without_archiving_and_serves_at_the_target(tmp_path
 def test_the_script_says_where_it_is_once_no_more_wal_comes(tmp_path: Path) -> None:
     _, lines = served(tmp_path, "preview: reached", STATE="t|not paused|0/5000200|f", PREVIEW_PATIENCE="1")
     assert lines[-2:] == ["replayed to 0/5000200", 'preview: reached one {"lsn": "0/5000200"}']
+
+
+def test_a_move_does_not_wait_for_the_end_of_the_server_since_the_next_one_begins_at_once(tmp_path: Path) -> None:
+    (tmp_path / "pg_ctl").write_text('#!/bin/bash\necho "$*"\n', encoding="utf-8")
+    (tmp_path / "pg_ctl").chmod(0o755)
+    control = tmp_path / "control"
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "PGDATA": "/pgdata",
+        "PREVIEW_CONTROL": str(control),
+    }
+    command = ["bash", str(SCRIPT), "move", "two", "-", "recovery_target_lsn=0/6000108"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("-D /pgdata stop -m fast -W\n", "")
+    assert (control / "target").read_text(encoding="utf-8") == "two\n-\nrecovery_target_lsn=0/6000108\n"
+    assert (control / "moving").exists()
