@@ -492,9 +492,7 @@ class FileCredentials(Section):
 DatabaseCredentials = Annotated[
     GeneratedCredentials | ExistingCredentials | EnvCredentials | FileCredentials,
     Field(discriminator="source"),
-    Question(
-        "Superuser's credentials", "Where the superuser's name and password come from; never the values themselves."
-    ),
+    Question("Credentials", "Where the superuser's name and password come from; never the values themselves."),
 ]
 
 
