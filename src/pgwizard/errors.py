@@ -23,7 +23,7 @@
     ├── FirstBackupFailed           9   the hook Job failed
     ├── Locked                     10   another run holds the release
     ├── NotProven                  11   a release is not known to be recoverable without a risk
-    ├── RestoreFailed              12   a restore did not reach its target; the database is down
+    ├── RestoreFailed              12   a restore has begun and did not end; the database may be down
     └── Interrupted               130   the user stopped it; 128 + the number of another signal
 
 Messages arrive complete, in plain text.
@@ -255,10 +255,10 @@ class NotProven(PgwizardError):
 
 
 class RestoreFailed(PgwizardError):
-    """A restore did not reach its target. The server is not started on what there is."""
+    """A restore has begun and did not end. The server is not started before its target is reached."""
 
     exit_code = 12
-    meaning = "a restore failed; the database is down until one succeeds"
+    meaning = "a restore failed; the database may be down until it is resumed"
 
 
 class Interrupted(PgwizardError):

@@ -34,6 +34,14 @@ def steady(text: str) -> str:
     return re.sub(r" +\d+\.\d s( *$|)", "  SECONDS", joined, flags=re.MULTILINE)
 
 
+def test_an_answer_that_is_too_long_to_compare_is_refused() -> None:
+    refused = headless.run("drill", "postgresql", "--query", "SELECT 1", "--expect", "x" * 1_001, "--demo")
+    assert (refused.code, refused.err) == (
+        2,
+        "pgwizard: --expect takes at most 1000 bytes\nSuch as: --query 'SELECT md5(...)' --expect HASH.\n",
+    )
+
+
 def test_a_drill_prints_its_stages_what_it_has_proven_and_every_check(released: SimCluster) -> None:
     done = drill()
     assert (done.code, done.err) == (0, "")
@@ -85,7 +93,8 @@ def test_the_query_is_compared_and_an_expectation_needs_a_query(released: SimClu
 
 def test_ctrl_c_deletes_the_job(released: SimCluster) -> None:
     def interrupt(request: Request) -> None:
-        if (request.verb, request.resource) == ("watch", "pods"):
+        is_there = any("-drill-" in job["metadata"]["name"] for job in released.store.find(JOB, "default"))
+        if is_there and (request.verb, request.resource) == ("watch", "pods"):
             os.kill(os.getpid(), signal.SIGINT)
 
     released.faults.append(interrupt)
@@ -93,3 +102,14 @@ def test_ctrl_c_deletes_the_job(released: SimCluster) -> None:
     released.faults.clear()
     assert (done.code, done.err.splitlines()[-1]) == (130, "pgwizard: stopped: the drill's Job was deleted")
     assert [job for job in released.store.find(JOB, "default") if "-drill-" in job["metadata"]["name"]] == []
+
+
+def test_ctrl_c_before_there_is_a_job_deletes_none(released: SimCluster) -> None:
+    def interrupt(request: Request) -> None:
+        if request.resource == "pods/exec":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    released.faults.append(interrupt)
+    done = drill()
+    released.faults.clear()
+    assert (done.code, done.err.splitlines()[-1]) == (130, "pgwizard: stopped: no Job was started")

@@ -685,6 +685,9 @@ def test_watching_prints_a_release_again_when_its_state_or_its_worst_reason_chan
     ]
     assert [json.loads(line)["text"] for line in done.err.splitlines()] == ["1 of 2"]
 
+    printed = headless.run("status", "-A", "--watch", "--demo").out.splitlines()
+    assert [line.split()[0] for line in printed] == ["RELEASE", *["shop/postgresql"] * 3]
+
 
 def test_metrics_of_all_releases_or_of_one_are_printed(sim: SimCluster, answers: str) -> None:
     applied()

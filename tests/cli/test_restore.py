@@ -10,7 +10,8 @@ import signal
 import pytest
 
 from pgwizard.cli import prompt
-from pgwizard.kube.api import STATEFULSET, Ref
+from pgwizard.kube.api import SECRET, STATEFULSET, Ref
+from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Request, ScriptedOutcome
 from support import faulting, headless
@@ -55,7 +56,7 @@ def test_a_restore_shows_its_plan_its_stages_and_what_it_reached(released: SimCl
         "✓ archive       timeline 2 is archived",
         "✓ backup        a full backup of the new timeline is in the repository",
         "✓ resume        2 schedules",
-        "Release is restored to the newest state: timeline 2, no recovery target specified.",
+        "Release is restored to the newest state: timeline 2, no recovery target specified; last commit TIME UTC.",
         "Undo it: pgwizard restore postgresql --undo -n default",
     ]
 
@@ -96,7 +97,17 @@ def test_a_release_is_named_or_comes_from_answers(released: SimCluster, answers:
     neither = headless.run("restore", "--to", "latest", "--demo")
     expected = "pgwizard: restore needs the release's NAME, or --from FILE\nSuch as: --from answers.yaml.\n"
     assert (neither.code, neither.err) == (2, expected)
-    assert headless.run("restore", "postgresql", "--from", answers, "--demo").err == expected
+    assert headless.run("restore", "postgresql", "--from", answers, "--demo").err == (
+        "pgwizard: restore takes the release's NAME or --from FILE, not both\nFILE names it.\n"
+    )
+    assert restore("--before").err == (
+        "pgwizard: --before needs --to TARGET\nSuch as: --to 2026-11-27T21:00:04Z --before.\n"
+    )
+    unconfirmed = headless.run("restore", "--from", answers, "--demo")
+    assert (unconfirmed.code, unconfirmed.err) == (
+        2,
+        "pgwizard: standard input is no terminal: nothing was written\n--yes confirms it.\n",
+    )
     assert restore("--set", "storage.size=2Gi").err == (
         "pgwizard: --set and --ca-file change answers: they go with --from FILE, --set with --into too\n"
     )
@@ -120,9 +131,12 @@ def test_a_release_from_answers_is_made_first_and_needs_a_repository_with_backup
     )
     assert set(writes(sim)) <= {"pods/exec"}
     empty = headless.run("restore", "--from", answers, "--yes", "--demo")
-    assert (empty.code, empty.err.splitlines()[0]) == (
+    assert (empty.code, empty.err.splitlines()) == (
         5,
-        "pgwizard: the repository of release postgresql cannot be used: missing stanza path",
+        [
+            "pgwizard: the repository of release postgresql, backups/postgresql, cannot be used: missing stanza path",
+            "The backups are elsewhere: correct repository.bucket or repository.path, and run it again.",
+        ],
     )
     assert faulting.live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
     again = headless.run("restore", "postgresql", "--demo")
@@ -140,7 +154,7 @@ def test_a_script_must_confirm_and_a_person_types_the_name(
     )
     questions, answers = list[str](), ["y", "postgresql"]
 
-    async def ask(question: str) -> str:
+    async def ask(question: str, **_: str) -> str:
         questions.append(question)
         return answers.pop(0)
 
@@ -159,7 +173,11 @@ def test_a_restore_that_failed_exits_with_12_and_the_next_run_ends_it(released: 
     failed = restore("--to", "latest", "--yes")
     assert failed.code == 12
     assert "Cause: The target of the restore lies after the last archived commit" in failed.err
-    assert "The database is down. Try it again: pgwizard restore postgresql -n default" in failed.err
+    assert (
+        "The restore has not ended. The database is down until it has.\n"
+        "Resume it: pgwizard restore postgresql -n default\n"
+        "Back to the state before the restore: pgwizard restore postgresql --undo -n default\n"
+    ) in failed.err
     assert faulting.live(released, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
     released.outcomes.clear()
     other = restore("--to", "latest", "--dry-run")
@@ -184,7 +202,9 @@ def test_an_undo_brings_back_the_timeline_that_was_left(released: SimCluster) ->
         ("leases", "stopped: the database was not touched"),
         (
             "cronjobs",
-            "stopped\nThe restore has not ended. Resume it: pgwizard restore postgresql -n default",
+            """stopped
+The restore has not ended. The database runs, and its backup schedules may be suspended until it has.
+Resume it: pgwizard restore postgresql -n default""",
         ),
     ],
 )
@@ -224,11 +244,44 @@ def test_a_clone_is_made_beside_its_source(released: SimCluster) -> None:
         "✓ archive       timeline 2 is archived",
         "✓ backup        a full backup of the new timeline is in the repository",
         "✓ resume        2 schedules",
-        "Clone staging/copy holds the newest state of its source: timeline 2, no recovery target specified.",
+        (
+            "Clone staging/copy holds the newest state of its source: timeline 2, no recovery target specified; "
+            "last commit TIME UTC."
+        ),
         "Its subscriptions and the jobs of pg_cron are asleep; docs/restore.md shows how to wake them.",
     ]
     assert restore("--into", "staging/copy", "--yes").err.splitlines()[0] == (
         "pgwizard: release copy in namespace staging exists; nothing was written"
+    )
+
+
+def test_a_clone_from_a_file_reads_the_file_s_repository_whatever_it_gets_itself(
+    released: SimCluster, answers: str
+) -> None:
+    options = ("--from", answers, "--into", "staging/copy", "--set", "repository.path=/staging/own", "--yes", "--demo")
+    done = headless.run("restore", *options)
+    assert (done.code, done.err) == (0, "")
+    kept = record.read(faulting.live(released, SECRET, "copy-pgwizard", "staging"))
+    source = record.read(faulting.live(released, SECRET, "postgresql-pgwizard"))
+    assert kept.last is not None
+    assert source.last is not None
+    assert kept.origin is not None
+    assert kept.last.answers["repository"]["path"] == "/staging/own"
+    assert kept.origin.path == source.last.answers["repository"]["path"]
+
+
+def test_a_name_that_is_not_confirmed_leaves_a_clone_that_is_created(
+    released: SimCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask(question: str, **_: str) -> str:
+        return "y" if question.startswith("Create") else "another"
+
+    monkeypatch.setattr(prompt, "is_interactive", lambda **_: True)
+    monkeypatch.setattr(prompt, "ask", ask)
+    refused = restore("--into", "staging/copy")
+    assert (refused.code, refused.err) == (
+        130,
+        "pgwizard: not approved: release staging/copy is created, and nothing was restored\n",
     )
 
 
@@ -250,3 +303,63 @@ def test_finish_asks_and_ends_the_undo(released: SimCluster) -> None:
     assert restore("--undo", "--yes").err.splitlines()[0] == (
         "pgwizard: the last restore of release default/postgresql was finished: there is nothing to undo"
     )
+
+
+def test_a_preview_is_begun_moved_and_ended(released: SimCluster) -> None:
+    label = released.runtime.programs.repository("default").backups[-1]["label"]
+    begun = restore("--to", f"backup:{label}", "--preview")
+    assert (begun.code, begun.err) == (0, "")
+    assert steady(begun.out).splitlines() == [
+        "Target   the end of backup IDF",
+        "Backup   IDF, on timeline 1",
+        "Replay   about 1 WAL segment; fetches at most 29.3Mi",
+        "✓ preview       its newest commit is of TIME UTC",
+        "Shows    the end of backup IDF: its newest commit is of TIME UTC",
+        "psql     kubectl -n default exec -it job/postgresql-preview -c preview -- psql",
+        "Later    pgwizard restore postgresql --preview --to LATER -n default",
+        "Restore  pgwizard restore postgresql --to backup:IDF -n default",
+        "End      pgwizard restore postgresql --preview --end -n default; it ends by itself at TIME UTC",
+    ]
+    moved = restore("--to", "latest", "--preview", "--json")
+    assert moved.err == ""
+    line = json.loads(moved.out.splitlines()[-1])
+    assert (moved.code, line["type"], line["target"], line["isExact"]) == (0, "preview", "the newest state", True)
+    assert line["psql"] == "kubectl -n default exec -it job/postgresql-preview -c preview -- psql"
+    refused = restore("--to", f"backup:{label}", "--preview")
+    assert refused.code == 5
+    assert "cannot be moved: a preview moves only forward" in refused.err
+    assert restore("--preview", "--end").out.startswith("✓ preview       its pod and its volume are deleted")
+    assert restore("--preview", "--end").out.startswith("✓ preview       none is open")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--preview"], "--preview needs --to TARGET or --end"),
+        (["--end"], "--end goes with --preview"),
+        (["--preview", "--end", "--to", "latest"], "--to cannot be used with --end"),
+        (["--preview", "--undo"], "--undo cannot be used with --preview"),
+        (["--preview", "--to", "2001-01-01T00:00:00Z"], "the target cannot be reached: 2001-01-01 00:00:00 UTC lies"),
+        (["--preview", "--to", "yesterday"], "the target cannot be reached: yesterday is no target"),
+    ],
+)
+def test_a_preview_of_nothing_is_refused_and_nothing_is_written(
+    released: SimCluster, options: list[str], message: str
+) -> None:
+    released.requests.clear()
+    refused = restore(*options)
+    assert (refused.code, writes(released)) == (2, [])
+    assert message in refused.err
+
+
+def test_a_preview_that_is_stopped_is_ended(released: SimCluster) -> None:
+    def stop(request: Request) -> None:
+        if (request.verb, request.resource) == ("create", "jobs"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    released.faults.append(stop)
+    stopped = restore("--to", "latest", "--preview", "--yes")
+    assert stopped.code == 130
+    assert "stopped: the preview was ended" in stopped.err
+    released.faults.clear()
+    assert restore("--preview", "--end").out.startswith("✓ preview       none is open")

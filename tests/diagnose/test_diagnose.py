@@ -123,6 +123,23 @@ POSTGRESQL = (
     ("restore-while-running", "ERROR: [038]: unable to restore while PostgreSQL is running"),
     ("backup-expired", "ERROR: [075]: backup set 20261127-210004F is not valid"),
     (
+        "backup-file-missing",
+        (
+            "ERROR: [055]: raised from local-1 shim protocol: unable to open missing file "
+            "'/shop/backup/main/20261127-210004F/pg_data/base/16384/16400.gz' for read"
+        ),
+    ),
+    ("backup-file-damaged", "ERROR: [029]: raised from local-1 shim protocol: unexpected eof in compressed data"),
+    ("backup-file-damaged", "ERROR: [029]: raised from local-1 shim protocol: zlib threw error: [-3] data error"),
+    (
+        "restore-time-form",
+        "ERROR: [029]: automatic backup set selection cannot be performed with provided time '2026-11-27T21:00:04Z'",
+    ),
+    (
+        "restore-into-files",
+        "ERROR: [040]: unable to restore to path '/var/lib/postgresql/data/pgdata' because it contains files",
+    ),
+    (
         "backup-of-another-timeline",
         "ERROR: [058]: backup timeline 3, lsn 0/32000028 is not in the history of target timeline 2",
     ),

@@ -12,6 +12,7 @@ import pytest
 
 from support.live_releases import Site, site
 from support.rigtools import LIVE, Kubectl
+from support.store_keys import StoreKey, store_key
 from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
@@ -43,6 +44,13 @@ def listing(place: Site) -> dict[str, tuple[int, int]]:
     """Size and time of every file of the source's repository."""
     text = place.in_pod("pgbackrest", "--log-level-console=off", "repo-ls", "--recurse", "--output=json")
     return {name: (each["size"], each["time"]) for name, each in json.loads(text).items() if each["type"] == "file"}
+
+
+def assert_unchanged(place: Site, before: dict[str, tuple[int, int]]) -> None:
+    """The source's repository, but for the WAL that the source itself archives."""
+    after = listing(place)
+    assert {name: after.get(name) for name in before} == before
+    assert {name.rpartition("/")[0].partition("15-1/")[0] for name in after.keys() - before.keys()} <= {"archive/main/"}
 
 
 def archive(place: Site) -> None:
@@ -87,9 +95,7 @@ def test_a_clone_of_a_writing_release_leaves_its_bucket_as_it_was(place: Site, c
     assert len(cloned) >= 1000
     assert cloned == source[: len(cloned)]
 
-    after = listing(place)
-    assert {name: after.get(name) for name in before} == before
-    assert {name.rpartition("/")[0].partition("15-1/")[0] for name in after.keys() - before.keys()} <= {"archive/main/"}
+    assert_unchanged(place, before)
     assert place.sql("SELECT timeline_id FROM pg_control_checkpoint()") == "1"
 
     assert copy.sql("SELECT count(*) FROM pg_replication_slots") == "0"
@@ -107,6 +113,48 @@ def test_a_clone_of_a_writing_release_leaves_its_bucket_as_it_was(place: Site, c
     assert len(rows(copy)) == 10, "the clone is restored from its own archive"
     assert copy.sql("SELECT timeline_id FROM pg_control_checkpoint()") == "3"
     assert {name: each for name, each in listing(place).items() if name in before} == before
+
+
+def make_key_secret(place: Site, name: str, key: StoreKey) -> None:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "stringData": {"accessKey": key.access, "secretKey": key.secret},
+    }
+    place.kubectl.run("apply", "--server-side", "--force-conflicts", "--filename=-", data=json.dumps(secret).encode())
+
+
+def test_a_key_that_may_only_read_the_source_suffices_for_its_clone_and_its_drill(place: Site, copy: Site) -> None:
+    place.sql("INSERT INTO moments SELECT generate_series(1, 1000)")
+    archive(place)
+    before, own = listing(place), f"/{copy.kubectl.namespace}/postgresql"
+    where, into = f"--namespace={place.kubectl.namespace}", f"--into={copy.kubectl.namespace}/postgresql"
+    with store_key(reads=[place.path], writes=[own]) as key:
+        make_key_secret(place, "clone-key", key)
+        with_key = "--set=repository.credentials.secret=clone-key"
+        place.pgwizard(*place.command(None, "restore", "postgresql", where, into, with_key, "--yes"))
+        assert rows(copy) == rows(place)
+        put = f"echo text | pgbackrest --log-level-console=error --repo1-path={place.path} repo-put archive/text"
+        code, out, err = copy.kubectl.outcome("exec", "postgresql-0", "--", "bash", "-c", put)
+        assert (code != 0, "403" in out.decode() + err) == (True, True), "the source's path cannot be written"
+        put = put.replace(place.path, own)
+        assert copy.kubectl.outcome("exec", "postgresql-0", "--", "bash", "-c", put)[0] == 0
+
+        shown = copy.command(None, "status", "postgresql", f"--namespace={copy.kubectl.namespace}")
+        line = f"clone of {place.kubectl.namespace}/postgresql (backups{place.path}), as of 20"
+        assert line in copy.pgwizard(*shown).out
+        origin = json.loads(copy.pgwizard(*shown, "--json").out)["release"]["origin"]
+        assert (origin["release"], origin["path"]) == (f"{place.kubectl.namespace}/postgresql", place.path)
+        assert origin["reachedAt"]
+
+    with store_key(reads=[place.path]) as key:
+        make_key_secret(place, "postgresql-pgbackrest-s3", key)  # the database's pod keeps the other one
+        query = ("--query=SELECT count(*) FROM moments", "--expect=1000")
+        done = place.pgwizard(*place.command(None, "drill", "postgresql", where, "--json", *query))
+        checks = json.loads(done.out.splitlines()[-1])["checks"]
+        assert {each["name"] for each in checks if each["outcome"] != "passed"} <= {"checksums"}
+    assert_unchanged(place, before)
 
 
 def test_a_clone_from_the_bucket_alone_and_one_into_its_sources_path(place: Site, copy: Site) -> None:

@@ -30,9 +30,12 @@ def test_every_restore_reaches_its_target_and_a_drill_passes(place: Site) -> Non
     scenarios = list(Restores(place, "").scenarios())
     assert [(each.name, each.rows) for each in scenarios] == [
         ("drill", "1"),
-        ("newest", "1,2,3"),
-        ("before a transaction", "1,2"),
-        ("a time", "1"),
-        ("a time of a branch that was left", "1,2"),
-        ("undo", "1,4"),
+        ("newest", "1,2,3,4"),
+        ("before a dropped table", "1,2,3,4"),
+        ("before a transaction", "1,2,3"),
+        ("named restore point", "1,2"),
+        ("time", "1"),
+        ("time of a branch that was left", "1,2,3"),
+        ("end of a backup", "1,2,3,4"),
+        ("undo", "1,2,3"),
     ]

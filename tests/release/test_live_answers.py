@@ -108,6 +108,17 @@ def test_sidecars_volumes_and_fields_of_others_are_named() -> None:
     ]
 
 
+def test_a_stateful_set_that_no_apply_can_change_is_said_to_stay_with_its_tool() -> None:
+    statefulset = copy.deepcopy(rendered(Answers())["statefulset"])
+    statefulset["spec"]["serviceName"] = "db"
+    statefulset["spec"]["selector"]["matchLabels"] = {"app": "db"}
+    assert imported(Answers(), statefulset=statefulset).findings[0].whole == (
+        "StatefulSet postgresql cannot be taken over: its spec.selector and spec.serviceName cannot change   Leave it "
+        "to the tool it belongs to: status, backup and verify work beside it. Or make a new release from its "
+        "repository: pgwizard restore --from (docs/restore.md)."
+    )
+
+
 def test_what_the_server_fills_in_and_tools_write_is_no_finding() -> None:
     def change(pod: dict[str, Any]) -> None:
         pod |= {"dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler", "restartPolicy": "Always"}

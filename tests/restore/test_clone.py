@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -83,14 +85,41 @@ def test_a_clone_has_the_sources_data_and_an_archive_of_its_own() -> None:
         own = sim.runtime.programs.repository("staging")
         assert source == before, "the source is only read"
         assert (own.system_id, own.timeline, [each["type"] for each in own.backups]) == (source.system_id, 2, ["full"])
-        assert kept(sim).origin == record.Origin(
-            "default/postgresql", "minio.minio.svc:9000", "backups", "us-east-1", "/shop", "path"
+        origin = kept(sim).origin
+        assert origin is not None
+        assert origin == record.Origin(
+            "default/postgresql",
+            "minio.minio.svc:9000",
+            "backups",
+            "us-east-1",
+            "/shop",
+            "path",
+            source.backups[-1]["label"],
+            origin.reached_at,
         )
+        assert datetime.fromisoformat(origin.reached_at) < clock(sim)()
         assert not kept(sim).reads_origin
         again = await apply.run(made, sim, lambda _: None, yes, apply.Options(), now=clock(sim))
         assert again.result == "deployed"
+        assert kept(sim).origin == origin
         with pytest.raises(PreflightError, match="is a clone, and was not restored since: there is nothing to undo"):
             await restore_run.undo_plan(sim, await restore_run.prepare(sim, INTO), clock(sim))
+        await sim.__aexit__(None, None, None)
+
+    simtime.run(scenario())
+
+
+def test_a_source_that_was_corrected_before_the_restore_is_the_one_that_is_read() -> None:
+    async def scenario() -> None:
+        sim = await shop()
+        request = await clone.clone_request(sim, await clone.source_request(sim, SOURCE), INTO)
+        right = clone.origin_of(SHOP, str(SOURCE))
+        for origin in (replace(right, path="/nowhere"), right):
+            await creation.create(request, sim, lambda _: None, yes, dry_run=False, now=clock(sim), origin=origin)
+            assert kept(sim).origin == origin
+        again = await creation.create(request, sim, lambda _: None, yes, dry_run=False, now=clock(sim), origin=right)
+        assert again is None, "nothing is left to apply"
+        await restored(sim)
         await sim.__aexit__(None, None, None)
 
     simtime.run(scenario())

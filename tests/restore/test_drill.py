@@ -254,6 +254,9 @@ def test_the_job_of_a_client_that_was_killed_is_followed_and_deleted_later() -> 
         assert drill_jobs(sim) == [name], "whoever started it deletes it, or its own end does"
         sim.outcomes.clear()
         await drilled(sim)
+        assert drill_jobs(sim) == [name], "whoever started it may still read its result"
+        await sim.clock.sleep(60)
+        await drilled(sim)
         assert drill_jobs(sim) == []
 
     on(scenario)
@@ -267,7 +270,7 @@ def test_a_client_killed_at_any_request_leaves_nothing_that_its_next_drill_does_
         for number in range(1, total, 2):
             last = len(sim.requests) + number
             await killed(sim, lambda request, last=last: request.number == last)  # type: ignore[misc]
-            await sim.clock.sleep(60)
+            await sim.clock.sleep(120)
             result = await drilled(sim)
             assert (result.failed_check, drill_jobs(sim)) == (None, [])
 

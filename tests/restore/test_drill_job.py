@@ -167,6 +167,12 @@ def test_a_check_that_fails_ends_the_script_with_1_after_the_others(
     assert len(receipt["checks"]) == 7
 
 
+def test_a_long_answer_is_no_failure(tmp_path: Path) -> None:
+    long = PSQL.replace("*orders*) echo 5", "*orders*) set -e; head -c 300000 /dev/zero | tr '\\0' x")
+    code, receipt = drilled(tmp_path, variables={"DRILL_QUERY": "SELECT n FROM orders"}, psql=long)
+    assert (code, outcomes(receipt)["query"]) == (0, f"passed: it answered {'x' * 80}")
+
+
 def test_what_the_image_or_the_database_lacks_is_skipped(tmp_path: Path) -> None:
     off = CONTROL.replace("version:           1", "version:           0")
     code, receipt = drilled(tmp_path, pg_controldata=off, psql=PSQL.replace("*amcheck*) echo 1", "*amcheck*) true"))

@@ -17,8 +17,9 @@ from pgwizard.kube.api import Cluster, ExecResult
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore import history
 from pgwizard.restore.history import WalEvent
+from pgwizard.restore.locate import locate
 from pgwizard.restore.report import event_lines, history_text
-from pgwizard.restore.target import RecoveryTarget, RepositoryView
+from pgwizard.restore.target import RecoveryTarget, RepositoryView, read_target
 from pgwizard.restore.wal_scan import script
 from pgwizard.status.repository import Backup
 from pgwizard.status.wal import Archive, SegmentRun
@@ -70,6 +71,16 @@ def test_every_release_of_pg_waldump_is_understood(tmp_path: Path, version: str)
     assert result[4].at == result[3].at, "a restore point has the time of the commit before it"
     assert history.totals_of(lines) == {"commits": 7, "unlisted": 0}
     assert history.reached_of(lines) == result[-1].at
+
+
+def test_a_backup_without_pg_control_is_named(tmp_path: Path) -> None:
+    for name, body in {"pgbackrest": "", "timeout": 'shift; exec "$@"'}.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PGDATA": str(tmp_path / "pgdata")}
+    command = ["bash", "-c", script(), "wal-scan", "main", "events", "", "20261128-103028F", *WHOLE_DAY]
+    done = subprocess.run(command, input="", env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "pg_control of backup 20261128-103028F cannot be read\n")
 
 
 def test_a_commit_is_placed_by_its_own_record() -> None:
@@ -165,8 +176,25 @@ def test_too_much_wal_ends_where_it_can_go_on() -> None:
     place = _Archive(3_000)
     result = read(place, 0, 3_000)
     assert (result.is_cut, result.segments, result.until) == (True, 992, NOON + timedelta(minutes=992))
-    assert history_text(result).endswith(
+    assert history_text(result) == (
+        "0 commits from 2026-11-28 12:00:00 UTC to 2026-11-29 04:32:00 UTC; 992 WAL segments read; "
         "this is too much WAL to read at once: go on with --from 2026-11-29T04:32:00Z."
+    )
+
+
+def test_too_much_wal_without_a_commit_is_not_passed_over() -> None:
+    place = _Archive(3_000)
+    place.error = "commits 0"
+    result = read(place, 0, 3_000)
+    assert (result.is_cut, result.until) == (True, NOON)
+    assert history_text(result).endswith("; this is too much WAL to read at once: give a later --from.")
+
+
+def test_segments_that_could_not_be_read_are_named() -> None:
+    result = history.ReleaseHistory(NOON, NOON + timedelta(hours=1), (), 5, 2, 9, 1, is_cut=False)
+    assert history_text(result) == (
+        "5 commits from 2026-11-28 12:00:00 UTC to 2026-11-28 13:00:00 UTC; 9 WAL segments read; "
+        "2 of them are not listed: narrow --from and --to; 1 segment could not be read."
     )
 
 
@@ -184,5 +212,23 @@ def test_an_event_is_a_line_with_its_target() -> None:
     ]
     assert event_lines(items) == [
         "2026-11-28 12:00:00 UTC  removed 4 relations in database shop  --to xid:730 --before",
-        "before all others        restore point it's [31mred            " + """--to 'name:it'"'"'s \\x1b[31mred'""",
+        "before all others        restore point it's [31mred            --to lsn:0/9",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"), [("before migration", "name:before migration"), ("vor März", "lsn:0/9"), ("it's", "lsn:0/9")]
+)
+def test_a_restore_point_is_offered_by_what_a_restore_takes(name: str, typed: str) -> None:
+    target = WalEvent("restore-point", NOON, 1, 9, name=name).target
+    assert (target.typed, target.is_exclusive) == (typed, False)
+    assert isinstance(read_target(target.typed, UTC), RecoveryTarget)
+
+
+def test_without_a_server_and_a_backup_no_wal_is_searched() -> None:
+    silent = RepositoryView(Archive({1: [SegmentRun(1, 1, 3, 1, NOON)]}, {}), (), 1, is_answering=False, silence="gone")
+    place = cast("Cluster", _Archive(3))
+    with pytest.raises(PreflightError, match="no backup in the repository can be recovered"):
+        asyncio.run(history.read(place, RELEASE, silent, NOON, NOON, report=lambda _: None))
+    target = RecoveryTarget("xid", "730")
+    assert asyncio.run(locate(place, RELEASE, silent, target)) == target

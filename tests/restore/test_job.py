@@ -26,8 +26,10 @@ RECEIPT_VALUES = {
     "reason": "before 2026-11-27 21:00:05.473485+00",
     "restoreSeconds": 3,
     "recoverySeconds": 4,
+    "reachedAt": "2026-11-27T21:00:02.513785Z",
 }
-RECEIPT = Receipt(2, 0x109002478, "before 2026-11-27 21:00:05.473485+00", 3, 4)
+LAST_COMMIT = datetime(2026, 11, 27, 21, 0, 2, 513785, UTC)
+RECEIPT = Receipt(2, 0x109002478, "before 2026-11-27 21:00:05.473485+00", 3, 4, LAST_COMMIT)
 PLAN = RestorePlan(
     target="2026-11-27 21:00:04 UTC",
     backup="A",
@@ -208,9 +210,21 @@ def test_a_receipt_is_the_last_such_line_of_the_log() -> None:
     assert receipt_of(log) == RECEIPT
     hostile = {**RECEIPT_VALUES, "reason": 'at restore point "\x1b[2J"'}
     assert "\x1b" not in receipt_of([f"pgwizard-receipt {json.dumps(hostile)}"]).reason
+    without_commits = {**RECEIPT_VALUES, "reachedAt": None}
+    assert receipt_of([f"pgwizard-receipt {json.dumps(without_commits)}"]) == replace(RECEIPT, reached_at=None)
 
 
-@pytest.mark.parametrize("line", ["{}", "[]", "5", "{", json.dumps({**RECEIPT_VALUES, "lsn": "x"})])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{}",
+        "[]",
+        "5",
+        "{",
+        json.dumps({**RECEIPT_VALUES, "lsn": "x"}),
+        json.dumps({**RECEIPT_VALUES, "reachedAt": "x"}),
+    ],
+)
 def test_another_line_in_the_place_of_a_receipt_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="the receipt of the Job cannot be read"):
         receipt_of([f"pgwizard-receipt {line}"])

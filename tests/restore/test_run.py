@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from pgwizard.errors import FirstBackupFailed, PgwizardError, PreflightError, RestoreFailed
+from pgwizard.errors import DeadlineError, FirstBackupFailed, PgwizardError, PreflightError, RestoreFailed, Unreachable
 from pgwizard.kube.api import CLAIM, Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
 from pgwizard.release.stages import Event
+from pgwizard.restore import job as restore_job
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal, read_journal
 from pgwizard.restore.target import RecoveryTarget, RestorePlan, choose
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import FaultKind, Killed, Request, ScriptedOutcome
+from pgwizard.simulator.faults import Fault, FaultKind, Killed, Request, ScriptedOutcome
 from support import simtime
 from support.faulting import CRONJOB, JOB, POD, SECRET, STATEFULSET, applied, clock, cluster, deployed, live
 
@@ -236,6 +237,23 @@ def test_a_restore_that_failed_can_be_given_another_target() -> None:
     on(scenario)
 
 
+def test_the_same_target_resumes_and_begins_nothing_again() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        at = RecoveryTarget("time", at=clock(sim)())
+        sim.outcomes.append(ScriptedOutcome("job-failed", RESTORES))
+        await restored(sim, at)
+        sim.outcomes.clear()
+        found = await restore_run.prepare(sim, RELEASE)
+        assert await restore_run.redirected(sim, found, at, clock(sim)) == found.journal
+        assert found.journal is not None
+        started = replace(found, journal=found.journal.at_stage("backup"))
+        assert await restore_run.redirected(sim, started, at, clock(sim)) == started.journal
+        with pytest.raises(PreflightError, match="its server has been started"):
+            await restore_run.redirected(sim, started, LATEST, clock(sim))
+
+    on(scenario)
+
+
 def test_the_job_has_the_labels_and_annotations_that_the_answers_want_on_jobs() -> None:
     async def scenario(sim: SimCluster) -> None:
         jobs: list[Object] = []
@@ -274,6 +292,20 @@ def test_a_record_with_other_texts_than_ours_is_not_followed(change: dict[str, A
     more = {key: {**good.details[key], **value} if key == "plan" else value for key, value in change.items()}
     with pytest.raises(ValueError, match="cannot read"):
         read_journal(replace(good, details={**good.details, **more}))
+
+
+def test_a_journal_that_could_not_be_resumed_is_not_begun() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        found = await restore_run.prepare(sim, RELEASE)
+        assert found.view is not None
+        plan = choose(found.view, LATEST, clock(sim)())
+        assert isinstance(plan, RestorePlan)
+        journal = restore_run.new_journal(replace(plan, type="name", value="vor März"), clock(sim))
+        with pytest.raises(PreflightError, match="cannot read"):
+            await restore_run.run(RELEASE, journal, sim, lambda _: None, now=clock(sim))
+        assert kept(sim).restorations == ()
+
+    on(scenario)
 
 
 def test_a_receipt_short_of_the_plan_keeps_the_server_down(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,6 +353,72 @@ def test_a_backup_that_fails_afterwards_is_taken_again_by_the_next_run() -> None
     on(scenario)
 
 
+@pytest.mark.parametrize(
+    ("resource", "verb", "state"),
+    [
+        ("cronjobs", "patch", "The database runs, and its backup schedules may be suspended until it has."),
+        ("statefulsets", "patch", "The database may be down until it has."),
+        ("jobs", "create", "The database is down until it has."),
+    ],
+)
+def test_whatever_ends_a_restore_that_has_begun_is_shown_with_its_state_and_how_to_resume(
+    resource: str, verb: str, state: str
+) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.faults.append(Fault("reset-before", verb, resource))
+        failed = await restored(sim)
+        assert isinstance(failed.error, Unreachable)
+        assert f"The restore has not ended. {state}\nResume it: " in failed.error.hint
+        assert (await restored(sim)).error is None
+
+    on(scenario)
+
+
+def test_a_check_that_fails_after_the_first_write_is_no_check_before_it() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        pod = live(sim, POD, "postgresql-0")
+        sim.outcomes.append(ScriptedOutcome("job-failed", RESTORES))
+        await restored(sim)
+        sim.outcomes.clear()
+        sim.store.put({**pod, "metadata": {**pod["metadata"], "name": "shell", "uid": "other"}})
+        failed = await restored(sim)
+        assert isinstance(failed.error, RestoreFailed)
+        assert failed.error.message.startswith("pod shell in namespace default mounts volume claim")
+        assert failed.error.hint.startswith("Delete it, and run the restore again.\nThe restore has not ended. ")
+
+    on(scenario)
+
+
+def test_a_schedule_that_was_deleted_meanwhile_does_not_keep_a_restore_from_its_end() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("job-failed", RESTORES))
+        await restored(sim)
+        sim.outcomes.clear()
+        sim.runtime.delete(Ref(CRONJOB, "postgresql-pgbackrest-incr", "default"))
+        done = await restored(sim)
+        assert (done.error, done.stages[-1]) == (None, "resume")
+        assert "CronJob postgresql-pgbackrest-incr is gone: an apply creates it again" in [x.text for x in done.events]
+        assert done.events[-1].text == "1 schedules"
+
+    on(scenario)
+
+
+def test_a_job_whose_receipt_is_gone_with_its_pod_restores_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("pgwizard.release.backups.log", no_log)
+            failed = await restored(sim)
+        assert isinstance(failed.error, RestoreFailed)
+        assert failed.error.message.endswith("has left no receipt: Job default/x has no pod, so there is no log of it")
+        again = await restored(sim)
+        assert (again.error, again.stages[0]) == (None, "restore")
+
+    def no_log(*_: object, **__: object) -> AsyncIterator[str]:
+        raise PreflightError("Job default/x has no pod, so there is no log of it")
+
+    on(scenario)
+
+
 def test_undo_goes_back_to_the_timeline_that_was_left_and_can_be_undone() -> None:
     async def scenario(sim: SimCluster) -> None:
         await restored(sim)
@@ -343,6 +441,26 @@ def test_another_pod_that_mounts_the_volume_is_in_the_way() -> None:
             "pod shell in namespace default mounts volume claim postgresql-storage-postgresql-0 too"
         )
         assert kept(sim).restorations == ()
+
+    on(scenario)
+
+
+def test_a_backup_that_expires_before_the_restore_is_confirmed_stops_it_before_anything_is_touched() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        preparation, now = await restore_run.prepare(sim, RELEASE), clock(sim)
+        assert preparation.view is not None
+        plan = choose(preparation.view, LATEST, now())
+        assert isinstance(plan, RestorePlan)
+        [expired] = sim.runtime.programs.repository("default").backups
+        newer = {**expired, "label": "20991231-000000F"}
+        sim.runtime.programs.repository("default").backups[:] = [newer]
+        with pytest.raises(PreflightError) as refused:
+            await restore_run.run(RELEASE, restore_run.new_journal(plan, now), sim, lambda _: None, now=now)
+        assert str(refused.value.message) == (
+            f"backup {expired['label']}, which the restore needs, is no longer in the repository, or is damaged"
+        )
+        assert (kept(sim).restorations, suspended(sim)) == ((), [False, False])
+        assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 1
 
     on(scenario)
 
@@ -382,6 +500,48 @@ def test_a_database_that_does_not_run_is_restored_without_a_restore_point() -> N
         assert [job for job in sim.store.find(JOB, "default") if "-restore-" in job["metadata"]["name"]] == []
 
     on(scenario)
+
+
+def test_a_slow_comparison_of_files_does_not_stop_a_restore(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def slow(*_: object, **__: object) -> None:
+        raise DeadlineError("it did not end within 120 s")
+
+    monkeypatch.setattr("pgwizard.status.probes.compared_files", slow)
+
+    async def scenario(sim: SimCluster) -> None:
+        assert (await restored(sim)).error is None
+
+    on(scenario)
+
+
+def test_a_server_that_answers_too_late_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def slow(*_: object, **__: object) -> None:
+        raise DeadlineError("it did not end within 20 s")
+
+    monkeypatch.setattr("pgwizard.status.probes.archiver", slow)
+
+    async def scenario(sim: SimCluster) -> None:
+        refused = await restored(sim)
+        assert isinstance(refused.error, PreflightError)
+        assert refused.error.message.endswith("cannot be asked: it did not end within 20 s")
+
+    on(scenario)
+
+
+def test_a_reader_job_whose_creation_is_not_confirmed_is_deleted() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await down(sim)
+        sim.faults.append(Fault("reset-after", "create", "jobs"))
+        assert isinstance((await restored(sim)).error, Unreachable)
+        assert [job for job in sim.store.find(JOB, "default") if "-read-" in job["metadata"]["name"]] == []
+
+    on(scenario)
+
+
+def test_a_reader_job_that_outlives_its_client_is_deleted_after_its_end() -> None:
+    stateful = {"spec": {"template": {"spec": {"containers": [{"name": "postgresql"}]}}}}
+    job = restore_job.reader_manifest(stateful, RELEASE, "x", 1_800, {}, origin=None)
+    assert (job["spec"]["activeDeadlineSeconds"], job["spec"]["ttlSecondsAfterFinished"]) == (1_800, 60)
 
 
 def test_a_volume_claim_that_is_gone_is_made_again_before_the_server_can_fill_it() -> None:

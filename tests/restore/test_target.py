@@ -223,6 +223,13 @@ def test_a_backup_that_lacks_files_is_not_restored_from() -> None:
     assert (chosen(WHOLE, at(20)), chosen(lacking, at(20))) == ("1-10F 1 time", "1-3F 1 time")
 
 
+def test_a_backup_that_lacks_files_is_named_as_such() -> None:
+    lacking = dataclasses.replace(WHOLE, damaged=frozenset({"1-10F"}))
+    refused = choose(lacking, RecoveryTarget("backup", "1-10F"), moment(NOW))
+    assert isinstance(refused, TargetRefusal)
+    assert (refused.reason, refused.text) == ("damaged-backup", "backup 1-10F has missing or damaged files")
+
+
 def test_without_a_backup_that_is_whole_nothing_can_be_reached() -> None:
     assert chosen(view({1: "1-20"}, []), RecoveryTarget("latest")) == "no-backup None None"
     alone = backup(3, 4, kind="incr")
@@ -299,7 +306,9 @@ def test_a_target_is_read(typed: str) -> None:
     assert str(read_target(typed, BERLIN)) == TYPED[typed]
 
 
+_UNNAMABLE = ("not-a-target", "Give its position, lsn:X: pgwizard history lists it.")
 REFUSED = {
+    **dict.fromkeys(("name:\x1b[2J", "name:vor März", "name:it's", "name:a\\b"), _UNNAMABLE),
     "2026-11-27 21:00:04": (
         "no-offset",
         "Give 2026-11-27T21:00:04+01 for local time, or 2026-11-27T21:00:04Z for UTC.",
@@ -321,7 +330,10 @@ REFUSED = {
             "2026-13-01 00:00Z",
             "backup:",
             "name:",
-            "name:\x1b[2J",
+            "0001-01-01T00:00:00+05:00",
+            "9999-12-31T23:59:59-05:00",
+            "0001-01-01T00:00:00 Europe/Berlin",
+            "0001-01-01T00:00:00",
             "xid:x",
             "xid:-1",
             "lsn:5",

@@ -7,18 +7,20 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
 from pgwizard.errors import ClusterError
-from pgwizard.kube.api import POD, STATEFULSET, Ref
+from pgwizard.kube.api import POD, SECRET, STATEFULSET, Cluster, Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.record import TYPE
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, FaultKind, Request
-from pgwizard.status import fleet
+from pgwizard.status import fleet, observe
 from pgwizard.status.fleet_report import rows, totals
 from pgwizard.status.shared_cluster import SharedCluster
+from pgwizard.status.snapshot import Snapshot
 from support.faulting import clock, live
 from support.faulting import secret as named_secret
 from support.fleets import multiply
@@ -65,6 +67,67 @@ def test_a_release_is_seen_to_change_and_a_new_one_to_appear() -> None:
                     sim.store.remove(Ref(STATEFULSET, "postgresql", "default"))
                 if len(states[-1]) == 2 and "recoverable" in states[-1] and "at risk" in states[-1]:
                     return
+
+    on(scenario)
+
+
+def test_a_release_whose_pods_lack_the_usual_label_is_observed_when_it_appears_later() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        async with asyncio.timeout(3_600), aclosing(fleet.observe(sim, now=clock(sim))) as fleets:
+            async for found in fleets:
+                if len(found.releases) == 1 and found.is_complete:
+                    (copied,) = multiply(sim, 1)
+                    sim.store.remove(Ref(SECRET, "postgresql-pgwizard", copied.namespace))
+                    for kind, name in ((STATEFULSET, "postgresql"), (POD, "postgresql-0")):
+                        obj = live(sim, kind, name, copied.namespace)
+                        template = obj["spec"]["template"] if kind is STATEFULSET else obj
+                        del template["metadata"]["labels"]["app.kubernetes.io/name"]
+                        sim.store.put(obj)
+                if [each.state for each in rows(found)] == ["recoverable", "recoverable"]:
+                    return
+
+    on(scenario)
+
+
+def test_a_release_that_is_gone_is_shown_as_such_and_then_left_out() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        (copied,) = multiply(sim, 1)
+        states: list[str] = []
+        is_removed = False
+        async with asyncio.timeout(3_600), aclosing(fleet.observe(sim, now=clock(sim))) as fleets:
+            async for found in fleets:
+                if found.is_complete and not is_removed:
+                    is_removed = True
+                    for obj in [each for each in sim.store.everything() if _is_in(each, copied.namespace)]:
+                        sim.store.remove(Ref.of(obj))
+                if copied not in found.releases:
+                    break
+                states += [each.state for each in rows(found) if each.ref == copied]
+        assert "gone" in states, states
+        assert copied not in found.snapshots
+
+    on(scenario)
+
+
+def _is_in(obj: Object, namespace: str) -> bool:
+    return bool(obj["metadata"].get("namespace") == namespace)
+
+
+def test_a_defect_in_reading_one_release_is_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        (copied,) = multiply(sim, 1)
+        look = observe.look
+
+        async def failing(shared: Cluster, release: ReleaseRef, **options: Any) -> Snapshot:
+            if release == copied:
+                raise KeyError("spec")
+            return await look(shared, release, **options)
+
+        monkeypatch.setattr(observe, "look", failing)
+        shown = rows(await fleet.look(sim, now=clock(sim)))
+        assert [(each.ref, each.state) for each in shown] == [(copied, "unknown"), (HOME, "recoverable")]
+        assert shown[0].worst is not None
+        assert "KeyError" in shown[0].worst.text
 
     on(scenario)
 

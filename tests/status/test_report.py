@@ -15,7 +15,9 @@ from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Ref, Resource
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.plan.tuning import SEGMENT_BYTES
 from pgwizard.release.changes import Action, Change
+from pgwizard.release.record import Origin
 from pgwizard.release.report import change_line, event_line
 from pgwizard.release.stages import Event, EventKind
 from pgwizard.status import report
@@ -35,6 +37,7 @@ from support.snapshots import (
     GB,
     LEFT,
     NOW,
+    RELEASE,
     UNKNOWN_KEY,
     backup,
     listed,
@@ -266,6 +269,14 @@ FACTS: list[tuple[dict[str, Any], str]] = [
         "✓ archiver    fine, last segment 50 s ago",
     ),
     (
+        {"archiver": replace(ARCHIVER, lsn=1304 * SEGMENT_BYTES)},
+        "✓ archiver    fine, last segment 38 s ago; all WAL is archived",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, lsn=1304 * SEGMENT_BYTES + 320 * 1024)},
+        "✓ archiver    fine, last segment 38 s ago; 320Ki of WAL is on the volume alone",
+    ),
+    (
         {"archiver": replace(ARCHIVER, failed_wal="0" * 24, failed_at=NOW, waiting=3)},
         "! archiver    failing at 000000000000000000000000, last segment 38 s ago, 3 wait",
     ),
@@ -315,6 +326,28 @@ FACTS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("change", "line"), FACTS, ids=[line for _, line in FACTS])
 def test_a_fact_is_a_line(change: dict[str, Any], line: str) -> None:
     assert line in [str(fact) for fact in report.facts(replace(FINE, **change))]
+
+
+ORIGIN = Origin("shop/postgresql", "s3.example.com:443", "backups", "eu-1", "/shop", "path", "20261120-020000F")
+
+
+@pytest.mark.parametrize(
+    ("origin", "line"),
+    [
+        (
+            replace(ORIGIN, reached_at="2026-11-20T02:10:04.5+00:00"),
+            "✓ origin      clone of shop/postgresql (backups/shop), as of 2026-11-20 02:10:04 UTC",
+        ),
+        (ORIGIN, "✓ origin      clone of shop/postgresql (backups/shop), as of backup 20261120-020000F"),
+        (replace(ORIGIN, release="", backup=""), "✓ origin      clone of backups/shop"),
+    ],
+)
+def test_a_clone_shows_what_it_was_made_from(origin: Origin, line: str) -> None:
+    cloned = replace(FINE, release=replace(RELEASE, origin=origin))
+    assert str(report.facts(cloned)[1]) == line
+    line_origin = as_json(status_line(cloned, judge(cloned)))["release"]["origin"]
+    assert (line_origin["release"], line_origin["reachedAt"]) == (origin.release, origin.reached_at)
+    assert not [fact for fact in report.facts(FINE) if fact.label == "origin"]
 
 
 LIMITS: list[tuple[str, str, dict[str, Any]]] = [

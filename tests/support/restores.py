@@ -80,14 +80,27 @@ class Restores:
         yield self._drill("1")
         first = self._moment()
         self._commit(2)
+        self.place.sql("SELECT pg_create_restore_point('before migration')")
+        self._commit(3)
         second = self._moment()
-        xid = self.place.sql("WITH added AS (INSERT INTO moments VALUES (3)) SELECT txid_current()")
-        yield self._restore("newest", "--to=latest", expected="1,2,3")
-        yield self._restore("before a transaction", f"--to=xid:{xid}", "--before", expected="1,2")
-        yield self._restore("a time", f"--to={first}", expected="1")
-        self._commit(4)
-        yield self._restore("a time of a branch that was left", f"--to={second}", expected="1,2")
-        yield self._restore("undo", "--undo", expected="1,4")
+        xid = self.place.sql("WITH added AS (INSERT INTO moments VALUES (4)) SELECT txid_current()")
+        yield self._restore("newest", "--to=latest", expected="1,2,3,4")
+        label = self.place.info()["backup"][-1]["label"]
+        self.place.sql("DROP TABLE moments")
+        yield self._restore("before a dropped table", f"--to={self._loss()}", "--before", expected="1,2,3,4")
+        yield self._restore("before a transaction", f"--to=xid:{xid}", "--before", expected="1,2,3")
+        yield self._restore("named restore point", "--to=name:before migration", expected="1,2")
+        yield self._restore("time", f"--to={first}", expected="1")
+        self._commit(5)
+        yield self._restore("time of a branch that was left", f"--to={second}", expected="1,2,3")
+        yield self._restore("end of a backup", f"--to=backup:{label}", expected="1,2,3,4")
+        yield self._restore("undo", "--undo", expected="1,2,3")
+
+    def _loss(self) -> str:
+        """The target of the newest commit that removed something."""
+        self._archive()
+        events = [line for line in self._lines("history") if line["type"] == "historyEvent"]
+        return next(str(event["to"]) for event in reversed(events) if event["isLoss"])
 
     def _commit(self, number: int) -> None:
         self.place.sql(f"INSERT INTO moments VALUES ({number})")
@@ -127,7 +140,7 @@ class Restores:
         line = next(
             each for each in self._lines("drill", "--query", query, "--expect", expected) if each["type"] == "drill"
         )
-        reached = f"{line['lsn']}, {line['reachedAt'][11:19]}"
+        reached = f"{line['reachedAt'][11:19]}, {line['lsn']}, timeline {line['timeline']}"
         seconds = tuple((check["name"], check["seconds"]) for check in line["checks"] if check["outcome"] == "passed")
         return Scenario(self.pair, "drill", window, "newest", reached, expected, expected, seconds)
 
@@ -140,7 +153,8 @@ class Restores:
             for line in lines
             if line["type"] == "event" and line["kind"] == "done" and line["stage"] in _PHASES
         )
-        reached = f"{receipt['lsn']}, timeline {receipt['timeline']}, {receipt['reason']}"
+        last = (receipt["reachedAt"] or "")[11:19] or "no commit replayed"
+        reached = f"{last}, {receipt['lsn']}, timeline {receipt['timeline']}, {receipt['reason']}"
         return Scenario(self.pair, name, window, receipt["target"], reached, self._rows(), expected, seconds)
 
 
@@ -159,22 +173,22 @@ def table(scenarios: Iterable[Scenario]) -> str:
     return "\n".join(blocks)
 
 
-def main() -> int:
+def main(majors: Iterable[int] = PAIRS) -> int:
     """1 where a table does not hold what it must."""
     binary, rig = find_kubectl(), os.environ.get("PGWIZARD_TEST_RIG", "")
     if binary is None or "PGWIZARD_TEST_KUBECONFIG" not in os.environ or not rig:
         print("make restores needs PGWIZARD_TEST_KUBECONFIG, PGWIZARD_TEST_RIG and kubectl")
         return 1
     status = 0
-    for major, pgbackrest in PAIRS.items():
+    for major in majors:
         build(rig, major)
         with tempfile.TemporaryDirectory() as folder, site(binary, Path(folder)) as place:
             place.apply({"images": images(major)} if major != 15 else None)
-            for each in Restores(place, f"{major}/{pgbackrest}").scenarios():
+            for each in Restores(place, f"{major}/{PAIRS[major]}").scenarios():
                 print(table([each]), flush=True)
                 status |= not each.is_right
     return status
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main([int(word) for word in sys.argv[1:]] or PAIRS))

@@ -314,7 +314,7 @@ def _drop_wal(lab: Lab) -> None:
     lab.setting(
         "ALTER SYSTEM SET archive_command = 'pgbackrest --stanza=main --archive-push-queue-max=1 archive-push %p'"
     )
-    lab.place.sql("INSERT INTO waste VALUES (2)")
+    lab.place.sql("CREATE TABLE IF NOT EXISTS waste (n int); INSERT INTO waste VALUES (2)")
     name = lab.place.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
     lab.place.sql("SELECT pg_switch_wal()")
     wait_until(
@@ -322,11 +322,6 @@ def _drop_wal(lab: Lab) -> None:
         lambda: lab.place.sql("SELECT last_archived_wal FROM pg_stat_archiver") >= name,
     )
     lab.setting("ALTER SYSTEM RESET archive_command")
-
-
-def _archive_again(lab: Lab) -> None:
-    lab.row()
-    lab.full()
 
 
 def _delete_last(lab: Lab) -> None:
@@ -542,7 +537,7 @@ FAULTS = (
     ),
     Fault("page corrupted", ("at risk",), "has page checksum errors", _damage_page, _mend_page),
     Fault("archiver stuck", ("at risk",), "waiting to be archived", _block_archiver, _unblock_archiver),
-    Fault("queue-max drop", ("at risk",), "WAL", _drop_wal, _archive_again),
+    Fault("queue-max drop", ("at risk",), "WAL", _drop_wal, _two_fulls),
     Fault(
         "S3 stopped",
         ("at risk", "unknown"),

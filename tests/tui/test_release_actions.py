@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from pgwizard.kube.api import CRONJOB, JOB, Cluster, Ref
+from pgwizard.kube.api import CRONJOB, JOB, Cluster, ExecResult, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
@@ -102,6 +103,29 @@ def test_a_verification_is_shown_with_its_result_and_kept_in_the_record() -> Non
         secret = sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql")))
         assert secret is not None
         assert record.read(secret).verification is not None
+
+    acting(scenario)
+
+
+def test_a_verification_that_runs_is_not_begun_again() -> None:
+    async def scenario(pilot: Pilot[int], actions: ReleaseActions, sim: SimCluster, _: Watch) -> None:
+        going_on, end = sim.exec, asyncio.Event()
+
+        async def exec_later(*arguments: Any, **options: Any) -> ExecResult:
+            await end.wait()
+            return await going_on(*arguments, **options)
+
+        vars(sim)["exec"] = exec_later
+        run_to_the_end(pilot, actions.verify, results := list[Any]())
+        await until(pilot, lambda: "Verify the repository now?" in painted(pilot))
+        await press(pilot, "y")
+        await until(pilot, lambda: "Verifying the repository; the result will be shown here." in notices(pilot))
+        run_to_the_end(pilot, actions.verify, others := list[Any]())
+        await until(pilot, lambda: others == [None])
+        assert notices(pilot)[-1] == "The repository is being verified; the result will be shown here."
+        assert results == []
+        end.set()
+        await until(pilot, lambda: results == [None])
 
     acting(scenario)
 

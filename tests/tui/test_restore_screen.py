@@ -10,7 +10,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from pgwizard.answers.questions import Answers
-from pgwizard.kube.api import Cluster
+from pgwizard.kube.api import JOB, STATEFULSET, Cluster, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
@@ -114,6 +114,17 @@ def test_up_and_down_move_the_moment_and_show_what_it_loses() -> None:
     driven(scenario)
 
 
+def test_the_ends_of_the_calendar_are_no_targets() -> None:
+    async def scenario(pilot: Pilot[int], _screen: RestoreScreen, _sim: SimCluster) -> None:
+        await typed(pilot, "0001-01-01T00:00:00+05:00")
+        assert "0001-01-01T00:00:00+05:00 is no target" in words(pilot)
+        await typed(pilot, "0001-01-01T00:00:30Z")
+        await press(pilot, "down")
+        assert "0001-01-01T00:00:30Z" in painted(pilot)
+
+    driven(scenario)
+
+
 def test_what_cannot_be_reached_says_why_and_the_nearest_moment() -> None:
     async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
         await typed(pilot, "2020-01-01T00:00:00Z")
@@ -179,7 +190,7 @@ async def stop_while_restoring(pilot: Pilot[int], screen: RestoreScreen) -> None
 def test_a_restore_that_was_stopped_is_resumed() -> None:
     async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
         await stop_while_restoring(pilot, screen)
-        assert "The restore has not ended, and the database is down until it has." in words(pilot)
+        assert "The restore has not ended. The database is down until it has." in words(pilot)
         await press(pilot, "r")
         await reached(pilot, screen, "open")
         assert "A restore to the newest state has not ended. next its stage restore" in words(pilot)
@@ -201,7 +212,7 @@ def test_a_failed_restore_says_why_and_that_the_database_is_down() -> None:
         text = words(pilot)
         assert "✗" in text
         assert "unable to load info file" in text
-        assert "the database is down until it has" in text
+        assert "The database is down until it has" in text
         await press(pilot, "r")
         await reached(pilot, screen, "open")
 
@@ -290,5 +301,50 @@ def test_a_click_on_a_timeline_moves_the_target() -> None:
         marker = next(line for line in at if "▲" in line)
         assert marker.index("▲") in (60, 61, 62)
         assert "Loses" in words(pilot)
+
+    driven(scenario)
+
+
+def test_an_undo_of_what_touched_nothing_is_confirmed_and_ends_as_what_it_is() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await press(pilot, "enter")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, *RELEASE.name, "enter")
+        await until(pilot, lambda: screen.run.state == "failed")
+        sim.outcomes.clear()
+        await press(pilot, "r")
+        await reached(pilot, screen, "open")
+        await press(pilot, "f7")
+        await reached(pilot, screen, "confirming")
+        assert "The data directory was not touched: the server is started on it again." in words(pilot)
+        assert "Loses" not in painted(pilot)
+        await press(pilot, *RELEASE.name, "enter")
+        await reached(pilot, screen, "ended")
+        text = words(pilot)
+        assert "✓ The database runs again. Nothing was restored." in text
+        assert "F7 to undo" not in text
+
+    untouched = ScriptedOutcome("job-failed", who="*/*-restore-*", lines=("pgwizard-untouched",), exit_code=201)
+    driven(scenario, outcomes=[untouched])
+
+
+def test_leaving_while_the_repository_is_read_deletes_the_job_that_reads_it() -> None:
+    def readers(sim: SimCluster) -> list[str]:
+        return [
+            job["metadata"]["name"] for job in sim.store.find(JOB, "default") if "-read-" in job["metadata"]["name"]
+        ]
+
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
+        sim.runtime.change(Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=0))
+        await sim.clock.sleep(30)
+        await press(pilot, "R")
+        screen = await on_top(pilot)
+        await until(pilot, lambda: bool(readers(sim)))
+        assert screen.run.state == "reading"
+        await press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
+        assert readers(sim) == []
 
     driven(scenario)

@@ -17,7 +17,7 @@ from textual.widgets import Input, OptionList, Static
 
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import Unreachable
-from pgwizard.kube.api import CRONJOB, NAMESPACE, Cluster, ExecResult, Ref
+from pgwizard.kube.api import CRONJOB, JOB, NAMESPACE, Cluster, ExecResult, Ref
 from pgwizard.plan.names import ANY_RELEASE, PartialReleaseRef, ReleaseRef
 from pgwizard.release import apply, record, records
 from pgwizard.release import backups as release_backups
@@ -960,4 +960,28 @@ def test_of_many_backups_the_newest_are_listed_and_the_others_counted() -> None:
         await press(pilot, "i", "ctrl+end")
         assert rows(pilot, "info")[-1][0] == f"and {672 - report.BACKUPS_LISTED} older"
 
+    driven(scenario)
+
+
+def test_leaving_during_a_drill_wants_a_second_press_and_deletes_its_job() -> None:
+    def drills(sim: SimCluster) -> list[str]:
+        return [
+            job["metadata"]["name"] for job in sim.store.find(JOB, "default") if "-drill-" in job["metadata"]["name"]
+        ]
+
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await until(pilot, lambda: "RECOVERABLE" in painted(pilot))
+        await press(pilot, "D")
+        await until(pilot, lambda: "Prove by a restore beside the database?" in painted(pilot))
+        await press(pilot, "y")
+        await until(pilot, lambda: bool(drills(sim)))
+        await press(pilot, "ctrl+q")
+        assert "A drill is running. Press Ctrl+Q again to leave" in " ".join(notices(pilot))
+        assert drills(sim) != []
+        pilot.app.exit = lambda code, **_: leavings.append(code)  # type: ignore[method-assign]
+        await press(pilot, "ctrl+q")
+        await until(pilot, lambda: bool(leavings))
+        assert (leavings, drills(sim)) == ([0], [])
+
+    leavings = list[int]()
     driven(scenario)

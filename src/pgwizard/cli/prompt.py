@@ -9,6 +9,8 @@ import sys
 
 from pgwizard.errors import Interrupted
 
+NOTHING_WRITTEN = "nothing was written"
+
 
 def is_interactive(*, yes: bool) -> bool:
     """Whether to ask: only a person at a terminal can answer."""
@@ -23,14 +25,14 @@ async def confirm(question: str) -> bool:
     return (await ask(question)).lower() in ("y", "yes")
 
 
-async def ask(question: str) -> str:
-    """What the person at the terminal types, before anything is written. Raises Interrupted where it is stopped."""
+async def ask(question: str, *, written: str = NOTHING_WRITTEN) -> str:
+    """What the person at the terminal types. written: what already exists. Raises Interrupted where it is stopped."""
     sys.stderr.write(question)  # stdout may be a pipe
     sys.stderr.flush()
     try:
         typed = await _line(sys.stdin.fileno())
     except asyncio.CancelledError:
-        raise Interrupted("stopped: nothing was written") from None
+        raise Interrupted(f"stopped: {written}") from None
     return typed.decode(errors="replace").strip()
 
 

@@ -27,7 +27,7 @@ from pgwizard.cli.verbs.history import HistoryEventLine, HistoryLine
 from pgwizard.cli.verbs.offline import VersionLine
 from pgwizard.cli.verbs.releases import ReleaseLine
 from pgwizard.cli.verbs.render import FilesLine
-from pgwizard.cli.verbs.restore import ReceiptLine, RestorePlanLine, UnreachableLine
+from pgwizard.cli.verbs.restore import PreviewLine, ReceiptLine, RestorePlanLine, UnreachableLine
 from pgwizard.cli.verbs.status_line import StatusLine
 from pgwizard.cli.verbs.verify import VerificationLine
 
@@ -45,6 +45,7 @@ LINES: tuple[type[JsonLine], ...] = (
     RestorePlanLine,
     UnreachableLine,
     ReceiptLine,
+    PreviewLine,
     VerificationLine,
     DrillLine,
     ReleaseLine,
@@ -67,7 +68,7 @@ WRITTEN_BY: dict[str, tuple[type[JsonLine], ...]] = {
     "backup": (JobLine, LogLine, WarningLine, NoteLine),
     "verify": (VerificationLine, NoteLine),
     "history": (HistoryEventLine, HistoryLine, NoteLine),
-    "restore": (RestorePlanLine, UnreachableLine, EventLine, ReceiptLine),
+    "restore": (RestorePlanLine, UnreachableLine, EventLine, ReceiptLine, PreviewLine),
     "drill": (EventLine, DrillLine),
     "logs": (LogLine, NoteLine, FaultLine),
     "releases": (ReleaseLine, WarningLine, NoteLine),

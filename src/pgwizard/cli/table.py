@@ -96,6 +96,8 @@ INTO = text(
     "--into", value="NAMESPACE/NAME", about="restore into this new release and leave the source as it is: a clone"
 )
 UNDO = switch("--undo", about="bring back the state before the last restore")
+PREVIEW = switch("--preview", about="show the target on a read-only server beside the release; again: move it forward")
+END = switch("--end", about="with --preview: end it and delete its volume")
 FINISH = switch("--finish", about="end the undo of the last restore: what was kept for it may be deleted")
 HISTORY_SINCE = text("--from", value="TIME", about="a time with its offset; an hour before --to by default")
 HISTORY_UNTIL = text("--to", value="TIME", about="a time with its offset; now by default")
@@ -136,6 +138,14 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (UNDO, FINISH),
     (FROM_ANSWERS, FINISH),
     (INTO, FINISH),
+    (UNDO, PREVIEW),
+    (FINISH, PREVIEW),
+    (FROM_ANSWERS, PREVIEW),
+    (INTO, PREVIEW),
+    (RECOVERY_TARGET, END),
+    (BEFORE, END),
+    (RESTORE_PLAN_ONLY, END),
+    (YES, END),
 )
 """The second of each pair would make the first ineffective. ``--dry-run`` is not listed: it tries the same command.
 ``--follow`` judges a backup by its whole log.
@@ -321,12 +331,16 @@ VERBS: dict[str, Verb] = {
             "starts the database, and takes a full backup. A run that was stopped or failed is run again without --to: "
             "it resumes. A target that cannot be reached exits with 2 and names the nearest moments. --undo brings "
             "back the state before the last restore; --finish ends that offer and deletes what was kept for it. "
+            "--preview shows the target on a read-only server in a pod that is thrown away, while the database runs: "
+            "run it again with a later --to to move it forward, and with --end to end it. "
             "--from makes a release that is gone again, its namespace too, and restores it from the bucket before its "
             "server is started, to the newest state unless --to says otherwise. "
             "--into makes a clone: another release with the same data, an archive path of its own, and a new password; "
             "the source is only read. --set changes the clone's answers.",
             "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z --dry-run\n"
             "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z\n"
+            "pgwizard restore postgresql -n shop --to 2026-11-27T21:00:04Z --preview\n"
+            "pgwizard restore postgresql -n shop --preview --end\n"
             "pgwizard restore postgresql -n shop --to latest --yes\n"
             "pgwizard restore postgresql -n shop --undo\n"
             "pgwizard restore postgresql -n shop --finish\n"
@@ -334,7 +348,20 @@ VERBS: dict[str, Verb] = {
             "pgwizard restore postgresql -n shop --into staging/postgresql",
             "restore:restore",
             (Argument("NAME", "the release; not with --from", required=False),),
-            (RECOVERY_TARGET, BEFORE, UNDO, FINISH, FROM_ANSWERS, INTO, RESTORE_PLAN_ONLY, YES, *_SOURCE, *_RELEASE),
+            (
+                RECOVERY_TARGET,
+                BEFORE,
+                PREVIEW,
+                END,
+                UNDO,
+                FINISH,
+                FROM_ANSWERS,
+                INTO,
+                RESTORE_PLAN_ONLY,
+                YES,
+                *_SOURCE,
+                *_RELEASE,
+            ),
             synonyms=("recover",),
         ),
         Verb(

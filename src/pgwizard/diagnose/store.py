@@ -342,6 +342,31 @@ REPOSITORY = (
         "Choose another backup or target.",
     ),
     row(
+        "backup-file-missing",
+        r"unable to open missing file '[^'\n]{0,500}/backup/[^'/\n]{1,100}/\d{8}-\d{6}F(?:_\d{8}-\d{6}[DI])?/",
+        "A file of the backup is gone from the repository: a lifecycle rule of the bucket, or a person, deleted it.",
+        "Restore an earlier backup, take a full backup, and find out what deletes files.",
+    ),
+    row(
+        "backup-file-damaged",
+        r"unexpected eof in compressed data|zlib threw error: \[-\d{1,3}\]|\[FormatError\] on retry"
+        r"|error restoring '[^'\n]{0,500}': actual checksum",
+        "A file in the repository is damaged or cut short.",
+        "Restore an earlier backup; pgwizard verify names every damaged file.",
+    ),
+    row(
+        "restore-time-form",
+        r"automatic backup set selection cannot be performed with provided time",
+        "pgBackRest does not take a time in this form, so it cannot choose a backup.",
+        "Give it as 'YYYY-MM-DD HH:MM:SS+00', with an offset; pgwizard restore does that itself.",
+    ),
+    row(
+        "restore-into-files",
+        r"unable to restore to path '[^'\n]{0,300}' because it contains files",
+        "The data directory has files, and pgbackrest restore was run without --delta.",
+        "Add --delta, which keeps what fits the backup and deletes the rest; pgwizard restore does that itself.",
+    ),
+    row(
         "backup-of-another-timeline",
         r"backup timeline \d{1,10}, lsn [0-9A-F/]{1,20} is not in the history|forked from backup timeline",
         "The backup does not lead to the timeline of the restore: the server left it in an earlier restore.",

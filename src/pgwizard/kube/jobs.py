@@ -23,8 +23,8 @@ REFUSED_SECONDS = 5.0
 SILENT_SECONDS = 60.0
 """How long a webhook may not answer before that is a failure: its own pod may be restarting."""
 TAIL_LINES = 20
-CONTAINERS = frozenset({"init", "backup", "restore", "drill"})
-"""What the container of a Job is called by the templates, a restore and a drill; a mesh may inject others."""
+CONTAINERS = frozenset({"init", "backup", "restore", "drill", "preview"})
+"""What the container of a Job of ours is called; a mesh may inject others."""
 
 ReportLine = Callable[[str], None]
 Explain = Callable[[str], Finding | None]

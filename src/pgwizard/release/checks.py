@@ -43,7 +43,7 @@ from pgwizard.plan.server import name_rules, s3_server
 from pgwizard.release import limits, placement, record, records
 from pgwizard.release.image_version import ImageVersion, version_finding
 from pgwizard.release.record import Record, UnreadableRecord
-from pgwizard.release.survey import Survey, read_sections
+from pgwizard.release.survey import Survey, read_sections, repository_place
 from pgwizard.text import plain
 from pgwizard.tls import handshake
 from pgwizard.tls.certificates import Bundle
@@ -376,7 +376,7 @@ def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
     if revision is not None and then is None:
         text = f"revision {revision.number} of the record cannot be read: whether the repository moves is not checked"
         return (_warning("repository.path", text, records.UNREADABLE),)
-    before, now = _repository(then) if then else None, _repository(answers)
+    before, now = repository_place(then) if then else None, repository_place(answers)
     if before is None or now is None or before[1:] == now[1:]:
         return ()
     text = f"existing backups stay in {_s3(before)}: the new location starts with a full backup and has no history"
@@ -390,7 +390,7 @@ def neighbours(
 
     origin: the release that was to be changed, if any. is_new: whether the answers make one.
     """
-    own, place = ReleaseRef.of(answers), _repository(answers)
+    own, place = ReleaseRef.of(answers), repository_place(answers)
     findings = []
     for release in there:
         other = release.ref
@@ -411,16 +411,10 @@ def neighbours(
                 f"revision {release.last.number} of {other} cannot be read: whether it shares the path is not checked"
             )
             findings.append(_warning("repository.path", text, records.UNREADABLE))
-        elif answered is not None and _repository(answered) == place:
+        elif answered is not None and repository_place(answered) == place:
             text = f"{other} backs up to {_s3(place)} as well: each database needs a path of its own"
             findings.append(_warning("repository.path", text))
     return tuple(findings)
-
-
-def _repository(answers: Answers) -> tuple[Endpoint, str, str] | None:
-    """Endpoint, bucket and path; None where there are no backups."""
-    repository = answers.repository
-    return (repository.s3_endpoint, repository.bucket, repository.path) if repository.enabled else None
 
 
 def _s3(place: tuple[Endpoint, str, str]) -> str:

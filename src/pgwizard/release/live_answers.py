@@ -507,6 +507,8 @@ def _valid_answers(raw: dict[str, Any], facts: Facts) -> tuple[Answers, list[Fin
 # ---- what is left --------------------------------------------------------------------------------------------------
 
 _NOT_COMPARED = frozenset({"init-job", "namespace", "credentials-secret", "s3-secret", "cipher-secret", "ca-secret"})
+_FIXED = ("selector", "serviceName", "podManagementPolicy")
+"""Fields of a StatefulSet's spec that its API server never changes, but for the claim, which may grow."""
 
 
 def _others(live: LiveObjects, answers: Answers, facts: Facts) -> Iterator[Finding]:
@@ -527,6 +529,21 @@ def _others(live: LiveObjects, answers: Answers, facts: Facts) -> Iterator[Findi
             continue
         if _at(there, "metadata", "name") != ours["metadata"]["name"]:
             yield _warning(f"{name} has another name: a release's is {ours['metadata']['name']}")
+        if role == "statefulset":
+            yield from _fixed_fields(there, ours, name)
         for text in unexpressed(there, ours):
             if not text.startswith(("data", "spec.template.metadata.annotations[checksum/")):
                 yield _warning(f"{name}: {text}")
+
+
+def _fixed_fields(live: Object, planned: Object, name: str) -> Iterator[Finding]:
+    """That no apply can take a StatefulSet over."""
+    policy = {"podManagementPolicy": "OrderedReady"}
+    there, ours = ({**policy, **each["spec"]} for each in (live, planned))
+    fields = [f"spec.{field}" for field in _FIXED if there.get(field) != ours.get(field)]
+    if fields:
+        yield _warning(
+            f"{name} cannot be taken over: its {' and '.join(fields)} cannot change",
+            fix="Leave it to the tool it belongs to: status, backup and verify work beside it. Or make a new release "
+            "from its repository: pgwizard restore --from (docs/restore.md).",
+        )

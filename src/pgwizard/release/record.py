@@ -147,7 +147,8 @@ class Restoration:
 @dataclass(frozen=True, slots=True)
 class Origin:
     """The repository that a clone was restored from, which stays its source's. release: the source, as
-    namespace/name; empty where only its bucket was known.
+    namespace/name; empty where only its bucket was known. backup: what was restored, and reached_at the last commit
+    behind it that was replayed, UTC, ISO 8601; empty until then, and where there was none.
     """
 
     release: str
@@ -156,6 +157,8 @@ class Origin:
     region: str
     path: str
     uri_style: str
+    backup: str = ""
+    reached_at: str = ""
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -407,6 +410,8 @@ def _revision(number: Any, at: Any, outcome: Any, spec: Any, answers: Any) -> Re
 
 def _origin(**parts: Any) -> Origin:
     if not all(isinstance(part, str) and part.isprintable() and len(part) <= 1024 for part in parts.values()):
+        raise ValueError
+    if parts.get("reached_at") and not _is_moment(parts["reached_at"]):
         raise ValueError
     return Origin(**parts)
 

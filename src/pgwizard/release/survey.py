@@ -20,6 +20,7 @@ from pgwizard.answers.questions import (
     ExistingS3Credentials,
     GeneratedCredentials,
 )
+from pgwizard.endpoint import Endpoint
 from pgwizard.errors import (
     Finding,
     Forbidden,
@@ -305,6 +306,12 @@ def read_sections(revision: record.Revision | None, *sections: str) -> Answers |
         return Answers.model_validate({key: revision.answers[key] for key in sections if key in revision.answers})
     except ValueError:
         return None
+
+
+def repository_place(answers: Answers) -> tuple[Endpoint, str, str] | None:
+    """Endpoint, bucket and path, which two databases must not share; None where there are no backups."""
+    repository = answers.repository
+    return (repository.s3_endpoint, repository.bucket, repository.path) if repository.enabled else None
 
 
 def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, problems: list[Finding]) -> Bundle | None:

@@ -38,32 +38,30 @@ async def create(
             hint="Give it a path of its own: --set repository.path=PATH",
         )
     before, _ = await records.find(cluster, release)
-    if before is not None and (_is_created(before, request) or before.unfinished_restore is not None):
+    if before is not None and (_is_created(before, request, origin) or before.unfinished_restore is not None):
         return None
     await _require_no_other(request, cluster, release)
     options = apply.Options(dry_run=dry_run, awaits_restore=True, origin=origin)
     return await apply.run(request, cluster, report, approve, options, now=now)
 
 
-def _is_created(before: Record, request: apply.ReleaseRequest) -> bool:
-    """Whether nothing is left to apply; answers may have been corrected meanwhile."""
+def _is_created(before: Record, request: apply.ReleaseRequest, origin: Origin | None) -> bool:
+    """Whether nothing is left to apply; answers, or the source, may have been corrected meanwhile."""
     last = before.last
-    if not before.awaits_restore or last is None or last.outcome != "deployed":
+    if not before.awaits_restore or before.origin != origin or last is None or last.outcome != "deployed":
         return False
     return bool(last.answers == request.answers.model_dump(by_alias=True, mode="json"))
 
 
 async def _require_no_other(request: apply.ReleaseRequest, cluster: Cluster, release: ReleaseRef) -> None:
     """Two servers that archive into one path ruin each other's WAL, and pgBackRest does not notice."""
-    own = request.answers.repository
-    place = (own.s3_endpoint, own.bucket, own.path)
+    own, place = request.answers.repository, survey.repository_place(request.answers)
     with contextlib.suppress(Forbidden):
         for other in await records.releases(cluster, None):
             if not isinstance(other, Record) or other.ref == release:
                 continue
             sections = survey.read_sections(other.last, "repository")
-            theirs = sections.repository if sections else None
-            if theirs and theirs.enabled and (theirs.s3_endpoint, theirs.bucket, theirs.path) == place:
+            if sections is not None and survey.repository_place(sections) == place:
                 raise PreflightError(
                     f"release {other.ref} backs up to {fit(own.bucket)}{fit(own.path)} too; nothing was written",
                     hint="Two servers must not archive into one path. Uninstall that release first.",

@@ -16,51 +16,47 @@ from pgwizard.errors import (
     ClusterError,
     DeadlineError,
     FirstBackupFailed,
-    Forbidden,
     NotProven,
     PreflightError,
 )
 from pgwizard.kube import jobs
 from pgwizard.kube.api import (
-    CLAIM,
     JOB,
-    LIMIT_RANGE,
     POD,
-    STATEFULSET,
     Access,
     Cluster,
     Object,
     Ref,
-    find_object,
     list_objects,
     owners,
 )
 from pgwizard.kube.health import assess
-from pgwizard.plan.names import Names, ReleaseRef
-from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
+from pgwizard.kube.jobs import ReportLine
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import backups, record, records, rights, rollout, stages
 from pgwizard.release.layout import Layout
 from pgwizard.release.record import DrillCheck, DrillResult, Record
 from pgwizard.release.stages import Report, Stage
-from pgwizard.restore import drill_job
+from pgwizard.restore import drill_job, scratch
 from pgwizard.restore.drill_job import DrillPlan, DrillQuery
 from pgwizard.restore.job import selector
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal, choose
 from pgwizard.restore.view import read_view
-from pgwizard.status.snapshot import ReleaseSummary
+from pgwizard.status.snapshot import ReleaseSummary, moment
 from pgwizard.status.wal import continuity
-from pgwizard.text import span
+from pgwizard.text import fit, span
 
 CONTINUITY = "continuity"
 """The check that is made before the Job: whether the repository holds a backup and all WAL behind it."""
 LONGEST_SECONDS = 6 * 3_600.0
 """How long a drill may take unless something else is asked for."""
-_GONE_SECONDS = 300.0
 _LATE_SECONDS = 60.0
 """How much later than the Job's own deadline its end is noticed at the latest."""
+_FRESH_SECONDS = 60.0
 _PROGRESS = ("drill: ", "replayed to ")
 _OVERDUE = "longer than specified deadline"
 """What Kubernetes says of a Job that it has ended at its deadline."""
-_AGAIN = "Its Job is deleted. Run the drill again once the reason is mended."
+_AGAIN = "Its Job is deleted. Run the drill again once the cause is fixed."
 
 
 async def run(
@@ -71,8 +67,11 @@ async def run(
     now: Clock,
     seconds: float = LONGEST_SECONDS,
     query: DrillQuery | None = None,
+    left: ReportLine = lambda _: None,
 ) -> DrillResult:
     """Restore and check the newest state, and keep the result in the record. seconds: how long the Job may take.
+
+    left: called with what is left in the cluster whenever that changes, for whoever stops the drill.
 
     A drill that this one finds running is followed. Raises PreflightError before anything is made, NotProven where the
     Job ended without a result, DeadlineError and ClusterError.
@@ -84,7 +83,7 @@ async def run(
     if own_record.unfinished_restore is not None:
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         raise PreflightError(f"a restore of release {release} has not ended", hint=f"Resume it first: {command}")
-    result = await _Drill(cluster, release, report, now, seconds, query).result(own_record)
+    result = await _Drill(cluster, release, report, now, seconds, query, left).result(own_record)
     own_record, _ = await records.get(cluster, release)
     await cluster.patch(record.secret_ref(release), record.drills_patch(own_record, result))
     return result
@@ -135,6 +134,7 @@ class _Drill:
     now: Clock
     seconds: float
     query: DrillQuery | None
+    left: ReportLine
 
     async def result(self, own_record: Record) -> DrillResult:
         began = self.now()
@@ -162,23 +162,34 @@ class _Drill:
             job = {**item, "kind": JOB.kind}
             ref = Ref(JOB, job["metadata"]["name"], self.release.namespace)
             has_ended = assess(job).status == "failed" or await jobs.has_succeeded(self.cluster, job)
+            if has_ended and await self._is_fresh(ref):
+                continue
             if has_ended or job["metadata"].get("deletionTimestamp"):
-                await self._delete(ref)
+                await scratch.delete(self.cluster, ref)
             elif self.query is not None:
                 raise PreflightError(
                     f"{ref} is running a drill of release {self.release}, without this query",
                     hint="Wait for its end, or delete it.",
                 )
             else:
-                stage.progress(f"Job {ref.name} is running a drill: it is followed")
+                stage.progress(f"Job {fit(ref.name)} is running a drill: it is followed")
                 running = ref
         return running
+
+    async def _is_fresh(self, ref: Ref) -> bool:
+        """Whether it has just ended: whoever started it may still read its result, and deletes it then."""
+        ends = [moment(jobs.end_time(pod)) for pod in await self._pods(ref)]
+        return any(at is not None and (self.now() - at).total_seconds() < _FRESH_SECONDS for at in ends)
+
+    async def _pods(self, ref: Ref) -> list[Object]:
+        of_name = await list_objects(self.cluster, POD, ref.namespace, labels=f"job-name={ref.name}")
+        return [pod for pod in of_name if ref.name in owners(pod, JOB.kind)]
 
     async def _wait_for_backups(self, stage: Stage) -> None:
         """What expires after a backup may be what is being restored."""
         for job in await backups.newest_first(self.cluster, Layout.of(self.release)):
             if assess(job).status == "progressing":
-                stage.progress(f"backup Job {job['metadata']['name']} runs: waiting for its end")
+                stage.progress(f"backup Job {fit(job['metadata']['name'])} runs: waiting for its end")
                 with contextlib.suppress(FirstBackupFailed):
                     await backups.wait(self.cluster, job, stage.progress, stage.log, at=self.now())
 
@@ -190,8 +201,16 @@ class _Drill:
         ref = running or Ref(JOB, drill_job.job_name(self.release, self.now()), self.release.namespace)
         is_ours = running is None
         try:
-            if running is None:
-                await self.cluster.create(await self._manifest(ref.name, plan))
+            if running is not None:
+                self.left(f"Job {fit(ref.name)} of another drill was not touched")
+            else:
+                template = await scratch.read_template(self.cluster, self.release)
+                self.left(f"the drill's Job {ref.name} may still run")
+                await self.cluster.create(
+                    drill_job.manifest(
+                        template, self.release, ref.name, plan, query=self.query, deadline_seconds=self.seconds
+                    )
+                )
             return await self._end(ref, stage, began)
         except AlreadyExists:
             is_ours = False
@@ -199,28 +218,8 @@ class _Drill:
         finally:
             if is_ours:
                 with contextlib.suppress(ClusterError, DeadlineError):  # then it is deleted some time after its end
-                    await self._delete(ref)
-
-    async def _manifest(self, name: str, plan: DrillPlan) -> Object:
-        namespace = self.release.namespace
-        stateful = await self.cluster.get(Ref(STATEFULSET, self.release.name, namespace))
-        claim = await self.cluster.get(Ref(CLAIM, Names.of(self.release.name).claim, namespace))
-        return drill_job.manifest(
-            stateful,
-            str(claim["spec"]["resources"]["requests"]["storage"]),
-            self.release,
-            name,
-            plan,
-            query=self.query,
-            deadline_seconds=self.seconds,
-            is_small=not await self._has_limit_ranges(),
-        )
-
-    async def _has_limit_ranges(self) -> bool:
-        """Whether the namespace may refuse requests that are smaller than the database's."""
-        with contextlib.suppress(Forbidden):
-            return bool(await list_objects(self.cluster, LIMIT_RANGE, self.release.namespace))
-        return False
+                    await scratch.delete(self.cluster, ref)
+                    self.left("the drill's Job was deleted")
 
     async def _end(self, ref: Ref, stage: Stage, began: datetime) -> DrillResult:
         def read(line: str) -> None:
@@ -257,17 +256,7 @@ class _Drill:
     async def _receipt(self, ref: Ref, began: datetime) -> DrillResult:
         """Raises ValueError where the Job has left none that can be read."""
         ended = self.now()
-        of_name = await list_objects(self.cluster, POD, ref.namespace, labels=f"job-name={ref.name}")
-        pods = [pod for pod in of_name if ref.name in owners(pod, JOB.kind)]
+        pods = await self._pods(ref)
         if not pods:
             raise ValueError("it has no pod")
         return drill_job.receipt_of(pods[-1], ended, (ended - began).total_seconds())
-
-    async def _delete(self, ref: Ref) -> None:
-        """Delete a Job with its pod and volume, and wait until they are gone; also where the drill is cancelled."""
-        live = await find_object(self.cluster, ref)
-        if live is None:
-            return
-        uid = live["metadata"]["uid"]
-        await self.cluster.delete(ref, uid=uid, propagation="Foreground")
-        await deletion.wait_until_gone(self.cluster, ref, uid, _GONE_SECONDS)

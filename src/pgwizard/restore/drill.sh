@@ -38,6 +38,12 @@ quoted() {
   printf '"%s"' "${text//\"/\\\"}"
 }
 
+# The first 1000 bytes of the input, which is read to its end: a program whose output nobody reads would be killed.
+beginning() {
+  head -c 1000
+  cat >/dev/null
+}
+
 control() {
   pg_controldata -D "$data" 2>/dev/null | sed -n "s/^$1: *//p"
 }
@@ -175,7 +181,7 @@ while kill -0 "$server" 2>/dev/null; do
   fi
   if [[ "$answer" == t ]] && ((ticks++ % 10 == 0)); then
     if [[ "$(sql -d postgres -c "SELECT pg_get_wal_replay_pause_state()" 2>/dev/null)" == paused ]]; then
-      end recovery failed "recovery is paused, and nobody would let it go on"
+      end recovery failed "recovery is paused, and nothing would continue it"
       finish
     fi
     sql -d postgres 2>/dev/null <<'SQL'
@@ -228,7 +234,7 @@ if ! command -v pg_amcheck >/dev/null; then
   end indexes skipped "pg_amcheck is not in the image"
 elif [[ -z "$(sql -d postgres -c "SELECT 1 FROM pg_available_extensions WHERE name = 'amcheck'" 2>/dev/null)" ]]; then
   end indexes skipped "the extension amcheck is not in the image"
-elif refusal="$(pg_amcheck -U "$POSTGRES_USER" --all --install-missing --heapallindexed 2>&1 | head -c 1000)"; then
+elif refusal="$(pg_amcheck -U "$POSTGRES_USER" --all --install-missing --heapallindexed 2>&1 | beginning)"; then
   end indexes passed "pg_amcheck found no damage"
 else
   end indexes failed "pg_amcheck: ${refusal:-it failed}"
@@ -236,7 +242,7 @@ fi
 
 if [[ -z "${DRILL_QUERY:-}" ]]; then
   end query skipped "no query"
-elif ! answer="$(sql -d "${POSTGRES_DB:-$POSTGRES_USER}" -c "$DRILL_QUERY" 2>&1 | head -c 1000)"; then
+elif ! answer="$(sql -d "${POSTGRES_DB:-$POSTGRES_USER}" -c "$DRILL_QUERY" 2>&1 | beginning)"; then
   end query failed "$answer"
 elif [[ -n "${DRILL_EXPECT+set}" && "$answer" != "$DRILL_EXPECT" ]]; then
   end query failed "it answered ${answer:0:80}, and ${DRILL_EXPECT:0:80} was expected"
@@ -248,7 +254,7 @@ if ! pg_ctl -D "$data" stop -m fast -w -t 300 >/dev/null; then
   end checksums failed "the server did not stop"
 elif [[ "$(control "Data page checksum version")" == 0 ]]; then
   end checksums skipped "the database has no data checksums"
-elif refusal="$(pg_checksums --check -D "$data" 2>&1 | head -c 1000)"; then
+elif refusal="$(pg_checksums --check -D "$data" 2>&1 | beginning)"; then
   end checksums passed "the checksum of every page is right"
 else
   end checksums failed "pg_checksums: ${refusal##*$'\n'}"

@@ -1,12 +1,7 @@
-"""The Job of a drill, made from the live pod template; and the receipt that its pod leaves. Pure.
-
-Its volume is made for its pod and deleted with it. It has no token, no port, and no label by which the release's
-Service or its NetworkPolicy would choose it.
-"""
+"""The Job of a drill, which restores into a volume of its own; and the receipt that its pod leaves. Pure."""
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,18 +10,18 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from pgwizard.kube.api import JOB, Object, Ref
+from pgwizard.kube.api import Object
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.quantities import read_quantity
 from pgwizard.release.record import DrillResult, drill_result
-from pgwizard.restore.job import job_of, labels_with, pod_spec
+from pgwizard.restore.scratch_job import ScratchTemplate, scratch_job
 from pgwizard.restore.target import lsn_text
 from pgwizard.text import plain
 
 CONTAINER = COMPONENT = "drill"
-_SMALL = {"cpu": "100m", "memory": "256Mi"}
-_TTL_SECONDS = 600
-"""After its end the Job of a client that was killed is deleted, with its volume."""
+
+
+LONGEST_ANSWER = 1_000
+"""So many bytes of what a query answers are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,69 +53,37 @@ def job_name(release: ReleaseRef, at: datetime) -> str:
 
 
 def manifest(
-    stateful: Object,
-    size: str,
+    template: ScratchTemplate,
     release: ReleaseRef,
     name: str,
     plan: DrillPlan,
     *,
     query: DrillQuery | None,
     deadline_seconds: float,
-    is_small: bool,
 ) -> Object:
-    """The Job. stateful: the live StatefulSet; size: of its live volume; is_small: whether it may ask for less CPU and
-    memory than the database.
-    """
+    """The Job."""
 
     def command(arguments: Sequence[str]) -> list[str]:
         return ["/bin/bash", "-c", _script(), CONTAINER, str(len(plan.options)), *plan.options, *arguments]
 
-    claim = copy.deepcopy(stateful["spec"]["volumeClaimTemplates"][0]["spec"])
-    claim = {key: claim[key] for key in ("accessModes", "storageClassName") if key in claim}
-    claim |= {"resources": {"requests": {"storage": size}}}
-    foreign, annotations = _foreign_metadata(stateful)
-    labels = labels_with(release, COMPONENT, foreign)
-    storage = {"ephemeral": {"volumeClaimTemplate": {"metadata": {"labels": labels}, "spec": claim}}}
-    spec = pod_spec(stateful, CONTAINER, storage, command)
-    spec["terminationGracePeriodSeconds"] = 1  # nothing in it is worth an orderly end
-    [container] = spec["containers"]
-    container["env"] = [*(container.get("env") or ()), *_variables(plan, query)]
-    if is_small:
-        container["resources"] = _small(container.get("resources") or {})
-    job = job_of(Ref(JOB, name, release.namespace), spec, max(1, int(deadline_seconds)), labels, annotations)
-    job["spec"]["ttlSecondsAfterFinished"] = _TTL_SECONDS
-    return job
-
-
-def _foreign_metadata(stateful: Object) -> tuple[dict[str, str], dict[str, str]]:
-    """Labels and annotations that policies and meshes want on the database's pod: all but its own."""
-    metadata, own = stateful["spec"]["template"]["metadata"], ("app.kubernetes.io/", "checksum/")
-    labels, annotations = (
-        {key: value for key, value in (metadata.get(kind) or {}).items() if not key.startswith(own)}
-        for kind in ("labels", "annotations")
+    return scratch_job(
+        template,
+        release,
+        name,
+        CONTAINER,
+        command,
+        variables=_variables(plan, query),
+        deadline_seconds=deadline_seconds,
     )
-    return labels, annotations
 
 
-def _variables(plan: DrillPlan, query: DrillQuery | None) -> list[dict[str, str]]:
+def _variables(plan: DrillPlan, query: DrillQuery | None) -> dict[str, str]:
     variables = {} if plan.must_exceed is None else {"DRILL_MUST_EXCEED": lsn_text(plan.must_exceed)}
     if query is not None:
         variables["DRILL_QUERY"] = query.sql
         if query.expected is not None:
             variables["DRILL_EXPECT"] = query.expected
-    # Kubernetes would replace $(NAME) in a value.
-    return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in variables.items()]
-
-
-def _small(resources_: Object) -> Object:
-    """Limits as the database's, requests never above it: the pod is to find a place beside the database."""
-    own: Object = {**(resources_.get("limits") or {}), **(resources_.get("requests") or {})}
-    requests = dict(resources_.get("requests") or {})
-    for what, most in _SMALL.items():
-        size, small = read_quantity(own.get(what)), read_quantity(most)
-        if size is not None and small is not None and size > small:
-            requests[what] = most
-    return {**resources_, "requests": requests}
+    return variables
 
 
 def receipt_of(pod: Object, at: datetime, seconds: float) -> DrillResult:

@@ -16,7 +16,7 @@ from pgwizard.errors import PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore.server import DatabaseServer
-from pgwizard.restore.target import RecoveryTarget, RepositoryView, lsn_text, shown_moment
+from pgwizard.restore.target import RecoveryTarget, RepositoryView, is_point_name, lsn_text, shown_moment
 from pgwizard.restore.wal_scan import (
     MOST_SEGMENTS,
     SECONDS,
@@ -80,7 +80,7 @@ class WalEvent:
         """The state just before it; of a restore point, the state at it."""
         place = RecoveryTarget("name", self.name, at=self.at, timeline=self.timeline, lsn=self.lsn)
         if self.kind == "restore-point":
-            return place
+            return place if is_point_name(self.name) else replace(place, kind="lsn", value=self.position)
         if self.kind == "dropped-database" or not self.xid:  # its files are gone before its transaction ends
             return replace(place, kind="lsn", value=self.position, is_exclusive=True)
         return replace(place, kind="xid", value=self.xid, is_exclusive=True)
@@ -106,7 +106,8 @@ class ReleaseHistory:
     """What the WAL has of a stretch of time. events: oldest first; commits: all of them; unlisted: how many of those
     are not among the events; segments: how many were read; unreadable: how many could not be.
 
-    until: the end of what was read, which is earlier than asked for where that is too much: then is_cut.
+    until: the end of what was read, which is earlier than wanted where that is too much: then is_cut. It is since
+    where nothing is known to have been read.
     """
 
     since: datetime
@@ -150,7 +151,9 @@ async def read(
         )
     named = [replace(each, database=names.get(each.database, each.database)) for each in events(reading.lines)]
     totals = totals_of(reading.lines)
-    end = min(reading.reached, until) if reading.is_cut and reading.reached else until
+    end = until
+    if reading.is_cut:  # a timeline begins after the last commit of the one before it
+        end = min(max(reading.reached or since, since), until)
     return ReleaseHistory(
         since,
         end,

@@ -28,6 +28,7 @@ READER = "repository-reader"
 _RECEIPT = "pgwizard-receipt "
 _UNTOUCHED = "pgwizard-untouched"
 _SHORTEST_SECONDS = 3_600
+_READER_TTL_SECONDS = 60
 _SLOWEST = 20
 """So many times as long as estimated may a restore take."""
 
@@ -35,7 +36,7 @@ _SLOWEST = 20
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What a restore reached. timeline: the new one; lsn: where it begins; reason: why recovery ended there, by
-    PostgreSQL's own words.
+    PostgreSQL's own words. reached_at: the time of the last commit that was replayed, UTC; None where none was.
     """
 
     timeline: int
@@ -43,6 +44,7 @@ class Receipt:
     reason: str
     restore_seconds: int
     recovery_seconds: int
+    reached_at: datetime | None = None
 
     @property
     def moment(self) -> datetime | None:
@@ -142,11 +144,13 @@ def reader_manifest(
 ) -> Object:
     """A Job whose pod waits for commands that read the repository, and then for its end. It does not mount the volume.
 
-    seconds: how long it lives, if nobody deletes it; marks, origin: as for ``manifest``.
+    seconds: how long it lives, if nobody deletes it: then Kubernetes does. marks, origin: as for ``manifest``.
     """
     command = ("/bin/bash", "-c", "trap 'exit 0' TERM; sleep infinity & wait", READER)
     spec = _reading(pod_spec(stateful, "postgresql", {"emptyDir": {}}, lambda _: command), origin)
-    return _marked_job(release, name, spec, seconds, marks)
+    job = _marked_job(release, name, spec, seconds, marks)
+    job["spec"]["ttlSecondsAfterFinished"] = _READER_TTL_SECONDS
+    return job
 
 
 def claim_manifest(stateful: Object, claim: Ref) -> Object:
@@ -207,9 +211,14 @@ def receipt_of(log: Sequence[str]) -> Receipt:
             fit(str(receipt["reason"])),
             int(receipt["restoreSeconds"]),
             int(receipt["recoverySeconds"]),
+            _moment(receipt.get("reachedAt")),
         )
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"the receipt of the Job cannot be read: {plain(line, 120)}") from None
+
+
+def _moment(text: object) -> datetime | None:
+    return datetime.fromisoformat(str(text)).astimezone(UTC) if text else None
 
 
 def shortfall(plan: RestorePlan, receipt: Receipt) -> str:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pgwizard.release.record import Restoration
 from pgwizard.restore.job import Receipt
-from pgwizard.restore.target import RestorePlan
+from pgwizard.restore.target import RestorePlan, is_label, is_point_name
 from pgwizard.text import fit
 
 RestoreStage = Literal["restore point", "suspend", "stop", "restore", "start", "archive", "backup", "resume", "end"]
@@ -65,8 +65,6 @@ class Journal:
 _ADAPTER = TypeAdapter(Journal)
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}(?:-[0-9]{1,3})?u?")
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
-_LABEL = re.compile(r"[-0-9A-Z_]{1,64}")
-_VALUE = re.compile(r"[ -~]{0,64}")
 
 
 def read_journal(restoration: Restoration) -> Journal:
@@ -83,7 +81,7 @@ def read_journal(restoration: Restoration) -> Journal:
     names = [name for name in (*journal.suspended, journal.backup) if name]
     if (
         not _ID.fullmatch(journal.id)
-        or not all(_LABEL.fullmatch(plan.backup) and _VALUE.fullmatch(plan.value) for plan in plans)
+        or not all(is_label(plan.backup) and (not plan.value or is_point_name(plan.value)) for plan in plans)
         or not all(map(_NAME.fullmatch, names))
     ):
         raise refusal

@@ -48,7 +48,7 @@ async def locate(
 
     Raises PreflightError where the WAL cannot be read.
     """
-    if target.kind not in ("name", "xid") or target.lsn:
+    if target.kind not in ("name", "xid") or target.lsn or not view.whole_backups:
         return target
     names = [*reversed(await unarchived(cluster, release, view)), *segments(view)]
     searched, lines, beside = names[:MOST_SEGMENTS], list[str](), ""

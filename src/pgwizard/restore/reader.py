@@ -11,7 +11,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator
 
-from pgwizard.errors import ClusterError, PreflightError
+from pgwizard.errors import ClusterError, DeadlineError, PreflightError
 from pgwizard.kube.api import JOB, POD, STATEFULSET, Cluster, Ref, list_objects
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import ReleaseRef
@@ -20,7 +20,7 @@ from pgwizard.restore import job as restore_job
 
 _START_SECONDS = 120.0
 _LIFE_SECONDS = 1_800
-"""So long may all of its commands take; it then ends by itself."""
+"""So long may all of its commands take; it then ends by itself, and is deleted a minute later."""
 _POLL_SECONDS = 0.5
 
 
@@ -33,11 +33,12 @@ async def reader_pod(cluster: Cluster, release: ReleaseRef) -> AsyncIterator[str
     marks = await backups.job_marks(cluster, release)
     record, _ = await records.get(cluster, release)
     origin = record.origin if record.reads_origin else None
-    await cluster.create(restore_job.reader_manifest(stateful, release, name, _LIFE_SECONDS, marks, origin=origin))
+    job = restore_job.reader_manifest(stateful, release, name, _LIFE_SECONDS, marks, origin=origin)
     try:
+        await cluster.create(job)
         yield await _running_pod(cluster, ref)
     finally:
-        with contextlib.suppress(ClusterError):  # it ends by itself
+        with contextlib.suppress(ClusterError, DeadlineError):  # it ends by itself
             await cluster.delete(ref)
 
 

@@ -6,20 +6,29 @@ import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from pgwizard.kube.commands import Commands
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.quantities import human_size
 from pgwizard.restore.history import ReleaseHistory, WalEvent
 from pgwizard.restore.job import Receipt
+from pgwizard.restore.journal import Journal
 from pgwizard.restore.target import RepositoryView, RestorePlan, reachable_spans, shown_moment
 from pgwizard.text import fit, span, visible
 
 
-def plan_lines(plan: RestorePlan) -> list[str]:
-    """What a restore would use, and what is lost."""
-    return [f"{name:8} {text}" for name, text in plan_rows(plan).items()]
+def row_lines(rows: Mapping[str, str]) -> list[str]:
+    """Rows as text, a line each."""
+    return [f"{name:8} {text}" for name, text in rows.items()]
+
+
+def preview_rows(plan: RestorePlan) -> Mapping[str, str]:
+    """What a preview would use."""
+    rows = plan_rows(plan)
+    return {name: rows[name] for name in ("Target", "Backup", "Replay")}
 
 
 def plan_rows(plan: RestorePlan) -> Mapping[str, str]:
-    """The same by name."""
+    """What a restore would use, and what is lost."""
     rows: Mapping[str, str] = {
         "Target": plan.target,
         "Backup": f"{fit(plan.backup)}, on timeline {plan.timeline}",
@@ -71,16 +80,58 @@ def history_text(history: ReleaseHistory) -> str:
     parts = [f"{_count(history.commits, 'commit')} {moments}; {_count(history.segments, 'WAL segment')} read"]
     if history.unlisted:
         parts.append(f"{history.unlisted:,} of them are not listed: narrow --from and --to")
-    if history.unreadable:
-        parts.append(f"{_count(history.unreadable, 'segment')} could not be read")
+    parts += unread_parts(history)
     if history.is_cut:
-        parts.append(f"this is too much WAL to read at once: go on with --from {until:%Y-%m-%dT%H:%M:%SZ}")
-    return ". ".join(parts) + "."
+        has_begun = history.until > history.since
+        parts[-1] += f": go on with --from {until:%Y-%m-%dT%H:%M:%SZ}" if has_begun else ": give a later --from"
+    return "; ".join(parts) + "."
+
+
+def unread_parts(history: ReleaseHistory) -> list[str]:
+    """Why events may be missing."""
+    parts = [f"{_count(history.unreadable, 'segment')} could not be read"] if history.unreadable else []
+    return [*parts, "this is too much WAL to read at once"] if history.is_cut else parts
+
+
+def unfinished_text(stage: str) -> str:
+    """What a restore that has not ended leaves behind. stage: the next one, or the one that is under way."""
+    match stage:
+        case "stop" | "start":
+            database = "The database may be down"
+        case "restore":
+            database = "The database is down"
+        case _:
+            database = "The database runs, and its backup schedules may be suspended"
+    return f"The restore has not ended. {database} until it has."
 
 
 def receipt_text(receipt: Receipt) -> str:
     """``timeline 2, before 2026-11-27 21:00:05.473485+00``."""
     return f"timeline {receipt.timeline}, {receipt.reason}"
+
+
+def outcome_text(receipt: Receipt) -> str:
+    """The same, and the time of the last commit that it brought back."""
+    last = f"; last commit {shown_moment(receipt.reached_at)}" if receipt.reached_at else ""
+    return f"{receipt_text(receipt)}{last}"
+
+
+UNTOUCHED = "The data directory was not touched: the server is started on it again."
+
+
+def result_lines(release: ReleaseRef, journal: Journal, commands: Commands) -> list[str]:
+    """What a restore that has ended brought back, and how it is undone."""
+    target = journal.plan.target
+    if journal.receipt is None:
+        return ["The database runs again. Nothing was restored."]
+    outcome = outcome_text(journal.receipt)
+    if journal.is_clone:
+        return [
+            f"Clone {release} holds {target} of its source: {outcome}.",
+            "Its subscriptions and the jobs of pg_cron are asleep; docs/restore.md shows how to wake them.",
+        ]
+    undo = commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
+    return [f"Release is restored to {target}: {outcome}.", f"Undo it: {undo}"]
 
 
 def strip_lines(view: RepositoryView, at: datetime | None, now: datetime, width: int, rows: int = 4) -> list[str]:

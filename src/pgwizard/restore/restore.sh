@@ -183,7 +183,7 @@ while kill -0 "$server" 2>/dev/null; do
   fi
   if [[ "$answer" == t ]] && ((ticks++ % 10 == 0)); then
     if [[ "$(sql -c "SELECT pg_get_wal_replay_pause_state()" 2>/dev/null)" == paused ]]; then
-      give_up "$recovery" "recovery is paused, and nobody would let it go on; what PostgreSQL printed above says why"
+      give_up "$recovery" "recovery is paused, and nothing would continue it; what PostgreSQL printed above says why"
     fi
     sql 2>/dev/null <<'SQL'
 SELECT 'replayed to ' || pg_last_wal_replay_lsn() || coalesce(', ' ||
@@ -217,7 +217,8 @@ SQL
 receipt="$(
   sql -v restore="$((restored - began))" -v recovery="$((recovered - restored))" <<'SQL'
 SELECT json_build_object('timeline', ('x' || substr(name, 1, 8))::bit(32)::int, 'lsn', fork[1],
-  'reason', left(fork[2], 200), 'restoreSeconds', :restore, 'recoverySeconds', :recovery)
+  'reason', left(fork[2], 200), 'restoreSeconds', :restore, 'recoverySeconds', :recovery, 'reachedAt',
+  to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
 FROM pg_walfile_name(pg_current_wal_lsn()) name,
   regexp_match(rtrim(pg_read_file('pg_wal/' || substr(name, 1, 8) || '.history'), E'\n'),
     E'[0-9]+\t([0-9A-F]+/[0-9A-F]+)\t([^\n]*)$') fork

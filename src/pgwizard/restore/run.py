@@ -15,6 +15,8 @@ from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import (
     AlreadyExists,
     FirstBackupFailed,
+    NotFound,
+    PgwizardError,
     PreflightError,
     RestoreFailed,
 )
@@ -32,6 +34,7 @@ from pgwizard.kube.api import (
     find_object,
     list_objects,
 )
+from pgwizard.kube.commands import Commands
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
@@ -42,7 +45,7 @@ from pgwizard.restore import job as restore_job
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.journal import Journal, RestoreStage, read_journal
 from pgwizard.restore.locate import locate
-from pgwizard.restore.report import receipt_text
+from pgwizard.restore.report import receipt_text, unfinished_text
 from pgwizard.restore.server import DatabaseServer
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, choose, lsn_text
 from pgwizard.restore.view import read_view
@@ -68,6 +71,12 @@ class Preparation:
     view: RepositoryView | None
     awaits_restore: bool = False
     origin: record.Origin | None = None
+
+    def shown_plan(self, journal: Journal) -> RestorePlan | None:
+        """What to confirm; None where nothing is restored. The server of a new release has nothing to lose."""
+        if journal.is_untouched_undo:
+            return None
+        return journal.plan if self.origin is None else replace(journal.plan, silence="")
 
 
 async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
@@ -200,10 +209,16 @@ async def redirected(
 ) -> Journal | TargetRefusal:
     """A restore that has not ended, to another target, as long as the server has not been started.
 
-    Raises PreflightError once it has been.
+    To the target that it has it is resumed, unless another backup leads there. Raises PreflightError once the
+    server has been started, and for another target.
     """
+    is_same = preparation.journal is not None and fit(str(target)) == preparation.journal.plan.target
+    if preparation.journal is not None and is_same and not preparation.journal.is_before("start"):
+        return preparation.journal
     view, journal = await open_view(cluster, preparation)
     plan = await plan_to(cluster, replace(preparation, view=view), target, now)
+    if is_same and (isinstance(plan, TargetRefusal) or plan.options == journal.plan.options):
+        return journal  # a server that is down does not reach until now any more
     if isinstance(plan, TargetRefusal):
         return plan
     if plan.is_newest and journal.undo is not None:
@@ -222,12 +237,41 @@ def new_journal(plan: RestorePlan, now: Clock) -> Journal:
 async def run(release: ReleaseRef, journal: Journal, cluster: Cluster, report: Report, *, now: Clock) -> Journal:
     """Restore, or resume a restore. Returns the journal of the restore that ended.
 
-    Raises PreflightError before anything is touched, RestoreFailed where the target was not reached, and the errors of
-    the cluster, of the rollout and of the backup. A run that failed or was killed is simply run again.
+    Raises PreflightError before anything is touched, RestoreFailed where the target was not reached or a later check
+    failed, and the errors of the cluster, of the rollout and of the backup. A run that failed or was killed is simply
+    run again.
     """
-    ref = record.lease_ref(release)
-    async with lease.hold(cluster, ref, report=lambda text: report(Event("lock", "progress", text)), now=now):
-        return await _Run(release, cluster, report, now, journal).all()
+    ref, restore = record.lease_ref(release), _Run(release, cluster, report, now, journal)
+    try:
+        async with lease.hold(cluster, ref, report=lambda text: report(Event("lock", "progress", text)), now=now):
+            return await restore.all()
+    except PgwizardError as error:
+        if not restore.is_open:
+            raise
+        hint = _resume_hint(release, restore.journal, cluster.commands)
+        if not isinstance(error, PreflightError):
+            _add_hint(error, hint)
+            raise
+        failed = RestoreFailed(error.message, findings=error.findings, hint=error.hint)  # a check before no first write
+        _add_hint(failed, hint)
+        raise failed from error
+
+
+def _add_hint(error: PgwizardError, hint: str) -> None:
+    """It is shown whether or not the cause of the error is known."""
+    error.hint = "\n".join(filter(None, (error.hint, hint)))
+    if error.fault is not None:
+        error.fault = replace(error.fault, fix="\n".join(filter(None, (error.fault.fix, hint))))
+
+
+def _resume_hint(release: ReleaseRef, journal: Journal, commands: Commands) -> str:
+    """What a restore that has not ended leaves, and what to do."""
+    again = commands.pgwizard("restore", release.name, namespace=release.namespace)
+    hint = f"{unfinished_text(journal.stage)}\nResume it: {again}"
+    if journal.undo is not None and journal.is_before("start"):
+        undo = commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
+        hint += f"\nBack to the state before the restore: {undo}"
+    return hint
 
 
 @dataclass
@@ -239,8 +283,15 @@ class _Run:
     report: Report
     now: Clock
     journal: Journal
+    is_current: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the record has this restore, so that it has to be resumed."""
+        return self.is_current and not self.journal.is_before("suspend")
 
     async def all(self) -> Journal:
+        _journal(self.release, self.journal.restoration())  # what is written must be readable by whoever resumes it
         own_record, _ = await records.get(self.cluster, self.release)
         unfinished = own_record.unfinished_restore
         if (unfinished is None) != (self.journal.stage == "restore point"):
@@ -248,6 +299,7 @@ class _Run:
                 f"the restore of release {self.release} has begun or ended since it was read",
                 hint="Run it again: it looks again.",
             )
+        self.is_current = True
         if self.journal.is_before("suspend"):
             await self._mark()
         if self.journal.is_before("stop"):
@@ -269,7 +321,7 @@ class _Run:
     async def _write(self, journal: Journal) -> None:
         """Keep how far it has come, before the next stage begins."""
         own_record, _ = await records.get(self.cluster, self.release)
-        await self.cluster.apply(own_record.with_restore(journal.restoration()).secret(), force=True)
+        await self.cluster.apply(_with_restore(own_record, journal).secret(), force=True)
         self.journal = journal
 
     async def _server(self) -> DatabaseServer:
@@ -290,7 +342,8 @@ class _Run:
                 return
             await self._wait_for_backups(stage)  # their expire may remove what the plan needs: it is checked below
             name = f"pgwizard-{self.journal.id}"
-            point = await (await self._server()).mark(name, stage.progress)
+            hint = "A restore would delete WAL that only the volume has. Repair the archiving, and run it again."
+            point = await (await self._server()).mark(name, stage.progress, hint=hint)
             plan = self.journal.plan
             if plan.is_newest:
                 plan = replace(plan, must_reach=point)
@@ -340,7 +393,7 @@ class _Run:
             raise PreflightError(
                 f"release {self.release} could not be brought back to its present state: {undo.text}; nothing was "
                 "touched",
-                hint="Take a full backup first: pgwizard backup --type full.",
+                hint=f"Take a full backup first: {backups.full_backup_command(self.release, self.cluster.commands)}",
             )
         size = view.archive.segment_bytes
         if undo.must_reach // size < point // size:
@@ -370,7 +423,7 @@ class _Run:
                     suspended.setdefault(name, bool((cron.get("spec") or {}).get("suspend")))
             await self._write(replace(self.journal, suspended=suspended))
             for name in suspended:
-                await backups.set_suspend(self.cluster, name, self.release.namespace, suspend=True)
+                await self._set_suspend(name, stage, suspend=True)
             await self._wait_for_backups(stage)
             await self._write(self.journal.at_stage("stop"))
             stage.done("no backup starts")
@@ -379,10 +432,10 @@ class _Run:
         for each in await backups.newest_first(self.cluster, Layout.of(self.release)):
             if assess(each).status == "progressing":
                 if self.journal.plan.silence:  # without the server it cannot end
-                    stage.progress(f"backup Job {each['metadata']['name']} is deleted")
+                    stage.progress(f"backup Job {fit(each['metadata']['name'])} is deleted")
                     await self.cluster.delete(Ref.of(each), uid=each["metadata"]["uid"])
                     continue
-                stage.progress(f"backup Job {each['metadata']['name']} runs: waiting for its end")
+                stage.progress(f"backup Job {fit(each['metadata']['name'])} runs: waiting for its end")
                 with contextlib.suppress(FirstBackupFailed):
                     await backups.wait(self.cluster, each, stage.progress, stage.log, at=self.now())
 
@@ -494,25 +547,18 @@ class _Run:
             await jobs.wait_job(
                 self.cluster, ref, seconds, stage.progress, read, explain=rollout.explain, at=self.now()
             )
-            log = [line async for line in backups.log(self.cluster, self.release, ref.name, tail=20)]
-            return restore_job.receipt_of(log)
         except FirstBackupFailed as error:
             raise self._failure(error.message, error.log, "\n".join([error.message, *error.log])) from error
-        except ValueError as error:
-            raise self._failure(f"{ref}: {error}") from error
+        try:
+            log = [line async for line in backups.log(self.cluster, self.release, ref.name, tail=20)]
+            return restore_job.receipt_of(log)
+        except (ValueError, PreflightError, NotFound) as error:  # its pod may be gone: nothing would bring it back
+            await self._delete_jobs()  # the next run restores once more, and does not follow this Job
+            text = error.message if isinstance(error, PgwizardError) else str(error)
+            raise self._failure(f"{ref} has left no receipt: {text}") from error
 
     def _failure(self, message: str, log: Sequence[str] = (), evidence: str = "") -> RestoreFailed:
-        """With what to do next, whether or not the cause is known."""
-        name, namespace = self.release.name, self.release.namespace
-        again = self.cluster.commands.pgwizard("restore", name, namespace=namespace)
-        undo = self.cluster.commands.pgwizard("restore", name, "--undo", namespace=namespace)
-        hint = f"The database is down. Try it again: {again}"
-        if self.journal.undo is not None:
-            hint += f"\nBack to the state before the restore: {undo}"
-        fault = diagnose(evidence) if evidence else None
-        if fault is not None:
-            fault = replace(fault, fix=f"{fault.fix}\n{hint}")
-        return RestoreFailed(message, fault=fault, hint=hint, log=log)
+        return RestoreFailed(message, fault=diagnose(evidence) if evidence else None, log=log)
 
     async def _start(self) -> None:
         async with stages.enter("start", self.report) as stage:
@@ -521,7 +567,12 @@ class _Run:
             at, report = self.now(), stage.progress
             ready = await rollout.wait_ready(self.cluster, self.release, READY_SECONDS, report, backups=True, at=at)
             if await (await self._server()).is_recovering():
-                raise RestoreFailed(f"release {self.release}: the server is still in recovery")
+                see = self.cluster.commands.kubectl(
+                    "logs", Names.of(self.release.name).pod, namespace=self.release.namespace
+                )
+                raise RestoreFailed(
+                    f"release {self.release}: the server is still in recovery", hint=f"See what it waits for: {see}"
+                )
             await self._write(self.journal.at_stage("resume" if self.journal.is_untouched_undo else "archive"))
             stage.done(ready)
 
@@ -539,7 +590,8 @@ class _Run:
         async with stages.enter("archive", self.report) as stage:
             if self.journal.is_clone:
                 await (await self._server()).create_stanza()
-            await (await self._server()).mark(f"pgwizard-{self.journal.id}-restored", stage.progress)
+            name, hint = f"pgwizard-{self.journal.id}-restored", "The restored database runs. Repair the archiving."
+            await (await self._server()).mark(name, stage.progress, hint=hint)
             await self._write(self.journal.at_stage("backup"))
             stage.done(f"timeline {self.journal.receipt.timeline if self.journal.receipt else 0} is archived")
 
@@ -564,13 +616,31 @@ class _Run:
 
     async def _resume(self) -> None:
         async with stages.enter("resume", self.report) as stage:
+            count = 0
             for name, was_suspended in self.journal.suspended.items():
                 if not was_suspended:
-                    await backups.set_suspend(self.cluster, name, self.release.namespace, suspend=False)
+                    count += await self._set_suspend(name, stage, suspend=False)
             await self._delete_jobs()
             await self._write(self.journal.at_stage("end"))
-            count = sum(not was for was in self.journal.suspended.values())
             stage.done(f"{count} schedules")
+
+    async def _set_suspend(self, name: str, stage: Stage, *, suspend: bool) -> bool:
+        """Whether the CronJob is there; what was deleted meanwhile must not keep a restore from its end."""
+        try:
+            await backups.set_suspend(self.cluster, name, self.release.namespace, suspend=suspend)
+        except NotFound:
+            stage.progress(f"CronJob {name} is gone: an apply creates it again")
+            return False
+        return True
+
+
+def _with_restore(own_record: record.Record, journal: Journal) -> record.Record:
+    """With the restore; a clone keeps which state of its source it began with."""
+    changed, receipt = own_record.with_restore(journal.restoration()), journal.receipt
+    if not journal.is_clone or changed.origin is None or receipt is None:
+        return changed
+    reached_at = receipt.reached_at.isoformat() if receipt.reached_at else ""
+    return replace(changed, origin=replace(changed.origin, backup=journal.plan.backup, reached_at=reached_at))
 
 
 def _require_backup(view: RepositoryView, plan: RestorePlan) -> None:
@@ -597,6 +667,6 @@ async def _require_alone(cluster: Cluster, release: ReleaseRef, own_jobs: Sequen
         if names.claim not in claims or ended or name == names.pod or labels.get("job-name") in own_jobs:
             continue
         raise PreflightError(
-            f"pod {name} in namespace {release.namespace} mounts volume claim {names.claim} too",
+            f"pod {fit(name)} in namespace {release.namespace} mounts volume claim {names.claim} too",
             hint="Delete it, and run the restore again.",
         )

@@ -3,7 +3,9 @@
 # line a segment: its name, and where the segment beside it was read just before, that one's name and a WAL position
 # behind the record that crosses from one to the other. Of a name behind + only that record is printed.
 # WHAT: "times" prints when each was archived; "name" and "xid" the restore point or the commit VALUE; "events" all
-# commits, restore points and dropped databases between SINCE and UNTIL, at most MOST plain commits and 1000 others.
+# commits, restore points and dropped databases between SINCE and UNTIL, at most MOST plain commits and 1000 others;
+# "last" the last commit before the WAL position VALUE, or without one before the first commit that is later than UNTIL,
+# and "past" where that was read.
 # LABEL: the backup that pg_control is taken from, where there is no database.
 set -uo pipefail
 export LC_ALL=C TZ=UTC
@@ -33,7 +35,10 @@ control() { # archive-get asks pg_control which database's WAL it is to get
 }
 if [ -n "$label" ] && [ ! -s "$PGDATA/global/pg_control" ]; then
   mkdir -p "$PGDATA/global"
-  control >"$PGDATA/global/pg_control" || exit 1
+  control >"$PGDATA/global/pg_control" || {
+    echo "pg_control of backup $label cannot be read" >&2
+    exit 1
+  }
 fi
 
 get() { # what is not archived yet is still on the volume
@@ -50,6 +55,15 @@ chosen() {
   case "$what" in
     xid) grep -E "tx: +$value, .*desc: COMMIT |desc: COMMIT_PREPARED $value: " ;;
     name) point="$value" awk 'substr($0, index($0, "desc: RESTORE_POINT ") + 20) == ENVIRON["point"]' ;;
+    last) awk -v bound="${value/\//:}" -v until="$until" '
+      function place(lsn, parts) { split(lsn, parts, /[\/:]/); return sprintf("%8s%8s", parts[1], parts[2]) }
+      !match($0, /lsn: [0-9A-F]+\/[0-9A-F]+/) { next }
+      { lsn = substr($0, RSTART + 5, RLENGTH - 5); sub(/\/0*/, "/", lsn) }
+      !match($0, /desc: COMMIT(_PREPARED [0-9]+:)? /) { next }
+      { at = substr($0, RSTART + RLENGTH, 26) }
+      bound != "" ? place(lsn) >= place(bound) : at > until { past = 1; exit }
+      { found = substr($0, 1, 24) " " lsn " " at }
+      END { if (found != "") print "last", found; if (past) print "past" }' ;;
     *) awk -v since="$since" -v until="$until" -v most="$most" '
       !match($0, /lsn: [0-9A-F]+\/[0-9A-F]+/) { next }
       {

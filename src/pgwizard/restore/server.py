@@ -29,10 +29,11 @@ class DatabaseServer:
     release: ReleaseRef
     superuser: str | None
 
-    async def mark(self, name: str, report: ReportLine) -> int:
+    async def mark(self, name: str, report: ReportLine, *, hint: str) -> int:
         """Commit, name a restore point, end the segment, and wait until it is archived. The restore point's position.
 
-        After it every earlier moment can be reached: recovery to a moment stops only at a later commit.
+        After it every earlier moment can be reached: recovery to a moment stops only at a later commit. Raises
+        DeadlineError with the hint where it is not archived in time.
         """
         rows = await self._sql(
             "SELECT txid_current() IS NOT NULL",
@@ -45,7 +46,7 @@ class DatabaseServer:
         except ValueError:
             raise PreflightError(f"release {self.release}: psql answered with something else") from None
         report(f"waiting until WAL segment {plain(segment)} is archived")
-        await self._wait_archived(segment)
+        await self._wait_archived(segment, hint)
         return position
 
     async def create_stanza(self) -> None:
@@ -72,7 +73,7 @@ class DatabaseServer:
         """Whether it refuses writes."""
         return await self._sql("SELECT pg_is_in_recovery()") != ["f"]
 
-    async def _wait_archived(self, segment: str) -> None:
+    async def _wait_archived(self, segment: str, hint: str) -> None:
         loop = asyncio.get_running_loop()
         deadline, last = loop.time() + _ARCHIVE_SECONDS, ""
         while loop.time() < deadline:
@@ -84,7 +85,7 @@ class DatabaseServer:
             await asyncio.sleep(_POLL_SECONDS)
         raise DeadlineError(
             f"release {self.release}: WAL segment {plain(segment)} was not archived in {_ARCHIVE_SECONDS:.0f} s{last}",
-            hint="A restore would delete WAL that only the volume has. Repair the archiving, and run it again.",
+            hint=hint,
         )
 
     async def _archiver(self) -> Archiver:

@@ -43,10 +43,13 @@ RefusalReason = Literal[
 RESTORE_BYTES_PER_SECOND = 70e6
 SEGMENTS_PER_SECOND = 4.0
 """Both were measured on two busy cores."""
+NO_BACKUP = "no backup in the repository can be recovered"
 _OTHERWISE = "Give a time, a backup, or latest."
 _SECOND = timedelta(seconds=1)
 _LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
-_POINT = re.compile(r"[ -~]{1,63}")
+_LABEL = re.compile(r"[-0-9A-Z_]{1,64}")
+_POINT = re.compile(r"[ -&(-\[\]-~]{1,63}")
+"""pgBackRest writes the name into PostgreSQL's configuration, and escapes neither quotes nor backslashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ class RestorePlan:
     lost_since, lost_until: whatever was committed between them is lost; None where the moment is not known.
     segments, bytes: what is replayed and fetched, at most; seconds: an estimate of all. silence: why the server does
     not answer, empty where it does; archived_until: then, what it wrote later is not in the archive, as far as known.
+    position: where the target is in the WAL; 0 where that is not known.
     """
 
     target: str
@@ -126,6 +130,7 @@ class RestorePlan:
     at: datetime | None = None
     silence: str = ""
     archived_until: datetime | None = None
+    position: int = 0
 
     @property
     def is_newest(self) -> bool:
@@ -169,6 +174,16 @@ class RepositoryView:
         return whole_backups(self.backups, self.damaged)
 
 
+def is_label(text: str) -> bool:
+    """Whether it can be the label of a backup."""
+    return _LABEL.fullmatch(text) is not None
+
+
+def is_point_name(text: str) -> bool:
+    """Whether a restore can be aimed at a restore point by this name; any other is reached by its position."""
+    return _POINT.fullmatch(text) is not None
+
+
 # ---- what is typed ---------------------------------------------------------------------------------------------------
 
 
@@ -177,10 +192,17 @@ def read_target(typed: str, local: tzinfo, *, is_exclusive: bool = False) -> Rec
     kind, _, value = typed.partition(":")
     if typed == "latest":
         target: RecoveryTarget | TargetRefusal = RecoveryTarget("latest")
-    elif kind == "backup" and re.fullmatch(r"[-0-9A-Z_]{1,64}", value):
+    elif kind == "backup" and is_label(value):
         target = RecoveryTarget("backup", value)
-    elif kind == "name" and _POINT.fullmatch(value):
+    elif kind == "name" and is_point_name(value):
         target = RecoveryTarget("name", value, is_exclusive=is_exclusive)
+    elif kind == "name" and value:
+        target = TargetRefusal(
+            "not-a-target",
+            f"restore point {fit(value)} cannot be restored by its name, which must be ASCII without quotes or "
+            "backslashes",
+            "Give its position, lsn:X: pgwizard history lists it.",
+        )
     elif kind == "xid" and re.fullmatch(r"[0-9]{1,10}", value, re.ASCII):
         target = RecoveryTarget("xid", str(int(value)), is_exclusive=is_exclusive)
     elif kind == "lsn" and _LSN.fullmatch(value):
@@ -209,17 +231,17 @@ def _read_time(typed: str, local: tzinfo, *, is_exclusive: bool) -> RecoveryTarg
         text = typed.strip()
     try:
         at = datetime.fromisoformat(re.sub(r"\s+(?=[-+][0-9:]+$)", "", text) if ":" in text else text)
-    except ValueError:
+        if at.tzinfo is not None and zone is None:
+            return RecoveryTarget("time", at=at.astimezone(UTC), is_exclusive=is_exclusive)
+        moments = _moments(at, zone or local) if at.tzinfo is None else []
+    except (ValueError, OverflowError):  # the first and the last hours of the calendar have no other time zones
         return TargetRefusal(
             "not-a-target",
             f"{fit(typed)} is no target",
             "Give latest, a time such as 2026-11-27T21:00:04Z, backup:LABEL, name:POINT, xid:N or lsn:X.",
         )
-    if at.tzinfo is not None and zone is None:
-        return RecoveryTarget("time", at=at.astimezone(UTC), is_exclusive=is_exclusive)
     if at.tzinfo is not None:
         return TargetRefusal("not-a-target", f"{fit(typed)} has an offset and a time zone", "Leave one of the two out.")
-    moments = _moments(at, zone or local)
     if zone is not None and len(moments) == 1:
         return RecoveryTarget("time", at=moments[0].astimezone(UTC), is_exclusive=is_exclusive)
     meant = " or ".join(f"{moment:%Y-%m-%dT%H:%M:%S}{_offset(moment)}" for moment in moments)
@@ -278,9 +300,7 @@ def choose(view: RepositoryView, target: RecoveryTarget, now: datetime) -> Resto
     """The restore that reaches a target, or why none does."""
     spans = list(_spans(view, now))
     if not spans:
-        return TargetRefusal(
-            "no-backup", "no backup in the repository can be recovered", "Take a full backup: pgwizard backup."
-        )
+        return TargetRefusal("no-backup", NO_BACKUP, "Take a full backup, as soon as the database runs.")
     match target.kind:
         case "time":
             return _at_time(view, spans, target, now)
@@ -477,7 +497,11 @@ def _at_backup(
             "unknown-backup", f"there is no backup {fit(target.value)}", f"The newest backups are {there}."
         )
     if backup not in view.whole_backups:
-        why = "has page checksum errors" if backup.error else "lacks a backup that it builds on"
+        why = "lacks a backup that it builds on"
+        if backup.error:
+            why = "has page checksum errors"
+        elif backup.label in view.damaged:
+            why = "has missing or damaged files"
         return _refusal("damaged-backup", f"backup {fit(backup.label)} {why}", spans, now, backup.stop)
     timeline = int(backup.wal_start[:8], 16)
     reach = next(
@@ -497,6 +521,7 @@ def _at_backup(
         type="immediate",
         lost_since=backup.stop,
         must_reach=backup.lsn_stop,
+        position=backup.lsn_stop,
         segments=last - first + 1,
         bytes=backup.size,
     )
@@ -568,6 +593,7 @@ def _at_position(
         value=target.value,
         is_exclusive=target.is_exclusive,
         lost_since=target.at,
+        position=target.lsn,
         segments=count,
         bytes=reach.backup.size + round((plan.bytes - reach.backup.size) * share),
     )

@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pgwizard.errors import ClusterError, DeadlineError, PreflightError
+from pgwizard.diagnose.diagnose import diagnose
+from pgwizard.errors import ClusterError, DeadlineError, PgwizardError, PreflightError
 from pgwizard.kube.api import POD, Cluster, Ref, find_object
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import STANZA, Names, ReleaseRef
@@ -24,7 +25,7 @@ from pgwizard.status.repository import Backup, RepositoryInfo, segment_number
 from pgwizard.status.snapshot import Archiver, ReleaseSummary
 from pgwizard.status.wal import continuity
 from pgwizard.status.walk import whole_backups
-from pgwizard.text import plain
+from pgwizard.text import fit, plain
 
 _IO_TIMEOUT_SECONDS = 10
 _COMMAND_SECONDS = 120.0
@@ -112,8 +113,8 @@ class _Reading:
         release, commands = self._release, self.cluster.commands
         try:
             return await probes.archiver(self.cluster, self._layout, ReleaseSummary.of(self.record).superuser)
-        except (ValueError, ClusterError) as error:
-            text = error.message if isinstance(error, ClusterError) else str(error)
+        except (ValueError, ClusterError, DeadlineError) as error:
+            text = error.message if isinstance(error, PgwizardError) else str(error)
             down = commands.kubectl("scale", "statefulset", release.name, "--replicas=0", namespace=release.namespace)
             raise PreflightError(
                 f"the server of release {release.name} in namespace {release.namespace} cannot be asked: {text}",
@@ -123,11 +124,21 @@ class _Reading:
     async def repository(self) -> RepositoryInfo:
         try:
             reading = await probes.repository(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
-        except (ValueError, ClusterError) as error:
+        except (ValueError, ClusterError, DeadlineError) as error:
             raise self._unreadable(error) from error
         if reading.stanza:
-            raise PreflightError(f"the repository of release {self._release.name} cannot be used: {reading.stanza}")
+            raise PreflightError(
+                f"the repository of release {self._release.name}, {self._place()}, cannot be used: {reading.stanza}",
+                hint="The backups are elsewhere: correct repository.bucket or repository.path, and run it again.",
+            )
         return reading
+
+    def _place(self) -> str:
+        """Bucket and path."""
+        if self.record.origin is not None and self.record.reads_origin:
+            return str(replace(self.record.origin, release=""))
+        _, bucket, path = _place(self.record.last.answers.get("repository") if self.record.last else None)
+        return fit(f"{bucket}{path}")
 
     async def require_version(self, repository: RepositoryInfo) -> None:
         """Only the major version of PostgreSQL that wrote a data directory can read it. Raises PreflightError."""
@@ -187,7 +198,7 @@ class _Reading:
             if continuity(archive, whole_backups(backups, damaged), timeline).has_hole:
                 again = await probes.archive(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
                 archive = again.archive(size, listing)
-        except (ValueError, ClusterError) as error:
+        except (ValueError, ClusterError, DeadlineError) as error:
             raise self._unreadable(error) from error
         segments = self.record.verification.segments if self.record.verification else ()
         return RepositoryView(
@@ -207,18 +218,19 @@ class _Reading:
         """
         verification = self.record.verification
         labels = {each.label for each in (verification.damaged if verification else ()) if each.files}
-        with contextlib.suppress(ValueError, ClusterError):
+        with contextlib.suppress(ValueError, ClusterError, DeadlineError):
             files = await probes.compared_files(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
             labels |= set(files.damaged(backups))
         return frozenset(labels)
 
-    def _unreadable(self, error: ValueError | ClusterError) -> PreflightError:
+    def _unreadable(self, error: ValueError | ClusterError | DeadlineError) -> PreflightError:
         name, namespace = self._release.name, self._release.namespace
-        text = error.message if isinstance(error, ClusterError) else str(error)
-        command = self.cluster.commands.pgwizard("explain", f"release/{name}", namespace=namespace)
+        text = error.message if isinstance(error, PgwizardError) else str(error)
+        fault = diagnose(text)
+        why = f"See why: {self.cluster.commands.pgwizard('explain', f'release/{name}', namespace=namespace)}"
         return PreflightError(
             f"the repository of release {name} in namespace {namespace} cannot be read: {text}",
-            hint=f"See why: {command}",
+            hint=f"{fault.cause} {fault.fix}" if fault else why,
         )
 
 

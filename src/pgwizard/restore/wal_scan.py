@@ -19,7 +19,7 @@ from pgwizard.plan.names import STANZA, Names, ReleaseRef
 from pgwizard.quantities import human_size
 from pgwizard.restore.reader import reader_pod
 from pgwizard.restore.server import DatabaseServer
-from pgwizard.restore.target import RepositoryView, lsn_text
+from pgwizard.restore.target import NO_BACKUP, RepositoryView, lsn_text
 from pgwizard.status.wal import Archive
 from pgwizard.text import plain
 
@@ -37,7 +37,7 @@ _COMMAND_SECONDS = 300.0
 _MOST_UNARCHIVED = 1_000
 _PROBES = 8
 
-ScanKind = Literal["times", "name", "xid", "events"]
+ScanKind = Literal["times", "name", "xid", "events", "last"]
 
 
 @cache
@@ -147,8 +147,10 @@ async def open_scan(cluster: Cluster, release: ReleaseRef, view: RepositoryView)
     if not view.silence:
         yield WalScan(cluster, release, view.archive, Names.of(release.name).pod)
         return
+    if not view.whole_backups:
+        raise PreflightError(f"release {release}: {NO_BACKUP}, and the WAL cannot be searched without one")
     async with reader_pod(cluster, release) as pod:
-        yield WalScan(cluster, release, view.archive, pod, view.backups[-1].label)
+        yield WalScan(cluster, release, view.archive, pod, view.whole_backups[-1].label)
 
 
 async def unarchived(cluster: Cluster, release: ReleaseRef, view: RepositoryView) -> list[str]:

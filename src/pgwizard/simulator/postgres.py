@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pgwizard.kube.api import ExecResult, Object, Ref, Resource
-from pgwizard.simulator import drills, recovery, wal
+from pgwizard.simulator import drills, previews, recovery, wal
 from pgwizard.simulator.clock import SimulatedClock
 from pgwizard.simulator.repository import SEGMENT_SECONDS, VERSION, SimulatedRepository, add_backup, lsn
 from pgwizard.simulator.store import Store
@@ -55,6 +55,8 @@ class Programs:
         self.answers: list[CannedProgram] = []
         self.has_damaged_pages = False
         """Whether a backup that is taken now meets a page with a wrong checksum."""
+        self.previews: dict[str, previews.SimulatedPreview] = {}
+        """By the uid of the pod."""
         self.repositories: dict[tuple[str, str, str], SimulatedRepository] = {}
         self._restored: dict[str, int] = {}
         self._store = store
@@ -100,7 +102,7 @@ class Programs:
                 return await self._program(pod, command[command.index("bash") :], stdin, log)
         if program == "bash" and command[3:4] == ["psql"]:  # which only adds the user of the container's variable
             program, command = "psql", command[3:]
-        if program == "bash" and (lines := self._script(namespace, command[3:], stdin)) is not None:
+        if program == "bash" and (lines := self._script(pod, command[3:], stdin)) is not None:
             log.write(*lines)
             return 0
         if program in {"bash", "sh"} and len(command) > 1 and command[1].startswith("/etc/pgbackrest/"):
@@ -118,10 +120,12 @@ class Programs:
             return 0
         return 127
 
-    def _script(self, namespace: str, command: list[str], stdin: bytes) -> Sequence[str] | None:
+    def _script(self, pod: Object, command: list[str], stdin: bytes) -> Sequence[str] | None:
         """What our own scripts print, by their names; None for any other script."""
-        repository = self.repository(namespace)
+        repository = self.repository(pod["metadata"]["namespace"])
         match command:
+            case [previews.CONTAINER, verb, *target]:
+                return self._preview_answer(self.previews[pod["metadata"]["uid"]], verb, target)
             case ["archive-listing", _, scope, *_]:
                 return repository.archive_listing(self._clock.now(), scope)
             case ["backup-listing", *_]:
@@ -185,6 +189,8 @@ class Programs:
         if recovery.READER in words:
             await self._until_deleted(pod)
             return 0
+        if containers[0]["name"] == previews.CONTAINER:
+            return await self._preview(pod, log)
         if containers[0]["name"] == drills.CONTAINER:
             return await self._drill(namespace, words, containers[0].get("env") or (), log)
         if "backup.sh" in text or re.search(r"-pgbackrest-(full|diff|incr)", text):
@@ -195,6 +201,26 @@ class Programs:
     async def _until_deleted(self, pod: Object) -> None:
         while (live := self._store.peek(Ref.of(pod))) is not None and "deletionTimestamp" not in live["metadata"]:
             await self._clock.sleep(0.5)
+
+    async def _preview(self, pod: Object, log: ContainerLog) -> int:
+        """Serves until its pod is deleted."""
+        uid, env = pod["metadata"]["uid"], pod["spec"]["containers"][0]["env"]
+        log.write("preview: restoring")
+        await self._clock.sleep(3)
+        target = next(each["value"] for each in env if each["name"] == "PREVIEW_TARGET").split("\n")
+        served = previews.SimulatedPreview(self.repository(pod["metadata"]["namespace"]), log, target)
+        self.previews[uid] = served
+        await self._clock.sleep(2)
+        served.aim(target, self._clock.now())
+        await self._until_deleted(pod)
+        return 0
+
+    def _preview_answer(self, served: previews.SimulatedPreview, verb: str, target: list[str]) -> list[str]:
+        now = self._clock.now()
+        if verb == "move":
+            served.aim(target, now)
+            return []
+        return [served.state(now)]
 
     async def _drill(self, namespace: str, words: list[str], env: Sequence[Object], log: ContainerLog) -> int:
         log.write("drill: restoring")

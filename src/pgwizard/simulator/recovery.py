@@ -30,7 +30,14 @@ def restore(repository: SimulatedRepository, words: Sequence[str], now: float) -
     number = repository.number(reached, origin)
     repository.go_back(number, now, origin, reason)
     at_lsn, timeline = lsn(number), repository.timeline
-    receipt = {"timeline": timeline, "lsn": at_lsn, "reason": reason, "restoreSeconds": 1, "recoverySeconds": 2}
+    receipt = {
+        "timeline": timeline,
+        "lsn": at_lsn,
+        "reason": reason,
+        "restoreSeconds": 1,
+        "recoverySeconds": 2,
+        "reachedAt": f"{datetime.fromtimestamp(reached, UTC):%Y-%m-%dT%H:%M:%S.%fZ}" if reached else None,
+    }
     stamp = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S}.000"
     return [
         f"{stamp} P00   INFO: restore command begin 2.45: --set={options['set']}",

@@ -28,11 +28,31 @@ def scan(repository: SimulatedRepository, words: Sequence[str], stdin: str, now:
         return [
             f"{name} {text}" for name, _, text in records if text.endswith(sought) or (kind == "xid" and sought in text)
         ]
+    if kind == "last":
+        return _last(records, value, until)
     inside = [each for each in records if since <= _shown(each[1]) <= until]
     commits = sum("desc: COMMIT" in text for _, _, text in inside)
     lines = [f"{name} {_shown(at).replace(' ', 'T')} {text}" for name, at, text in inside]
     reached = [f"reached {_shown(at).replace(' ', 'T')}" for _, at, _ in records[-1:]]
     return [*lines, f"commits {commits}", "unlisted 0", *reached]
+
+
+def _last(records: Sequence[tuple[str, float, str]], bound: str, until: str) -> list[str]:
+    """The last commit before a position, or before the first that is later than a moment."""
+    newest = ""
+    for name, at, text in records:
+        if "desc: COMMIT" not in text:
+            continue
+        lsn = text.partition("lsn: ")[2].partition(",")[0]
+        if _position(lsn) >= _position(bound) if bound else _shown(at) > until:
+            return [*([newest] if newest else ()), "past"]
+        newest = f"last {name} {lsn} {_shown(at)}"
+    return [newest] if newest else []
+
+
+def _position(lsn: str) -> int:
+    high, _, low = lsn.partition("/")
+    return int(high, 16) << 32 | int(low, 16)
 
 
 def _records(repository: SimulatedRepository, name: str) -> Iterator[tuple[float, str]]:

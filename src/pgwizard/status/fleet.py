@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import zlib
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,6 +31,7 @@ _SLOWEST_PACE = 60.0
 _RELIST_SECONDS = 60.0
 """How often releases are looked for."""
 _CALM_SECONDS = 1.0
+_LISTS_SEEN_GONE = 2
 """Changes of so long are one picture."""
 _LABEL = "app.kubernetes.io/name"
 
@@ -77,9 +79,15 @@ class _Spread(one.Again):
 async def _releases(cluster: Cluster) -> tuple[list[records.ListedRelease], SharedCluster, str]:
     """The releases, the cluster to observe them by, and which namespaces are left out. Raises ClusterError."""
     there, left_out = await records.readable_releases(cluster)
-    is_labelled = all(not isinstance(item, LiveRelease) or _has_label(item) for item in there)
-    labels = {POD: f"{_LABEL}=postgresql"} if is_labelled else {}
-    return there, SharedCluster(cluster, labels, is_namespaced=bool(left_out)), left_out
+    shared = SharedCluster(cluster, {POD: f"{_LABEL}=postgresql"}, is_namespaced=bool(left_out))
+    _watch_all_pods(shared, there)
+    return there, shared, left_out
+
+
+def _watch_all_pods(shared: SharedCluster, there: Iterable[records.ListedRelease]) -> None:
+    for item in there:
+        if isinstance(item, LiveRelease) and not _has_label(item):
+            shared.watch_widely(item.ref.namespace)
 
 
 def _has_label(release: LiveRelease) -> bool:
@@ -101,6 +109,8 @@ async def look(cluster: Cluster, *, now: Clock, timeout_seconds: float = 60) -> 
             )
         except PgwizardError as error:
             troubles[release] = Finding(text=error.message, fix=error.hint)
+        except Exception as defect:  # noqa: BLE001 - shown in its line: the other releases are read
+            troubles[release] = Finding(text=describe_defect(defect))
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -129,7 +139,7 @@ async def observe(cluster: Cluster, *, now: Clock) -> AsyncGenerator[Fleet, None
     """
     there, shared, left_out = await _releases(cluster)
     watch = _FleetWatch(shared, now)
-    watch.follow(there, left_out)
+    await watch.follow(there, left_out)
     try:
         yield watch.fleet()
         while True:
@@ -150,6 +160,7 @@ class _FleetWatch:
         self._troubles: dict[ReleaseRef, Finding] = {}
         self._tasks: dict[ReleaseRef, asyncio.Task[None]] = {}
         self._unreadable: dict[ReleaseRef, Finding] = {}
+        self._absent: Counter[ReleaseRef] = Counter()
         self._left_out = ""
         self._relisting = asyncio.create_task(self._relist())
         self.changed = asyncio.Event()
@@ -159,11 +170,19 @@ class _FleetWatch:
         troubles = {**self._troubles, **self._unreadable}
         return Fleet(self._now(), dict(self._snapshots), troubles, refs, dict(self._shared.requests), self._left_out)
 
-    def follow(self, there: Iterable[records.ListedRelease], left_out: str) -> None:
-        """Observe these releases, and no others. One that is gone stays until it was seen to be gone."""
+    async def follow(self, there: Iterable[records.ListedRelease], left_out: str) -> None:
+        """Observe these releases, and no others. One that is gone stays for two lists: it is seen to be gone."""
         there, self._left_out = list(there), left_out
+        _watch_all_pods(self._shared, there)
         self._unreadable = _unreadable(there)
-        for ref in {item.ref for item in there} - set(self._tasks) - set(self._unreadable):
+        listed = {item.ref for item in there}
+        self._absent = Counter({ref: self._absent[ref] + 1 for ref in set(self._tasks) - listed})
+        gone = [ref for ref, lists in self._absent.items() if lists > _LISTS_SEEN_GONE]
+        await self._end([self._tasks.pop(ref) for ref in gone])
+        for ref in gone:
+            self._snapshots.pop(ref, None)
+            self._troubles.pop(ref, None)
+        for ref in listed - set(self._tasks) - set(self._unreadable):
             self._tasks[ref] = asyncio.create_task(self._keep(ref))
         self.changed.set()
 
@@ -171,7 +190,7 @@ class _FleetWatch:
         while True:
             await asyncio.sleep(_RELIST_SECONDS)
             with contextlib.suppress(PgwizardError):  # each release itself reports that it cannot be read
-                self.follow(*await records.readable_releases(self._shared))
+                await self.follow(*await records.readable_releases(self._shared))
 
     async def _keep(self, release: ReleaseRef) -> None:
         """Observe one release; after an error again a minute later."""
@@ -192,8 +211,10 @@ class _FleetWatch:
             await asyncio.sleep(_RELIST_SECONDS)
 
     async def stop(self) -> None:
-        tasks = [self._relisting, *self._tasks.values()]
+        await self._end([self._relisting, *self._tasks.values()])
+        await self._shared.stop()
+
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._shared.stop()

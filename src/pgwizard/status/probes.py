@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.diagnose.diagnose import diagnose
-from pgwizard.errors import ClusterError, Forbidden, PgwizardError
+from pgwizard.errors import ClusterError, DeadlineError, Forbidden, PgwizardError
 from pgwizard.kube.api import NAMESPACE, ROLE, SECRET, Cluster, Ref, find_object
 from pgwizard.plan import pgbackrest
 from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names, ReleaseRef
@@ -308,7 +308,7 @@ async def archiver(cluster: Cluster, layout: Layout, superuser: str | None) -> A
 
 async def _server_log(cluster: Cluster, layout: Layout) -> str:
     """The end of the container's log; empty if it cannot be read: it only helps to find the cause."""
-    with contextlib.suppress(ClusterError):
+    with contextlib.suppress(ClusterError, DeadlineError):
         async with aclosing(
             cluster.logs(layout.release.namespace, layout.pod, layout.container, tail=TAIL_LINES)
         ) as tail:
@@ -318,7 +318,7 @@ async def _server_log(cluster: Cluster, layout: Layout) -> str:
 
 async def _collected_log(cluster: Cluster, layout: Layout) -> str:
     """The end of the file that PostgreSQL's logging collector writes; empty where it does not run."""
-    with contextlib.suppress(ClusterError, ValueError):
+    with contextlib.suppress(ClusterError, DeadlineError, ValueError):
         text = await _run_in_pod(cluster, layout, COLLECTED_LOG_COMMAND, _EXEC_SECONDS["archiver"])
         return "\n".join(map(fit_line, text.splitlines()))
     return ""

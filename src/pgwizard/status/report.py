@@ -104,7 +104,7 @@ def facts(snapshot: Snapshot) -> list[Fact]:
     if snapshot.is_gone:
         last = replace(snapshot, failures=dict.fromkeys(("release", "repository"), Finding(text="the release is gone")))
         return [_release_fact(last), *([_repository_fact(last)] if last.repository else [])]
-    lines = [_release_fact(snapshot), *_version_facts(snapshot)]
+    lines = [_release_fact(snapshot), *_origin_facts(snapshot), *_version_facts(snapshot)]
     if snapshot.wants_backups:
         lines += [_next_full(snapshot), *_wal_facts(snapshot), _repository_fact(snapshot), _files_fact(snapshot)]
         lines += _drill_facts(snapshot)
@@ -162,6 +162,19 @@ def _release_fact(snapshot: Snapshot) -> Fact:
     )
 
 
+def _origin_facts(snapshot: Snapshot) -> Iterator[Fact]:
+    """What a clone was made from; nothing for a release that is none."""
+    origin = snapshot.release.origin if snapshot.release is not None else None
+    if origin is None:
+        return
+    state = ""
+    if origin.reached_at:
+        state = f", as of {datetime.fromisoformat(origin.reached_at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    elif origin.backup:
+        state = f", as of backup {fit(origin.backup)}"
+    yield Fact("✓", "origin", f"clone of {origin}{state}")
+
+
 def _version_facts(snapshot: Snapshot) -> Iterator[Fact]:
     """That the image has another pgBackRest than the answers state; nothing where it has that one."""
     if snapshot.release is not None and snapshot.wants_backups and snapshot.has_other_pgbackrest:
@@ -198,7 +211,7 @@ def _wal_facts(snapshot: Snapshot) -> list[Fact]:
     if archiver is None:
         return [wal, _not_known(snapshot, "archiver", "archiver")]
     read_at = snapshot.answered_at.get("archiver", snapshot.at)
-    return [wal, _with_age(snapshot, "archiver", _archiver_fact(archiver, read_at, snapshot.at))]
+    return [wal, _with_age(snapshot, "archiver", _archiver_fact(archiver, read_at, snapshot))]
 
 
 def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
@@ -226,21 +239,30 @@ def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
     return Fact(mark, "WAL", f"{count} up to {wal.last}, checked {age} ago: {text}")
 
 
-def _archiver_fact(archiver: Archiver, read_at: datetime, now: datetime) -> Fact:
+def _archiver_fact(archiver: Archiver, read_at: datetime, snapshot: Snapshot) -> Fact:
     from pgwizard.status.verdict import is_archiving, is_delayed
 
     last = "nothing archived since its statistics began"  # a crash of the server resets the statistics
     if archiver.last_at is not None:
-        last = f"last segment {span((now - archiver.last_at).total_seconds())} ago"
+        last = f"last segment {span((snapshot.at - archiver.last_at).total_seconds())} ago"
     waits = f", {archiver.waiting:,} wait" if archiver.waiting else ""
     if archiver.is_failing:
         return Fact("!", "archiver", f"failing at {archiver.failed_wal}, {last}{waits}")
     if is_delayed(archiver, read_at):
         return Fact("!", "archiver", f"behind, {last}{waits}")
     if is_archiving(archiver, read_at):
-        return Fact("✓", "archiver", f"fine, {last}{waits}")
+        return Fact("✓", "archiver", f"fine, {last}{waits}{_exposure_text(snapshot)}")
     idle = "idle, " if archiver.waiting == 0 and archiver.last_at is not None else ""  # no writes
-    return Fact("·", "archiver", f"{idle}{last}{waits}")
+    return Fact("·", "archiver", f"{idle}{last}{waits}{_exposure_text(snapshot)}")
+
+
+def _exposure_text(snapshot: Snapshot) -> str:
+    exposure = snapshot.exposure
+    if exposure is None:
+        return ""
+    return (
+        f"; {human_size(exposure.bytes)} of WAL is on the volume alone" if exposure.bytes else "; all WAL is archived"
+    )
 
 
 def _repository_fact(snapshot: Snapshot) -> Fact:

@@ -32,7 +32,7 @@ _NAME = "metadata.name="
 
 
 class SharedCluster(Cluster):
-    """cluster: what it asks. labels: narrows the watch of a kind, where every object that matters has them.
+    """cluster: what it asks. labels: narrows the watch of a kind, but for namespaces that are watched widely.
 
     is_namespaced: each namespace has watches of its own, because all of them may not be watched at once.
     """
@@ -41,6 +41,7 @@ class SharedCluster(Cluster):
         self, cluster: Cluster, labels: Mapping[Resource, str] | None = None, *, is_namespaced: bool = False
     ) -> None:
         self._cluster, self._labels, self._is_namespaced = cluster, labels or {}, is_namespaced
+        self._wide: set[str] = set()
         self._feeds: dict[tuple[Resource, str | None, str, str], _Feed] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
         self.requests: Counter[str] = Counter()
@@ -58,6 +59,10 @@ class SharedCluster(Cluster):
     def commands(self) -> Commands:
         return self._cluster.commands
 
+    def watch_widely(self, namespace: str) -> None:
+        """Watch all objects of a namespace from now on: some that matter lack the labels."""
+        self._wide.add(namespace)
+
     async def watch(
         self, resource: Resource, namespace: str | None = None, *, labels: str = "", fields: str = ""
     ) -> AsyncGenerator[WatchEvent, None]:
@@ -65,7 +70,8 @@ class SharedCluster(Cluster):
         name = next((term.removeprefix(_NAME) for term in terms if term.startswith(_NAME)), "")
         others = ",".join(term for term in terms if not term.startswith(_NAME))
         scope = namespace if self._is_namespaced else None
-        key = (resource, scope, labels or self._labels.get(resource, ""), others)
+        narrow = "" if namespace is None or namespace in self._wide else self._labels.get(resource, "")
+        key = (resource, scope, labels or narrow, others)
         feed = self._feeds.get(key)
         if feed is None:
             feed = self._feeds[key] = _Feed(self._cluster, *key)

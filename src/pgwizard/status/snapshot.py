@@ -22,7 +22,7 @@ from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
 from pgwizard.release import drills
 from pgwizard.release.live import LiveRelease
-from pgwizard.release.record import DamagedBackup, DrillResult, Record, RepositoryVerification
+from pgwizard.release.record import DamagedBackup, DrillResult, Origin, Record, RepositoryVerification
 from pgwizard.release.rollout import is_crash
 from pgwizard.status.backup_files import BackupFiles, ComparedBackup
 from pgwizard.status.listing import Listing
@@ -74,6 +74,7 @@ class ReleaseSummary:
     pgbackrest: the version that the answers state, empty where that is not known.
     has_record: False for a release that is known by its live objects alone: what a record says is not known then.
     manager: the tool that installed it, empty where that is not known.
+    origin: the repository that it was cloned from, None where it is no clone.
     """
 
     revision: int
@@ -90,6 +91,7 @@ class ReleaseSummary:
     has_record: bool = True
     manager: str = ""
     pgbackrest: str = ""
+    origin: Origin | None = None
 
     @classmethod
     def of_live(cls, live: LiveRelease, *, is_namespace_ending: bool = False) -> ReleaseSummary:
@@ -121,6 +123,7 @@ class ReleaseSummary:
                 verification=record.verification,
                 is_restore_unfinished=is_unfinished,
                 drills=record.drills,
+                origin=record.origin,
             )
         sections = (last.answers.get(section) for section in ("credentials", "repository", "images"))
         credentials, repository, images = (section if isinstance(section, Mapping) else {} for section in sections)
@@ -136,6 +139,7 @@ class ReleaseSummary:
             verification=record.verification,
             drills=record.drills,
             pgbackrest=plain(str(images.get("pgbackrestVersion") or "")),
+            origin=record.origin,
         )
 
 

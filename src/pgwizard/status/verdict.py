@@ -446,7 +446,9 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
         base, text = snapshot.intact_backups[-1].label, f"backup {newest[0].label} has page checksum errors"
         if len(newest) > 1:
             text = f"the {len(newest)} newest backups have page checksum errors, since {newest[-1].label}"
-        fix = f"{base} is the newest intact backup: pgbackrest restore --set={base} replays the WAL since."
+        ref = snapshot.ref
+        restore = snapshot.commands.pgwizard("restore", ref.name, "--to", "latest", namespace=ref.namespace)
+        fix = f"{base} is the newest intact backup: {restore} begins with it and replays the WAL since."
         yield _reason(
             f"{text}: {_pages(snapshot, newest[0]) or damage_cause(len(newest))}",
             f"{fix} {_find_damage(snapshot, newest[0])}",

@@ -33,7 +33,7 @@ from pgwizard.tui.start import Start
 
 LEAVE_SECONDS = 5.0
 END_SECONDS = 20.0
-"""How long a signal waits for an apply to release its lock."""
+"""How long leaving waits for an apply or a restore to release its lock, and for a drill to delete its Job."""
 TERMINAL_SECONDS = 1.0
 """How often to check whether the terminal still exists."""
 STOPPED = "pgwizard: stopped"
@@ -212,7 +212,11 @@ class WizardApp(ReportsDefects, BaseApp):
         writing = [screen for screen in self.screen_stack if isinstance(screen, ScreenPart) and screen.is_writing]
         for screen in writing:
             screen.stop()
-        ends = [worker.wait() for worker in self.workers if worker.node in writing and worker.is_running]
+        ends = [
+            worker.wait()
+            for worker in self.workers
+            if worker.node in writing and worker.is_cancelled and not worker.is_finished
+        ]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*ends, return_exceptions=True), END_SECONDS)
         lines = [line for screen in writing for line in screen.ending]
@@ -268,8 +272,11 @@ class WizardApp(ReportsDefects, BaseApp):
     async def action_quit(self) -> None:
         """Quit; while a screen writes, at the second press."""
         writing = [screen for screen in self.screen_stack if isinstance(screen, ScreenPart) and screen.is_writing]
-        if not writing or self._is_second_press(writing[-1].LEAVING):
+        if not writing or self._is_ending:
             self.exit()
+        elif self._is_second_press(writing[-1].LEAVING):
+            self._is_ending = True
+            self.run_worker(self._end_in_order(0), group="end", exit_on_error=False)
 
     def _is_second_press(self, text: str) -> bool:
         """Whether the key was pressed a moment ago; else show the text and wait for the second press."""

@@ -33,6 +33,12 @@ class ReleaseActions:
     def __init__(self, screen: ScreenPart, watch: ReleaseWatch) -> None:
         self._screen, self._watch = screen, watch
         self._is_drilling = False
+        self._is_verifying = False
+
+    @property
+    def is_drilling(self) -> bool:
+        """Whether a drill runs, or its Job is still to be deleted."""
+        return self._is_drilling
 
     async def back_up(self) -> bool:
         """Start a Job for a full or an incremental backup; whether one was started."""
@@ -61,6 +67,9 @@ class ReleaseActions:
         snapshot = self._watch.snapshot
         if snapshot is None or not snapshot.wants_backups:
             return
+        if self._is_verifying:
+            self._screen.host.notify("The repository is being verified; the result will be shown here.", markup=False)
+            return
         stored = human_size(snapshot.stored_bytes or 0)
         choices = {"y": f"yes: it reads {stored} of backups and all WAL from the store"}
         key = await self._screen.host.push_screen_wait(ChoiceDialog("Verify the repository now?", choices))
@@ -68,12 +77,15 @@ class ReleaseActions:
         if cluster is None:
             return
         self._screen.host.notify("Verifying the repository; the result will be shown here.", markup=False)
+        self._is_verifying = True
         try:
             layout = await records.find_layout(cluster, snapshot.ref)
             result = await verification.verify(cluster, layout, self._screen.start.now)
         except PgwizardError as error:
             self._refuse(error)
             return
+        finally:
+            self._is_verifying = False
         self._watch.ask_again("release")
         severity: Literal["information", "error"] = "information" if result.is_valid else "error"
         self._screen.host.notify(verification.result_lines(result)[0], severity=severity, markup=False, timeout=15)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from textual.worker import Worker
+from textual.worker import Worker, WorkerError
 
 from pgwizard.errors import PgwizardError
 from pgwizard.plan.names import ReleaseRef
@@ -17,7 +18,7 @@ from pgwizard.release.stages import Event
 from pgwizard.restore import history
 from pgwizard.restore import run as restore
 from pgwizard.restore.journal import Journal
-from pgwizard.restore.report import receipt_text
+from pgwizard.restore.report import result_lines, unfinished_text, unread_parts
 from pgwizard.restore.run import Preparation
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, shown_moment
 from pgwizard.tui.base import BaseScreen
@@ -28,7 +29,6 @@ from pgwizard.tui.widgets.target_choice import GO_ON
 RestoreState = Literal[
     "reading", "choosing", "planning", "confirming", "open", "running", "stopping", "stopped", "failed", "ended"
 ]
-RESUME = "The restore has not ended, and the database is down until it has. Press r to resume it."
 _UNTOUCHED = "Stopped. The database was not touched."
 _MAX_LOG_LINES = 400
 _STRETCH = timedelta(hours=1)
@@ -46,9 +46,12 @@ class RestoreRun:
         self._preparation: Preparation | None = None
         self._archive: RepositoryView | None = None
         self._listed_since: datetime | None = None
+        self._unread: tuple[datetime, datetime] | None = None
+        """The stretch of the last listing that was too much to read."""
         self._journal: Journal | None = None
         self._work: Worker[None] | None = None
-        self._is_touched = False
+        self._stage = ""
+        """The one that runs, or is next, of a restore that has begun; empty before."""
         self._log: deque[str] = deque(maxlen=_MAX_LOG_LINES)
         self.state: RestoreState = "reading"
         self.message = ""
@@ -62,7 +65,8 @@ class RestoreRun:
     def begin(self) -> None:
         """Read what can be restored, or find the restore that has not ended. Nothing is written."""
         self._preparation, self._journal, self.message = None, None, ""
-        self._archive = self._listed_since = None
+        self._archive = self._listed_since = self._unread = None
+        self._stage = ""
         self._log.clear()
         self._view.restart()
         self._turn("reading", "Reading the repository. Nothing is written before you confirm.")
@@ -105,21 +109,32 @@ class RestoreRun:
 
     def start(self) -> None:
         """The restore is confirmed."""
-        self._is_touched = self._preparation is not None and self._preparation.journal is not None
+        is_resumed = self._preparation is not None and self._preparation.journal is not None
+        self._stage = self._journal.stage if self._journal is not None and is_resumed else ""
         self._view.show_log()
         self._turn("running", "Ctrl+C stops watching. The restore then waits until it is resumed.")
         self._do(self._run)
 
     def stop(self) -> bool:
-        """Whether the screen can be left. While the restore runs it ends first, and shows how to resume it."""
+        """Whether the screen can be left now. What runs ends first; a restore then shows how to resume it, and from
+        anything else the screen is left.
+        """
         if self.state == "stopping":
-            return False  # a second cancel would interrupt the release of the lock
-        if self._work is not None and not self._work.is_finished:
-            self._work.cancel()
-            if self.state == "running":
-                self._turn("stopping", "Stopping: the lock is being released.")
-                return False
-        return True
+            return False  # a second cancel would interrupt the release of the lock, or the deletion of a Job
+        if self._work is None or self._work.is_finished:
+            return True
+        self._work.cancel()
+        if self.state == "running":
+            self._turn("stopping", "Stopping: the lock is being released.")
+        else:
+            self._turn("stopping", "Stopping.")
+            self._screen.run_worker(self._leave_after(self._work), group="leave", exit_on_error=False)
+        return False
+
+    async def _leave_after(self, work: Worker[None]) -> None:
+        with contextlib.suppress(WorkerError):
+            await work.wait()
+        self._screen.dismiss(None)
 
     # ---- what is done ------------------------------------------------------------------------------------------------
 
@@ -134,9 +149,9 @@ class RestoreRun:
             await step()
         except asyncio.CancelledError:
             if is_running and self._screen.is_attached:
-                text = f"Stopped watching. {RESUME}" if self._is_touched else _UNTOUCHED
+                text = f"Stopped watching. {unfinished_text(self._stage)}" if self._stage else _UNTOUCHED
                 self._view.end("stopped", [("-", text)], has_log=bool(self._log))
-                self._turn("stopped", "Press r to look again, Esc for the status.")
+                self._turn("stopped", self._next)
             raise
         except Exception as error:  # noqa: BLE001 - whatever ended it is shown as its outcome
             self._fail(error)
@@ -172,14 +187,15 @@ class RestoreRun:
         archive, until = self._archive, self._listed_since or self._screen.start.now()
         if archive is None:
             return
-        since = until - _STRETCH
+        since, until = self._unread or (until - _STRETCH, until)
         self._view.show_prompt(f"Reading the WAL since {shown_moment(since.replace(microsecond=0))}.")
         try:
             history_ = await history.read(cluster, self._release, archive, since, until, report=self._view.show_prompt)
         except PgwizardError as error:
             self._view.show_prompt(f"Nothing can be listed: {error.message}")
             return
-        self._listed_since = since
+        self._listed_since = min(since, self._listed_since or since)
+        self._unread = (history_.until, until) if history_.is_cut and history_.until > since else None
         self._view.list_events(history_.events)
         count = sum(event.is_loss for event in history_.events)
         start = f"{since:%H:%M} UTC"
@@ -188,7 +204,10 @@ class RestoreRun:
             if count
             else f"No commit since {start} removed something"
         )
-        self._view.show_prompt(f"{what}. Enter takes the moment just before one; F6 reads an hour further back.")
+        if gaps := unread_parts(history_):
+            what += f", as far as it was read: {'; '.join(gaps)}"
+        more = "the rest" if self._unread else "an hour further back"
+        self._view.show_prompt(f"{what}. Enter takes the moment just before one; F6 reads {more}.")
 
     async def _plan(self, target: RecoveryTarget) -> None:
         cluster, now = await self._screen.connection.once_connected(), self._screen.start.now
@@ -218,7 +237,7 @@ class RestoreRun:
 
     def _confirm(self, journal: Journal) -> None:
         self._journal = journal
-        self._view.confirm(journal.plan)
+        self._view.confirm(self._preparation.shown_plan(journal) if self._preparation else journal.plan)
         name = self._release.name
         self._turn("confirming", f"Type the release's name, {name}, and press Enter to restore it.")
 
@@ -228,17 +247,14 @@ class RestoreRun:
             raise PgwizardError("no restore is planned")
         ended = await restore.run(self._release, self._journal, cluster, self._report, now=self._screen.start.now)
         self._preparation, self._journal = None, None
-        undo = cluster.commands.pgwizard("restore", self._release.name, "--undo", namespace=self._release.namespace)
-        rows: list[OutcomeRow] = [("✓", f"Release {self._release} is restored to {ended.plan.target}.")]
-        if ended.receipt is not None:
-            rows.append(("", receipt_text(ended.receipt)))
-        rows.append(("undo", f"Press F7, or run: {undo}"))
-        self._view.end("done", rows, has_log=bool(self._log))
-        self._turn("ended", "Press Enter for the status, F7 to undo the restore.")
+        lines = result_lines(self._release, ended, cluster.commands)
+        self._view.end("done", [("✓", lines[0]), *(("", line) for line in lines[1:])], has_log=bool(self._log))
+        can_undo = ended.receipt is not None and not ended.is_clone
+        self._turn("ended", f"Press Enter for the status{', F7 to undo the restore' if can_undo else ''}.")
 
     def _report(self, event: Event) -> None:
         if event.stage not in ("lock", restore.FIRST_STAGE) and event.kind == "began":
-            self._is_touched = True
+            self._stage = event.stage
         if event.kind == "log":
             self._log.append(event.text)
         self._view.take(event)
@@ -248,10 +264,16 @@ class RestoreRun:
         finding = finding_of(error, list(self._log))
         self.message = finding.key
         rows = failure_rows(finding, error.findings if isinstance(error, PgwizardError) else ())
-        if was_running:
-            rows.append(("-", RESUME if self._is_touched else "The database was not touched."))
+        if was_running and not self._stage:
+            rows.append(("-", "The database was not touched."))
+        elif was_running and not isinstance(error, PgwizardError):  # whose hint has it
+            rows.append(("-", unfinished_text(self._stage)))
         self._view.end("failed", rows, has_log=bool(self._log))
-        self._turn("failed", "Press r to look again, Esc for the status.")
+        self._turn("failed", self._next)
+
+    @property
+    def _next(self) -> str:
+        return f"Press r to look again{' and resume it' if self._stage else ''}, Esc for the status."
 
     def _turn(self, state: RestoreState, prompt: str) -> None:
         self.state = state

@@ -16,7 +16,7 @@ from pgwizard.kube.api import Cluster
 from pgwizard.release import drills
 from pgwizard.release.record import DrillResult
 from pgwizard.restore import drill as restore_drill
-from pgwizard.restore.drill_job import DrillQuery
+from pgwizard.restore.drill_job import LONGEST_ANSWER, DrillQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,22 @@ def drill(call: Invocation, writer: Writer) -> None:
     sql, expected = call[DRILL_QUERY], call[EXPECTED_ANSWER]
     if expected is not None and sql is None:
         raise UsageError("--expect needs --query SQL", hint="Such as: --query 'SELECT count(*) FROM orders'.")
+    if expected is not None and len(expected.encode()) > LONGEST_ANSWER:
+        raise UsageError(
+            f"--expect takes at most {LONGEST_ANSWER} bytes", hint="Such as: --query 'SELECT md5(...)' --expect HASH."
+        )
     query = DrillQuery(sql, expected) if sql is not None else None
+
+    outcome = "no Job was started"
+
+    def keep(text: str) -> None:
+        nonlocal outcome
+        outcome = text
 
     async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
         result = await restore_drill.run(
-            cluster, release, reporter(writer), now=now, seconds=call[DRILL_TIMEOUT], query=query
+            cluster, release, reporter(writer), now=now, seconds=call[DRILL_TIMEOUT], query=query, left=keep
         )
         parts = {item.name: getattr(result, item.name) for item in fields(result)}
         writer.line("\n".join(drills.result_lines(result)), DrillLine(**parts))
@@ -47,6 +57,4 @@ def drill(call: Invocation, writer: Writer) -> None:
         if failure is not None:
             raise NotProven(f"{release}: {failure}", hint=failure.fix)
 
-    connect.run(
-        call, writer, work, released=True, interruption=lambda: Interrupted("stopped: the drill's Job was deleted")
-    )
+    connect.run(call, writer, work, released=True, interruption=lambda: Interrupted(f"stopped: {outcome}"))

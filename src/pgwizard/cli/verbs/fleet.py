@@ -69,11 +69,15 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
     async def follow(cluster: Cluster, now: Clock) -> list[FleetRow]:
         """Print a release each time its state or its worst reason changes, until a signal."""
         printed: dict[object, tuple[object, ...]] = {}
+        left_out = ""
         async with aclosing(fleet.observe(cluster, now=now)) as fleets:
             async for reading in fleets:
-                if reading.left_out and not printed:
-                    writer.note(reading.left_out, NoteLine(reading.left_out))
-                _print(writer, _changed(reading, printed), with_titles=not printed)
+                if reading.left_out != left_out:
+                    left_out = reading.left_out
+                    text = left_out or "all namespaces are shown"
+                    writer.note(text, NoteLine(text))
+                is_first = not printed
+                _print(writer, _changed(reading, printed), with_titles=is_first)
         return []
 
     if call[WATCH]:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from pgwizard.cli import connect, prompt
 from pgwizard.cli.json_lines import JsonLine, NoteLine
 from pgwizard.cli.options import Invocation
+from pgwizard.cli.prompt import NOTHING_WRITTEN
 from pgwizard.cli.run_lines import reporter, show_changes
 from pgwizard.cli.source import LocatedRelease, Source, release_of, with_overrides
 from pgwizard.cli.table import (
     BEFORE,
     CA_FILE,
+    END,
     FINISH,
     FROM_ANSWERS,
     INTO,
     NAMESPACE,
+    PREVIEW,
     RECOVERY_TARGET,
     RESTORE_PLAN_ONLY,
     SET,
@@ -36,11 +39,21 @@ from pgwizard.release.apply import ReleaseRequest
 from pgwizard.release.changes import Change
 from pgwizard.release.record import Origin
 from pgwizard.release.stages import Event, Report
-from pgwizard.restore import creation, finish
+from pgwizard.restore import creation, finish, preview
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal
-from pgwizard.restore.report import loss_text, plan_lines, receipt_text
-from pgwizard.restore.target import RestorePlan, TargetRefusal, lsn_text, read_target
+from pgwizard.restore.preview import OpenPreview
+from pgwizard.restore.preview_job import reached_text
+from pgwizard.restore.report import (
+    UNTOUCHED,
+    loss_text,
+    plan_rows,
+    preview_rows,
+    result_lines,
+    row_lines,
+    unfinished_text,
+)
+from pgwizard.restore.target import RestorePlan, TargetRefusal, lsn_text, read_target, shown_moment
 from pgwizard.text import fit
 
 
@@ -81,7 +94,7 @@ class UnreachableLine(JsonLine):
 @dataclass(frozen=True, slots=True)
 class ReceiptLine(JsonLine):
     """What a restore reached, its last line. timeline: the new one; lsn: the WAL position at which it begins; reason:
-    why recovery ended there.
+    why recovery ended there. reached_at: the time of the last commit that was replayed, null where none was.
     """
 
     type_name = "receipt"
@@ -89,8 +102,30 @@ class ReceiptLine(JsonLine):
     timeline: int
     lsn: str
     reason: str
+    reached_at: datetime | None
     restore_seconds: int
     recovery_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewLine(JsonLine):
+    """Where a preview is. lsn: all before it is replayed; reachedAt: when the newest commit was made that is replayed,
+    null for none; reason: why recovery stopped there. isExact: false where no later commit is archived yet.
+
+    endsAt: when it ends by itself; psql: the command that opens psql in it.
+    """
+
+    type_name = "preview"
+    target: str
+    lsn: str
+    reached_at: datetime | None
+    reason: str
+    is_exact: bool
+    ends_at: datetime
+    psql: str
+
+
+_QUESTION = "Begin a preview? The database keeps running, and nothing is written to it. [y/N] "
 
 
 def restore(call: Invocation, writer: Writer) -> None:
@@ -100,6 +135,10 @@ def restore(call: Invocation, writer: Writer) -> None:
     """
     if call[FINISH]:
         _finish(call, writer)
+        return
+    _require_target(call)
+    if call[PREVIEW]:
+        _preview(call, writer)
         return
     answers, into = _answers(call), _into(call)
     interrupted = Interrupted("stopped: nothing was written")
@@ -112,7 +151,7 @@ def restore(call: Invocation, writer: Writer) -> None:
         if into is not None:
             source = request or await clone.source_request(cluster, release)
             origin = clone.origin_of(source.answers, "" if answers else str(release))
-            request = with_overrides(await clone.clone_request(cluster, source, into), () if answers else call[SET])
+            request = with_overrides(await clone.clone_request(cluster, source, into), call[SET])
         if request is not None:
             release = ReleaseRef.of(request.answers)
             interrupted = Interrupted("stopped", hint="Run it again at any time: it resumes.")
@@ -120,24 +159,24 @@ def restore(call: Invocation, writer: Writer) -> None:
                 return
         preparation = await restore_run.prepare(cluster, release)
         journal = await _journal(call, writer, cluster, preparation, now)
-        if journal.is_untouched_undo:
-            text = "The data directory was not touched: the server is started on it again."
-            writer.line(text, NoteLine(text))
+        plan = preparation.shown_plan(journal)
+        if plan is None:
+            writer.line(UNTOUCHED, NoteLine(UNTOUCHED))
         else:
-            show_plan(writer, replace(journal.plan, silence="") if preparation.origin else journal.plan)
+            show_plan(writer, plan)
         if call[RESTORE_PLAN_ONLY]:
             return
-        await _confirm(call, release)
+        written = NOTHING_WRITTEN if request is None else f"release {release} is created, and nothing was restored"
+        await _confirm(call, release, written=written)
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
-        resume = Interrupted("stopped", hint=f"The restore has not ended. Resume it: {command}")
-        interrupted = (
-            resume if preparation.journal is not None else Interrupted("stopped: the database was not touched")
-        )
+        interrupted = Interrupted("stopped: the database was not touched")
+        if preparation.journal is not None:
+            interrupted = Interrupted("stopped", hint=f"{unfinished_text(journal.stage)}\nResume it: {command}")
 
         def report(event: Event) -> None:
             nonlocal interrupted
-            if event.stage != restore_run.FIRST_STAGE and event.kind == "began":
-                interrupted = resume
+            if event.stage not in ("lock", restore_run.FIRST_STAGE) and event.kind == "began":
+                interrupted = Interrupted("stopped", hint=f"{unfinished_text(event.stage)}\nResume it: {command}")
             show(event)
 
         ended = await restore_run.run(release, journal, cluster, report, now=now)
@@ -145,6 +184,16 @@ def restore(call: Invocation, writer: Writer) -> None:
 
     with answers.locating() if answers else contextlib.nullcontext():
         connect.run(call, writer, work, released=answers is None, interruption=lambda: interrupted)
+
+
+def _require_target(call: Invocation) -> None:
+    """Raises UsageError where options lack the one that they go with."""
+    if call[BEFORE] and call[RECOVERY_TARGET] is None:
+        raise UsageError("--before needs --to TARGET", hint="Such as: --to 2026-11-27T21:00:04Z --before.")
+    if call[END] and not call[PREVIEW]:
+        raise UsageError("--end goes with --preview", hint="Such as: restore NAME --preview --end.")
+    if call[PREVIEW] and not call[END] and call[RECOVERY_TARGET] is None:
+        raise UsageError("--preview needs --to TARGET or --end", hint="Such as: --preview --to 2026-11-27T21:00:04Z.")
 
 
 def _finish(call: Invocation, writer: Writer) -> None:
@@ -168,16 +217,56 @@ def _finish(call: Invocation, writer: Writer) -> None:
     )
 
 
+def _preview(call: Invocation, writer: Writer) -> None:
+    """Begin a preview, move the one that is open, or end it. Raises UsageError for a target that cannot be reached."""
+    _answers(call)
+    typed = call[RECOVERY_TARGET]
+    interrupted = Interrupted("stopped: nothing was written")
+
+    async def work(cluster: Cluster, now: Clock) -> None:
+        nonlocal interrupted
+        show = reporter(writer)
+        release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
+        if typed is None:
+            await preview.end(cluster, release, show)
+            return
+        preparation = await preview.prepare(cluster, release)
+        opened = await preview.find(cluster, release)
+        target = read_target(typed, local_zone(), is_exclusive=call[BEFORE])
+        plan = await restore_run.plan_to(cluster, preparation, target, now)
+        if isinstance(plan, TargetRefusal):
+            raise _unreachable(writer, plan)
+        if isinstance(target, TargetRefusal):
+            raise _unreachable(writer, target)
+        show_plan(writer, plan, preview_rows(plan))
+        if call[RESTORE_PLAN_ONLY]:
+            return
+        if opened is None:
+            if prompt.is_interactive(yes=call[YES]) and not await prompt.confirm(_QUESTION):
+                raise Interrupted("not approved: nothing was written")
+            interrupted = Interrupted("stopped: the preview was ended")
+            opened = await preview.start(cluster, preparation, target, plan, report=show, now=now)
+        else:
+            interrupted = Interrupted("stopped", hint="The preview is open. Run it again to see where it is.")
+            opened = await preview.move(cluster, preparation, opened, target, plan, report=show, now=now)
+        show_preview(writer, opened, cluster)
+
+    connect.run(call, writer, work, released=True, interruption=lambda: interrupted)
+
+
 def _answers(call: Invocation) -> LocatedRelease | None:
     """The release of ``--from``; None where a release is named. Raises UsageError for neither and for both."""
     path = call[FROM_ANSWERS]
-    if (path is None) != bool(call.words):
+    if path is not None and call.words:
+        raise UsageError("restore takes the release's NAME or --from FILE, not both", hint="FILE names it.")
+    if path is None and not call.words:
         raise UsageError("restore needs the release's NAME, or --from FILE", hint="Such as: --from answers.yaml.")
     if path is None:
         if (call[SET] != () and call[INTO] is None) or call[CA_FILE] is not None:
             raise UsageError("--set and --ca-file change answers: they go with --from FILE, --set with --into too")
         return None
-    return release_of(Source(path, call[SET], call[CA_FILE]))
+    overrides = call[SET] if call[INTO] is None else ()  # with --into they change the clone, not where backups are read
+    return release_of(Source(path, overrides, call[CA_FILE]))
 
 
 def _into(call: Invocation) -> ReleaseRef | None:
@@ -202,15 +291,14 @@ async def _create(
     now: Clock,
 ) -> bool:
     """Make the objects of the release. Returns whether the repository can be read by now."""
-    namespace = request.answers.release.namespace
+    namespace, dry_run = request.answers.release.namespace, call[RESTORE_PLAN_ONLY]
+    if not call[YES] and not dry_run and not prompt.is_interactive(yes=False):
+        raise UsageError(f"standard input is no terminal: {NOTHING_WRITTEN}", hint="--yes confirms it.")
 
     async def approve(changes: Sequence[Change]) -> bool:
         show_changes(writer, changes, whole=False)
-        return call[YES] or (
-            prompt.is_interactive(yes=False) and await prompt.confirm(f"Create this in {namespace}? [y/N] ")
-        )
+        return call[YES] or await prompt.confirm(f"Create this in {namespace}? [y/N] ")
 
-    dry_run = call[RESTORE_PLAN_ONLY]
     outcome = await creation.create(request, cluster, show, approve, dry_run=dry_run, now=now, origin=origin)
     if outcome is not None and dry_run:
         show_changes(writer, outcome.changes, whole=False)
@@ -239,23 +327,30 @@ async def _journal(
     else:
         plan = await restore_run.plan_to(cluster, preparation, target, now)
     if isinstance(plan, TargetRefusal):
-        writer.line(None, UnreachableLine(plan.reason, plan.text, plan.before, plan.after))
-        raise UsageError(f"the target cannot be reached: {plan.text}", hint=plan.fix)
+        raise _unreachable(writer, plan)
     return plan if isinstance(plan, Journal) else restore_run.new_journal(plan, now)
 
 
-async def _confirm(call: Invocation, release: ReleaseRef, what: str = "restore it") -> None:
-    """Raises UsageError and Interrupted where it is not confirmed."""
+def _unreachable(writer: Writer, refusal: TargetRefusal) -> UsageError:
+    writer.line(None, UnreachableLine(refusal.reason, refusal.text, refusal.before, refusal.after))
+    return UsageError(f"the target cannot be reached: {refusal.text}", hint=refusal.fix)
+
+
+async def _confirm(
+    call: Invocation, release: ReleaseRef, what: str = "restore it", *, written: str = NOTHING_WRITTEN
+) -> None:
+    """Raises UsageError and Interrupted where it is not confirmed. written: what already exists."""
     if call[YES]:
         return
     if not prompt.is_interactive(yes=False):
-        raise UsageError("standard input is no terminal: nothing was written", hint="--yes confirms it.")
-    if await prompt.ask(f"Type the release's name to {what} in {release.namespace}: ") != release.name:
-        raise Interrupted("not approved: nothing was written")
+        raise UsageError(f"standard input is no terminal: {written}", hint="--yes confirms it.")
+    question = f"Type the release's name to {what} in {release.namespace}: "
+    if await prompt.ask(question, written=written) != release.name:
+        raise Interrupted(f"not approved: {written}")
 
 
-def show_plan(writer: Writer, plan: RestorePlan) -> None:
-    """What a restore would do."""
+def show_plan(writer: Writer, plan: RestorePlan, rows: Mapping[str, str] | None = None) -> None:
+    """What a restore would do. rows: shown of it, by default all."""
     line = RestorePlanLine(
         plan.target,
         plan.backup,
@@ -270,23 +365,38 @@ def show_plan(writer: Writer, plan: RestorePlan) -> None:
         plan.silence,
         plan.archived_until,
     )
-    writer.line("\n".join(plan_lines(plan)), line)
+    writer.line("\n".join(row_lines(rows or plan_rows(plan))), line)
+
+
+def show_preview(writer: Writer, opened: OpenPreview, cluster: Cluster) -> None:
+    """Where a preview is, and what can be done with it."""
+    release, target, reached = opened.release, opened.aim.target, opened.reached
+    options = ["--to", target.typed, *(["--before"] if target.is_exclusive else [])]
+
+    def command(*words: str) -> str:
+        return cluster.commands.pgwizard("restore", release.name, *words, namespace=release.namespace)
+
+    psql = preview.psql_command(cluster.commands, release)
+    rows = {
+        "Shows": f"{target}: {reached_text(reached)}",
+        "psql": psql,
+        "Later": command("--preview", "--to", "LATER"),
+        "Restore": command(*options),
+        "End": f"{command('--preview', '--end')}; it ends by itself at {shown_moment(opened.ends_at)}",
+    }
+    line = PreviewLine(
+        str(target), lsn_text(reached.lsn), reached.at, reached.reason, reached.is_exact, opened.ends_at, psql
+    )
+    writer.line("\n".join(row_lines(rows)), line)
 
 
 def show_receipt(writer: Writer, release: ReleaseRef, journal: Journal, cluster: Cluster) -> None:
     """What a restore reached, and how it is undone."""
-    receipt = journal.receipt
+    text, receipt = "\n".join(result_lines(release, journal, cluster.commands)), journal.receipt
     if receipt is None:
-        text = "The database runs again. Nothing was restored."
         writer.line(text, NoteLine(text))
         return
-    if journal.is_clone:
-        text = (
-            f"Clone {release} holds {journal.plan.target} of its source: {receipt_text(receipt)}.\n"
-            "Its subscriptions and the jobs of pg_cron are asleep; docs/restore.md shows how to wake them."
-        )
-    else:
-        undo = cluster.commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
-        text = f"Release is restored to {journal.plan.target}: {receipt_text(receipt)}.\nUndo it: {undo}"
     target, seconds = journal.plan.target, (receipt.restore_seconds, receipt.recovery_seconds)
-    writer.line(text, ReceiptLine(target, receipt.timeline, lsn_text(receipt.lsn), receipt.reason, *seconds))
+    writer.line(
+        text, ReceiptLine(target, receipt.timeline, lsn_text(receipt.lsn), receipt.reason, receipt.reached_at, *seconds)
+    )

@@ -12,7 +12,7 @@ from pgwizard.cli.json_lines import JsonLine, NoteLine
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
-from pgwizard.errors import NotProven
+from pgwizard.errors import Interrupted, NotProven
 from pgwizard.kube.api import Cluster
 from pgwizard.release import records, verification
 from pgwizard.release.record import RepositoryVerification
@@ -46,7 +46,8 @@ def verify(call: Invocation, writer: Writer) -> None:
             take = cluster.commands.pgwizard("backup", release.name, "--type", "full", namespace=release.namespace)
             raise NotProven(f"{release}: the repository is damaged", hint=f"Take a full backup: {take}")
 
-    connect.run(call, writer, work, released=True)
+    interruption = Interrupted("stopped: pgbackrest verify may still run in the database's pod, which does no harm")
+    connect.run(call, writer, work, released=True, interruption=lambda: interruption)
 
 
 @contextlib.asynccontextmanager

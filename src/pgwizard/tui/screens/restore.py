@@ -27,7 +27,7 @@ from pgwizard.tui.widgets.target_choice import TargetChoice
 class RestoreScreen(ReportsDefects, BaseScreen[None]):
     """Restores a release in place."""
 
-    LEAVING = "A restore is running. Press Ctrl+Q again to leave it: the database is down until the restore is resumed."
+    LEAVING = "A restore is running. Press Ctrl+Q again to leave it: it then waits until it is resumed."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go_on", "status"),
         Binding("f6", "history", "history", tooltip="list what was committed, what removed tables first"),
@@ -51,7 +51,7 @@ A line a timeline: each restore begins a new one.
 
 Nothing is written before you type the release's name. Then the database stops, is restored in a Job, and starts only \
 if the target was reached. A full backup follows.
-Ctrl+C stops watching. The database is down until the restore is resumed here or by pgwizard restore.
+Ctrl+C stops watching. The restore then waits until it is resumed here or by pgwizard restore.
 F7 undoes the newest restore, as long as the repository holds the state before it."""
 
     def __init__(self, release: ReleaseRef) -> None:

@@ -11,6 +11,7 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.worker import Worker
 
 from pgwizard.diagnose import messages
 from pgwizard.plan.names import ReleaseRef
@@ -37,6 +38,7 @@ class StatusScreen(Copies, ReportsDefects, BaseScreen[None]):
         (0, "-narrow"),
         (NARROW_COLUMNS, "-wide"),
     ]
+    LEAVING = "A drill is running. Press Ctrl+Q again to leave: that ends it and deletes its Job."
     HELP: ClassVar[str] = """\
 Shows whether the database can be recovered, and to which moments.
 
@@ -76,6 +78,21 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
         self.observed = self._observer.watch
         self._actions = ReleaseActions(self, self.observed)
         self._verdict: Verdict | None = None
+        self._drill: Worker[None] | None = None
+
+    @property
+    def is_writing(self) -> bool:
+        return self._actions.is_drilling
+
+    def stop(self) -> bool:
+        """End a drill, which deletes its Job."""
+        if not self._actions.is_drilling:
+            return False
+        drill, self._drill = self._drill, None  # a second cancel would interrupt the deletion
+        if drill is not None:
+            drill.cancel()
+            self.notify("Ending the drill: its Job is being deleted.", markup=False)
+        return True
 
     @property
     def release(self) -> ReleaseRef | None:
@@ -169,13 +186,14 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
         if self.release is not None:
             self.open_screen(OpenRestore(self.release), lambda _: self.observed.ask_again())
 
-    @work(group="verify", exclusive=True, exit_on_error=False)
+    @work(group="verify", exit_on_error=False)
     async def action_verify(self) -> None:
         await self._actions.verify()
 
-    @work(group="drill", exit_on_error=False)
-    async def action_drill(self) -> None:
-        await self._actions.drill()
+    def action_drill(self) -> None:
+        worker = self.run_worker(self._actions.drill(), group="drill", exit_on_error=False)
+        if not self._actions.is_drilling:
+            self._drill = worker
 
     @work(group="ask", exit_on_error=False)
     async def action_suspend(self) -> None:

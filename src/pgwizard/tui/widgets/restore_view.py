@@ -28,8 +28,8 @@ class RestoreView(RunView):
         """Ask for the target."""
         self.question.choose(archive)
 
-    def confirm(self, plan: RestorePlan) -> None:
-        """Ask for the name of the release."""
+    def confirm(self, plan: RestorePlan | None) -> None:
+        """Ask for the name of the release. plan: None where the server is only started again."""
         super().restart()
         self.query_one(Stages).display = False
         self.question.confirm(plan)

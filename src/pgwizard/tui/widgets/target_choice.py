@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -16,7 +17,7 @@ from textual.widgets import Input, OptionList
 
 from pgwizard.local.zone import local_zone
 from pgwizard.restore.history import WalEvent
-from pgwizard.restore.report import event_lines, plan_rows, strip_lines, strip_moment
+from pgwizard.restore.report import UNTOUCHED, event_lines, plan_rows, strip_lines, strip_moment
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, choose, read_target
 from pgwizard.text import visible
 from pgwizard.tui.base import HostAccess
@@ -180,11 +181,15 @@ class TargetChoice(HostAccess, VerticalScroll):
         if listed.display:
             listed.focus()
 
-    def confirm(self, plan: RestorePlan) -> None:
-        """Ask for the name; what is shown is what will be done."""
+    def confirm(self, plan: RestorePlan | None) -> None:
+        """Ask for the name; what is shown is what will be done. plan: None where the server is only started again."""
         for part in self.children:
             part.display = part.id in ("strip", "plan", "typed")
-        self._show_plan(plan, plan.at)
+        if plan is None:
+            self._show_strip(None)
+            self.query_one("#plan", TextPart).show(UNTOUCHED)
+        else:
+            self._show_plan(plan, plan.at)
         typed = self.query_one("#typed", Input)
         typed.value = ""
         typed.focus()
@@ -221,11 +226,14 @@ class TargetChoice(HostAccess, VerticalScroll):
         event.stop()
         now = self.start.now().replace(microsecond=0)
         at = self._target.at if isinstance(self._target, RecoveryTarget) and self._target.kind == "time" else None
-        self._type_moment(min((at or now) + timedelta(seconds=event.seconds), now))
+        moved = at or now
+        with contextlib.suppress(OverflowError):  # at either end of the calendar
+            moved += timedelta(seconds=event.seconds)
+        self._type_moment(min(moved, now))
 
     def _type_moment(self, moved: datetime) -> None:
         line = self.query_one(TargetLine)
-        line.value = f"{moved:%Y-%m-%dT%H:%M:%SZ}"
+        line.value = f"{moved.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
         line.cursor_position = len(line.value)
 
     def on_input_changed(self, event: Input.Changed) -> None:
