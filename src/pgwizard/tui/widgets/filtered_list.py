@@ -177,7 +177,7 @@ class _Listed(Option):
 
 
 def _row(item: Item, width: int, current: bool) -> Text:
-    """What does not fit on its line goes on below it, indented."""
+    """What does not fit on its line continues below it, indented."""
     name = f"{'●' if current else ' '} {item.shown or item.value}"
     text = Text("\n".join(wrap(name, width, subsequent_indent="  ")))
     is_short = len(name) + len(item.note) + 3 <= width
