@@ -20,7 +20,7 @@
     ├── OwnershipConflict           6   another tool owns what pgwizard would write
     ├── DeadlineError               7   a wait ended at its deadline
     ├── RolloutFailed               8   a pod cannot start
-    ├── FirstBackupFailed           9   the hook Job failed
+    ├── JobFailed                   9   a Job failed: that of the first backup, or another one
     ├── Locked                     10   another run holds the release
     ├── NotProven                  11   a release is not known to be recoverable without a risk
     ├── RestoreFailed              12   a restore has begun and did not end; the database may be down
@@ -233,11 +233,26 @@ class RolloutFailed(PgwizardError):
     meaning = "the database pod cannot start"
 
 
-class FirstBackupFailed(PgwizardError):
-    """The hook Job failed: there is no valid backup."""
+class JobFailed(PgwizardError):
+    """A Job failed. is_overdue: it was ended at its deadline.
+
+    A restore, a drill and a preview raise their own error from it.
+    """
 
     exit_code = 9
     meaning = "the stanza could not be created, or a backup failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        fault: Finding | None = None,
+        log: Sequence[str] = (),
+        is_overdue: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint, fault=fault, log=log)
+        self.is_overdue = is_overdue
 
 
 class Locked(PgwizardError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pgwizard.errors import FirstBackupFailed, Interrupted, OutputError, OwnershipConflict, PreflightError
+from pgwizard.errors import Interrupted, JobFailed, OutputError, OwnershipConflict, PreflightError
 from pgwizard.kube.api import Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, backups, record, survey
@@ -762,7 +762,7 @@ def test_another_superuser_or_database_is_refused_once_the_first_start_has_creat
 def test_an_install_that_failed_after_its_first_start_has_created_them_too() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-pgbackrest-init*"))
-        assert isinstance((await applied(sim)).error, FirstBackupFailed)
+        assert isinstance((await applied(sim)).error, JobFailed)
         sim.outcomes.clear()
         result = await applied(sim, SHOP)
         assert isinstance(result.error, PreflightError)
@@ -774,7 +774,7 @@ def test_an_install_that_failed_after_its_first_start_has_created_them_too() -> 
 def test_a_database_that_is_down_after_a_failed_install_still_counts() -> None:
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-pgbackrest-init*"))
-        assert isinstance((await applied(sim)).error, FirstBackupFailed)
+        assert isinstance((await applied(sim)).error, JobFailed)
         stopped = live(sim, STATEFULSET, "postgresql")
         sim.store.put({**stopped, "spec": {**stopped["spec"], "replicas": 0}, "status": {}})
         result = await applied(sim, SHOP)
@@ -870,7 +870,7 @@ def test_a_failed_hook_job_is_created_again() -> None:
         lines = ("ERROR: [055]: unable to load info file",)
         sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-pgbackrest-init*", lines=lines))
         result = await applied(sim)
-        assert isinstance(result.error, FirstBackupFailed)
+        assert isinstance(result.error, JobFailed)
         failed = live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"]
         assert record.read(live(sim, SECRET, "postgresql-pgwizard")).revisions[-1].outcome == "failed"
         sim.outcomes.clear()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pgwizard.errors import DeadlineError, FirstBackupFailed, OutputError, RolloutFailed
+from pgwizard.errors import DeadlineError, JobFailed, OutputError, RolloutFailed
 from pgwizard.kube import health, jobs
 from pgwizard.kube.api import Object, Ref, WatchEvent
 from pgwizard.plan.plan import Facts, resolve
@@ -261,7 +261,7 @@ def test_a_hook_job_that_fails_gives_its_lines_cause_and_fix() -> None:
         "2026-11-23 09:00:00.000 P00  ERROR: [028]: backup and archive info files exist but do not match the database",
     )
     result = stuck(ScriptedOutcome("job-failed", HOOK, lines=lines, exit_code=28))
-    assert isinstance(result.error, FirstBackupFailed)
+    assert isinstance(result.error, JobFailed)
     message = "Job default/postgresql-pgbackrest-init failed: Job has reached the specified backoff limit"
     assert result.error.message == message
     assert result.error.log[-1] == " ".join(lines[-1].split())
@@ -292,7 +292,7 @@ def test_the_cause_of_a_failed_try_may_follow_the_line_of_its_error() -> None:
 
 def test_a_hook_job_that_fails_without_a_known_cause_names_a_command_to_investigate() -> None:
     result = stuck(ScriptedOutcome("job-failed", HOOK, lines=("hm",)))
-    assert isinstance(result.error, FirstBackupFailed)
+    assert isinstance(result.error, JobFailed)
     assert result.error.hint == (
         "See kubectl -n default logs job/postgresql-pgbackrest-init. Run it again after the fix."
     )
@@ -305,7 +305,7 @@ def test_a_hook_job_that_is_deleted_during_the_wait_is_reported() -> None:
         live(sim, JOB, "postgresql-pgbackrest-init")
         await sim.guest().delete(Ref(JOB, "postgresql-pgbackrest-init", "default"))
         result = await task
-        assert isinstance(result.error, FirstBackupFailed)
+        assert isinstance(result.error, JobFailed)
         assert result.error.message == "Job default/postgresql-pgbackrest-init was deleted while it ran"
         assert (
             result.error.hint
@@ -372,7 +372,7 @@ def test_a_hook_job_whose_pod_admission_refuses_fails_at_once_with_the_words_of_
     message: str, key: str, question: str
 ) -> None:
     result = stuck(ScriptedOutcome("quota", HOOK, message=message))
-    assert isinstance(result.error, FirstBackupFailed)
+    assert isinstance(result.error, JobFailed)
     assert result.error.exit_code == 9
     assert result.error.message.startswith(
         "Job default/postgresql-pgbackrest-init cannot start: the cluster refuses the pod: FailedCreate: "
@@ -386,7 +386,7 @@ def test_a_hook_job_whose_pod_admission_refuses_fails_at_once_with_the_words_of_
 @pytest.mark.parametrize(("place", "exit_code"), [("default/postgresql", 8), (HOOK, 9)])
 def test_a_webhook_that_does_not_answer_ends_the_wait_after_a_minute_with_its_name(place: str, exit_code: int) -> None:
     result = stuck(ScriptedOutcome("webhook-silent", place))
-    assert isinstance(result.error, RolloutFailed | FirstBackupFailed)
+    assert isinstance(result.error, RolloutFailed | JobFailed)
     assert result.error.exit_code == exit_code
     assert "cannot start: a webhook of the cluster does not answer: FailedCreate: " in result.error.message
     assert result.error.fault is not None
@@ -410,7 +410,7 @@ def test_a_hook_job_whose_pod_cannot_start_fails_at_once_with_the_reason() -> No
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("image-pull", HOOK))
         result = await applied(sim)
-        assert isinstance(result.error, FirstBackupFailed)
+        assert isinstance(result.error, JobFailed)
         assert result.error.message.startswith("Job default/postgresql-pgbackrest-init cannot start: container ")
         assert "ImagePullBackOff" in result.error.message
         assert result.error.fault is not None
@@ -515,7 +515,7 @@ def test_a_sidecar_neither_hides_the_log_of_the_first_backup_nor_its_end() -> No
 def test_a_first_backup_that_fails_beside_a_sidecar_is_reported_soon() -> None:
     lines = ("P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>",)
     result = stuck(ScriptedOutcome("sidecar", HOOK), ScriptedOutcome("job-failed", HOOK, lines=lines, exit_code=39))
-    assert isinstance(result.error, FirstBackupFailed)
+    assert isinstance(result.error, JobFailed)
     assert result.error.message == (
         "Job default/postgresql-pgbackrest-init failed with exit code 39, but another container keeps its pod running, "
         "so it is not tried again"
@@ -536,7 +536,7 @@ def test_a_pod_of_an_earlier_job_of_the_same_name_is_ignored() -> None:
         sim.store.put({**pod, "metadata": {**pod["metadata"], "name": "left-over"}})
         result = await applied(sim)
         assert live(sim, JOB, "postgresql-pgbackrest-init")["metadata"]["uid"] != job["metadata"]["uid"]
-        assert isinstance(result.error, FirstBackupFailed)
+        assert isinstance(result.error, JobFailed)
 
     on(scenario)
 

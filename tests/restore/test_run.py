@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pgwizard.errors import DeadlineError, FirstBackupFailed, PgwizardError, PreflightError, RestoreFailed, Unreachable
+from pgwizard.errors import DeadlineError, JobFailed, PgwizardError, PreflightError, RestoreFailed, Unreachable
 from pgwizard.kube.api import CLAIM, Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
@@ -344,7 +344,7 @@ def test_a_backup_that_fails_afterwards_is_taken_again_by_the_next_run() -> None
     async def scenario(sim: SimCluster) -> None:
         sim.outcomes.append(ScriptedOutcome("job-failed", "default/*full*"))
         failed = await restored(sim)
-        assert isinstance(failed.error, FirstBackupFailed)
+        assert isinstance(failed.error, JobFailed)
         assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 1
         sim.outcomes.clear()
         again = await restored(sim)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgwizard.release.drills import RestoreRates
 from pgwizard.restore.report import loss_text
 from pgwizard.restore.target import (
     RecoveryTarget,
@@ -255,6 +256,13 @@ def test_a_plan_names_backup_timeline_and_target_and_what_is_lost() -> None:
         seconds=22.5,
         at=moment(20.5),
     )
+
+
+def test_a_plan_takes_as_long_as_the_release_s_own_drills_have_shown() -> None:
+    slow = dataclasses.replace(WHOLE, rates=RestoreRates(bytes_per_second=101_050, segments_per_second=0.5))
+    plan = choose(slow, at(20.5, is_exclusive=True), moment(NOW))
+    assert isinstance(plan, RestorePlan)
+    assert plan.seconds == 20 + 10 + 20
 
 
 def test_a_plan_becomes_the_options_of_pgbackrest() -> None:

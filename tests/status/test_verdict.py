@@ -671,7 +671,7 @@ RISKS: list[tuple[dict[str, Any], str]] = [
         "Job postgresql-pgbackrest-incr-3 does not start: cannot be scheduled: 0/3 nodes are available",
     ),
     (
-        {"runs": (DONE, replace(WAITING, message="waiting for its pod: exceeded quota"))},
+        {"runs": (DONE, replace(WAITING, message="waiting for its pod: exceeded quota", refusal="exceeded quota"))},
         "Job postgresql-pgbackrest-incr-3 does not start: exceeded quota",
     ),
     ({"crons": (FULL, replace(INCR, suspended=True))}, "the schedule postgresql-pgbackrest-incr is suspended"),

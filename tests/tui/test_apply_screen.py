@@ -17,7 +17,7 @@ from textual.widgets import Input
 
 from pgwizard.answers.questions import Answers
 from pgwizard.clock import utc_now
-from pgwizard.errors import AnswersError, DeadlineError, Finding, FirstBackupFailed, ServerFailure, Unreachable
+from pgwizard.errors import AnswersError, DeadlineError, Finding, JobFailed, ServerFailure, Unreachable
 from pgwizard.kube import jobs
 from pgwizard.kube.api import LEASE, Cluster, Object, Ref, Resource
 from pgwizard.kube.commands import Commands
@@ -563,7 +563,7 @@ def test_what_the_checks_find_is_shown_under_their_stage_before_the_approval() -
 
 def test_an_error_is_explained_by_its_fault_or_by_the_log_before_it() -> None:
     fault = Finding(key="volume-full", cause="The disk is full.", fix="Grow it.")
-    failure = FirstBackupFailed("Job shop/x failed: gave up", fault=fault, hint="See its log.")
+    failure = JobFailed("Job shop/x failed: gave up", fault=fault, hint="See its log.")
     assert finding_of(failure) == replace(fault, text="Job shop/x failed: gave up")
     problems = AnswersError("the answers", [Finding("", "odd"), Finding("storage.size", "too small")])
     assert finding_of(problems).question == "storage.size"

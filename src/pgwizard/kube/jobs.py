@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pgwizard.errors import ClusterError, DeadlineError, Finding, FirstBackupFailed, NotFound
+from pgwizard.errors import ClusterError, DeadlineError, Finding, JobFailed, NotFound
 from pgwizard.kube.api import EVENT, JOB, POD, Cluster, Object, Ref, WatchEvent, find_object, list_objects
 from pgwizard.kube.health import MESSAGE_CHARACTERS, REFUSED, STUCK, Health, assess, condition
 from pgwizard.text import plain
@@ -209,13 +209,13 @@ class _JobWatch:
     def take(self, event: WatchEvent) -> Health | None:
         """The Job's health, where the event shows it: ready as soon as its container has ended with 0.
 
-        Only the Job itself says that it failed, since it tries again. Raises FirstBackupFailed once it is gone.
+        Only the Job itself says that it failed, since it tries again. Raises JobFailed once it is gone.
         """
         obj, kind = event.object, event.object.get("kind")
         if kind == "Job":
             if event.type == "DELETED":
                 command = self.cluster.commands.kubectl("get", "namespace", str(self.job.namespace))
-                raise FirstBackupFailed(
+                raise JobFailed(
                     f"{self.job} was deleted while it ran",
                     hint=f"See whether its namespace is being deleted: {command}. If not, run it again.",
                 )
@@ -264,21 +264,23 @@ class _JobWatch:
         """The cause, from the log and the last known state."""
         return self.explain("\n".join([self.last, *self.lines]))
 
-    def failure(self, obj: Object) -> FirstBackupFailed:
-        why = plain(condition(obj, "Failed").get("message") or "")
+    def failure(self, obj: Object) -> JobFailed:
+        failed = condition(obj, "Failed")
+        why = plain(failed.get("message") or "")
         job = self.job
-        return FirstBackupFailed(
+        return JobFailed(
             f"{job} failed: {why}",
             fault=self.fault,
             hint=f"See {self._kubectl('logs', f'job/{job.name}')}. Run it again after the fix.",
             log=self.lines[-TAIL_LINES:],
+            is_overdue=failed.get("reason") == "DeadlineExceeded",
         )
 
     def check_stuck(self, now: float) -> None:
-        """Raises FirstBackupFailed if the Job's pod could not start or end within the grace period."""
+        """Raises JobFailed if the Job's pod could not start or end within the grace period."""
         refusal = self.refusal
         if refusal is not None and not self.has_pod and now - self.refused_since >= refusal.grace_seconds:
-            raise FirstBackupFailed(
+            raise JobFailed(
                 f"{self.job} cannot start: {refusal.text}: {self.last}",
                 fault=self.fault,
                 hint=f"Run it again after the fix. The Job tries again by itself: "
@@ -286,14 +288,14 @@ class _JobWatch:
             )
         if self.stuck_since is not None and now - self.stuck_since >= GRACE_SECONDS:
             if self.outlived:
-                raise FirstBackupFailed(
+                raise JobFailed(
                     f"{self.job} failed with exit code {self.outlived}, but another container keeps its pod running, "
                     "so it is not tried again",
                     fault=self.fault,
                     hint="Exclude the namespace from the injection of sidecars, delete the Job, and run it again.",
                     log=self.lines[-TAIL_LINES:],
                 )
-            raise FirstBackupFailed(
+            raise JobFailed(
                 f"{self.job} cannot start: {self.last}",
                 fault=self.fault,
                 hint=f"See {self._kubectl('describe', 'pod', '-l', f'job-name={self.job.name}')}",
@@ -379,7 +381,7 @@ async def wait_job(
 
     is_last_line: ends the wait about a second before the kubelet sees the end of the container.
 
-    Raises FirstBackupFailed with cause and fix, DeadlineError, and what report and log raise.
+    Raises JobFailed with cause and fix, DeadlineError, and what report and log raise.
     """
     namespace = job.namespace or ""
     live = await find_object(cluster, job)

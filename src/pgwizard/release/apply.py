@@ -160,7 +160,7 @@ async def run(
 ) -> ApplyOutcome:
     """Bring the release to what is wanted, stage by stage.
 
-    Raises AnswersError, PreflightError, OwnershipConflict, Locked, RolloutFailed, DeadlineError, FirstBackupFailed,
+    Raises AnswersError, PreflightError, OwnershipConflict, Locked, RolloutFailed, DeadlineError, JobFailed,
     Interrupted, and the errors of the cluster. A run that failed or was killed is simply run again.
     """
     prepared = await prepare(release, cluster, report, options, now)

@@ -127,7 +127,7 @@ async def wait(
 
     awaits_exit: whether its container must have ended; otherwise pgBackRest's last line is enough.
 
-    Raises FirstBackupFailed with cause and fix, and DeadlineError.
+    Raises JobFailed with cause and fix, and DeadlineError.
     """
     page_errors = 0
 

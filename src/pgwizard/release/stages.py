@@ -19,7 +19,7 @@ class Event:
     """One thing that happened. stage: which of the run's stages; text: for people, plain, one line.
 
     seconds: how long the stage took; with ``done`` and ``failed`` only. change: the one that is being made.
-    finding: the warning.
+    finding: the warning. is_result: whether progress is the result of a part of the stage.
     """
 
     stage: str
@@ -28,6 +28,7 @@ class Event:
     seconds: float | None = None
     change: Change | None = None
     finding: Finding | None = None
+    is_result: bool = False
 
 
 Report = Callable[[Event], None]
@@ -41,8 +42,8 @@ class Stage:
     report: Report
     summary: str = ""
 
-    def progress(self, text: str) -> None:
-        self.report(Event(self.name, "progress", text))
+    def progress(self, text: str, *, is_result: bool = False) -> None:
+        self.report(Event(self.name, "progress", text, is_result=is_result))
 
     def changing(self, change: Change) -> None:
         """Report that an object is about to be written or deleted."""

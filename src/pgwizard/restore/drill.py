@@ -15,7 +15,7 @@ from pgwizard.errors import (
     AlreadyExists,
     ClusterError,
     DeadlineError,
-    FirstBackupFailed,
+    JobFailed,
     NotProven,
     PreflightError,
 )
@@ -54,8 +54,8 @@ _LATE_SECONDS = 60.0
 """How much later than the Job's own deadline its end is noticed at the latest."""
 _FRESH_SECONDS = 60.0
 _PROGRESS = ("drill: ", "replayed to ")
-_OVERDUE = "longer than specified deadline"
-"""What Kubernetes says of a Job that it has ended at its deadline."""
+_CHECK = re.compile(r"[a-z]+ (passed|failed)\b")
+"""In a line of the script: the end of a check that was made."""
 _AGAIN = "Its Job is deleted. Run the drill again once the cause is fixed."
 
 
@@ -87,11 +87,6 @@ async def run(
     own_record, _ = await records.get(cluster, release)
     await cluster.patch(record.secret_ref(release), record.drills_patch(own_record, result))
     return result
-
-
-def is_check(progress: str) -> bool:
-    """Whether a text of progress is the end of a check that was made."""
-    return re.match(r"[a-z]+ (passed|failed)\b", progress) is not None
 
 
 def _accesses(release: ReleaseRef) -> list[Access]:
@@ -190,7 +185,7 @@ class _Drill:
         for job in await backups.newest_first(self.cluster, Layout.of(self.release)):
             if assess(job).status == "progressing":
                 stage.progress(f"backup Job {fit(job['metadata']['name'])} runs: waiting for its end")
-                with contextlib.suppress(FirstBackupFailed):
+                with contextlib.suppress(JobFailed):
                     await backups.wait(self.cluster, job, stage.progress, stage.log, at=self.now())
 
     async def _jobs(self) -> list[Object]:
@@ -224,7 +219,8 @@ class _Drill:
     async def _end(self, ref: Ref, stage: Stage, began: datetime) -> DrillResult:
         def read(line: str) -> None:
             if line.startswith(_PROGRESS):
-                stage.progress(line.removeprefix(_PROGRESS[0]))
+                text = line.removeprefix(_PROGRESS[0])
+                stage.progress(text, is_result=_CHECK.match(text) is not None)
             else:
                 stage.log(line)
 
@@ -239,10 +235,10 @@ class _Drill:
         )
         try:
             await wait
-        except FirstBackupFailed as error:  # a check failed, or the Job did: then there is no receipt
+        except JobFailed as error:  # a check failed, or the Job did: then there is no receipt
             with contextlib.suppress(ValueError):
                 return await self._receipt(ref, began)
-            if _OVERDUE in error.message:
+            if error.is_overdue:
                 text = f"the drill of release {self.release} had not ended after {span(self.seconds)}"
                 raise DeadlineError(text, hint="Give it longer with --timeout.", log=error.log) from error
             text = f"the drill of release {self.release} has no result: {error.message}"

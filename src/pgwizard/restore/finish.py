@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pgwizard.clock import Clock
-from pgwizard.errors import ClusterError, DeadlineError, PreflightError
+from pgwizard.errors import PreflightError
 from pgwizard.kube import lease
 from pgwizard.kube.api import Access, Cluster
-from pgwizard.plan.names import STANZA, Names, ReleaseRef
+from pgwizard.plan.names import STANZA, ReleaseRef
 from pgwizard.release import record, records, rights, stages
 from pgwizard.release.record import Record
 from pgwizard.release.stages import Event, Report
 from pgwizard.restore.journal import Journal, read_journal
+from pgwizard.restore.pod_command import read_output
 from pgwizard.text import plain
 
 _SECONDS = 600.0
@@ -92,16 +93,5 @@ async def _run_script(cluster: Cluster, release: ReleaseRef, action: str) -> lis
 
 async def _output(cluster: Cluster, release: ReleaseRef, *command: str) -> str:
     """What a command in the database's pod prints. Raises PreflightError."""
-    pod = Names.of(release.name).pod
-    try:
-        result = await cluster.exec(release.namespace, pod, "postgresql", command, timeout_seconds=_SECONDS)
-    except (ClusterError, DeadlineError) as error:
-        raise PreflightError(
-            f"release {release}: {command[0]} cannot be run: {error.message}", hint="The database must run for it."
-        ) from error
-    if result.exit_code != 0:
-        text = plain((result.stderr + result.stdout).decode(errors="replace"))
-        raise PreflightError(
-            f"release {release}: {command[0]} ended with {result.exit_code}: {text}", hint="Run it again."
-        )
-    return result.stdout.decode(errors="replace")
+    hint = "The database must run for it. Run it again."
+    return await read_output(cluster, release, command, seconds=_SECONDS, hint=hint)

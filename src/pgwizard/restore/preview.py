@@ -17,7 +17,7 @@ from pgwizard.errors import (
     AlreadyExists,
     ClusterError,
     DeadlineError,
-    FirstBackupFailed,
+    JobFailed,
     NotProven,
     PreflightError,
 )
@@ -274,7 +274,7 @@ async def _wait(
             is_last_line=lambda line: line.startswith(prefix),
         )
         reached = preview_job.reached_of(answer)
-    except FirstBackupFailed as error:
+    except JobFailed as error:
         text = f"the preview of release {release} has failed: {error.message}"
         raise NotProven(text, fault=error.fault, hint="The release is untouched.", log=error.log) from error
     except ValueError as error:

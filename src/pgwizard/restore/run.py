@@ -14,7 +14,7 @@ from pgwizard.clock import Clock
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import (
     AlreadyExists,
-    FirstBackupFailed,
+    JobFailed,
     NotFound,
     PgwizardError,
     PreflightError,
@@ -436,7 +436,7 @@ class _Run:
                     await self.cluster.delete(Ref.of(each), uid=each["metadata"]["uid"])
                     continue
                 stage.progress(f"backup Job {fit(each['metadata']['name'])} runs: waiting for its end")
-                with contextlib.suppress(FirstBackupFailed):
+                with contextlib.suppress(JobFailed):
                     await backups.wait(self.cluster, each, stage.progress, stage.log, at=self.now())
 
     async def _stop(self) -> None:
@@ -547,7 +547,7 @@ class _Run:
             await jobs.wait_job(
                 self.cluster, ref, seconds, stage.progress, read, explain=rollout.explain, at=self.now()
             )
-        except FirstBackupFailed as error:
+        except JobFailed as error:
             raise self._failure(error.message, error.log, "\n".join([error.message, *error.log])) from error
         try:
             log = [line async for line in backups.log(self.cluster, self.release, ref.name, tail=20)]

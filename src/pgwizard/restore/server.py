@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pgwizard.errors import DeadlineError, PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.kube.jobs import ReportLine
-from pgwizard.plan.names import STANZA, Names, ReleaseRef
+from pgwizard.plan.names import STANZA, ReleaseRef
 from pgwizard.release.layout import Layout
+from pgwizard.restore.pod_command import read_output
 from pgwizard.status import probes
 from pgwizard.status.repository import read_lsn
 from pgwizard.status.snapshot import Archiver
@@ -52,13 +53,7 @@ class DatabaseServer:
     async def create_stanza(self) -> None:
         """Make its own archive, or check it where it is there. Raises PreflightError."""
         command = ("pgbackrest", f"--stanza={STANZA}", "--log-level-console=warn", "stanza-create")
-        pod = Names.of(self.release.name).pod
-        result = await self.cluster.exec(
-            self.release.namespace, pod, "postgresql", command, timeout_seconds=_ARCHIVE_SECONDS
-        )
-        if result.exit_code != 0:
-            text = plain((result.stderr + result.stdout).decode(errors="replace"))
-            raise PreflightError(f"release {self.release}: stanza-create ended with {result.exit_code}: {text}")
+        await read_output(self.cluster, self.release, command, seconds=_ARCHIVE_SECONDS, name="stanza-create")
 
     async def segment(self) -> str:
         """The name of the WAL segment that is being written."""
@@ -104,11 +99,4 @@ class DatabaseServer:
         command += ["-d", probes.DATABASE, "-v", "ON_ERROR_STOP=1"]
         for statement in statements:
             command += ["-c", statement]
-        pod = Names.of(self.release.name).pod
-        result = await self.cluster.exec(
-            self.release.namespace, pod, "postgresql", command, timeout_seconds=_SQL_SECONDS
-        )
-        if result.exit_code != 0:
-            text = plain((result.stderr or result.stdout).decode(errors="replace"))
-            raise PreflightError(f"release {self.release}: psql ended with {result.exit_code}: {text}")
-        return result.stdout.decode(errors="replace")
+        return await read_output(self.cluster, self.release, command, seconds=_SQL_SECONDS, name="psql")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
-from pgwizard.release.drills import START_SECONDS
+from pgwizard.release.drills import START_SECONDS, RestoreRates
 from pgwizard.status.repository import Backup, read_lsn
 from pgwizard.status.wal import Archive, Reach, continuity
 from pgwizard.status.walk import whole_backups
@@ -40,9 +40,8 @@ RefusalReason = Literal[
     "ambiguous-point",
 ]
 
-RESTORE_BYTES_PER_SECOND = 70e6
-SEGMENTS_PER_SECOND = 4.0
-"""Both were measured on two busy cores."""
+USUAL_RATES = RestoreRates(bytes_per_second=70e6, segments_per_second=4.0)
+"""They were measured on two busy cores."""
 NO_BACKUP = "no backup in the repository can be recovered"
 _OTHERWISE = "Give a time, a backup, or latest."
 _SECOND = timedelta(seconds=1)
@@ -158,7 +157,7 @@ class RepositoryView:
 
     damaged: the labels of backups that lack files, or hold files whose contents are damaged.
     is_answering: whether the server can still commit and archive, so that what it has written until now is reachable;
-    silence: why it does not answer.
+    silence: why it does not answer. rates: those of its drills, where there are any.
     """
 
     archive: Archive
@@ -167,6 +166,7 @@ class RepositoryView:
     is_answering: bool
     damaged: frozenset[str] = frozenset()
     silence: str = ""
+    rates: RestoreRates = USUAL_RATES
 
     @property
     def whole_backups(self) -> tuple[Backup, ...]:
@@ -393,7 +393,7 @@ def _at_time(
             bytes=span.reach.backup.size + round((plan.bytes - span.reach.backup.size) * share),
             at=at,
         )
-        plan = _with_estimate(plan)
+        plan = _with_estimate(plan, view.rates)
         if is_end:
             return replace(plan, type="default", value="", is_exclusive=False, must_reach=_last_lsn(view, span.reach))
         return replace(plan, type="time", value=f"{at:%Y-%m-%d %H:%M:%S.%f}+00", is_exclusive=target.is_exclusive)
@@ -525,7 +525,7 @@ def _at_backup(
         segments=last - first + 1,
         bytes=backup.size,
     )
-    return _with_estimate(plan)
+    return _with_estimate(plan, view.rates)
 
 
 def _also_on(view: RepositoryView, spans: Sequence[_Span], lsn: int) -> set[int]:
@@ -597,7 +597,7 @@ def _at_position(
         segments=count,
         bytes=reach.backup.size + round((plan.bytes - reach.backup.size) * share),
     )
-    return _with_estimate(plan)
+    return _with_estimate(plan, view.rates)
 
 
 def _no_position(
@@ -654,7 +654,7 @@ def _plan(view: RepositoryView, reach: Reach, timeline: int, target: RecoveryTar
         silence=view.silence,
         archived_until=_archived_until(view) if view.silence else None,
     )
-    return _with_estimate(plan)
+    return _with_estimate(plan, view.rates)
 
 
 def _archived_until(view: RepositoryView) -> datetime | None:
@@ -664,8 +664,8 @@ def _archived_until(view: RepositoryView) -> datetime | None:
     return max([*moments, *(backup.stop for backup in view.backups[-1:])], default=None)
 
 
-def _with_estimate(plan: RestorePlan) -> RestorePlan:
-    seconds = START_SECONDS + plan.bytes / RESTORE_BYTES_PER_SECOND + plan.segments / SEGMENTS_PER_SECOND
+def _with_estimate(plan: RestorePlan, rates: RestoreRates) -> RestorePlan:
+    seconds = START_SECONDS + rates.seconds(plan.bytes, plan.segments)
     return replace(plan, seconds=round(seconds, 1))
 
 

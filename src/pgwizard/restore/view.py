@@ -15,17 +15,19 @@ from pgwizard.errors import ClusterError, DeadlineError, PgwizardError, Prefligh
 from pgwizard.kube.api import POD, Cluster, Ref, find_object
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import STANZA, Names, ReleaseRef
+from pgwizard.release import drills
 from pgwizard.release.layout import Layout
 from pgwizard.release.record import Origin, Record
 from pgwizard.restore import job
+from pgwizard.restore.pod_command import read_output
 from pgwizard.restore.reader import reader_pod
-from pgwizard.restore.target import RepositoryView
+from pgwizard.restore.target import USUAL_RATES, RepositoryView
 from pgwizard.status import probes
 from pgwizard.status.repository import Backup, RepositoryInfo, segment_number
 from pgwizard.status.snapshot import Archiver, ReleaseSummary
 from pgwizard.status.wal import continuity
 from pgwizard.status.walk import whole_backups
-from pgwizard.text import fit, plain
+from pgwizard.text import fit
 
 _IO_TIMEOUT_SECONDS = 10
 _COMMAND_SECONDS = 120.0
@@ -170,18 +172,11 @@ class _Reading:
         )
 
     async def _output(self, *command: str) -> str:
-        """What a command prints. Raises PreflightError."""
-        namespace = self._release.namespace
-        try:
-            result = await self.cluster.exec(
-                namespace, self.pod, "postgresql", command, timeout_seconds=_COMMAND_SECONDS
-            )
-        except (ClusterError, DeadlineError) as error:
-            raise PreflightError(f"release {self._release}: {command[0]} cannot be run: {error.message}") from error
-        if result.exit_code not in (0, _NOT_IN_IMAGE):
-            text = plain(result.stderr.decode(errors="replace"))
-            raise PreflightError(f"release {self._release}: {command[0]} ended with {result.exit_code}: {text}")
-        return result.stdout.decode(errors="replace")
+        """What a command prints; nothing of one that the image lacks. Raises PreflightError."""
+        codes = (0, _NOT_IN_IMAGE)
+        return await read_output(
+            self.cluster, self._release, command, seconds=_COMMAND_SECONDS, pod=self.pod, codes=codes
+        )
 
     async def view(self, repository: RepositoryInfo, archiver: Archiver | None) -> RepositoryView:
         """The archive is listed after the backups, so that it has their WAL.
@@ -208,6 +203,7 @@ class _Reading:
             is_answering=not self.silence,
             damaged=damaged,
             silence=self.silence,
+            rates=drills.rates(self.record.drills) or USUAL_RATES,
         )
 
     async def _damaged(self, backups: Sequence[Backup]) -> frozenset[str]:

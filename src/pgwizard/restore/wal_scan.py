@@ -13,10 +13,11 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
-from pgwizard.errors import ClusterError, DeadlineError, PreflightError
+from pgwizard.errors import PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import STANZA, Names, ReleaseRef
 from pgwizard.quantities import human_size
+from pgwizard.restore.pod_command import read_output
 from pgwizard.restore.reader import reader_pod
 from pgwizard.restore.server import DatabaseServer
 from pgwizard.restore.target import NO_BACKUP, RepositoryView, lsn_text
@@ -118,21 +119,17 @@ class WalScan:
     async def _run(self, kind: ScanKind, value: str, lines: Sequence[str], moments: Moments | None) -> list[str]:
         window = moments.words if moments is not None else ("", "", "0")
         command = ("bash", "-c", script(), NAME, STANZA, kind, value, self.label, *window)
-        try:
-            result = await self.cluster.exec(
-                self.release.namespace,
-                self.pod,
-                "postgresql",
-                command,
-                stdin="".join(f"{line}\n" for line in lines).encode(),
-                timeout_seconds=_COMMAND_SECONDS,
-            )
-        except (ClusterError, DeadlineError) as error:
-            raise PreflightError(f"release {self.release}: the WAL cannot be searched: {error.message}") from error
-        if result.exit_code != 0:
-            text = plain(result.stderr.decode(errors="replace"))
-            raise PreflightError(f"release {self.release}: the WAL cannot be searched: {text}")
-        return result.stdout.decode(errors="replace").splitlines()
+        text = await read_output(
+            self.cluster,
+            self.release,
+            command,
+            seconds=_COMMAND_SECONDS,
+            pod=self.pod,
+            stdin="".join(f"{line}\n" for line in lines).encode(),
+            name="its script",
+            purpose="the WAL cannot be searched",
+        )
+        return text.splitlines()
 
 
 @contextlib.asynccontextmanager

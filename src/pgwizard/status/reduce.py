@@ -213,7 +213,9 @@ def _with_end(run: Run, ends: Mapping[str, BackupEnd]) -> Run:
 def _with_refusal(run: Run, refusals: Mapping[str, str]) -> Run:
     """Only while the Job has no pod: admission may have accepted a later one."""
     awaits_pod = run.state == "running" and run.message.startswith(AWAITS_POD)
-    return replace(run, message=f"{AWAITS_POD}: {refusals[run.uid]}") if awaits_pod and run.uid in refusals else run
+    if not awaits_pod or run.uid not in refusals:
+        return run
+    return replace(run, message=f"{AWAITS_POD}: {refusals[run.uid]}", refusal=refusals[run.uid])
 
 
 def _raw(name: str) -> str:

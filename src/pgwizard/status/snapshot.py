@@ -199,6 +199,7 @@ class Run:
     tail: the last lines of a failed one's log, None until they are read; unread: why they were not at the last try,
     which is not the last one; fault: what they mean. name: fit to be shown; raw: what the cluster calls it, where that
     is not the same. stuck_since: since when the backup has ended and another container keeps the Job from ending.
+    refusal: why admission refuses its pod.
     """
 
     name: str
@@ -213,6 +214,7 @@ class Run:
     fault: Diagnosis | None = None
     raw: str = ""
     stuck_since: datetime | None = None
+    refusal: str = ""
 
     @property
     def real_name(self) -> str:

@@ -16,7 +16,7 @@ from typing import Literal
 from pgwizard.diagnose.diagnose import diagnose, sharper
 from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
-from pgwizard.kube.health import AWAITS_POD, SCALED_TO_0, SCALED_UP
+from pgwizard.kube.health import SCALED_TO_0, SCALED_UP
 from pgwizard.plan.names import Names
 from pgwizard.release import drills
 from pgwizard.release.backups import FIND_DAMAGE, RESUME, damage_cause, full_backup_command
@@ -654,7 +654,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
 def _stalled(snapshot: Snapshot) -> Iterable[Finding]:
     """The reasons for Jobs whose pod is refused, or does not start."""
     for run in snapshot.runs:
-        why = snapshot.stalls.get(run.uid, "") or run.message.partition(f"{AWAITS_POD}: ")[2]
+        why = snapshot.stalls.get(run.uid, "") or run.refusal
         if run.state == "running" and why:
             fault = diagnose(why)
             describe = snapshot.commands.kubectl("describe", "job", run.real_name, namespace=snapshot.ref.namespace)

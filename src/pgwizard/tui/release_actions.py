@@ -11,7 +11,6 @@ from pgwizard.release.live_objects import current_answers
 from pgwizard.release.report import error_lines
 from pgwizard.release.stages import Event
 from pgwizard.restore import drill as restore_drill
-from pgwizard.restore.drill import is_check
 from pgwizard.status.snapshot import Cron, Snapshot
 from pgwizard.status.verdict import outage
 from pgwizard.text import fit, plain
@@ -107,7 +106,7 @@ class ReleaseActions:
         self._screen.host.notify("Drilling: the result will be shown here. Leaving this screen ends it.", markup=False)
 
         def report(event: Event) -> None:
-            if event.kind == "done" or (event.kind == "progress" and is_check(event.text)):
+            if event.kind == "done" or event.is_result:
                 self._screen.host.notify(fit(event.text), markup=False)
 
         self._is_drilling = True

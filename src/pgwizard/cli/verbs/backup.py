@@ -15,7 +15,7 @@ from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
 from pgwizard.diagnose.diagnose import diagnose
-from pgwizard.errors import FirstBackupFailed, Interrupted, PreflightError
+from pgwizard.errors import Interrupted, JobFailed, PreflightError
 from pgwizard.kube.api import JOB, Cluster, Object, Ref
 from pgwizard.kube.health import assess
 from pgwizard.kube.jobs import has_succeeded
@@ -62,7 +62,7 @@ class FaultLine(JsonLine):
 
 
 def backup(call: Invocation, writer: Writer) -> None:
-    """Start a Job. With ``--follow`` raises FirstBackupFailed where it fails."""
+    """Start a Job. With ``--follow`` raises JobFailed where it fails."""
     kind = cast("BackupType", call[BACKUP_TYPE])
     hint = ""
 
@@ -91,7 +91,7 @@ def backup(call: Invocation, writer: Writer) -> None:
 
 
 def logs(call: Invocation, writer: Writer) -> None:
-    """Print the log of a Job. With ``--follow`` raises FirstBackupFailed where it fails."""
+    """Print the log of a Job. With ``--follow`` raises JobFailed where it fails."""
 
     async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
@@ -112,7 +112,7 @@ def logs(call: Invocation, writer: Writer) -> None:
             return
         fault = diagnose("\n".join([*log, health.message]))  # from the whole log, even if only its tail is shown
         if call[FOLLOW]:
-            raise FirstBackupFailed(f"{Ref(JOB, name, release.namespace)} failed: {health.message}", fault=fault)
+            raise JobFailed(f"{Ref(JOB, name, release.namespace)} failed: {health.message}", fault=fault)
         if fault:
             more = f"More: {explain_command(fault.key)}"
             writer.note(f"Cause: {fault.cause}\nFix: {fault.fix}\n{more}", FaultLine(fault.key, fault.cause, fault.fix))
