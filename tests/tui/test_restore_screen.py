@@ -162,7 +162,7 @@ def test_a_restore_ends_with_what_it_reached_and_can_be_undone() -> None:
         await press(pilot, *RELEASE.name, "enter")
         await reached(pilot, screen, "ended")
         text = words(pilot)
-        assert "✓ Release default/postgresql is restored to" in text
+        assert "✓ Release is restored to" in text
         assert "timeline 2, before" in text
         assert "pgwizard" in text
         assert "restore postgresql --undo" in text
@@ -303,6 +303,97 @@ def test_a_click_on_a_timeline_moves_the_target() -> None:
         assert "Loses" in words(pilot)
 
     driven(scenario)
+
+
+async def shown(pilot: Pilot[int], screen: RestoreScreen, minutes: int) -> None:
+    """A preview of some minutes ago is open."""
+    await press(pilot, *["down"] * minutes, "enter")
+    await reached(pilot, screen, "confirming")
+    await press(pilot, "f8")
+    await reached(pilot, screen, "showing")
+
+
+def preview_jobs(sim: SimCluster) -> list[str]:
+    return [job["metadata"]["name"] for job in sim.store.find(JOB, "default") if "-preview" in job["metadata"]["name"]]
+
+
+def test_a_preview_is_shown_moved_and_ended_and_nothing_was_restored() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await shown(pilot, screen, 10)
+        text = words(pilot)
+        assert "✓ The preview shows " in text
+        assert "its newest commit is of " in text
+        assert "kubectl -n default exec -it job/postgresql-preview -c preview -- psql" in text
+        await press(pilot, "t")
+        assert "Press Enter to move the preview to this moment." in words(pilot)
+        await press(pilot, *["up"] * 5, "enter")
+        await reached(pilot, screen, "showing")
+        await press(pilot, "t", *["down"] * 20, "enter")
+        await reached(pilot, screen, "failed")
+        assert "cannot be moved: a preview moves only forward" in words(pilot)
+        await press(pilot, "r")
+        await reached(pilot, screen, "showing")
+        await press(pilot, "x")
+        await reached(pilot, screen, "choosing")
+        assert preview_jobs(sim) == []
+
+    driven(scenario)
+
+
+def test_an_open_preview_is_found_again_and_restored_in_place_after_it_was_ended() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await shown(pilot, screen, 10)
+        target = next(line for line in words(pilot).split(". ") if "The preview shows" in line).partition("shows ")[2]
+        await press(pilot, "escape", "R")
+        screen = await on_top(pilot)
+        await reached(pilot, screen, "showing")
+        assert f"The preview shows {target}." in words(pilot)
+        await press(pilot, "i")
+        await reached(pilot, screen, "confirming")
+        assert f"Target {target}" in words(pilot)
+        await press(pilot, "escape")
+        await reached(pilot, screen, "showing")
+        await press(pilot, "i")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, *RELEASE.name, "enter")
+        await reached(pilot, screen, "ended")
+        assert f"is restored to {target}: timeline 2" in words(pilot)
+        assert preview_jobs(sim) == []
+
+    driven(scenario)
+
+
+def test_a_preview_that_is_stopped_while_it_begins_is_ended() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await press(pilot, "down", "enter")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, "f8")
+        await until(pilot, lambda: "● preview" in painted(pilot) and bool(preview_jobs(sim)))
+        await press(pilot, "ctrl+c")
+        await reached(pilot, screen, "stopped")
+        assert "Stopped. The preview was ended. The database was not touched." in words(pilot)
+        assert preview_jobs(sim) == []
+        await press(pilot, "r")
+        await reached(pilot, screen, "choosing")
+
+    driven(scenario)
+
+
+def test_psql_opens_or_its_command_is_copied() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
+        await shown(pilot, screen, 10)
+        await press(pilot, "p")
+        assert "psql cannot be opened here. Its command was copied: kubectl" in " ".join(notices(pilot))
+        assert pilot.app.clipboard == "kubectl -n default exec -it job/postgresql-preview -c preview -- psql"
+
+    driven(scenario)
+
+
+def test_every_key_of_the_choice_is_in_sight_on_80_columns() -> None:
+    async def scenario(pilot: Pilot[int], _screen: RestoreScreen, _sim: SimCluster) -> None:
+        assert " F6 history  F7 undo  Esc back  Ctrl+Q quit  F1 help" in painted(pilot).splitlines()[-1]
+
+    driven(scenario, size=(80, 24))
 
 
 def test_an_undo_of_what_touched_nothing_is_confirmed_and_ends_as_what_it_is() -> None:

@@ -547,6 +547,27 @@ async def of_restore(camera: Camera) -> None:
     await camera.take("restore-help")
 
 
+async def of_preview(camera: Camera) -> None:
+    await camera.reach(StatusScreen)
+    await camera.see("timeline 1")
+    await camera.pilot.press("R")
+    await camera.reach(RestoreScreen)
+    await camera.see("Press Enter to go on")
+    await camera.pilot.press("pagedown", "enter")
+    await camera.see("Type the release's name")
+    await camera.pilot.press("f8")
+    await camera.see("restoring")
+    await camera.take("preview-running")
+    await camera.see("The preview shows")
+    await camera.take("preview")
+    await camera.pilot.press("t")
+    await camera.see("Press Enter to move the preview")
+    camera.screen(RestoreScreen).query_one("#target", Input).value = "2026-12-01T21:00:00Z"
+    await camera.pilot.press("enter")
+    await camera.see("✗ preview")
+    await camera.take("preview-backwards")
+
+
 async def of_refused_restore(camera: Camera) -> None:
     await camera.reach(StatusScreen)
     await camera.see("missing")
@@ -682,6 +703,7 @@ PLAYS = {
         of_restore,
         ("restore", "restore-confirm", "restore-running", "restore-done", "restore-help"),
     ),
+    "preview": Play("filled", with_branches, of_preview, ("preview-running", "preview", "preview-backwards")),
     "refused-restore": Play("errors", with_gap, of_refused_restore, ("restore-refused",)),
     "failed-restore": Play("errors", lost_repository, of_failed_restore, ("restore-failed",)),
     "proven": Play("filled", proven, of_archive("status-proven", "proven by"), ("status-proven",)),

@@ -11,13 +11,15 @@ from typing import Any, Literal
 
 from textual.worker import Worker, WorkerError
 
-from pgwizard.errors import PgwizardError
+from pgwizard.errors import PgwizardError, PreflightError
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.report import finding_of
 from pgwizard.release.stages import Event
-from pgwizard.restore import history
+from pgwizard.restore import history, preview
 from pgwizard.restore import run as restore
 from pgwizard.restore.journal import Journal
+from pgwizard.restore.preview import OpenPreview
+from pgwizard.restore.preview_job import reached_text as preview_text
 from pgwizard.restore.report import result_lines, unfinished_text, unread_parts
 from pgwizard.restore.run import Preparation
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, shown_moment
@@ -27,9 +29,21 @@ from pgwizard.tui.widgets.restore_view import RestoreView
 from pgwizard.tui.widgets.target_choice import GO_ON
 
 RestoreState = Literal[
-    "reading", "choosing", "planning", "confirming", "open", "running", "stopping", "stopped", "failed", "ended"
+    "reading",
+    "choosing",
+    "planning",
+    "confirming",
+    "previewing",
+    "showing",
+    "open",
+    "running",
+    "stopping",
+    "stopped",
+    "failed",
+    "ended",
 ]
 _UNTOUCHED = "Stopped. The database was not touched."
+_PREVIEWS = "Press p for psql, t for a later moment, i to restore in place, x to end it."
 _MAX_LOG_LINES = 400
 _STRETCH = timedelta(hours=1)
 """So much of the history is read at once."""
@@ -49,6 +63,9 @@ class RestoreRun:
         self._unread: tuple[datetime, datetime] | None = None
         """The stretch of the last listing that was too much to read."""
         self._journal: Journal | None = None
+        self._target: RecoveryTarget | None = None
+        """What is to be confirmed; None where it is an undo, or a restore that is resumed."""
+        self._preview: OpenPreview | None = None
         self._work: Worker[None] | None = None
         self._stage = ""
         """The one that runs, or is next, of a restore that has begun; empty before."""
@@ -65,6 +82,7 @@ class RestoreRun:
     def begin(self) -> None:
         """Read what can be restored, or find the restore that has not ended. Nothing is written."""
         self._preparation, self._journal, self.message = None, None, ""
+        self._target, self._preview = None, None
         self._archive = self._listed_since = self._unread = None
         self._stage = ""
         self._log.clear()
@@ -72,11 +90,41 @@ class RestoreRun:
         self._turn("reading", "Reading the repository. Nothing is written before you confirm.")
         self._do(self._read)
 
+    @property
+    def can_preview(self) -> bool:
+        """Whether what is to be confirmed can be looked at before."""
+        return self.state == "confirming" and self._target is not None and self._preview is None
+
     def plan(self, target: RecoveryTarget) -> None:
-        """Find the way to a target, then ask for the confirmation."""
+        """Find the way to a target, then ask for the confirmation; or move the preview that is open to it."""
         if self._preparation is not None:
             self._turn("planning", f"Looking for {target} in the archive.")
-            self._do(lambda: self._plan(target))
+            self._do(lambda: self._plan(target) if self._preview is None else self._move(self._preview, target))
+
+    def preview(self) -> None:
+        """Show what is to be confirmed on a read-only server."""
+        journal, target = self._journal, self._target
+        if journal is not None and target is not None:
+            self._view.show_log((preview.STAGE,))
+            self._turn("previewing", "The database keeps running. Ctrl+C ends the preview.")
+            self._do(lambda: self._start_preview(target, journal.plan))
+
+    def end_preview(self) -> None:
+        """Delete the preview that is open."""
+        self._turn("planning", "Ending the preview.")
+        self._do(self._end_preview)
+
+    def restore_previewed(self) -> None:
+        """Ask for the confirmation of a restore to what the preview shows."""
+        shown = self._preview
+        if shown is not None:
+            self._turn("planning", f"Looking for {shown.aim.target} in the archive.")
+            self._do(lambda: self._plan(shown.aim.target))
+
+    def psql_command(self) -> str:
+        """The command that opens psql in the preview; empty where none is open."""
+        cluster = self._screen.connection.cluster
+        return preview.psql_command(cluster.commands, self._release) if self._preview is not None and cluster else ""
 
     def list_events(self) -> None:
         """List what was committed in the last hour; each time again, an hour further back."""
@@ -85,7 +133,11 @@ class RestoreRun:
 
     def retarget(self) -> None:
         """Choose another target for the restore that has not ended."""
-        if self._journal is not None:
+        if self._preview is not None:
+            if self._preparation is not None and self._preparation.view is not None:
+                self._view.restart()
+                self._choose(self._preparation.view)
+        elif self._journal is not None:
             self._turn("planning", "Reading the repository.")
             self._do(self._read_open)
 
@@ -101,8 +153,8 @@ class RestoreRun:
             self._confirm(restore.resumed(self._journal, is_undo=False))
 
     def go_back(self) -> bool:
-        """From the confirmation to the choice of the target; False where that is not open."""
-        if self.state == "confirming":
+        """From the confirmation to the choice of the target, and from that to the preview; False where none is open."""
+        if self.state == "confirming" or (self.state == "choosing" and self._preview is not None):
             self.begin()
             return True
         return False
@@ -126,6 +178,8 @@ class RestoreRun:
         self._work.cancel()
         if self.state == "running":
             self._turn("stopping", "Stopping: the lock is being released.")
+        elif self.state == "previewing":
+            self._turn("stopping", "Stopping: the preview is being ended." if self._preview is None else "Stopping.")
         else:
             self._turn("stopping", "Stopping.")
             self._screen.run_worker(self._leave_after(self._work), group="leave", exit_on_error=False)
@@ -144,13 +198,17 @@ class RestoreRun:
         )
 
     async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
-        is_running = self.state == "running"
+        is_running, is_preview = self.state == "running", self.state == "previewing"
         try:
             await step()
         except asyncio.CancelledError:
             if is_running and self._screen.is_attached:
                 text = f"Stopped watching. {unfinished_text(self._stage)}" if self._stage else _UNTOUCHED
                 self._view.end("stopped", [("-", text)], has_log=bool(self._log))
+                self._turn("stopped", self._next)
+            elif is_preview and self._screen.is_attached:
+                left = "The preview is open." if self._preview is not None else "The preview was ended."
+                self._view.end("stopped", [("-", f"Stopped. {left} The database was not touched.")], has_log=False)
                 self._turn("stopped", self._next)
             raise
         except Exception as error:  # noqa: BLE001 - whatever ended it is shown as its outcome
@@ -168,12 +226,18 @@ class RestoreRun:
             self._view.end("stopped", rows, has_log=False)
             self._turn("open", "Press r to resume it, t for another target, or F7 to bring back the state before it.")
         elif preparation.view is not None:
+            with contextlib.suppress(PreflightError):  # one that does not answer is refused where another is begun
+                if (opened := await preview.find(cluster, self._release)) is not None:
+                    self._archive = preparation.view
+                    self._show_preview(opened)
+                    return
             self._choose(preparation.view)
 
     def _choose(self, archive: RepositoryView) -> None:
         self._archive = archive
-        self._view.choose(archive)
-        self._turn("choosing", GO_ON)
+        prompt = GO_ON if self._preview is None else "Press Enter to move the preview to this moment."
+        self._view.choose(archive, prompt)
+        self._turn("choosing", prompt)
 
     async def _read_open(self) -> None:
         cluster = await self._screen.connection.once_connected()
@@ -214,7 +278,50 @@ class RestoreRun:
         if self._preparation is not None and self._preparation.journal is not None:
             self._take(await restore.redirected(cluster, self._preparation, target, now))
         elif self._preparation is not None:
+            self._target = target
             self._take(await restore.plan_to(cluster, self._preparation, target, now))
+
+    async def _start_preview(self, target: RecoveryTarget, plan: RestorePlan) -> None:
+        cluster = await self._screen.connection.once_connected()
+        if self._preparation is None:
+            raise PgwizardError("no preview is planned")
+        preparation, now = self._preparation, self._screen.start.now
+        shown = await preview.start(cluster, preparation, target, plan, report=self._report_preview, now=now)
+        self._show_preview(shown)
+
+    async def _move(self, shown: OpenPreview, target: RecoveryTarget) -> None:
+        cluster, now = await self._screen.connection.once_connected(), self._screen.start.now
+        if self._preparation is None:
+            raise PgwizardError("no preview is planned")
+        plan = await restore.plan_to(cluster, self._preparation, target, now)
+        if isinstance(plan, TargetRefusal):
+            self._take(plan)
+            return
+        self._view.show_log((preview.STAGE,))
+        self._turn("previewing", "The preview moves to a later moment.")
+        report, preparation = self._report_preview, self._preparation
+        self._show_preview(await preview.move(cluster, preparation, shown, target, plan, report=report, now=now))
+
+    async def _end_preview(self) -> None:
+        cluster = await self._screen.connection.once_connected()
+        await preview.end(cluster, self._release, lambda _: None)
+        self.begin()
+
+    def _show_preview(self, shown: OpenPreview) -> None:
+        self._preview, self._journal, self._target = shown, None, None
+        rows: list[OutcomeRow] = [
+            ("✓", f"The preview shows {shown.aim.target}."),
+            ("", f"{preview_text(shown.reached)}."),
+            ("psql", self.psql_command()),
+            ("ends", f"by itself at {shown_moment(shown.ends_at)}. Esc leaves it open."),
+        ]
+        self._view.end("done", rows, has_log=bool(self._log))
+        self._turn("showing", _PREVIEWS)
+
+    def _report_preview(self, event: Event) -> None:
+        if event.kind == "log":
+            self._log.append(event.text)
+        self._view.take(event)
 
     async def _plan_undo(self) -> None:
         cluster = await self._screen.connection.once_connected()
@@ -222,7 +329,7 @@ class RestoreRun:
             self._confirm(restore.resumed(self._journal, is_undo=True))
             return
         preparation = self._preparation = await restore.prepare(cluster, self._release)
-        self._archive = preparation.view
+        self._archive, self._target = preparation.view, None
         self._take(await restore.undo_plan(cluster, preparation, self._screen.start.now))
 
     def _take(self, plan: RestorePlan | Journal | TargetRefusal) -> None:
@@ -245,6 +352,9 @@ class RestoreRun:
         cluster = await self._screen.connection.once_connected()
         if self._journal is None:
             raise PgwizardError("no restore is planned")
+        if self._preview is not None:  # it takes room on the node that the restore may need
+            await preview.end(cluster, self._release, lambda _: None)
+            self._preview = None
         ended = await restore.run(self._release, self._journal, cluster, self._report, now=self._screen.start.now)
         self._preparation, self._journal = None, None
         lines = result_lines(self._release, ended, cluster.commands)

@@ -5,9 +5,11 @@ The screen binds keys. ``restore_run`` plans and runs the restore, and ``widgets
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from typing import ClassVar
 
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 
 from pgwizard.diagnose import messages
@@ -31,7 +33,11 @@ class RestoreScreen(ReportsDefects, BaseScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go_on", "status"),
         Binding("f6", "history", "history", tooltip="list what was committed, what removed tables first"),
-        Binding("t", "retarget", "another target", tooltip="choose another target for the restore that has not ended"),
+        Binding("f8", "preview", "preview", tooltip="show it on a read-only server first; the database keeps running"),
+        Binding("p", "psql", "psql", tooltip="open psql in the preview"),
+        Binding("t", "retarget", "another target", tooltip="aim the open restore or preview at another target"),
+        Binding("i", "in_place", "restore", tooltip="restore in place to what the preview shows"),
+        Binding("x", "end_preview", "end", tooltip="end the preview, and delete its volume"),
         Binding("f7", "undo", "undo", tooltip="bring back the state before the newest restore"),
         Binding("r", "again", "look again", tooltip="resume the restore that has not ended, or look again"),
         Binding("e", "explain", "explain", tooltip="show the message with its cause and fix"),
@@ -48,6 +54,9 @@ tables, the newest first. Enter takes the moment just before it.
 
 ━ can be reached   ● end of a backup   · cannot be reached   ▲ target
 A line a timeline: each restore begins a new one.
+
+F8 shows the target on a read-only server first, in a pod that is thrown away. psql opens in it, and it moves to later \
+moments. It stays open until you end it, for four hours at most.
 
 Nothing is written before you type the release's name. Then the database stops, is restored in a Job, and starts only \
 if the target was reached. A full backup follows.
@@ -98,12 +107,17 @@ F7 undoes the newest restore, as long as the repository holds the state before i
         states: dict[str, tuple[RestoreState, ...]] = {
             "go_on": ("ended",),
             "history": ("choosing",),
-            "retarget": ("open",),
+            "retarget": ("open", "showing"),
+            "psql": ("showing",),
+            "in_place": ("showing",),
+            "end_preview": ("showing",),
             "undo": ("choosing", "open", "ended"),
             "again": ("open", "failed", "stopped"),
         }
         if action == "leave":
             return self.run.state != "stopping"
+        if action == "preview":
+            return self.run.can_preview
         if action == "explain":
             return bool(self.run.message)
         return action not in states or self.run.state in states[action]
@@ -113,6 +127,25 @@ F7 undoes the newest restore, as long as the repository holds the state before i
 
     def action_history(self) -> None:
         self.run.list_events()
+
+    def action_preview(self) -> None:
+        self.run.preview()
+
+    def action_in_place(self) -> None:
+        self.run.restore_previewed()
+
+    def action_end_preview(self) -> None:
+        self.run.end_preview()
+
+    def action_psql(self) -> None:
+        """Leave the terminal to psql, until it ends; where that is not possible, copy its command."""
+        command = self.run.psql_command()
+        try:
+            with self.app.suspend():
+                subprocess.run(shlex.split(command), check=False)
+        except (SuspendNotSupported, OSError):
+            self.app.copy_to_clipboard(command)
+            self.notify(f"psql cannot be opened here. Its command was copied: {command}", markup=False)
 
     def action_retarget(self) -> None:
         self.run.retarget()

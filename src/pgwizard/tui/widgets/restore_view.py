@@ -9,7 +9,7 @@ from pgwizard.restore.journal import ORDER
 from pgwizard.restore.target import RepositoryView, RestorePlan, TargetRefusal
 from pgwizard.tui.widgets.run_view import RunView
 from pgwizard.tui.widgets.stages import Stages
-from pgwizard.tui.widgets.target_choice import TargetChoice
+from pgwizard.tui.widgets.target_choice import GO_ON, TargetChoice
 
 
 class RestoreView(RunView):
@@ -17,6 +17,7 @@ class RestoreView(RunView):
 
     def __init__(self, name: str) -> None:
         self.question = TargetChoice(name)
+        self._prompt = GO_ON
         super().__init__(ORDER[:-1], self.question, ("stop", "start", "backup"))
 
     def restart(self) -> None:
@@ -24,8 +25,9 @@ class RestoreView(RunView):
         self.query_one(Stages).display = False
         self.question.restart()
 
-    def choose(self, archive: RepositoryView) -> None:
-        """Ask for the target."""
+    def choose(self, archive: RepositoryView, prompt: str) -> None:
+        """Ask for the target. prompt: while it can be reached."""
+        self._prompt = prompt
         self.question.choose(archive)
 
     def confirm(self, plan: RestorePlan | None) -> None:
@@ -44,9 +46,11 @@ class RestoreView(RunView):
         """Show what was committed."""
         self.question.list_events(events)
 
-    def show_log(self) -> None:
+    def show_log(self, stages: Sequence[str] = ORDER[:-1]) -> None:
+        """stages: that are expected."""
+        self.query_one(Stages).expect(stages)
         self.query_one(Stages).display = True
         super().show_log()
 
     def on_target_choice_prompted(self, event: TargetChoice.Prompted) -> None:
-        self.show_prompt(event.text)
+        self.show_prompt(self._prompt if event.text == GO_ON else event.text)

@@ -63,6 +63,11 @@ class Stages(Static):
         self.stages: list[StageLine] = []
         self.restart()
 
+    def expect(self, names: Sequence[str]) -> None:
+        """Begin again, with these stages to come."""
+        self._names = tuple(names)
+        self.restart()
+
     def restart(self) -> None:
         """Begin again: every stage is to come."""
         self.stages = [StageLine(name) for name in self._names]

@@ -43,8 +43,8 @@ class TargetLine(TextLine):
     """The line for the target; keys move a moment in it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", f"move({_MINUTE})", "1 min later", key_display="↑"),
-        Binding("down", f"move({-_MINUTE})", "1 min earlier", key_display="↓"),
+        Binding("up", f"move({_MINUTE})", "1 min", key_display="↑ ↓", tooltip="a minute later; Down: earlier"),
+        Binding("down", f"move({-_MINUTE})", "1 min earlier", show=False),
         Binding("shift+up", f"move({_SECOND})", "1 s later", show=False),
         Binding("shift+down", f"move({-_SECOND})", "1 s earlier", show=False),
         Binding("pageup", f"move({_HOUR})", "1 h later", show=False),
