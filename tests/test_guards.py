@@ -24,6 +24,7 @@ from pydantic.fields import FieldInfo
 from pgwizard import errors
 from pgwizard.answers.questions import Answers, Section, question_of, sections_in
 from pgwizard.plan import manifests
+from pgwizard.plan.alerts import Alerts
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import ContainerResources, KeyRef, Pair, Plan, Toleration
 from pgwizard.plan.tuning import Parameter
@@ -264,7 +265,7 @@ def test_every_part_of_a_planned_value_is_placed() -> None:
     placed = {node.attr for name in NAMES for node in _parsed(name).find_all(nodes.Getattr)}
     parts = {
         field.name
-        for kind in (ContainerResources, Names, KeyRef, Pair, Parameter, Toleration)
+        for kind in (Alerts, ContainerResources, Names, KeyRef, Pair, Parameter, Toleration)
         for field in dataclasses.fields(kind)
     }
     assert placed == parts

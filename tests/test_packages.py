@@ -49,7 +49,7 @@ PUBLIC: dict[str, str] = {
     "diagnose": "diagnose messages row",
     "simulator": "clock cluster",
     "tls": "certificates chain handshake names public_authorities",
-    "plan": "checks cron manifests names pgbackrest plan postgresql_conf retention server settings tuning",
+    "plan": "alerts checks cron manifests names pgbackrest plan postgresql_conf retention server settings tuning",
     "release": (
         "apply backups changes checks clone deletion drills image_version layout limits live live_answers live_objects "
         "record records report rights rollout stages survey uninstall verification"

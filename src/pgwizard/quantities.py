@@ -116,6 +116,12 @@ def read_quantity(value: object) -> Decimal | None:
     return number.copy_negate() if sign == "-" else number
 
 
+def smaller(one: str, other: str) -> str:
+    """The smaller one of two quantities; the first where they are equal."""
+    first, second = read_quantity(one), read_quantity(other)
+    return other if first is not None and second is not None and second < first else one
+
+
 def live_bytes(value: object) -> int | None:
     """The bytes of a live quantity, a fraction of one rounded up; None for what is no quantity.
 

@@ -36,6 +36,7 @@ MANY: dict[str, Any] = {
         "archiveAsync": True,
         "archivePushQueueMax": "1.5Gi",
         "networkPolicy": True,
+        "prometheusRule": True,
         "options": {"repo1-retention-diff": 3, "delta": True},
     },
     "jobs": {"labels": {"team": "data"}, "annotations": {"linkerd.io/inject": "disabled"}},

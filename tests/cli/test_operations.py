@@ -57,8 +57,8 @@ def test_an_install_prints_its_stages(sim: SimCluster, answers: str) -> None:
     lines = [line for line in untimed(done.out) if line[0] in "✓+"]
     assert lines == [
         "✓ survey        demo, namespace default",
-        "✓ checks        12 objects",
-        "✓ dry run       12 to create",
+        "✓ checks        13 objects",
+        "✓ dry run       13 to create",
         "+ create    ServiceAccount default/postgresql-pgbackrest",
         "+ create    Secret default/postgresql",
         "+ create    Secret default/postgresql-minio-ca",
@@ -71,8 +71,9 @@ def test_an_install_prints_its_stages(sim: SimCluster, answers: str) -> None:
         "+ create    CronJob default/postgresql-pgbackrest-full",
         "+ create    CronJob default/postgresql-pgbackrest-incr",
         "+ create    Job default/postgresql-pgbackrest-init",
+        "+ create    CronJob default/postgresql-backup-verify",
         "✓ lock          Lease default/postgresql-pgwizard",
-        "✓ apply         11 created",
+        "✓ apply         12 created",
         "✓ wait          postgresql-0 is ready",
         "✓ first backup  a valid full backup is in the repository",
         "✓ record        revision 1",
@@ -95,8 +96,8 @@ def test_a_second_apply_is_already_up_to_date(sim: SimCluster, answers: str) -> 
     assert done.code == 0
     assert untimed(done.out)[:5] == [
         "✓ survey        demo, namespace default",
-        "✓ checks        12 objects",
-        "✓ dry run       12 unchanged",
+        "✓ checks        13 objects",
+        "✓ dry run       13 unchanged",
         "Already up to date.",
         "Connect with:",
     ]
@@ -381,7 +382,7 @@ def test_a_signal_ends_a_run_in_order_and_shows_how_to_resume(sim: SimCluster, a
     done = applied()
     assert done.code == 128 + number
     assert done.err == (
-        "pgwizard: stopped; written: 11 of 11 objects (the Job of the first backup not counted)\n"
+        "pgwizard: stopped; written: 12 of 12 objects (the Job of the first backup not counted)\n"
         "The pod continues to start in the cluster, and the first backup follows. "
         "Run it again at any time: it resumes.\n"
     )
@@ -423,9 +424,10 @@ def test_an_uninstall_lists_what_is_deleted_and_what_is_kept(sim: SimCluster, an
         "= keep      Secret default/postgresql-minio-ca   (the mirrored certificate is retained)",
         "= keep      Secret default/postgresql   (the database that is kept was made with it)",
         "= keep      the repository in S3   (backups are never deleted from here)",
-        "✓ remove        10 deleted, 3 kept",
+        "✓ remove        11 deleted, 3 kept",
     ]
     assert [line for line in lines if line.startswith("-")] == [
+        "- delete    CronJob default/postgresql-backup-verify",
         "- delete    Job default/postgresql-pgbackrest-init",
         "- delete    CronJob default/postgresql-pgbackrest-incr",
         "- delete    CronJob default/postgresql-pgbackrest-full",
@@ -578,7 +580,11 @@ def test_the_status_as_json_is_whole(sim: SimCluster, answers: str, volume: None
     assert done["verdict"]["reasons"] == []
     assert [backup["type"] for backup in done["backups"]] == ["full"]
     assert done["backups"][0]["walStart"].startswith("00000001")
-    assert [cron["name"] for cron in done["crons"]] == ["postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"]
+    assert [cron["name"] for cron in done["crons"]] == [
+        "postgresql-pgbackrest-full",
+        "postgresql-pgbackrest-incr",
+        "postgresql-backup-verify",
+    ]
     assert done["volume"] == {"size": 10737418240, "free": 6549825126}
     assert (done["unknown"], done["loading"]) == ({}, [])
 

@@ -31,6 +31,8 @@ CHART_ONLY = {
     "tls.certificate",
     "schedule.fullDeadlineSeconds",
     "schedule.incrementalDeadlineSeconds",
+    "schedule.drillCpuRequest",
+    "schedule.drillMemoryRequest",
     "advanced.archivePushQueueMax",
     "advanced.options",
     "pods.tolerations",

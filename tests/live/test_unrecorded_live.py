@@ -79,7 +79,11 @@ def test_a_release_of_helm_has_the_verdict_windows_and_exit_codes_of_any_other(p
     result = status(place, "postgresql")
     assert (result["verdict"]["state"], len(result["verdict"]["windows"])) == ("recoverable", 1)
     assert (result["release"]["hasRecord"], result["release"]["manager"]) == (False, "Helm release postgresql")
-    assert {cron["name"] for cron in result["crons"]} == {"postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"}
+    assert {cron["name"] for cron in result["crons"]} == {
+        "postgresql-pgbackrest-full",
+        "postgresql-pgbackrest-incr",
+        "postgresql-backup-verify",
+    }
     assert result["certificate"]["source"] == "same"
     [listed] = [json.loads(line) for line in verb(place, "releases", "--json").out.splitlines()]
     assert (listed["name"], listed["outcome"], listed["manager"]) == (

@@ -67,10 +67,10 @@ def test_the_case_of_everything_changed_repeats_no_default() -> None:
     assert left <= idle
 
 
-def test_the_hook_job_is_last_and_what_others_need_comes_first() -> None:
+def test_what_others_need_comes_first_and_what_the_first_backup_does_not_need_comes_last() -> None:
     roles = list(rendered(answers_of(release={"createNamespace": True}, advanced={"networkPolicy": True})))
     assert roles == [role for role in manifests.ORDER if role in roles]
-    assert (roles[0], roles[-1]) == ("namespace", "init-job")
+    assert (roles[0], roles[-2:]) == ("namespace", ["init-job", "verify-cronjob"])
 
 
 @pytest.mark.parametrize(

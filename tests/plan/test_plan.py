@@ -31,6 +31,8 @@ def test_the_names_of_the_release_postgresql_are_the_seeds() -> None:
         backup="postgresql-pgbackrest",
         full="postgresql-pgbackrest-full",
         incremental="postgresql-pgbackrest-incr",
+        verify="postgresql-backup-verify",
+        drill="postgresql-backup-drill",
         init="postgresql-pgbackrest-init",
         client="postgresql-client",
     )
@@ -38,7 +40,7 @@ def test_the_names_of_the_release_postgresql_are_the_seeds() -> None:
 
 def test_the_longest_release_still_fits_a_cron_job() -> None:
     names = Names.of("a" * 36)
-    assert max(len(names.full), len(names.incremental)) == 52
+    assert max(len(names.full), len(names.incremental), len(names.verify)) == 52
     assert max(len(getattr(names, name)) for name in Names.__slots__) <= 63
     with pytest.raises(ValueError, match="at most 36"):
         answers_of(release={"name": "a" * 37})

@@ -81,12 +81,13 @@ def test_an_install_writes_in_order_after_everything_was_tried() -> None:
             "apply statefulsets/postgresql",
             "apply cronjobs/postgresql-pgbackrest-full",
             "apply cronjobs/postgresql-pgbackrest-incr",
+            "apply cronjobs/postgresql-backup-verify",
             "create jobs/postgresql-pgbackrest-init",
             "apply secrets/postgresql-pgwizard",
         ]
         first_write = next(request.number for request in result.requests if request.is_write)
         tried = [request.number for request in result.requests if request.dry_run]
-        assert len(tried) == 12
+        assert len(tried) == 13
         assert max(tried) < first_write
 
     on(scenario)
@@ -237,7 +238,7 @@ def test_the_record_lists_objects_before_they_are_created() -> None:
         with pytest.raises(Killed):
             await applied(sim)
         release_record = record.read(live(sim, SECRET, "postgresql-pgwizard"))
-        assert len(release_record.inventory) == 13
+        assert len(release_record.inventory) == 14
         assert [revision.outcome for revision in release_record.revisions] == ["applying"]
 
     on(scenario)
@@ -435,6 +436,7 @@ def test_turning_the_repository_off_deletes_its_objects_but_no_secret() -> None:
         result = await deployed(sim, answers_of(repository={"enabled": False}))
         deleted = [write.removeprefix("delete ") for write in result.writes if write.startswith("delete")]
         assert deleted == [
+            "cronjobs/postgresql-backup-verify",
             "jobs/postgresql-pgbackrest-init",
             "cronjobs/postgresql-pgbackrest-incr",
             "cronjobs/postgresql-pgbackrest-full",
@@ -458,7 +460,7 @@ def test_objects_that_another_tool_took_over_are_not_counted_as_pruned() -> None
         taken_over(sim, Ref(ROLE, "postgresql-pgbackrest", "default"))
         result = await deployed(sim, answers_of(repository={"enabled": False}))
         assert [event.text for event in result.events if event.stage == "prune" and event.kind == "done"] == [
-            "6 deleted, 1 kept"
+            "7 deleted, 1 kept"
         ]
 
     on(scenario)

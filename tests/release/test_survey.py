@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ import yaml
 
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import NotFound, PreflightError
-from pgwizard.kube.api import Access, Object, Ref
+from pgwizard.kube.api import PROMETHEUS_RULE, Access, ListPage, Object, Ref, Resource
 from pgwizard.kube.commands import CURRENT_CONTEXT
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, resolve
@@ -81,7 +81,7 @@ def binding(role: str, namespace: str, user: str) -> Object:
 EVERYTHING = answers_of(
     release={"namespace": "shop", "createNamespace": True},
     repository={"credentials": {"from": "existing", "secret": "postgresql-pgbackrest-s3", "namespace": "default"}},
-    advanced={"networkPolicy": True},
+    advanced={"networkPolicy": True, "prometheusRule": True},
 )
 NEEDED = rights.accesses(EVERYTHING)
 
@@ -214,6 +214,7 @@ def test_no_unnecessary_permission_is_checked() -> None:
         "configmaps",
         "cronjobs",
         "networkpolicies",
+        "prometheusrules",
         "rolebindings",
         "roles",
         "serviceaccounts",
@@ -343,6 +344,32 @@ def test_a_certificate_from_a_file_replaces_a_secret_that_cannot_be_read() -> No
         release = apply.ReleaseRequest(answers_of(), ca_file=headless.trusted())
         surveyed = await survey.survey(sim, release.answers, release.ca_file, at=clock(sim)())
         assert surveyed.ca == headless.trusted()
+
+    on(scenario)
+
+
+def test_alerts_are_left_out_with_a_warning_where_the_cluster_has_no_such_kind() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        pages = sim.pages
+
+        def without(resource: Resource, *arguments: Any, **selected: Any) -> AsyncGenerator[ListPage, None]:
+            if resource == PROMETHEUS_RULE:
+                raise NotFound("the server could not find the requested resource", status=404, reason="NotFound")
+            return pages(resource, *arguments, **selected)
+
+        answers = answers_of(advanced={"prometheusRule": True})
+        assert (await survey.survey(sim, answers, at=clock(sim)())).facts.has_prometheus_rules
+        sim.pages = without  # type: ignore[method-assign]
+        surveyed = await survey.survey(sim, answers, at=clock(sim)())
+        assert not surveyed.facts.has_prometheus_rules
+        assert [(each.question, each.severity, each.text) for each in surveyed.doubts] == [
+            (
+                "advanced.prometheusRule",
+                "warning",
+                "the cluster has no PrometheusRule (monitoring.coreos.com/v1): no alert is added",
+            )
+        ]
+        assert (await survey.survey(sim, answers_of(), at=clock(sim)())).doubts == (), "no alerts are wanted"
 
     on(scenario)
 
@@ -653,7 +680,7 @@ def test_an_install_works_for_a_user_who_may_only_grant_own_permissions() -> Non
         assert result.error is None
         tried = next(event.text for event in result.events if (event.stage, event.kind) == ("dry run", "done"))
         assert tried == (
-            "12 to create; RoleBinding default/postgresql-pgbackrest can be tried only after its Role is made"
+            "13 to create; RoleBinding default/postgresql-pgbackrest can be tried only after its Role is made"
         )
         again = await applied(user)
         assert again.outcome is not None

@@ -12,11 +12,15 @@ from typing import Any
 
 import pytest
 
-import pgwizard
+from pgwizard.plan.manifests import templates_dir
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.release.drills import receipt_of
 from pgwizard.release.record import DrillCheck, DrillResult
-from pgwizard.restore.drill_job import receipt_of
+from pgwizard.restore.drill_job import DrillPlan, manifest
+from pgwizard.restore.scratch_job import ScratchTemplate
+from support.headless import answers_of, rendered, trusted
 
-SCRIPT = Path(pgwizard.__file__).parent / "restore" / "drill.sh"
+SCRIPT = templates_dir() / "files" / "drill.sh"
 AT = datetime(2026, 11, 27, 21, 0, 4, tzinfo=UTC)
 CONTROL = """cat <<'END'
 Bytes per WAL segment:                16777216
@@ -44,7 +48,7 @@ SHORT = "recovery ended at 0/7000000, and the newest segment begins at 0/7000000
 PROGRAMS = {
     "pgbackrest": RESTORE,
     "pg_controldata": CONTROL,
-    "postgres": '[[ "$*" == *" -C "* ]] && echo 20 || { echo "$*" >"$PGDATA/server"; exec sleep 30; }',
+    "postgres": '[[ "$*" == *" -C "* ]] && echo 20 || { echo "$*" >"$PGDATA/../server"; exec sleep 30; }',
     "psql": PSQL,
     "pg_dumpall": "",
     "pg_amcheck": "",
@@ -111,7 +115,7 @@ def test_every_check_is_made_once_and_the_receipt_says_what_was_reached(tmp_path
 
 def test_the_server_reaches_no_other_system_and_has_the_limits_of_the_backup(tmp_path: Path) -> None:
     drilled(tmp_path)
-    server = (tmp_path / "pgdata" / "server").read_text(encoding="utf-8")
+    server = (tmp_path / "server").read_text(encoding="utf-8")
     for setting in (
         "listen_addresses=",
         "archive_mode=off",
@@ -223,3 +227,34 @@ def test_another_text_in_the_place_of_a_receipt_is_refused(message: str) -> None
         receipt_of(pod(message), AT, 1)
     with pytest.raises(ValueError, match="its pod has left no receipt"):
         receipt_of({"status": {}}, AT, 1)
+
+
+def test_a_scheduled_drill_runs_the_same_script_in_the_same_pod_without_password_and_priority() -> None:
+    release = ReleaseRef("default", "postgresql")
+    objects = rendered(answers_of(schedule={"drill": "0 6 2 * *"}, pods={"priorityClass": "databases"}), trusted())
+    plan = DrillPlan(("--type=default",), None)
+    template = ScratchTemplate(objects["statefulset"], "10Gi", is_small=True)
+    job = manifest(template, release, "x", plan, query=None, deadline_seconds=86_400)
+    usual, scheduled = job["spec"], objects["drill-cronjob"]["spec"]["jobTemplate"]["spec"]
+    assert {key: scheduled[key] for key in ("backoffLimit", "activeDeadlineSeconds")} == {
+        key: usual[key] for key in ("backoffLimit", "activeDeadlineSeconds")
+    }
+    pod, other = scheduled["template"]["spec"], usual["template"]["spec"]
+    [container], [drill] = pod.pop("containers"), other.pop("containers")
+    assert other.pop("priorityClassName") == "databases"
+    claim, wanted = (each["volumes"].pop()["ephemeral"]["volumeClaimTemplate"]["spec"] for each in (pod, other))
+    assert (pod, claim) == (other, wanted)
+    script, count, *arguments = drill.pop("command")[2:3] + drill.pop("args", []) + ["1", "--type=default"]
+    assert objects["pgbackrest-configmap"]["data"]["drill.sh"] == script
+    assert (container.pop("command"), container.pop("args")) == (
+        ["/bin/bash", "/etc/pgbackrest/drill.sh"],
+        [count, *arguments, "-c", "config_file=/etc/postgresql/postgresql.conf"],
+    )
+    drill["env"] = [each for each in drill["env"] if each["name"] != "POSTGRES_PASSWORD"]
+    assert container == drill
+
+
+def test_without_a_schedule_there_is_no_drill() -> None:
+    objects = rendered()
+    assert "drill-cronjob" not in objects
+    assert "drill.sh" not in objects["pgbackrest-configmap"]["data"]

@@ -54,6 +54,7 @@ def test_a_new_release_is_recoverable_and_nothing_about_it_is_unknown() -> None:
         assert [(item.kind, item.schedule, item.suspended) for item in snapshot.crons] == [
             ("full", "0 2 * * 0", False),
             ("incr", "0 2 * * 1-6", False),
+            ("verify", "0 5 1 * *", False),
         ]
         assert [(item.kind, item.state) for item in snapshot.runs] == [("init", "succeeded")]
         assert [item.type for item in snapshot.backups] == ["full"]
@@ -132,7 +133,7 @@ def test_an_object_that_was_deleted_while_a_watch_was_lost_is_removed() -> None:
 
         sim.watch = lost  # type: ignore[method-assign]
         result = await seen(sim, lambda snapshot: not snapshot.pending_sources and not snapshot.failures)
-        assert [item.name for item in result.crons] == ["postgresql-pgbackrest-incr"]
+        assert [item.name for item in result.crons] == ["postgresql-pgbackrest-incr", "postgresql-backup-verify"]
         assert state_and_reasons(result) == ("at risk", ["there is no schedule of full backups"])
 
     on(scenario)

@@ -146,6 +146,120 @@ def test_figures_without_data_are_unknown() -> None:
     assert (idle.wal_bytes_per_day, idle.outage_days) == (0, None)
 
 
+def _job(name: str, cronjob: str, **status: Any) -> dict[str, Any]:
+    owner = {"kind": "CronJob", "name": cronjob}
+    return {
+        "kind": "Job",
+        "metadata": {"name": name, "uid": name, "ownerReferences": [owner]},
+        "spec": {},
+        "status": status,
+    }
+
+
+REPORT = """missing file '20261122-022400F/pg_data/base/1/2.gz'
+status: error
+  archiveId: 15-1, total WAL checked: 7, total valid WAL: 7
+  backup: 20261122-022400F, status: invalid, total files checked: 971, total valid files: 970
+    missing: 1, checksum invalid: 0, size invalid: 0, other: 0
+"""
+
+
+def test_the_result_of_a_scheduled_verification_comes_from_its_job_without_a_record() -> None:
+    assert FINE.verification is None
+    ref = Ref(JOB, "v-1", "shop")
+    ended = {"startTime": "2026-11-23T05:00:00Z", "completionTime": "2026-11-23T05:10:00Z"}
+    passed = _job("v-1", "postgresql-backup-verify", **ended, conditions=[{"type": "Complete", "status": "True"}])
+    valid = reduce(FINE, ObjectSeen(NOW, ref, passed))
+    assert valid.verification is not None
+    assert (valid.verification.is_valid, valid.verification.moment) == (True, datetime(2026, 11, 23, 5, 10, tzinfo=UTC))
+    assert [run.kind for run in valid.runs] == ["full", "verify"]
+
+    conditions = [{"type": "Failed", "status": "True", "lastTransitionTime": "2026-11-23T05:10:00Z"}]
+    failed = _job("v-1", "postgresql-backup-verify", startTime="2026-11-23T05:00:00Z", conditions=conditions)
+    unread = reduce(FINE, ObjectSeen(NOW, ref, failed))
+    assert unread.verification is None
+    damaged = reduce(unread, LogRead(ref, REPORT.splitlines())).verification
+    assert damaged is not None
+    assert ([each.label for each in damaged.damaged], damaged.files) == (
+        ["20261122-022400F"],
+        ("20261122-022400F/pg_data/base/1/2.gz",),
+    )
+
+
+def test_a_verification_whose_job_is_deleted_is_known_by_its_schedule() -> None:
+    cron = replace(FULL, name="postgresql-backup-verify", kind="verify", succeeded=at(20))
+    assert "verified 20 d ago: valid" in report.verification_text(replace(FINE, crons=(FULL, cron)))
+
+
+RECEIPT = json.dumps(
+    {
+        "backup": "20261122-020000F",
+        "timeline": 1,
+        "lsn": "0/7000000",
+        "reached_at": "2026-11-23T06:00:00Z",
+        "bytes": 5,
+        "segments": 2,
+        "checks": [{"name": "wal", "outcome": "OUTCOME", "seconds": 1, "text": "a \x1b[31mhole"}],
+    }
+)
+
+
+def _drill_pod(message: str) -> dict[str, Any]:
+    ended = {"exitCode": 0, "message": message, "finishedAt": "2026-11-23T06:10:00Z"}
+    return {
+        "spec": {"containers": [{"name": "drill"}]},
+        "metadata": {"name": "p", "ownerReferences": [{"kind": "Job", "uid": "d-1"}]},
+        "status": {
+            "phase": "Succeeded",
+            "startTime": "2026-11-23T06:00:00Z",
+            "containerStatuses": [{"name": "drill", "state": {"terminated": ended}}],
+        },
+    }
+
+
+def test_the_receipt_of_a_scheduled_drill_counts_like_that_of_a_drill_by_hand() -> None:
+    ref = Ref(JOB, "d-1", "shop")
+    ended = {"startTime": "2026-11-23T06:00:00Z", "completionTime": "2026-11-23T06:10:01Z"}
+    passed = _job("d-1", "postgresql-backup-drill", **ended, conditions=[{"type": "Complete", "status": "True"}])
+    seen = reduce(FINE, ObjectSeen(NOW, ref, passed))
+    assert [run.kind for run in seen.runs] == ["full", "drill"]
+    assert "whose receipt is gone with its pod" in "\n".join(fact.text for fact in report.facts(seen))
+
+    proven = reduce(seen, JobPodSeen(NOW, _drill_pod(RECEIPT.replace("OUTCOME", "passed"))))
+    assert proven.drill is not None
+    assert (proven.drill.seconds, proven.drill.lsn, proven.drill.checks[0].text) == (600, "0/7000000", "a [31mhole")
+    assert "ago to 2026-11-23 06:00:00 UTC, 10 min" in "\n".join(fact.text for fact in report.facts(proven))
+    failed = reduce(seen, JobPodSeen(NOW, _drill_pod(RECEIPT.replace("OUTCOME", "failed"))))
+    assert [reason.key for reason in judge(failed).reasons] == ["status-drill"]
+    unread = reduce(seen, JobPodSeen(NOW, _drill_pod("no JSON")))
+    assert unread.drill == seen.drill
+
+
+def test_a_drill_whose_job_is_deleted_is_known_by_its_schedule() -> None:
+    cron = replace(FULL, name="postgresql-backup-drill", kind="drill", succeeded=at(20))
+    known = replace(FINE, crons=(FULL, cron))
+    assert known.drill is not None
+    assert known.drill.moment == at(20)
+
+
+def test_the_last_check_stays_in_sight_behind_any_number_of_later_backups() -> None:
+    conditions = [{"type": "Complete", "status": "True"}]
+    snapshot = reduce(
+        FINE,
+        ObjectSeen(
+            NOW,
+            Ref(JOB, "v-1", "shop"),
+            _job("v-1", "postgresql-backup-verify", startTime="2026-11-01T05:00:00Z", conditions=conditions),
+        ),
+    )
+    for number in range(30):
+        name, started = f"b-{number}", f"2026-11-{number % 20 + 2:02}T02:00:00Z"
+        job = _job(name, "postgresql-pgbackrest-full", startTime=started, conditions=conditions)
+        snapshot = reduce(snapshot, ObjectSeen(NOW, Ref(JOB, name, "shop"), job))
+    assert len(snapshot.runs) == status_snapshot.MAX_RUNS
+    assert snapshot.runs[0].kind == "verify"
+
+
 def test_a_job_whose_pod_finds_no_node_is_stalled_until_it_has_one() -> None:
     pod: dict[str, Any] = {
         "spec": {"containers": [{"name": "backup"}]},

@@ -627,6 +627,7 @@ def test_the_owner_of_the_backups_is_checked() -> None:
 
 
 WAITING = replace(DONE, name="postgresql-pgbackrest-incr-3", uid="u3", kind="incr", state="running", ended=None)
+UNVERIFIED = replace(FAILED, name="postgresql-backup-verify-4", uid="u4", kind="verify", ended=at(0.1))
 RISKS: list[tuple[dict[str, Any], str]] = [
     (
         {"archiver": replace(ARCHIVER, failed=3, failed_wal=segment(1304), failed_at=at(seconds=9))},
@@ -674,6 +675,14 @@ RISKS: list[tuple[dict[str, Any], str]] = [
         {"runs": (DONE, replace(WAITING, message="waiting for its pod: exceeded quota", refusal="exceeded quota"))},
         "Job postgresql-pgbackrest-incr-3 does not start: exceeded quota",
     ),
+    (
+        {"runs": (DONE, UNVERIFIED)},
+        "the last verification Job failed: postgresql-backup-verify-4: backoff limit",
+    ),
+    (
+        {"runs": (DONE, replace(UNVERIFIED, name="postgresql-backup-drill-5", kind="drill"))},
+        "the last drill Job failed: postgresql-backup-drill-5: backoff limit",
+    ),
     ({"crons": (FULL, replace(INCR, suspended=True))}, "the schedule postgresql-pgbackrest-incr is suspended"),
     (
         {"repository": RepositoryInfo((backup("full", 8.4),), wal=Wal(segment(100), segment(1303)))},
@@ -701,6 +710,7 @@ def test_each_risk_puts_a_recoverable_release_at_risk(change: dict[str, Any], re
     assert reason in reasons
 
 
+VERIFY = replace(FULL, name="postgresql-backup-verify", kind="verify", schedule="0 5 1 * *")
 QUIET: list[dict[str, Any]] = [
     {"archiver": replace(ARCHIVER, failed=3, failed_wal=segment(9), failed_at=at(2))},
     {"archiver": replace(ARCHIVER, last_at=at(0.5))},
@@ -708,6 +718,10 @@ QUIET: list[dict[str, Any]] = [
     {"certificate": MirroredCertificate(NOW + timedelta(days=99), "unread")},
     {"certificate": None},
     {"crons": (replace(FULL, schedule="@every 24h"), INCR)},
+    {"crons": (FULL, INCR, VERIFY)},
+    {"crons": (FULL, INCR, replace(VERIFY, suspended=True))},
+    {"runs": (DONE, replace(UNVERIFIED, state="succeeded"))},
+    {"runs": (DONE, UNVERIFIED, replace(UNVERIFIED, uid="u5", state="succeeded", ended=at(0.05)))},
     {"answered_at": {**FINE.answered_at, "certificate": at(seconds=240), "pods": at(99)}},
 ]
 

@@ -51,7 +51,8 @@ def templated(chart: Path, plan: Plan, values: dict[str, Any], folder: Path) -> 
     ca = base64.b64decode(plan.ca_certificate or "").decode()
     text = json.dumps({**values, "tls": {**values["tls"], "certificate": ca}}, ensure_ascii=False)
     given.write_text(text, encoding="utf-8")
-    done = helm("template", plan.names.release, chart, "-n", plan.namespace, "-f", given)
+    operator = "--api-versions=monitoring.coreos.com/v1/PrometheusRule"
+    done = helm("template", plan.names.release, chart, "-n", plan.namespace, "-f", given, operator)
     assert done.returncode == 0, done.stderr
     return without_test(objects(documents(done.stdout)))
 

@@ -219,11 +219,12 @@ def test_losses_are_named_and_need_the_release_s_name_typed() -> None:
                 "! StatefulSet default/postgresql: the volume grows from 10Gi, and it can never shrink again; the pod "
                 "restarts: connections end, and the database is away for a moment"
             ),
+            "! CronJob default/postgresql-backup-verify: the repository is no longer verified",
             "! CronJob default/postgresql-pgbackrest-incr: these backups are no longer taken",
             "! CronJob default/postgresql-pgbackrest-full: these backups are no longer taken",
         )
         await press(driven.pilot, "y")
-        assert driven.text("#prompt") == ("To delete 7 objects, type the release's name, postgresql, and press Enter.")
+        assert driven.text("#prompt") == ("To delete 8 objects, type the release's name, postgresql, and press Enter.")
         await press(driven.pilot, *"yes", "enter")
         assert driven.screen.is_asking
         await press(driven.pilot, "escape")
@@ -256,7 +257,7 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
                 "the server send its whole chain."
             ),
             "more    docs/errors.md#certificate-unknown-authority",
-            "written 11 of 11 objects (the Job of the first backup not counted)",
+            "written 12 of 12 objects (the Job of the first backup not counted)",
         )
         assert driven.stages()[-2:] == ["✗ first backup", "· record"]
         assert "P00 ERROR: [095]" in driven.log
@@ -335,7 +336,7 @@ def test_a_refused_write_is_shown_at_its_stage_and_can_be_tried_again(kind: Any)
         await driven.reached("failed")
         assert driven.ending.startswith(f"✗ {FAULTS[kind]}")
         assert driven.ending.endswith(
-            "written 7 of 11 objects (the Job of the first backup not counted); "
+            "written 7 of 12 objects (the Job of the first backup not counted); "
             "Service default/postgresql was in progress"
         )
         assert driven.stages()[4] == "✗ apply"
@@ -411,7 +412,7 @@ def test_stopping_an_apply_reports_what_was_written_and_it_resumes(key: str) -> 
         assert driven.ending == one_line(
             "-       Stopped watching. The pod continues to start in the cluster, and the first backup follows. Apply",
             "again at any time to resume.",
-            "written 11 of 11 objects (the Job of the first backup not counted)",
+            "written 12 of 12 objects (the Job of the first backup not counted)",
         )
         assert driven.stages()[5:] == ["- wait", "· first backup", "· record"]
         assert driven.text("#prompt") == "Press r to apply again from here, Esc for the answers."
@@ -463,7 +464,7 @@ def test_sigterm_stops_the_apply_in_order_and_reports_what_was_written() -> None
                 "pgwizard: stopped",
                 "-       Stopped watching. The pod continues to start in the cluster, and the first backup follows.",
                 "Apply again at any time to resume.",
-                "written 11 of 11 objects (the Job of the first backup not counted)",
+                "written 12 of 12 objects (the Job of the first backup not counted)",
             )
         ]
         lease = live(driven.sim, LEASE, "postgresql-pgwizard")
@@ -556,7 +557,7 @@ def test_what_the_checks_find_is_shown_under_their_stage_before_the_approval() -
     async def scenario(driven: Driven) -> None:
         await driven.await_approval()
         stages = words(driven.screen.query_one(Stages))
-        assert "✓ checks 11 objects, 2 warnings" in stages
+        assert "✓ checks 12 objects, 2 warnings" in stages
         assert "! tls.verify: false: backups go to whoever answers at the endpoint" in stages
         assert "! storage.storageClass: StorageClass fast does not exist: the volume would wait" in stages
 

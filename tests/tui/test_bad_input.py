@@ -272,7 +272,7 @@ def test_a_watch_that_drops_for_good_fails_the_apply_and_r_resumes_it(kind: Faul
         await until(pilot, lambda: screen.run.state == "failed")
         assert screen.ending[0].startswith("✗       cannot watch statefulsets in namespace default: ")
         assert words in screen.ending[0]
-        assert screen.ending[-1] == "written 11 of 11 objects (the Job of the first backup not counted)"
+        assert screen.ending[-1] == "written 12 of 12 objects (the Job of the first backup not counted)"
         sim.faults = []
         await press(pilot, "r")
         await until(pilot, lambda: screen.is_asking)

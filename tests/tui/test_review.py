@@ -238,7 +238,7 @@ def test_manifests_fold_by_object() -> None:
         await press(pilot, "a")
         assert shown.virtual_size.height > 800
         await press(pilot, "a")
-        assert shown.virtual_size.height == 12
+        assert shown.virtual_size.height == 13
         await click(pilot, shown, offset=(6, 1))
         assert lines(shown)[1] == "› ▾ Secret postgresql"
 
@@ -257,11 +257,11 @@ def test_a_search_unfolds_its_matches() -> None:
             "archive_mode = on  # WAL goes to the repository"
         )
         await press(pilot, "home", "slash", *"kind: cronjob", "enter", "n")
-        assert text(host, "#hint") == "'kind: cronjob': 2 of 2"
+        assert text(host, "#hint") == "'kind: cronjob': 2 of 3"
         await press(pilot, "n")
-        assert text(host, "#hint") == "'kind: cronjob': 1 of 2"
+        assert text(host, "#hint") == "'kind: cronjob': 3 of 3"
         await press(pilot, "N")
-        assert text(host, "#hint") == "'kind: cronjob': 2 of 2"
+        assert text(host, "#hint") == "'kind: cronjob': 2 of 3"
         await press(pilot, "slash", *"nowhere")
         assert text(host, "#hint") == "'nowhere' was not found"
         await press(pilot, "escape")
@@ -279,7 +279,7 @@ def test_no_manifest_is_shown_while_an_answer_is_invalid() -> None:
         host.draft.give(("storage", "size"), "20Gi")
         host.shown()
         await press(pilot, "3")
-        assert len(shown.folds) == 12
+        assert len(shown.folds) == 13
 
     reviewed(scenario, {"storage": {"size": "10 Gi"}})
 
@@ -326,7 +326,7 @@ def comparison(host: Host) -> str:
 
 def test_every_object_of_a_new_release_is_new() -> None:
     async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
-        assert await compared(pilot, host) == f"+ new release: all 12 objects are created{AT}"
+        assert await compared(pilot, host) == f"+ new release: all 13 objects are created{AT}"
         assert [request for request in sim.requests if request.is_write] == []
         shown = host.query_one("#changes", Folds)
         assert lines(shown)[0] == "› ▸ + create    ServiceAccount default/postgresql-pgbackrest   12 lines"
@@ -337,11 +337,11 @@ def test_every_object_of_a_new_release_is_new() -> None:
 def test_an_installed_release_is_compared_object_by_object() -> None:
     async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
         await deployed(sim, answers_of())
-        assert await compared(pilot, host) == f"= already up to date: all 12 objects{AT}"
+        assert await compared(pilot, host) == f"= already up to date: all 13 objects{AT}"
         host.draft.give(("schedule", "full"), "0 3 * * 0")
         host.shown()
         assert comparison(host) == NOT_COMPARED
-        assert await compared(pilot, host) == f"~ 1 to update, 1 to replace, 10 unchanged; Enter shows the changes{AT}"
+        assert await compared(pilot, host) == f"~ 1 to update, 1 to replace, 11 unchanged; Enter shows the changes{AT}"
         await press(pilot, "enter")
         shown = lines(host.query_one("#changes", Folds))
         assert shown[0] == "› ▾ ~ update    CronJob default/postgresql-pgbackrest-full"
@@ -362,7 +362,7 @@ def test_a_failed_comparison_shows_its_reason_and_can_be_retried() -> None:
             "d   tries again"
         )
         sim.faults.clear()
-        assert await compared(pilot, host) == f"+ new release: all 12 objects are created{AT}"
+        assert await compared(pilot, host) == f"+ new release: all 13 objects are created{AT}"
 
     reviewed(scenario)
 
@@ -418,7 +418,7 @@ def test_a_comparison_from_before_an_apply_is_forgotten_unless_nothing_was_appro
             assert pilot.app.screen is host
             assert comparison(host).endswith(AT) is not approves
         assert comparison(host) == NOT_COMPARED
-        assert await compared(pilot, host) == f"= already up to date: all 12 objects{AT}"
+        assert await compared(pilot, host) == f"= already up to date: all 13 objects{AT}"
 
     reviewed(scenario)
 

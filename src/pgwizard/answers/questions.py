@@ -738,9 +738,26 @@ class Schedule(Section):
             "Incremental backup", "Cron. Choose days without a full backup; frequent backups make restores faster."
         ),
     ] = "0 2 * * 1-6"
-    time_zone: Annotated[
-        Text, Question("Time zone", "IANA name, for both schedules. Etc/UTC has no clock changes.")
-    ] = "Etc/UTC"
+    verify: Annotated[
+        Text | None,
+        Question(
+            "Verification",
+            "Cron: when all backups and WAL are read to find damaged files; never beside a backup. null: never.",
+        ),
+    ] = "0 5 1 * *"
+    drill: Annotated[
+        Text | None,
+        Question(
+            "Restore drill",
+            "Cron: when the newest state is restored into a volume of its own and checked. null: never.",
+        ),
+    ] = None
+    """Off: it takes a second volume of the database's size, and a place for a pod. Whether there is either, and what
+    reading a whole backup costs, only who runs the cluster knows; a drill that finds no room would only raise alarms.
+    """
+    time_zone: Annotated[Text, Question("Time zone", "IANA name, for all schedules. Etc/UTC has no clock changes.")] = (
+        "Etc/UTC"
+    )
 
 
 class Retention(Section):
@@ -867,6 +884,13 @@ class Advanced(Section):
         Question(
             "NetworkPolicy",
             'Allows connections only from pods labelled <release>-client: "true", and only to DNS and S3.',
+        ),
+    ] = False
+    prometheus_rule: Annotated[
+        bool,
+        Question(
+            "PrometheusRule",
+            "Alerts on failed, missed and suspended backups. Needs the Prometheus Operator and kube-state-metrics.",
         ),
     ] = False
     options: Annotated[

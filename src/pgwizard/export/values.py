@@ -30,12 +30,14 @@ from pgwizard.answers.questions import (
     Size,
 )
 from pgwizard.export.translate import TemplateKind, Terms
+from pgwizard.plan.alerts import Alerts
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, Pair, Plan, resolve
 from pgwizard.plan.tuning import Parameter
 
 RELEASE_NAME = "$.Release.Name"
 _PLACEHOLDER = "release-name"
+_NAMESPACE = "release-namespace"
 _POSITIVE = {"type": "integer", "minimum": 1}
 _BYTES = {"type": "string", "pattern": "^[1-9][0-9]{0,18}$"}
 
@@ -245,6 +247,10 @@ VALUES = (
     ),
     ChartValue("schedule.full", "full_schedule"),
     ChartValue("schedule.incremental", "incremental_schedule"),
+    ChartValue("schedule.verify", "verify_schedule"),
+    ChartValue("schedule.drill", "drill_schedule"),
+    ChartValue("schedule.drillCpuRequest", "drill_cpu_request", note="Computed: at most 100m.", schema=Cpu),
+    ChartValue("schedule.drillMemoryRequest", "drill_memory_request", note="Computed: at most 256Mi.", schema=Size),
     ChartValue("schedule.timeZone", "time_zone"),
     ChartValue(
         "schedule.fullDeadlineSeconds",
@@ -293,6 +299,7 @@ VALUES = (
     ),
     ChartValue("advanced.logLevel", "log_level"),
     ChartValue("advanced.networkPolicy", "network_policy"),
+    ChartValue("advanced.prometheusRule", read=lambda plan: plan.prometheus_rule),
     ChartValue(
         "advanced.options",
         "options",
@@ -327,10 +334,14 @@ VALUES = (
 )
 """Every value, in the order of the questions."""
 
+_PROMETHEUS_RULE = (
+    "(and $.Values.advanced.prometheusRule $.Values.repository.enabled "
+    '($.Capabilities.APIVersions.Has "monitoring.coreos.com/v1/PrometheusRule"))'
+)
 LABEL_LISTS = ("labels", "selector", "backup_labels")
 ANSWERED_LISTS = ("job_labels", "job_annotations", "pod_annotations", "node_selector")
 CONFIGURATIONS: tuple[TemplateKind, ...] = ("postgresql.conf", "pgbackrest.conf")
-SCRIPTS = ("apart.sh", "backup.sh", "init.sh", "minio-ca-init.sh")
+SCRIPTS = ("apart.sh", "backup.sh", "drill.sh", "init.sh", "minio-ca-init.sh", "verify.sh")
 """Files without an expression in them."""
 
 
@@ -338,9 +349,14 @@ def terms() -> Terms:
     """What the names of the templates are in the chart."""
     names = Names.of(_PLACEHOLDER)
     table = {f"names.{item.name}": _named(getattr(names, item.name)) for item in fields(Names)}
+    alerts = Alerts.of(names, _NAMESPACE)
+    table |= {f"alerts.{item.name}": _alert(getattr(alerts, item.name)) for item in fields(Alerts)}
     table |= {value.term: f"$.Values.{value.path}" for value in VALUES if value.term}
     table |= {
         "namespace": "$.Release.Namespace",
+        "verify_schedule": "(and $.Values.repository.enabled $.Values.schedule.verify)",
+        "drill_schedule": "(and $.Values.repository.enabled $.Values.schedule.drill)",
+        "prometheus_rule": _PROMETHEUS_RULE,
         "password.secret": table["username.secret"],
         "s3_key_secret.secret": table["s3_key.secret"],
         "cipher_pass.secret": "$.Values.repository.cipher.secret",
@@ -366,6 +382,12 @@ def _named(name: str) -> str:
     if name == _PLACEHOLDER:
         return RELEASE_NAME
     return f"(printf {json.dumps(name.replace(_PLACEHOLDER, '%s'))} {RELEASE_NAME})"
+
+
+def _alert(expression: str) -> str:
+    """The expression with the release's namespace and name."""
+    text = json.dumps(expression.replace(_NAMESPACE, "%[1]s").replace(_PLACEHOLDER, "%[2]s"))
+    return f"(printf {text} $.Release.Namespace {RELEASE_NAME})"
 
 
 def label_lists() -> Iterator[tuple[str, str]]:

@@ -267,6 +267,8 @@ ROLE = Resource("rbac.authorization.k8s.io/v1", "Role")
 ROLE_BINDING = Resource("rbac.authorization.k8s.io/v1", "RoleBinding")
 SERVICE_ACCOUNT = Resource("v1", "ServiceAccount")
 NETWORK_POLICY = Resource("networking.k8s.io/v1", "NetworkPolicy")
+PROMETHEUS_RULE = Resource("monitoring.coreos.com/v1", "PrometheusRule")
+"""A kind of the Prometheus Operator; most clusters do not have it."""
 LIMIT_RANGE = Resource("v1", "LimitRange")
 RESOURCE_QUOTA = Resource("v1", "ResourceQuota")
 PRIORITY_CLASS = Resource("scheduling.k8s.io/v1", "PriorityClass")

@@ -561,7 +561,7 @@ def _schedule(answers: Answers, _: Facts) -> _Problems:
     if not answers.repository.enabled:
         return
     read: dict[str, cron.CronSchedule] = {}
-    for name in ("full", "incremental"):
+    for name in ("full", "incremental", *(name for name in ("verify", "drill") if getattr(answers.schedule, name))):
         try:
             read[name] = cron.CronSchedule(getattr(answers.schedule, name))
         except ValueError as error:
@@ -571,7 +571,7 @@ def _schedule(answers: Answers, _: Facts) -> _Problems:
     except ValueError as error:
         yield Finding("schedule.timeZone", str(error))
         return
-    if len(read) == 2 and (moment := cron.collision(read["full"], read["incremental"], zone)):
+    if "full" in read and "incremental" in read and (moment := cron.collision(read["full"], read["incremental"], zone)):
         yield _warning(
             "schedule.incremental",
             f"starts together with the full backup, first at {moment:%A %H:%M}: one waits for the other; "
@@ -583,7 +583,13 @@ def _schedule(answers: Answers, _: Facts) -> _Problems:
             yield _warning(f"schedule.{name}", warning)
 
 
-_OFTEN_SECONDS = {"full": 3600, "incremental": 300}
+_OFTEN_SECONDS = {"full": 3600, "incremental": 300, "verify": 86_400, "drill": 86_400}
+_OFTEN = {
+    "full": "each copies the whole database",
+    "incremental": "one that takes longer makes the next be skipped",
+    "verify": "each reads the whole repository, and backups wait for it",
+    "drill": "each restores the whole database",
+}
 _LONG_DAYS = 100
 """A quarter of a year, and a few days."""
 
@@ -591,9 +597,7 @@ _LONG_DAYS = 100
 def _frequency(name: str, schedule: cron.CronSchedule) -> _Problems:
     shortest = schedule.shortest_gap_seconds()
     if shortest < _OFTEN_SECONDS[name]:
-        effect = (
-            "each copies the whole database" if name == "full" else "one that takes longer makes the next be skipped"
-        )
+        effect = _OFTEN[name]
         yield _warning(f"schedule.{name}", f"starts every {span(shortest)}: {effect}")
     days = schedule.longest_gap_seconds() // 86_400
     if name == "full" and days > _LONG_DAYS:

@@ -46,8 +46,13 @@ ORDER = (
     "full-cronjob",
     "incremental-cronjob",
     "init-job",
+    "verify-cronjob",
+    "drill-cronjob",
+    "prometheus-rule",
 )
-"""The roles of the objects, each a template, in the order in which they are applied; the hook Job is last."""
+"""The roles of the objects, each a template, in the order in which they are applied. What the first backup does not
+need comes behind the hook Job.
+"""
 SECRETS_TO_CREATE = frozenset({"credentials-secret", "s3-secret", "cipher-secret"})
 """The roles of the Secrets that are rendered without values: whoever applies them adds the values."""
 FILE_NAMES = tuple(f"{number:02d}-{role}.yaml" for number, role in enumerate(ORDER))

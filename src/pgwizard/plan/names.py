@@ -59,6 +59,8 @@ class Names:
     backup: str
     full: str
     incremental: str
+    verify: str
+    drill: str
     init: str
     client: str
 
@@ -77,6 +79,8 @@ class Names:
             backup=f"{release}-pgbackrest",
             full=f"{release}-pgbackrest-full",
             incremental=f"{release}-pgbackrest-incr",
+            verify=f"{release}-backup-verify",
+            drill=f"{release}-backup-drill",
             init=f"{release}-pgbackrest-init",
             client=f"{release}-client",
         )

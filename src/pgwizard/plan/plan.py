@@ -31,6 +31,7 @@ from pgwizard.answers.questions import (
     S3Credentials,
 )
 from pgwizard.plan import cron as plan_cron
+from pgwizard.plan.alerts import Alerts
 from pgwizard.plan.names import STANZA, Names, ReleaseRef
 from pgwizard.plan.pgbackrest import add_index
 from pgwizard.plan.server import s3_server
@@ -40,14 +41,20 @@ from pgwizard.tls.certificates import Bundle
 DAY_SECONDS = 86_400
 
 
+DRILL_CPU, DRILL_MEMORY = "100m", "256Mi"
+"""What the pod of a drill asks for at most: it is to find a place beside the database."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What was read from the cluster and files before anything is decided.
 
     ca: the certificates to trust, from the source Secret or from a file; None where none was read.
+    has_prometheus_rules: whether the cluster knows the kind PrometheusRule; True where none was asked.
     """
 
     ca: Bundle | None = None
+    has_prometheus_rules: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +177,10 @@ class Plan:
     options: tuple[Pair, ...]
     full_schedule: str
     incremental_schedule: str
+    verify_schedule: str | None
+    drill_schedule: str | None
+    drill_cpu_request: str
+    drill_memory_request: str
     time_zone: str
     full_deadline_seconds: int
     incremental_deadline_seconds: int
@@ -178,6 +189,8 @@ class Plan:
     pull_policy: str
     pull_secrets: tuple[str, ...]
     network_policy: bool
+    prometheus_rule: bool
+    alerts: Alerts
     s3_port: int
     s3_namespace: str | None
 
@@ -209,6 +222,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
     username, password = _credential_keys(answers.credentials, names)
     s3_key, s3_key_secret = _s3_keys(answers, names)
     memory, others = answers.tuning.memory, stand_ins(answers)
+    memory_request = quantities.whole_size(answers.resources.memory_request or others["resources.memoryRequest"])
     answered = _pairs(answers.pods.labels)
     ephemeral_request, ephemeral_limit = answers.pods.ephemeral_storage_request, answers.pods.ephemeral_storage_limit
     return Plan(
@@ -248,7 +262,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         storage_size=quantities.whole_size(answers.storage.size),
         storage_class=answers.storage.storage_class,
         memory_limit=quantities.whole_size(memory),
-        memory_request=quantities.whole_size(answers.resources.memory_request or others["resources.memoryRequest"]),
+        memory_request=memory_request,
         cpu_limit=answers.resources.cpu_limit or others["resources.cpuLimit"],
         cpu_request=answers.resources.cpu_request,
         shm_size=str(shared_memory_bytes(answers)),
@@ -273,6 +287,10 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         options=tuple(Pair(add_index(name), value) for name, value in answers.advanced.options.items()),
         full_schedule=answers.schedule.full,
         incremental_schedule=answers.schedule.incremental,
+        verify_schedule=answers.schedule.verify if backups else None,
+        drill_schedule=answers.schedule.drill if backups else None,
+        drill_cpu_request=quantities.smaller(answers.resources.cpu_request, DRILL_CPU),
+        drill_memory_request=quantities.smaller(memory_request, DRILL_MEMORY),
         time_zone=answers.schedule.time_zone,
         full_deadline_seconds=_deadline_seconds(answers.schedule.full),
         incremental_deadline_seconds=_deadline_seconds(answers.schedule.incremental),
@@ -281,6 +299,8 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         pull_policy=answers.images.pull_policy,
         pull_secrets=tuple(answers.images.pull_secrets),
         network_policy=answers.advanced.network_policy,
+        prometheus_rule=answers.advanced.prometheus_rule and backups and facts.has_prometheus_rules,
+        alerts=Alerts.of(names, answers.release.namespace),
         s3_port=s3_server(answers).port,
         s3_namespace=_s3_namespace(answers),
     )

@@ -28,7 +28,7 @@ from pgwizard.kube.api import CLAIM, CRONJOB, JOB, NAMESPACE, SECRET, STATEFULSE
 from pgwizard.kube.health import assess, condition
 from pgwizard.plan import checks, manifests
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.plan.plan import Facts, Plan, resolve
+from pgwizard.plan.plan import Plan, resolve
 from pgwizard.quantities import read_quantity, size_text
 from pgwizard.release import (
     backups,
@@ -317,7 +317,7 @@ async def _check(
 ) -> tuple[Plan, list[manifests.Manifest]]:
     """The plan, and what it renders to."""
     async with stages.enter("checks", report) as stage:
-        answers, facts = release.answers, Facts(ca=surveyed.ca)
+        answers, facts = release.answers, surveyed.facts
         findings = checks.check(answers, facts)
         outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, at, release.origin))
         refused = [finding for finding in outside if finding.severity == "error"]

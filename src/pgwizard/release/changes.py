@@ -121,10 +121,19 @@ _LOST = {
 }
 
 
+_LOST_CHECKS = {
+    "-backup-verify": "the repository is no longer verified",
+    "-backup-drill": "restores are no longer tried",
+}
+"""By the end of a CronJob's name."""
+
+
 def cost(change: Change) -> str:
     """What a change takes away or makes final, in words; empty where it costs nothing."""
     if change.action == "delete":
-        return _LOST.get(change.ref.resource.kind, "")
+        checks = (text for end, text in _LOST_CHECKS.items() if change.ref.name.endswith(end))
+        lost = _LOST.get(change.ref.resource.kind, "")
+        return next(checks, lost) if change.ref.resource.kind == "CronJob" else lost
     costs = []
     if change.ref.resource.kind == "StatefulSet" and change.action == "replace" and change.has_volume:
         costs.append(f"{change.why}, and it can never shrink again")

@@ -38,7 +38,7 @@ from pgwizard.kube.api import (
 from pgwizard.plan import checks as plan_checks
 from pgwizard.plan import manifests, pgbackrest
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.plan.plan import Facts, Plan, resolve
+from pgwizard.plan.plan import Plan, resolve
 from pgwizard.plan.server import name_rules, s3_server
 from pgwizard.release import limits, placement, record, records
 from pgwizard.release.image_version import ImageVersion, version_finding
@@ -227,7 +227,7 @@ async def _storage_class(subject: Subject) -> Sequence[Finding]:
 
 async def _limits(subject: Subject) -> Sequence[Finding]:
     """What LimitRanges and ResourceQuotas refuse; a dry run shows neither pods nor claims."""
-    answers, facts = subject.answers, Facts(ca=subject.surveyed.ca)
+    answers, facts = subject.answers, subject.surveyed.facts
     if not subject.surveyed.namespace_exists or (answers.has_tls_mirror() and facts.ca is None):
         return ()
     cluster, namespace = subject.cluster, answers.release.namespace

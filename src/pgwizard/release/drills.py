@@ -1,20 +1,25 @@
-"""What the drills of a release have shown, in words and as rates. Pure."""
+"""What the drills of a release have shown: the receipt of a pod, in words, and as rates. Pure."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import Finding
+from pgwizard.kube.api import Object
 from pgwizard.kube.commands import Commands
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.backups import FIND_DAMAGE, full_backup_command
-from pgwizard.release.record import DrillResult
-from pgwizard.text import span
+from pgwizard.release.record import DrillResult, drill_result
+from pgwizard.text import plain, span
 
 KEY = "status-drill"
+CONTAINER = "drill"
+"""The name of the container that drills, in a Job of pgwizard and in one of the schedule."""
 _MARKS: Mapping[str, str] = {"passed": "✓", "failed": "✗", "skipped": "·"}
 _OF_DATABASE = {"rows", "indexes", "checksums"}
 """Checks that fail where the database was damaged before it was backed up."""
@@ -35,6 +40,25 @@ class RestoreRates:
         return bytes_ / self.bytes_per_second + segments / self.segments_per_second
 
 
+def receipt_of(pod: Object, at: datetime, seconds: float) -> DrillResult:
+    """The receipt in the status of a Job's pod. Raises ValueError where there is none, or another text."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    own: Object = next((status for status in statuses if status.get("name") == CONTAINER), {})
+    message = str((own.get("state") or {}).get("terminated", {}).get("message") or "")
+    if not message:
+        raise ValueError("its pod has left no receipt")
+    try:
+        receipt: Any = json.loads(message)
+        return drill_result(receipt, at.isoformat(), round(seconds, 1))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        raise ValueError(f"the receipt of its pod cannot be read: {plain(message, 120)}") from None
+
+
+def without_receipt(at: datetime) -> DrillResult:
+    """A drill that passed, of which the Job alone is known: its pod is gone."""
+    return DrillResult(at.isoformat(), 0, "", 0, "0/0", "", 0, 0, ())
+
+
 def rates(drills: Sequence[DrillResult]) -> RestoreRates | None:
     """The rates of the last two drills that restored and replayed something; None before there are two."""
     used = [each for each in drills if each.bytes and each.segments][-_FEWEST_DRILLS:]
@@ -46,6 +70,8 @@ def rates(drills: Sequence[DrillResult]) -> RestoreRates | None:
 
 def proof_text(drill: DrillResult) -> str:
     """What a drill that did not fail has proven: ``to 2026-11-27 21:00:04 UTC, 4 min 12 s``."""
+    if not drill.backup:
+        return "whose receipt is gone with its pod"
     reached = f"of backup {drill.backup}, behind which nothing was committed"
     if drill.reached_at:
         reached = f"to {datetime.fromisoformat(drill.reached_at):%Y-%m-%d %H:%M:%S} UTC"

@@ -16,6 +16,7 @@ from pgwizard.kube.api import CRONJOB, Object, owners
 from pgwizard.plan.names import DATA, STANZA, Names, ReleaseRef
 
 BackupType = Literal["full", "incr"]
+JobType = Literal["full", "incr", "verify", "drill"]
 Configuration = Mapping[str, Mapping[str, str]]
 """pgbackrest.conf: by section, options by name."""
 
@@ -59,6 +60,8 @@ class Layout:
         names, name = Names.of(self.release.name), cronjob["metadata"]["name"]
         if name in (names.full, names.incremental):
             return True
+        if name in (names.verify, names.drill):
+            return False
         return not self.has_record and self._backs_up(name, _pod_spec(cronjob))
 
     def is_backup(self, job: Object) -> bool:
@@ -68,9 +71,15 @@ class Layout:
         """
         names, name = Names.of(self.release.name), job["metadata"]["name"]
         crons = owners(job, CRONJOB.kind)
+        if not {names.verify, names.drill}.isdisjoint(crons):
+            return False
         if name == names.init or not {names.full, names.incremental}.isdisjoint(crons):
             return True
         return not self.has_record and self._backs_up(" ".join([name, *crons]), _pod_spec(job))
+
+    def is_check(self, workload: Object) -> bool:
+        """Whether a CronJob, or a Job of it, verifies the repository of this release, or drills."""
+        return job_type(workload, self.release.name) in ("verify", "drill")
 
     def _backs_up(self, name: str, spec: Mapping[str, Any]) -> bool:
         """Whether a pod runs pgBackRest's backup in the pod of the database."""
@@ -81,6 +90,16 @@ class Layout:
             words,
         )
         return bool(at_pod) and "pgbackrest" in f"{name} {words}" and bool(re.search(r"\bbackup", words))
+
+
+def job_type(workload: Object, release: str) -> JobType:
+    """What a CronJob or a Job of a release does."""
+    names, workloads = Names.of(release), (workload["metadata"]["name"], *owners(workload, CRONJOB.kind))
+    if names.verify in workloads:
+        return "verify"
+    if names.drill in workloads:
+        return "drill"
+    return backup_type(workload, release)
 
 
 def backup_type(workload: Object, release: str) -> BackupType:

@@ -115,6 +115,7 @@ class _Reader:
         self._pods()
         self._jobs()
         self._put("advanced.networkPolicy", "network-policy" in self._live.objects)
+        self._put("advanced.prometheusRule", "prometheus-rule" in self._live.objects)
 
     def _put(self, path: str, value: Any) -> None:
         """Nothing is put where nothing is there: the question keeps its default."""
@@ -407,6 +408,10 @@ class _Reader:
                     self._warn(f"there is no CronJob {name}", f"schedule.{key}")
                 continue
             self._put(f"schedule.{key}", _at(job, "spec", "schedule"))
+        if "pgbackrest-configmap" in self._live.objects:
+            for key in ("verify", "drill"):
+                check = self._live.objects.get(f"{key}-cronjob")
+                self.raw.setdefault("schedule", {})[key] = _at(check, "spec", "schedule")
         job = next((item for item in jobs.values() if item is not None), None)
         if job is None:
             return

@@ -13,6 +13,7 @@ from pgwizard.kube.api import (
     CRONJOB,
     NAMESPACE,
     NETWORK_POLICY,
+    PROMETHEUS_RULE,
     ROLE,
     ROLE_BINDING,
     SECRET,
@@ -93,6 +94,9 @@ def _refs(release: ReleaseRef, statefulset: Object) -> dict[str, Ref]:
         "service": Ref(SERVICE, names.release, namespace),
         "full-cronjob": Ref(CRONJOB, names.full, namespace),
         "incremental-cronjob": Ref(CRONJOB, names.incremental, namespace),
+        "verify-cronjob": Ref(CRONJOB, names.verify, namespace),
+        "drill-cronjob": Ref(CRONJOB, names.drill, namespace),
+        "prometheus-rule": Ref(PROMETHEUS_RULE, names.backup, namespace),
     }
     pod = (statefulset["spec"].get("template") or {}).get("spec") or {}
     for role, path in _CONFIGURATIONS.items():

@@ -50,6 +50,8 @@ def accesses(answers: Answers, *, ca_file: bool = False) -> list[Access]:
         kinds += _BACKUP_KINDS
     if answers.advanced.network_policy:
         kinds.append(("networkpolicies", "networking.k8s.io", (*_WRITE, "delete")))
+    if answers.advanced.prometheus_rule and answers.repository.enabled:
+        kinds.append(("prometheusrules", "monitoring.coreos.com", (*_WRITE, "delete", "list")))
     needed = [Access(verb, resource, group, namespace) for resource, group, verbs in kinds for verb in verbs]
     if answers.release.create_namespace:
         needed += [Access(verb, "namespaces", name=namespace if verb != "create" else "") for verb in _WRITE]

@@ -24,12 +24,14 @@ from pgwizard.endpoint import Endpoint
 from pgwizard.errors import (
     Finding,
     Forbidden,
+    NotFound,
     PreflightError,
 )
 from pgwizard.kube.api import (
     CLAIM,
     CONFIGMAP,
     NAMESPACE,
+    PROMETHEUS_RULE,
     SECRET,
     STATEFULSET,
     TRUST_BUNDLE,
@@ -42,7 +44,7 @@ from pgwizard.kube.api import (
 from pgwizard.kube.commands import Commands
 from pgwizard.plan.checks import together
 from pgwizard.plan.names import Names, ReleaseRef, mirrored_from
-from pgwizard.plan.plan import Plan, mirrored_s3
+from pgwizard.plan.plan import Facts, Plan, mirrored_s3
 from pgwizard.release import immutable, record, records
 from pgwizard.release.immutable import Installation
 from pgwizard.release.ownership import other_owner
@@ -78,6 +80,12 @@ SESSION_TOKEN = re.compile(r"(session|security)[-_.]?token", re.IGNORECASE)
 """An older name that AWS used."""
 _WEB_IDENTITY = re.compile(r"web[-_.]?identity|role[-_.]?arn", re.IGNORECASE)
 
+_NO_PROMETHEUS_RULES = Finding(
+    "advanced.prometheusRule",
+    "the cluster has no PrometheusRule (monitoring.coreos.com/v1): no alert is added",
+    severity="warning",
+    fix="Install the Prometheus Operator, and apply again.",
+)
 _ESCAPED_DOT = "\\."
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 
@@ -90,6 +98,7 @@ class Survey:
     answers name, by name. installation: what is installed already.
     unreadable: that the release's record is none that this version can read. missing: what the answers name and the
     cluster does not have. fixed: what the release keeps as it was made. doubts: what could not be compared.
+    has_prometheus_rules: whether the cluster has that kind; True where it is not asked for, or may not be listed.
     """
 
     namespace_exists: bool
@@ -103,6 +112,12 @@ class Survey:
     missing: tuple[Finding, ...] = ()
     fixed: tuple[Finding, ...] = ()
     doubts: tuple[Finding, ...] = ()
+    has_prometheus_rules: bool = True
+
+    @property
+    def facts(self) -> Facts:
+        """What a plan needs of it."""
+        return Facts(ca=self.ca, has_prometheus_rules=self.has_prometheus_rules)
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -180,6 +195,7 @@ async def survey(
     before = _made_with(own_record, live.get(statefulset), live.get(claim), doubts)
     superuser = await _superuser(cluster, answers, before, live)
     s3 = _s3_source(answers)
+    has_rules = not answers.advanced.prometheus_rule or await _has_prometheus_rules(cluster, namespace)
     surveyed = Survey(
         namespace_exists=home in live.denied or live.get(home) is not None,
         record=own_record,
@@ -196,13 +212,29 @@ async def survey(
             superuser,
             is_claim_unknown=claim in live.denied,
         ),
+        has_prometheus_rules=has_rules,
     )
+    if not has_rules:
+        doubts.append(_NO_PROMETHEUS_RULES)
     missing += [
         *_namespace_problems(live.get(home), live.commands),
         *_reference_problems(answers, surveyed, live, doubts),
     ]
     fixed = immutable.problems(answers, surveyed.installation, _named_superuser(answers, surveyed.existing))
     return replace(surveyed, unreadable=unreadable, missing=tuple(missing), fixed=tuple(fixed), doubts=tuple(doubts))
+
+
+async def _has_prometheus_rules(cluster: Cluster, namespace: str) -> bool:
+    """Whether the Prometheus Operator's kind is there; the check of the rights reports where it may not be listed."""
+    try:
+        async with contextlib.aclosing(cluster.pages(PROMETHEUS_RULE, namespace, limit=1)) as pages:
+            async for _ in pages:
+                return True
+    except NotFound:
+        return False
+    except Forbidden:
+        return True
+    return True
 
 
 def _record(live: Object | None) -> tuple[record.Record | None, str, Finding | None]:

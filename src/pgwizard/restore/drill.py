@@ -33,7 +33,7 @@ from pgwizard.kube.api import (
 from pgwizard.kube.health import assess
 from pgwizard.kube.jobs import ReportLine
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import backups, record, records, rights, rollout, stages
+from pgwizard.release import backups, drills, record, records, rights, rollout, stages
 from pgwizard.release.layout import Layout
 from pgwizard.release.record import DrillCheck, DrillResult, Record
 from pgwizard.release.stages import Report, Stage
@@ -255,4 +255,4 @@ class _Drill:
         pods = await self._pods(ref)
         if not pods:
             raise ValueError("it has no pod")
-        return drill_job.receipt_of(pods[-1], ended, (ended - began).total_seconds())
+        return drills.receipt_of(pods[-1], ended, (ended - began).total_seconds())

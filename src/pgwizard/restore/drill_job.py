@@ -1,23 +1,19 @@
-"""The Job of a drill, which restores into a volume of its own; and the receipt that its pod leaves. Pure."""
+"""The Job of a drill, which restores into a volume of its own. Pure."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from importlib import resources
-from typing import Any
 
 from pgwizard.kube.api import Object
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release.record import DrillResult, drill_result
+from pgwizard.release import drills
 from pgwizard.restore.scratch_job import ScratchTemplate, scratch_job
 from pgwizard.restore.target import lsn_text
-from pgwizard.text import plain
 
-CONTAINER = COMPONENT = "drill"
+COMPONENT = drills.CONTAINER
 
 
 LONGEST_ANSWER = 1_000
@@ -44,7 +40,9 @@ class DrillPlan:
 
 @cache
 def _script() -> str:
-    return resources.files("pgwizard.restore").joinpath("drill.sh").read_text(encoding="utf-8")
+    from pgwizard.plan.manifests import templates_dir  # loads the engine of the templates
+
+    return (templates_dir() / "files" / "drill.sh").read_text(encoding="utf-8")
 
 
 def job_name(release: ReleaseRef, at: datetime) -> str:
@@ -64,13 +62,13 @@ def manifest(
     """The Job."""
 
     def command(arguments: Sequence[str]) -> list[str]:
-        return ["/bin/bash", "-c", _script(), CONTAINER, str(len(plan.options)), *plan.options, *arguments]
+        return ["/bin/bash", "-c", _script(), drills.CONTAINER, str(len(plan.options)), *plan.options, *arguments]
 
     return scratch_job(
         template,
         release,
         name,
-        CONTAINER,
+        COMPONENT,
         command,
         variables=_variables(plan, query),
         deadline_seconds=deadline_seconds,
@@ -84,17 +82,3 @@ def _variables(plan: DrillPlan, query: DrillQuery | None) -> dict[str, str]:
         if query.expected is not None:
             variables["DRILL_EXPECT"] = query.expected
     return variables
-
-
-def receipt_of(pod: Object, at: datetime, seconds: float) -> DrillResult:
-    """The receipt in the status of the Job's pod. Raises ValueError where there is none, or another text."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    own: Object = next((status for status in statuses if status.get("name") == CONTAINER), {})
-    message = str((own.get("state") or {}).get("terminated", {}).get("message") or "")
-    if not message:
-        raise ValueError("its pod has left no receipt")
-    try:
-        receipt: Any = json.loads(message)
-        return drill_result(receipt, at.isoformat(), round(seconds, 1))
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        raise ValueError(f"the receipt of its pod cannot be read: {plain(message, 120)}") from None

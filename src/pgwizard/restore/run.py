@@ -417,7 +417,7 @@ class _Run:
         async with stages.enter("suspend", self.report) as stage:
             names = Names.of(self.release.name)
             suspended = dict(self.journal.suspended)
-            for name in (names.full, names.incremental):
+            for name in (names.full, names.incremental, names.verify, names.drill):
                 cron = await find_object(self.cluster, Ref(CRONJOB, name, self.release.namespace))
                 if cron is not None:
                     suspended.setdefault(name, bool((cron.get("spec") or {}).get("suspend")))

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from pgwizard.kube.api import JOB, Object, Ref
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.plan.plan import DRILL_CPU, DRILL_MEMORY
 from pgwizard.quantities import read_quantity
 from pgwizard.restore.job import job_of, labels_with, pod_spec
 
-_SMALL = {"cpu": "100m", "memory": "256Mi"}
 _TTL_SECONDS = 600
 """After its end the Job of a client that was killed is deleted, with its volume."""
 
@@ -76,7 +76,7 @@ def _small(resources_: Object) -> Object:
     """Limits as the database's, requests never above it: the pod is to find a place beside the database."""
     own: Object = {**(resources_.get("limits") or {}), **(resources_.get("requests") or {})}
     requests = dict(resources_.get("requests") or {})
-    for what, most in _SMALL.items():
+    for what, most in (("cpu", DRILL_CPU), ("memory", DRILL_MEMORY)):
         size, small = read_quantity(own.get(what)), read_quantity(most)
         if size is not None and small is not None and size > small:
             requests[what] = most

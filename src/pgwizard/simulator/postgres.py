@@ -193,6 +193,11 @@ class Programs:
             return await self._preview(pod, log)
         if containers[0]["name"] == drills.CONTAINER:
             return await self._drill(namespace, words, containers[0].get("env") or (), log)
+        if "verify.sh" in words:
+            await self._clock.sleep(5)
+            report = self.repository(namespace).verification()
+            log.write(*report)
+            return int("status: ok" not in report)
         if "backup.sh" in text or re.search(r"-pgbackrest-(full|diff|incr)", text):
             return await self._backup(namespace, _type(text), log)
         self._say(log, "repo-ls command end: completed successfully (38ms)")

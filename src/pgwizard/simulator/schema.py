@@ -38,6 +38,10 @@ IPBlock= cidr:s except:s[]
 LabelSelector= matchExpressions:LabelSelectorRequirement[] matchLabels:s{}
 LabelSelectorRequirement= key:s operator:s values:s[]
 NetworkPolicyIngressRule= from:NetworkPolicyPeer[] ports:NetworkPolicyPort[]
+PrometheusRule= apiVersion:s kind:s metadata:ObjectMeta spec:PrometheusRuleSpec
+PrometheusRuleSpec= groups:RuleGroup[name]
+RuleGroup= interval:s name:s rules:Rule[]
+Rule= alert:s annotations:s{} expr:q for:s keep_firing_for:s labels:s{} record:s
 ServiceAccount= apiVersion:s automountServiceAccountToken:b imagePullSecrets:LocalObjectReference![] kind:s
   metadata:ObjectMeta secrets:ObjectReference![name]
 LocalObjectReference= name:s

@@ -47,7 +47,7 @@ class FleetRow:
         moments = (archiver.last_at if archiver else None, newest.until if newest else None)
         archived = [each for each in moments if each is not None]  # a crash resets the statistics
         fulls = [backup.stop for backup in snapshot.intact_backups if backup.type == "full"]
-        runs = [run for cron in snapshot.crons if (run := snapshot.next_run(cron))]
+        runs = [run for cron in snapshot.crons if cron.is_backup and (run := snapshot.next_run(cron))]
         return cls(
             ref=snapshot.ref,
             at=snapshot.at,

@@ -360,8 +360,8 @@ async def _optional_watch(
 
 def _is_own(resource: Resource, obj: Object, layout: Layout) -> bool:
     if resource == CRONJOB:
-        return layout.is_schedule(obj)
-    return resource != JOB or layout.is_backup(obj)
+        return layout.is_schedule(obj) or layout.is_check(obj)
+    return resource != JOB or layout.is_backup(obj) or layout.is_check(obj)
 
 
 def _why(error: Exception) -> str:

@@ -13,8 +13,9 @@ from pgwizard.kube import jobs
 from pgwizard.kube.api import CRONJOB, JOB, POD, Object, Ref, owners
 from pgwizard.kube.health import AWAITS_POD, assess, condition
 from pgwizard.plan.names import Names
-from pgwizard.release import record
-from pgwizard.release.layout import backup_type
+from pgwizard.release import drills, record, verification
+from pgwizard.release.layout import job_type
+from pgwizard.release.record import DrillResult, RepositoryVerification
 from pgwizard.status.observations import (
     ArchiveRead,
     ArchiverRead,
@@ -41,8 +42,8 @@ from pgwizard.status.snapshot import (
     MAX_RUNS,
     MAX_TAIL_LINES,
     BackupEnd,
-    BackupKind,
     Cron,
+    JobKind,
     Missing,
     ReleaseSummary,
     Run,
@@ -149,7 +150,18 @@ def _add_log(run: Run, observation: LogRead | LogFailed) -> Run:
         else (f"the log cannot be read: {observation.why}",)
     )
     fault = diagnose("\n".join(lines)) or diagnose(run.message)
-    return replace(run, tail=lines[-MAX_TAIL_LINES:], unread="", fault=fault)
+    return replace(run, tail=lines[-MAX_TAIL_LINES:], unread="", fault=fault, verification=_verification(run, lines))
+
+
+def _verification(run: Run, lines: Sequence[str]) -> RepositoryVerification | None:
+    """The result in the log of a verification that failed; None where it did not get to its report."""
+    if run.kind != "verify" or run.started is None or run.ended is None:
+        return None
+    text = "\n".join(lines)
+    try:
+        return verification.read(text, "", run.started, run.ended)
+    except ValueError:
+        return None
 
 
 def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
@@ -157,15 +169,17 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
     if ref.resource == CRONJOB:
         crons = [cron for cron in snapshot.crons if cron.real_name != ref.name] + ([_cron(obj, names)] if obj else [])
         crons.sort(key=lambda cron: (cron.real_name not in (names.full, names.incremental), cron.name))
-        return replace(snapshot, crons=tuple(sorted(crons[:MAX_OBJECTS], key=lambda cron: cron.name)))
+        shown = sorted(crons[:MAX_OBJECTS], key=lambda cron: (not cron.is_backup, cron.name))
+        return replace(snapshot, crons=tuple(shown))
     if ref.resource == JOB:
         before = next((run for run in snapshot.runs if run.real_name == ref.name), None)
         runs = [run for run in snapshot.runs if run is not before]
         if obj is not None:
             run = _with_refusal(_run(obj, names, before), snapshot.refusals)
-            runs.append(_with_end(run, snapshot.backup_ends))
-        runs.sort(key=lambda run: (run.state == "running", run.started or LONG_AGO))
-        return replace(snapshot, runs=tuple(sorted(runs[-MAX_RUNS:], key=lambda run: run.started or LONG_AGO)))
+            runs.append(_with_end(run, snapshot))
+        checks = {run.kind: run.uid for run in sorted(runs, key=_began) if run.state != "running" and not run.is_backup}
+        runs.sort(key=lambda run: (run.state == "running" or run.uid in checks.values(), _began(run)))
+        return replace(snapshot, runs=tuple(sorted(runs[-MAX_RUNS:], key=_began)))
     objects = {other: health for other, health in snapshot.objects.items() if other != ref}
     if obj is not None and not owners(obj, JOB.kind):
         health = assess(obj)
@@ -176,6 +190,10 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
     pod = objects.get(Ref(POD, names.pod, snapshot.ref.namespace))
     is_over = pod is None or pod.status == "ready"  # between two crashes it is only starting
     return replace(after, crash_log=None) if is_over else after
+
+
+def _began(run: Run) -> datetime:
+    return run.started or LONG_AGO
 
 
 def _with_job_pod(snapshot: Snapshot, pod: Object) -> Snapshot:
@@ -194,14 +212,28 @@ def _with_job_pod(snapshot: Snapshot, pod: Object) -> Snapshot:
             stalls[uid] = visible(health.message)
     stalls = dict(list(stalls.items())[-2 * MAX_RUNS :])
     newest = dict(list(ends.items())[-2 * MAX_RUNS :])
-    return replace(
-        snapshot, backup_ends=newest, stalls=stalls, runs=tuple(_with_end(run, newest) for run in snapshot.runs)
-    )
+    receipts = dict(list({**snapshot.receipts, **_receipts(pod)}.items())[-MAX_RUNS:])
+    after = replace(snapshot, backup_ends=newest, stalls=stalls, receipts=receipts)
+    return replace(after, runs=tuple(_with_end(run, after) for run in snapshot.runs))
 
 
-def _with_end(run: Run, ends: Mapping[str, BackupEnd]) -> Run:
+def _receipts(pod: Object) -> dict[str, DrillResult]:
+    """The receipt of a drill that has ended, by the uid of its Job; none where its pod has left none to be read."""
+    begun, ended = moment((pod.get("status") or {}).get("startTime")), moment(jobs.end_time(pod))
+    uids = [fit(str(owner.get("uid"))) for owner in pod["metadata"].get("ownerReferences") or ()]
+    if ended is None or begun is None or not uids:
+        return {}
+    try:
+        return {uids[0]: drills.receipt_of(pod, ended, (ended - begun).total_seconds())}
+    except ValueError:
+        return {}
+
+
+def _with_end(run: Run, snapshot: Snapshot) -> Run:
     """A failed backup is retried, so only the Job itself reports a failure."""
-    end = ends.get(run.uid)
+    if run.kind == "drill":
+        run = replace(run, drill=snapshot.receipts.get(run.uid))
+    end = snapshot.backup_ends.get(run.uid)
     if run.state != "running" or end is None:
         return run
     stuck_since = end.at if end.has_company else None
@@ -226,7 +258,7 @@ def _cron(obj: Object, names: Names) -> Cron:
     spec, status, name = obj["spec"], obj.get("status") or {}, obj["metadata"]["name"]
     return Cron(
         name=fit(name),
-        kind=backup_type(obj, names.release),
+        kind=job_type(obj, names.release),
         schedule=plain(str(spec.get("schedule", ""))),
         zone=plain(str(spec.get("timeZone") or "Etc/UTC")),
         suspended=bool(spec.get("suspend")),
@@ -236,11 +268,11 @@ def _cron(obj: Object, names: Names) -> Cron:
     )
 
 
-def _kind(job: Object, names: Names) -> BackupKind:
+def _kind(job: Object, names: Names) -> JobKind:
     """The type by the CronJob of a Job: the Job's own name may be cut, and contains the name of the release."""
     if job["metadata"]["name"] == names.init:
         return "init"
-    return backup_type(job, names.release)
+    return job_type(job, names.release)
 
 
 def _run(obj: Object, names: Names, before: Run | None) -> Run:
@@ -261,5 +293,6 @@ def _run(obj: Object, names: Names, before: Run | None) -> Run:
         tail=same_run.tail if same_run else None,
         unread=same_run.unread if same_run else "",
         fault=same_run.fault if same_run else None,
+        verification=same_run.verification if same_run else None,
         raw=_raw(name),
     )

@@ -31,7 +31,8 @@ _STATES: dict[RecoveryState, str] = {
     "gone": "✗",
 }
 _RUNS = {"running": "●", "succeeded": "✓", "failed": "✗"}
-_KINDS = {"full": "full", "incr": "incr", "init": "first"}
+_KINDS = {"full": "full", "incr": "incr", "init": "first", "verify": "verify", "drill": "drill"}
+_PASSED = {"verify": "nothing is damaged", "drill": "restored and checked"}
 _HEALTH = {"ready": "✓", "progressing": "·", "failed": "✗"}
 LEGEND = "F full   ▪ incremental   ▫ failed   ░ recoverable   │ now"
 BRANCH_LEGEND = "╌ on another timeline"
@@ -402,11 +403,17 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
     end = run.ended or (snapshot.at if run.state == "running" else None)
     took = span((end - run.started).total_seconds()) if end and run.started else ""
     backup = snapshot.backup_of(run)
-    if run.state == "failed":
+    if run.verification is not None:
+        came = "found damage"
+    elif run.drill is not None and (check := run.drill.failed_check) is not None:
+        came = plain(f"failed: {check.name}: {check.text}", 120)
+    elif run.state == "failed":
         unread = f"; its log cannot be read: {run.unread}" if run.unread else ""
         came = plain(run.fault.cause if run.fault else f"{run.message}{unread}", 120)
         code = f"[{run.fault.exit_code:03}] " if run.fault and run.fault.exit_code is not None else ""
         came = f"failed {code}{came}"
+    elif not run.is_backup:
+        came = _PASSED[run.kind] if run.state == "succeeded" else ""
     elif backup is not None:
         came = f"{human_size(backup.size)} → {human_size(backup.stored)}{', page errors' if backup.error else ''}"
     elif run.state == "running":
@@ -517,7 +524,7 @@ def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
         (backup.start, "▫" if backup.error or backup.label in damaged else "F" if backup.type == "full" else "▪")
         for backup in snapshot.backups
     ]
-    marks += [(run.started, "▫") for run in snapshot.runs if run.state == "failed" and run.started]
+    marks += [(run.started, "▫") for run in snapshot.runs if run.state == "failed" and run.started and run.is_backup]
     if not marks:
         return []
     now = snapshot.at.astimezone(UTC)

@@ -48,7 +48,8 @@ PACE_SECONDS = {
 """Sources that are polled, and how often."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
-BackupKind = Literal["full", "incr", "init"]
+JobKind = Literal["full", "incr", "init", "verify", "drill"]
+_CHECKS = frozenset({"verify", "drill"})
 NamespaceState = Literal["there", "ending", "gone", "unread"]
 
 _WAITING_USUAL = 2
@@ -159,7 +160,7 @@ class Cron:
     """
 
     name: str
-    kind: BackupKind
+    kind: JobKind
     schedule: str
     zone: str
     suspended: bool
@@ -171,6 +172,11 @@ class Cron:
     def real_name(self) -> str:
         """The name for requests; it is never shown."""
         return self.raw or self.name
+
+    @property
+    def is_backup(self) -> bool:
+        """Whether it takes backups, in place of checking them."""
+        return self.kind not in _CHECKS
 
     @property
     def is_never_due(self) -> bool:
@@ -194,17 +200,18 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One backup Job. message is Kubernetes' own; ended is None while it runs.
+    """One Job that takes a backup, verifies or drills. message is Kubernetes' own; ended is None while it runs.
 
     tail: the last lines of a failed one's log, None until they are read; unread: why they were not at the last try,
     which is not the last one; fault: what they mean. name: fit to be shown; raw: what the cluster calls it, where that
     is not the same. stuck_since: since when the backup has ended and another container keeps the Job from ending.
+    verification: the result of one that found damage; drill: the receipt in its pod.
     refusal: why admission refuses its pod.
     """
 
     name: str
     uid: str
-    kind: BackupKind
+    kind: JobKind
     state: Literal["running", "succeeded", "failed"]
     started: datetime | None
     ended: datetime | None
@@ -214,7 +221,14 @@ class Run:
     fault: Diagnosis | None = None
     raw: str = ""
     stuck_since: datetime | None = None
+    verification: RepositoryVerification | None = None
+    drill: DrillResult | None = None
     refusal: str = ""
+
+    @property
+    def is_backup(self) -> bool:
+        """Whether it takes a backup, in place of checking them."""
+        return self.kind not in _CHECKS
 
     @property
     def real_name(self) -> str:
@@ -310,7 +324,7 @@ class Snapshot:
     StatefulSet is not there; None while it is, or has not been looked for. crash_log: the last lines of a server that
     crashes, None until they are read. backup_ends: by the uids of the Jobs, which learn of them late, or never.
     refusals: why Jobs get no pod, by their uids; stalls: why the pods of Jobs do not start, by the uids of the Jobs.
-    pgbackrest: the version in the database's pod, empty where unknown.
+    pgbackrest: the version in the database's pod, empty where unknown. receipts: of drills, by the uids of their Jobs.
     """
 
     ref: ReleaseRef
@@ -339,6 +353,7 @@ class Snapshot:
     refusals: Mapping[str, str] = field(default_factory=dict)
     pgbackrest: str = ""
     stalls: Mapping[str, str] = field(default_factory=dict)
+    receipts: Mapping[str, DrillResult] = field(default_factory=dict)
 
     def without_watch(self, at: datetime) -> Snapshot:
         """The snapshot at a later moment without observing in between: every source is out of date.
@@ -471,18 +486,43 @@ class Snapshot:
 
     @property
     def verification(self) -> RepositoryVerification | None:
-        """The last verification of the repository; None where it was never verified."""
-        return self.release.verification if self.release else None
+        """The last verification of the repository, by hand or by its schedule; None where it was never verified."""
+        results = [self.release.verification] if self.release and self.release.verification else []
+        for run in self.runs:
+            if run.kind == "verify" and run.state != "running" and run.ended is not None:
+                results += [run.verification] if run.verification else []
+                results += [_valid(run.ended, run.started)] if run.state == "succeeded" else []
+        results += [
+            _valid(cron.succeeded) for cron in self.crons if cron.kind == "verify" and cron.succeeded is not None
+        ]
+        return max(results, key=lambda each: each.moment, default=None)
+
+    @property
+    def drills(self) -> tuple[DrillResult, ...]:
+        """The drills by hand and by the schedule that are known, oldest first."""
+        runs = [run for run in self.runs if run.kind == "drill"]
+        results = [
+            *(self.release.drills if self.release else ()),
+            *(run.drill for run in runs if run.drill is not None),
+        ]
+        if "pods" not in self.answered_at:  # the receipts may be still to come
+            return tuple(sorted(results, key=lambda each: each.moment))
+        passed = {run.ended: run.drill for run in runs if run.state == "succeeded" and run.ended is not None}
+        for cron in self.crons:
+            if cron.kind == "drill" and cron.succeeded is not None:
+                passed.setdefault(cron.succeeded, None)
+        results += [drills.without_receipt(ended) for ended, receipt in passed.items() if receipt is None]
+        return tuple(sorted(results, key=lambda each: each.moment))
 
     @property
     def drill(self) -> DrillResult | None:
         """The last drill; None where there was none."""
-        return self.release.drills[-1] if self.release and self.release.drills else None
+        return self.drills[-1] if self.drills else None
 
     @property
     def restore_seconds(self) -> float | None:
         """How long a restore to now would take, by the last two drills; None where that is not known."""
-        rates = drills.rates(self.release.drills) if self.release else None
+        rates = drills.rates(self.drills)
         wal = self.own_repository.wal if self.own_repository else None
         if rates is None or wal is None or not self.whole_backups:
             return None
@@ -622,7 +662,7 @@ class Snapshot:
         return bool(self._backups_during(run)) and self.backup_of(run) is None
 
     def _is_shared(self, backup: Backup, run: Run) -> bool:
-        others = (other for other in self.runs if other.uid != run.uid and other.state == "succeeded")
+        others = (each for each in self.runs if each.uid != run.uid and each.state == "succeeded" and each.is_backup)
         return any(backup in self._backups_during(other) for other in others)
 
     def _backups_during(self, run: Run) -> list[Backup]:
@@ -652,6 +692,12 @@ def _is_idle(archiver: Archiver, read_at: datetime, written: int) -> bool:
         return False
     age = (read_at - archiver.last_at).total_seconds()
     return written < archiver.segment_bytes and age > archiver.timeout_seconds + _SWITCH_SECONDS
+
+
+def _valid(ended: datetime, began: datetime | None = None) -> RepositoryVerification:
+    """The result of a Job that found nothing damaged. What it has read is in its log alone."""
+    seconds = (ended - began).total_seconds() if began else 0.0
+    return RepositoryVerification(ended.isoformat(), seconds, 0, (), (), 0, 0, ())
 
 
 def moment(text: str | None) -> datetime | None:

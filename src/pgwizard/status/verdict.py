@@ -221,7 +221,7 @@ def _recent(snapshot: Snapshot) -> Iterable[Finding]:
 
 
 def _last_ended(snapshot: Snapshot) -> Run | None:
-    return next((run for run in reversed(snapshot.runs) if run.state != "running"), None)
+    return next((run for run in reversed(snapshot.runs) if run.state != "running" and run.is_backup), None)
 
 
 # ---- the verdict -----------------------------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         theirs, ours = repository.system_id, snapshot.system_id
         text = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
         return _lost(text, _ANOTHER_PATH, "status-foreign")
-    running = next((run.name for run in snapshot.runs if run.state == "running" and run.kind != "incr"), None)
+    running = next((run.name for run in snapshot.runs if run.state == "running" and run.kind in ("full", "init")), None)
     if repository.stanza:
         fix = (
             f"Job {running} is running: it may fix that."
@@ -629,6 +629,7 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
     run = _last_ended(snapshot)
     if run is not None and run.state == "failed":
         yield _because(f"the last backup Job failed: {run.name}", run.fault or Finding(cause=run.message))
+    yield from _unchecked(snapshot)
     yield from _stalled(snapshot)
     yield from _stuck(snapshot)
     if snapshot.release is not None and snapshot.release.is_role_empty and not snapshot.is_changing:
@@ -638,6 +639,8 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
     if "cronjobs" in snapshot.answered_at and not any(cron.kind == "full" for cron in snapshot.crons):
         yield _reason("there is no schedule of full backups", f"{_deploy_again(snapshot)}: it creates what is missing.")
     for cron in snapshot.crons:
+        if not cron.is_backup:  # a late check proves nothing wrong
+            continue
         if cron.suspended:
             yield _reason(f"the schedule {cron.name} is suspended", RESUME)
             continue
@@ -649,6 +652,23 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
         due = cron.due(last.stop) if last else None
         if due is not None and snapshot.at - due > _OVERDUE:
             yield _reason(f"a backup of {cron.name} was due on {due:%Y-%m-%d %H:%M} UTC and has not been taken")
+
+
+def _unchecked(snapshot: Snapshot) -> Iterable[Finding]:
+    """The reasons that the last scheduled check of a kind did not get to its result, and none was made since."""
+    names = {"verify": "verification", "drill": "drill"}
+    results = {"verify": snapshot.verification, "drill": snapshot.drill}
+    ended = {run.kind: run for run in snapshot.runs if run.kind in names and run.state != "running"}
+    for kind, last in ended.items():
+        newest = results[kind]
+        has_result = last.verification is not None or last.drill is not None
+        is_newer = newest is not None and last.ended is not None and newest.moment >= last.ended
+        if last.state != "failed" or has_result or is_newer:
+            continue
+        again = snapshot.commands.pgwizard(kind, snapshot.ref.name, namespace=snapshot.ref.namespace)
+        why = last.fault or Finding(cause=last.message)
+        failed = _because(f"the last {names[kind]} Job failed: {last.name}", why)
+        yield replace(failed, fix=f"{failed.fix} Try again: {again}".strip())
 
 
 def _stalled(snapshot: Snapshot) -> Iterable[Finding]:

@@ -182,5 +182,5 @@ class ReleaseActions:
 
 
 def _effect(cron: Cron) -> str:
-    kind = "full" if cron.kind == "full" else "incremental"
-    return "it runs on schedule again" if cron.suspended else f"no scheduled {kind} backups until you resume it"
+    what = {"full": "full backups", "verify": "verifications", "drill": "drills"}.get(cron.kind, "incremental backups")
+    return "it runs on schedule again" if cron.suspended else f"no scheduled {what} until you resume it"

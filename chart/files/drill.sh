@@ -84,6 +84,8 @@ finish() {
   printf '{"backup":%s,"timeline":%d,"lsn":"%s","reached_at":%s,"bytes":%d,"segments":%d,"checks":[%s]}' \
     "$(quoted "$backup" 80)" "$timeline" "$(lsn_of_bytes "$reached")" "$(quoted "$reached_at" 40)" "$size" \
     "$((reached > begin ? (reached - begin + segment - 1) / segment : 0))" "$checks" >"$receipt"
+  # The receipt of a scheduled drill stays with its pod, and so does the volume: what was restored does not.
+  rm -rf "${data:?}" 2>/dev/null
   exit "$((failures > 0))"
 }
 

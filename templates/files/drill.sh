@@ -1,0 +1,264 @@
+#!/bin/bash
+# Restores the newest state of a repository into an empty volume, checks it, and leaves a receipt: drill.sh COUNT
+# RESTORE-OPTION... SERVER-ARGUMENT..., of which the first COUNT are pgBackRest's. It writes nothing to the repository.
+# DRILL_MUST_EXCEED: the WAL position that recovery must get beyond; without it that is where the newest segment begins.
+# DRILL_QUERY, DRILL_EXPECT: a query, and what it must answer. A failed check ends it with 1, after all others.
+set -uo pipefail
+shopt -s lastpipe
+export LC_ALL=C
+export PGBACKREST_ARCHIVE_ASYNC=n # before 2.59 an asynchronous archive-get may end recovery at a change of timeline
+export PGBACKREST_LOG_LEVEL_CONSOLE=warn
+
+readonly data="$PGDATA"
+readonly receipt="${DRILL_RECEIPT:-/dev/termination-log}"
+readonly most_refusals=100 # of the server, one after the other: 30 s at least
+readonly limits="max_connections max_worker_processes max_wal_senders max_prepared_xacts max_locks_per_xact"
+readonly names="restore recovery wal rows indexes query checksums"
+readonly count="$1"
+readonly restore=("${@:2:$count}") arguments=("${@:$((count + 2))}")
+
+backrest() {
+  pgbackrest --stanza=main --log-level-console="$1" "${@:2}"
+}
+
+sql() {
+  PGOPTIONS="-c statement_timeout=0 -c lock_timeout=0" \
+    psql -XAtq -v ON_ERROR_STOP=1 -v VERBOSITY=terse -U "$POSTGRES_USER" "$@"
+}
+
+milliseconds() {
+  echo "$((${EPOCHREALTIME/./} / 1000))"
+}
+
+# A text as JSON: one line, at most so many characters.
+quoted() {
+  local text="${1//[[:cntrl:]]/ }"
+  text="${text:0:${2:-200}}"
+  text="${text//\\/\\\\}"
+  printf '"%s"' "${text//\"/\\\"}"
+}
+
+# The first 1000 bytes of the input, which is read to its end: a program whose output nobody reads would be killed.
+beginning() {
+  head -c 1000
+  cat >/dev/null
+}
+
+control() {
+  pg_controldata -D "$data" 2>/dev/null | sed -n "s/^$1: *//p"
+}
+
+bytes_of_lsn() {
+  [[ "$1" =~ ^([0-9A-F]+)/([0-9A-F]+)$ ]] || return 1
+  echo "$(((16#${BASH_REMATCH[1]} << 32) + 16#${BASH_REMATCH[2]}))"
+}
+
+lsn_of_bytes() {
+  printf '%X/%X' "$(($1 >> 32))" "$(($1 & 0xFFFFFFFF))"
+}
+
+checks="" failures=0 backup="" timeline=0 begin=0 reached=0 must_exceed=0 reached_at="" size=0 segment=16777216
+mark="$(milliseconds)"
+
+# Ends a check: its name, passed, failed or skipped, and why.
+end() {
+  local now spent
+  now="$(milliseconds)"
+  spent="$(printf '%d.%03d' "$(((now - mark) / 1000))" "$(((now - mark) % 1000))")"
+  mark="$now"
+  if [[ "$2" == failed ]]; then
+    ((++failures))
+  fi
+  checks+="${checks:+,}{\"name\":\"$1\",\"outcome\":\"$2\",\"seconds\":$spent,\"text\":$(quoted "${3:-}")}"
+  echo "drill: $1 $2${3:+: $3}"
+}
+
+# Leaves the receipt as the message of the container's end, with whatever was not checked. Lines of a log may be cut.
+finish() {
+  local name
+  for name in $names; do
+    if [[ "$checks" != *"\"name\":\"$name\""* ]]; then
+      end "$name" skipped "not reached"
+    fi
+  done
+  printf '{"backup":%s,"timeline":%d,"lsn":"%s","reached_at":%s,"bytes":%d,"segments":%d,"checks":[%s]}' \
+    "$(quoted "$backup" 80)" "$timeline" "$(lsn_of_bytes "$reached")" "$(quoted "$reached_at" 40)" "$size" \
+    "$((reached > begin ? (reached - begin + segment - 1) / segment : 0))" "$checks" >"$receipt"
+  # The receipt of a scheduled drill stays with its pod, and so does the volume: what was restored does not.
+  rm -rf "${data:?}" 2>/dev/null
+  exit "$((failures > 0))"
+}
+
+# Where the newest segment of the newest timeline begins.
+newest_position() {
+  local archive folder name
+  archive="archive/main/$(backrest off repo-ls archive/main | grep -E '^[0-9]+-[0-9]+$' | sort -t - -k 2n | tail -n 1)"
+  folder="$(backrest off repo-ls "$archive" | grep -E '^[0-9A-F]{16}$' | sort | tail -n 1)"
+  name="$(backrest off repo-ls "$archive/$folder" | grep -oE '^[0-9A-F]{24}-' | sort | tail -n 1)"
+  [[ -n "$name" ]] || return 1
+  echo "$(((16#${name:8:8} << 32) + 16#${name:16:8} * segment))"
+}
+
+# ---- restore ---------------------------------------------------------------------------------------------------------
+
+echo "drill: restoring"
+newest=""
+if [[ -z "${DRILL_MUST_EXCEED:-}" ]]; then
+  newest="$(newest_position)" || end wal failed "the archive cannot be listed, or holds no WAL"
+fi
+mkdir -p "$data" && chmod 700 "$data"
+error="" status=0
+backrest detail --archive-mode=off "${restore[@]}" restore 2>&1 | while IFS= read -r line; do
+  printf '%s\n' "$line"
+  if [[ "$line" == *"ERROR: ["* ]]; then
+    error="${line#*ERROR: }"
+  elif [[ "$line" =~ restore\ backup\ set\ ([-_0-9A-Z]+) ]]; then
+    backup="${BASH_REMATCH[1]}"
+  fi
+done
+status="${PIPESTATUS[0]}"
+if ((status > 0)); then
+  end restore failed "pgBackRest ended with $status: $error"
+  finish
+fi
+size="$(du -sb "$data" | cut -f 1)"
+segment="$(control "Bytes per WAL segment")"
+begin="$(bytes_of_lsn "$(sed -n 's/^START WAL LOCATION: \([0-9A-F/]*\).*/\1/p' "$data/backup_label")")" || begin=0
+must_exceed="$(bytes_of_lsn "${DRILL_MUST_EXCEED:-$(lsn_of_bytes "${newest:-0}")}")" || must_exceed=0
+end restore passed "$size bytes"
+
+# ---- recovery --------------------------------------------------------------------------------------------------------
+
+maxima=()
+for limit in $limits; do
+  setting="${limit/prepared_xacts/prepared_transactions}"
+  setting="${setting/locks_per_xact/locks_per_transaction}"
+  configured="$(postgres -D "$data" "${arguments[@]}" -C "$setting" 2>/dev/null)" || configured=0
+  most="$({
+    echo "$configured"
+    control "$limit setting" | grep . || echo 0
+  } | sort -n | tail -n 1)"
+  if ((most > 0)); then
+    maxima+=(-c "$setting=$most")
+  fi
+done
+
+# The answers to our own questions, asked before there can be one, would read like a failure.
+readonly fatal="/tmp/drill-fatal"
+server_log() {
+  while IFS= read -r line; do
+    case "$line" in
+      *"FATAL:  the database system is starting up"* | *"FATAL:  the database system is not yet accepting"*) continue ;;
+      *FATAL:*) printf 'FATAL:%s\n' "${line#*FATAL:}" >"$fatal" ;;
+      *PANIC:*) printf 'PANIC:%s\n' "${line#*PANIC:}" >"$fatal" ;;
+    esac
+    printf '%s\n' "$line"
+  done
+}
+
+# Nothing of it may reach another system: no jobs of pg_cron, no subscription, no archiving, no listening.
+postgres -D "$data" "${arguments[@]}" "${maxima[@]}" -c listen_addresses= -c hot_standby=on -c archive_mode=off \
+  -c fsync=off -c full_page_writes=off -c shared_buffers=64MB -c huge_pages=off -c autovacuum=off \
+  -c max_logical_replication_workers=0 -c cron.launch_active_jobs=off -c logging_collector=off \
+  -c log_destination=stderr -c log_statement=none -c log_duration=off -c log_min_duration_statement=-1 \
+  -c log_min_error_statement=panic > >(server_log) 2>&1 &
+server=$!
+answer="" ticks=0 refusals=0
+while kill -0 "$server" 2>/dev/null; do
+  if answer="$(sql -d postgres -c "SELECT pg_is_in_recovery()" 2>&1)"; then
+    answer="${answer##*$'\n'}" # a warning may precede it
+    refusals=0
+  else
+    case "$answer" in
+      *"is starting up"* | *"not yet accepting connections"* | *"No such file or directory"*) refusals=0 ;;
+      *) ((++refusals)) ;;
+    esac
+    if ((refusals == most_refusals)); then
+      end recovery failed "the server cannot be asked how far recovery is: $answer"
+      finish
+    fi
+  fi
+  if [[ "$answer" == f ]]; then
+    break
+  fi
+  if [[ "$answer" == t ]] && ((ticks++ % 10 == 0)); then
+    if [[ "$(sql -d postgres -c "SELECT pg_get_wal_replay_pause_state()" 2>/dev/null)" == paused ]]; then
+      end recovery failed "recovery is paused, and nothing would continue it"
+      finish
+    fi
+    sql -d postgres 2>/dev/null <<'SQL'
+SELECT 'replayed to ' || pg_last_wal_replay_lsn() || coalesce(', ' ||
+  to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', '')
+SQL
+  fi
+  sleep 0.2
+done
+if [[ "$answer" != f ]]; then
+  wait "$server"
+  sleep 0.2 # its last line may be late
+  end recovery failed "the server ended during recovery: $(cat "$fatal" 2>/dev/null)"
+  finish
+fi
+found="$(
+  sql -d postgres -F ' ' <<'SQL'
+SELECT fork[1], fork[2], to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+FROM pg_walfile_name(pg_current_wal_lsn()) name, regexp_match(rtrim(pg_read_file('pg_wal/' || substr(name, 1, 8) ||
+  '.history'), E'\n'), E'([0-9]+)\t([0-9A-F]+/[0-9A-F]+)\t[^\n]*$') fork
+SQL
+)" || found=""
+read -r timeline position reached_at <<<"$found" || true
+if ! reached="$(bytes_of_lsn "${position:-}")"; then
+  timeline=0 reached=0
+  end recovery failed "what recovery reached could not be read"
+  finish
+fi
+end recovery passed "timeline $timeline to $position${reached_at:+, $reached_at}"
+
+# ---- what was restored -----------------------------------------------------------------------------------------------
+
+# Recovery takes a missing or damaged segment for the end of the WAL, and ends with success.
+if [[ "$checks" != *'"name":"wal"'* ]]; then
+  if ((reached > must_exceed)); then
+    end wal passed "everything that is archived was replayed"
+  else
+    end wal failed "recovery ended at $position, and the newest segment begins at $(lsn_of_bytes "$must_exceed")$(
+      ): a segment is missing or damaged"
+  fi
+fi
+
+if refusal="$(pg_dumpall -U "$POSTGRES_USER" 2>&1 >/dev/null)"; then
+  end rows passed "pg_dumpall read every row"
+else
+  end rows failed "pg_dumpall: ${refusal:-it failed}"
+fi
+
+if ! command -v pg_amcheck >/dev/null; then
+  end indexes skipped "pg_amcheck is not in the image"
+elif [[ -z "$(sql -d postgres -c "SELECT 1 FROM pg_available_extensions WHERE name = 'amcheck'" 2>/dev/null)" ]]; then
+  end indexes skipped "the extension amcheck is not in the image"
+elif refusal="$(pg_amcheck -U "$POSTGRES_USER" --all --install-missing --heapallindexed 2>&1 | beginning)"; then
+  end indexes passed "pg_amcheck found no damage"
+else
+  end indexes failed "pg_amcheck: ${refusal:-it failed}"
+fi
+
+if [[ -z "${DRILL_QUERY:-}" ]]; then
+  end query skipped "no query"
+elif ! answer="$(sql -d "${POSTGRES_DB:-$POSTGRES_USER}" -c "$DRILL_QUERY" 2>&1 | beginning)"; then
+  end query failed "$answer"
+elif [[ -n "${DRILL_EXPECT+set}" && "$answer" != "$DRILL_EXPECT" ]]; then
+  end query failed "it answered ${answer:0:80}, and ${DRILL_EXPECT:0:80} was expected"
+else
+  end query passed "it answered ${answer:0:80}"
+fi
+
+if ! pg_ctl -D "$data" stop -m fast -w -t 300 >/dev/null; then
+  end checksums failed "the server did not stop"
+elif [[ "$(control "Data page checksum version")" == 0 ]]; then
+  end checksums skipped "the database has no data checksums"
+elif refusal="$(pg_checksums --check -D "$data" 2>&1 | beginning)"; then
+  end checksums passed "the checksum of every page is right"
+else
+  end checksums failed "pg_checksums: ${refusal##*$'\n'}"
+fi
+finish
