@@ -400,7 +400,7 @@ def test_a_schedule_that_was_deleted_meanwhile_does_not_keep_a_restore_from_its_
         done = await restored(sim)
         assert (done.error, done.stages[-1]) == (None, "resume")
         assert "CronJob postgresql-pgbackrest-incr is gone: an apply creates it again" in [x.text for x in done.events]
-        assert done.events[-1].text == "1 schedules"
+        assert done.events[-1].text == "2 schedules"
 
     on(scenario)
 
