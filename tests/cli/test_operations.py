@@ -31,7 +31,7 @@ from pgwizard.kube.api import Cluster, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record, stages
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import Fault, ScriptedOutcome
+from pgwizard.simulator.faults import Fault, Request, ScriptedOutcome
 from pgwizard.status import fleet
 from support import faulting, headless, simtime
 from support.faulting import CLAIM, SECRET, deployed, settle
@@ -549,6 +549,21 @@ def test_a_verification_ends_with_0_only_if_everything_is_valid_and_the_status_s
     result = looked("-n", "default")
     assert result.code == 11
     assert f"found damaged files in backup {label}: {label}/pg_data/base/1/1255.gz" in result.out
+
+
+def test_a_verification_that_is_stopped_names_what_may_go_on(sim: SimCluster, answers: str, volume: None) -> None:
+    headless.run("--headless", answers, "--apply", "--demo")
+
+    def interrupt(request: Request) -> None:
+        if request.resource == "pods/exec":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    sim.faults.append(interrupt)
+    done = headless.run("verify", "--demo", "-n", "default")
+    assert (done.code, done.err.splitlines()[-1]) == (
+        130,
+        "pgwizard: stopped: pgbackrest verify may still run in the database's pod, which does no harm",
+    )
 
 
 # ---- status --------------------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def test_a_restore_shows_its_plan_its_stages_and_what_it_reached(released: SimCl
         "✓ start         postgresql-0 is ready",
         "✓ archive       timeline 2 is archived",
         "✓ backup        a full backup of the new timeline is in the repository",
-        "✓ resume        2 schedules",
+        "✓ resume        3 schedules",
         "Release is restored to the newest state: timeline 2, no recovery target specified; last commit TIME UTC.",
         "Undo it: pgwizard restore postgresql --undo -n default",
     ]
@@ -255,7 +255,7 @@ def test_a_clone_is_made_beside_its_source(released: SimCluster) -> None:
         "✓ start         copy-0 is ready",
         "✓ archive       timeline 2 is archived",
         "✓ backup        a full backup of the new timeline is in the repository",
-        "✓ resume        2 schedules",
+        "✓ resume        3 schedules",
         (
             "Clone staging/copy holds the newest state of its source: timeline 2, no recovery target specified; "
             "last commit TIME UTC."

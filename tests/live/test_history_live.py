@@ -65,6 +65,19 @@ def test_a_dropped_table_is_found_and_comes_back(place: Site) -> None:
     assert both == [(1, "removal"), (1, "removal")], "what was left is still listed, and once"
 
 
+def test_a_restore_point_of_any_name_is_reached_by_what_is_listed(place: Site) -> None:
+    """pgBackRest writes names into PostgreSQL's configuration as they are, quotes too."""
+    place.sql("CREATE TABLE orders AS SELECT n FROM generate_series(1, 1000) n")
+    place.sql("SELECT pg_create_restore_point('vor dem Löschen: it''s')")
+    place.sql("DROP TABLE orders")
+    events = [line for line in history(place) if line["type"] == "historyEvent"]
+    [point] = [line for line in events if line["name"].endswith("it's")]
+    assert (point["to"].startswith("lsn:"), point["before"]) == (True, False)
+    where = f"--namespace={place.kubectl.namespace}"
+    place.pgwizard(*place.command(None, "restore", "postgresql", where, f"--to={point['to']}", "--yes"))
+    assert place.sql("SELECT count(*), max(n) FROM orders") == "1000|1000"
+
+
 def test_a_stretch_of_one_commit_reads_no_more_than_its_segments(place: Site) -> None:
     place.sql("CREATE TABLE filler (n int)")
     for _ in range(12):

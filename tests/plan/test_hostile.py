@@ -283,7 +283,9 @@ def _quoted(answers: object) -> bytes:
 def _refused_or_unchanged(place: Place, text: str) -> None:
     loaded = answers_file.load(_quoted(_put(place.around, place.path, text)))
     facts = Facts(ca=trusted())
-    problems = [*loaded.problems, *(checks.check(loaded.answers, facts).errors if loaded.answers else ())]
+    problems = loaded.problems  # what is refused is left out of the answers: no check sees it
+    if not problems and loaded.answers is not None:
+        problems = checks.check(loaded.answers, facts).errors
     for problem in problems:
         printed = str(problem)
         assert printed.isprintable(), printed

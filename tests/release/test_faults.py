@@ -14,7 +14,7 @@ from pgwizard.release.apply import ApplyOutcome
 from support import faulting, simtime
 from support.faulting import Bench, Case
 
-SAMPLE = 41
+SAMPLE = 83
 
 
 @functools.cache

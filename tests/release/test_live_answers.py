@@ -108,7 +108,7 @@ def test_sidecars_volumes_and_fields_of_others_are_named() -> None:
     ]
 
 
-def test_a_stateful_set_that_no_apply_can_change_is_said_to_stay_with_its_tool() -> None:
+def test_a_stateful_set_that_no_apply_can_change_stays_with_its_tool() -> None:
     statefulset = copy.deepcopy(rendered(Answers())["statefulset"])
     statefulset["spec"]["serviceName"] = "db"
     statefulset["spec"]["selector"]["matchLabels"] = {"app": "db"}

@@ -151,6 +151,7 @@ def test_a_release_of_helm_is_taken_over_without_a_restart_and_without_helm_s_hi
         assert result.error is None
         assert result.outcome is not None
         assert not any(change.restarts for change in result.outcome.changes)
+        assert result.outcome.headline == "Release is up. A valid full backup is in the repository."
         assert live(sim, POD, "postgresql-0")["metadata"]["uid"] == pod
         assert "delete secrets/sh.helm.release.v1.postgresql.v1" in result.writes
         for resource in (STATEFULSET, SERVICE):

@@ -54,6 +54,8 @@ def test_a_new_install_uses_the_kept_data() -> None:
         assert live(sim, SECRET, "postgresql")["data"] == password
         assert live(sim, CLAIM, VOLUME.name)["metadata"]["uid"] == volume
         assert "1 valid full backup(s) found: no new one is taken" in result.texts("log")
+        assert result.outcome is not None
+        assert result.outcome.headline == "Release is up. A valid full backup is in the repository."
 
     on(scenario)
 

@@ -19,7 +19,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore.locate import doubt, locate, placed, segments
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal
 from pgwizard.restore.wal_scan import script
-from pgwizard.status.repository import Backup
+from pgwizard.status.repository import Backup, read_lsn
 from pgwizard.status.wal import Archive, Fork, History, SegmentRun
 
 AT = datetime(2026, 11, 28, 11, 42, 34, 490819, UTC)
@@ -134,3 +134,14 @@ def test_a_search_that_does_not_end_is_refused() -> None:
 
     with pytest.raises(PreflightError, match=r"the WAL cannot be searched: .*: it did not end within 600 s"):
         asyncio.run(locate(cast("Cluster", Slow()), ReleaseRef("postgresql", "db"), VIEW, NAME))
+
+
+@pytest.mark.parametrize(("value", "timeline"), [("0/7000028", 2), ("0/7000100", 0), ("0/6000028", 0)])
+def test_a_position_that_only_the_volume_has_is_known_up_to_where_the_server_is(value: str, timeline: int) -> None:
+    class Server:
+        async def exec(self, *_: object, **__: object) -> ExecResult:
+            return ExecResult(b"0/7000100\n", b"", 0)
+
+    target = RecoveryTarget("lsn", value, lsn=read_lsn(value))
+    place = asyncio.run(locate(cast("Cluster", Server()), ReleaseRef("postgresql", "db"), VIEW, target))
+    assert place == replace(target, timeline=timeline)

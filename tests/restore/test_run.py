@@ -17,7 +17,7 @@ from pgwizard.release.stages import Event
 from pgwizard.restore import job as restore_job
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.journal import Journal, read_journal
-from pgwizard.restore.target import RecoveryTarget, RestorePlan, choose
+from pgwizard.restore.target import RecoveryTarget, RestorePlan, TargetRefusal, choose
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, FaultKind, Killed, Request, ScriptedOutcome
 from support import simtime
@@ -250,6 +250,8 @@ def test_the_same_target_resumes_and_begins_nothing_again() -> None:
         assert await restore_run.redirected(sim, started, at, clock(sim)) == started.journal
         with pytest.raises(PreflightError, match="its server has been started"):
             await restore_run.redirected(sim, started, LATEST, clock(sim))
+        malformed = TargetRefusal("not-a-target", "yesterday is no target", "Give a time.")
+        assert await restore_run.redirected(sim, started, malformed, clock(sim)) == malformed
 
     on(scenario)
 
@@ -398,7 +400,7 @@ def test_a_schedule_that_was_deleted_meanwhile_does_not_keep_a_restore_from_its_
         done = await restored(sim)
         assert (done.error, done.stages[-1]) == (None, "resume")
         assert "CronJob postgresql-pgbackrest-incr is gone: an apply creates it again" in [x.text for x in done.events]
-        assert done.events[-1].text == "1 schedules"
+        assert done.events[-1].text == "2 schedules"
 
     on(scenario)
 

@@ -261,9 +261,7 @@ def test_a_failed_first_backup_shows_cause_and_fix_and_leads_to_its_question() -
         )
         assert driven.stages()[-2:] == ["✗ first backup", "· record"]
         assert "P00 ERROR: [095]" in driven.log
-        assert driven.text("#prompt") == (
-            "Press Enter to change Certificate authority (tls.source), or r to try again."
-        )
+        assert driven.text("#prompt") == ("Press Enter to change CA certificate (tls.source), or r to try again.")
         await press(driven.pilot, "c")
         assert "[095]" in driven.pilot.app.clipboard
         await press(driven.pilot, "enter")

@@ -28,6 +28,8 @@ def test_the_header_follows_the_connection() -> None:
         wizard.host.link = "not connected: connection refused"
         await settled(pilot)
         assert head(pilot).endswith("default/postgresql   not connected: connection refused")
+        await resize(pilot, NARROW - 1, 24)
+        assert head(pilot).endswith("default/postgresql   not connected")
 
     with_wizard(scenario)
 

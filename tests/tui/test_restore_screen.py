@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 
 from pgwizard.answers.questions import Answers
@@ -14,6 +15,7 @@ from pgwizard.kube.api import JOB, STATEFULSET, Cluster, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
+from pgwizard.restore.history import ReleaseHistory
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
 from pgwizard.tui.app import WizardApp
@@ -437,5 +439,35 @@ def test_leaving_while_the_repository_is_read_deletes_the_job_that_reads_it() ->
         await press(pilot, "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
         assert readers(sim) == []
+
+    driven(scenario)
+
+
+def test_what_was_not_read_of_the_history_is_named_and_read_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    stretches: list[tuple[datetime, datetime]] = []
+
+    async def read(*arguments: Any, **_: object) -> ReleaseHistory:
+        since, until = arguments[3:5]
+        stretches.append((since, until))
+        is_cut = len(stretches) == 1
+        middle = since + (until - since) / 2 if is_cut else until
+        return ReleaseHistory(since, middle, (), 7, 0, 9, 2 if is_cut else 0, is_cut)
+
+    monkeypatch.setattr("pgwizard.restore.history.read", read)
+
+    async def scenario(pilot: Pilot[int], _screen: RestoreScreen, _sim: SimCluster) -> None:
+        await press(pilot, "f6")
+        await until(pilot, lambda: "as far as it was read" in words(pilot))
+        assert (
+            "2 segments could not be read; this is too much WAL to read at once. Enter takes the moment just before "
+            "one; F6 reads the rest." in words(pilot)
+        )
+        await press(pilot, "f6")
+        await until(pilot, lambda: "F6 reads an hour further back." in words(pilot))
+        await press(pilot, "f6")
+        await until(pilot, lambda: len(stretches) == 3)
+        (since, end), rest, before = stretches
+        assert rest == (since + (end - since) / 2, end)
+        assert before[1] == since
 
     driven(scenario)

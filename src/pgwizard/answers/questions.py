@@ -492,9 +492,7 @@ class FileCredentials(Section):
 DatabaseCredentials = Annotated[
     GeneratedCredentials | ExistingCredentials | EnvCredentials | FileCredentials,
     Field(discriminator="source"),
-    Question(
-        "Superuser's credentials", "Where the superuser's name and password come from; never the values themselves."
-    ),
+    Question("Credentials", "Where the superuser's name and password come from; never the values themselves."),
 ]
 
 
@@ -545,7 +543,7 @@ class Tuning(Section):
         int,
         Field(ge=0, le=86_400),
         Question(
-            "Archive timeout, seconds",
+            "Archive timeout (s)",
             "How much a quiet database can lose (RPO); 0 archives only full segments.",
         ),
     ] = 60
@@ -714,7 +712,7 @@ class Tls(Section):
     source: Annotated[
         CaSource | None,
         Question(
-            "Certificate authority",
+            "CA certificate",
             "The Secret with the certificate to trust. null: only the public authorities.",
         ),
     ] = Field(default_factory=CaSource.model_construct)
@@ -866,7 +864,7 @@ class Advanced(Section):
     ] = False
     archive_async: Annotated[
         bool,
-        Question("Archive in the background", "archive-async: pushes WAL in batches; for databases that write a lot."),
+        Question("Asynchronous archive", "archive-async: pushes WAL in batches; for databases that write a lot."),
     ] = False
     archive_push_queue_max: Annotated[
         Size | None,

@@ -52,6 +52,7 @@ from pgwizard.release import (
 from pgwizard.release.changes import Change, compare, count_text
 from pgwizard.release.dry_run import QUANTITIES, Trial
 from pgwizard.release.image_version import ImageVersion, version_finding
+from pgwizard.release.immutable import Installation
 from pgwizard.release.stages import Report, Stage
 from pgwizard.tls.certificates import Bundle
 
@@ -212,7 +213,7 @@ async def run(
             outcome: Literal["deployed", "damaged"] = "damaged" if findings else "deployed"
             await cluster.apply(written.finish(prepared.inventory, outcome).secret(), force=True)
             stage.done(f"revision {written.revisions[-1].number}")
-    headline = _headline(prepared.plan, findings, written.revisions[-1].number)
+    headline = _headline(prepared.plan, findings, prepared.surveyed.installation)
     return prepared.outcome("deployed", headline, findings)
 
 
@@ -246,13 +247,14 @@ async def _other_version(prepared: _Preparation, answers: Answers, cluster: Clus
     return version_finding(answers, await ImageVersion(cluster, prepared.plan.ref).read(image))
 
 
-def _headline(plan: Plan, findings: Sequence[Finding], revision: int) -> str:
-    """A later revision takes no backup if there is a valid full one."""
+def _headline(plan: Plan, findings: Sequence[Finding], before: Installation) -> str:
+    """before: what was installed; no backup is taken of a database that has a valid full one."""
     if findings:
         return "Release is up, but its first full backup has page checksum errors."
     if not plan.backups:
         return "Release is up. It has no backups."
-    backup = "First full backup succeeded." if revision == 1 else "A valid full backup is in the repository."
+    is_new = not before.has_data and not before.is_claim_unknown
+    backup = "First full backup succeeded." if is_new else "A valid full backup is in the repository."
     return f"Release is up. {backup}"
 
 

@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from pgwizard.release.record import Restoration
 from pgwizard.restore.job import Receipt
-from pgwizard.restore.target import RestorePlan, is_label, is_point_name
+from pgwizard.restore.target import RestorePlan, is_point_name
+from pgwizard.status.repository import is_label
 from pgwizard.text import fit
 
 RestoreStage = Literal["restore point", "suspend", "stop", "restore", "start", "archive", "backup", "resume", "end"]

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pgwizard.errors import PreflightError
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.restore.server import DatabaseServer
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal, lsn_text
 from pgwizard.restore.wal_scan import MOST_SEGMENTS, SECONDS, batches, open_scan, unarchived, unreadable_of
 from pgwizard.status.repository import read_lsn
@@ -48,6 +49,11 @@ async def locate(
 
     Raises PreflightError where the WAL cannot be read.
     """
+    if target.kind == "lsn" and not target.timeline and not view.silence:
+        newest = view.archive.newest(view.timeline)
+        if newest is not None and target.lsn // view.archive.segment_bytes > newest.last:
+            position = await DatabaseServer(cluster, release, None).position()
+            return replace(target, timeline=view.timeline) if target.lsn < position else target
     if target.kind not in ("name", "xid") or target.lsn or not view.whole_backups:
         return target
     names = [*reversed(await unarchived(cluster, release, view)), *segments(view)]

@@ -39,7 +39,6 @@ from pgwizard.text import plain
 
 STAGE = "preview"
 _EXEC_SECONDS = 60.0
-_STOP_SECONDS = 330.0
 _PROGRESS = ("preview: ", "replayed to ")
 
 
@@ -138,7 +137,7 @@ async def move(
             )
         name = secrets.token_hex(4)
         lines = preview_job.target_lines(stop, name)
-        await _run(cluster, release, opened.pod, "move", *lines, seconds=_STOP_SECONDS)
+        await _run(cluster, release, opened.pod, "move", *lines, seconds=_EXEC_SECONDS)
         await cluster.patch(_ref(release), {"metadata": {"annotations": aim.annotations}})
         moved = await _wait(cluster, release, stop, name, stage, now=now, is_first=False)
         stage.done(preview_job.reached_text(moved.reached))

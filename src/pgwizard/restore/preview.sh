@@ -2,8 +2,8 @@
 # A read-only server at exactly one moment, on a volume that goes with its pod. It writes nothing to the repository.
 # preview.sh serve COUNT RESTORE-OPTION... SERVER-ARGUMENT..., of which the first COUNT are pgBackRest's, restores and
 # serves until it is stopped; PREVIEW_TARGET has the lines of its first target.
-# preview.sh move NUMBER LSN SETTING=VALUE... aims the server at a later target. NUMBER: counts the targets; LSN: where
-# the newest state begins, which is wanted then, or - for any other target; settings: PostgreSQL's.
+# preview.sh move NAME LSN SETTING=VALUE... aims the server at a later target. NAME: tells its lines in the log from
+# those of other targets; LSN: what the newest state exceeds, where that is the target, or -; settings: PostgreSQL's.
 # preview.sh state prints where the server is, as JSON.
 set -uo pipefail
 export LC_ALL=C
@@ -57,7 +57,7 @@ if [[ "$1" == state ]]; then
 elif [[ "$1" == move ]]; then
   write_target "${@:2}"
   touch "$control/moving"
-  exec pg_ctl -D "$data" stop -m fast -w -t 300
+  exec pg_ctl -D "$data" stop -m fast -W # waiting for its end, it could take the next server for it
 fi
 
 # ---- restore ---------------------------------------------------------------------------------------------------------

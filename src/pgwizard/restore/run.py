@@ -212,6 +212,8 @@ async def redirected(
     To the target that it has it is resumed, unless another backup leads there. Raises PreflightError once the
     server has been started, and for another target.
     """
+    if isinstance(target, TargetRefusal):
+        return target
     is_same = preparation.journal is not None and fit(str(target)) == preparation.journal.plan.target
     if preparation.journal is not None and is_same and not preparation.journal.is_before("start"):
         return preparation.journal

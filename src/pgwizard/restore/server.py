@@ -59,6 +59,14 @@ class DatabaseServer:
         """The name of the WAL segment that is being written."""
         return " ".join(await self._sql("SELECT pg_walfile_name(pg_current_wal_insert_lsn())"))
 
+    async def position(self) -> int:
+        """Where the next WAL record will be. Raises PreflightError."""
+        text = " ".join(await self._sql("SELECT pg_current_wal_insert_lsn()"))
+        try:
+            return read_lsn(text)
+        except ValueError:
+            raise PreflightError(f"release {self.release}: psql answered with something else") from None
+
     async def database_names(self) -> dict[str, str]:
         """The names of the databases by OID, as decimal text."""
         lines = (await self._output("SELECT oid || ' ' || datname FROM pg_database")).splitlines()

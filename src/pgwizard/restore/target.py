@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
 from pgwizard.release.drills import START_SECONDS, RestoreRates
-from pgwizard.status.repository import Backup, read_lsn
+from pgwizard.status.repository import Backup, is_label, read_lsn
 from pgwizard.status.wal import Archive, Reach, continuity
 from pgwizard.status.walk import whole_backups
 from pgwizard.text import fit
@@ -46,7 +46,6 @@ NO_BACKUP = "no backup in the repository can be recovered"
 _OTHERWISE = "Give a time, a backup, or latest."
 _SECOND = timedelta(seconds=1)
 _LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
-_LABEL = re.compile(r"[-0-9A-Z_]{1,64}")
 _POINT = re.compile(r"[ -&(-\[\]-~]{1,63}")
 """pgBackRest writes the name into PostgreSQL's configuration, and escapes neither quotes nor backslashes."""
 
@@ -172,11 +171,6 @@ class RepositoryView:
     def whole_backups(self) -> tuple[Backup, ...]:
         """The backups that a restore can begin with, oldest first."""
         return whole_backups(self.backups, self.damaged)
-
-
-def is_label(text: str) -> bool:
-    """Whether it can be the label of a backup."""
-    return _LABEL.fullmatch(text) is not None
 
 
 def is_point_name(text: str) -> bool:
@@ -573,7 +567,7 @@ def _at_position(
         and span.reach.last is not None
         and (
             target.lsn < (view.archive.number(span.reach.last) + 1) * size
-            or (span.is_open and target.kind in ("name", "xid"))  # it was read: the server archives it before it stops
+            or (span.is_open and target.timeline)  # it is known: the server archives it before it stops
         )
     ]
     if not there:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pgwizard.plan.names import STANZA
-from pgwizard.status.repository import Backup, DamagedPages, FileFault
+from pgwizard.status.repository import Backup, DamagedPages, FileFault, is_label
 from pgwizard.text import fit, plain
 
 FAULTS_NAMED = 5
@@ -202,7 +202,7 @@ def read_listing(text: str) -> dict[str, str]:
     labels, fingerprints = list[str](), dict[str, str]()
     for line in text.splitlines():
         match line.split(" "):
-            case ["backup", label] if _is_label(label):
+            case ["backup", label] if is_label(label):
                 labels.append(label)
             case ["files", label, *numbers]:
                 fingerprints[label] = " ".join(numbers)
@@ -268,13 +268,6 @@ def read_comparison(
     return BackupFiles(
         compared | {label: replace(compared[label], needs=tuple(sorted(needs.get(label, ())))) for label in chained}
     )
-
-
-_LABEL = re.compile(r"[0-9]{8}-[0-9]{6}F(_[0-9]{8}-[0-9]{6}[DI])?")
-
-
-def _is_label(text: str) -> bool:
-    return _LABEL.fullmatch(text) is not None
 
 
 def _pages(text: str) -> str:

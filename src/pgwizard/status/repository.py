@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 _FILENODE = re.compile(r"[0-9]+")
+_LABEL = re.compile(r"[0-9]{8}-[0-9]{6}F(_[0-9]{8}-[0-9]{6}[DI])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,11 @@ def segments_between(first: str, last: str, segment_bytes: int) -> int | None:
     except ValueError:
         return None
     return count if first[:8] == last[:8] and count >= 0 else None
+
+
+def is_label(text: str) -> bool:
+    """Whether it is the label of a backup, as pgBackRest names them all."""
+    return _LABEL.fullmatch(text) is not None
 
 
 def is_segment(name: str) -> bool:

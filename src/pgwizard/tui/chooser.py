@@ -14,16 +14,13 @@ from pgwizard.tui.pages.pages import Pages
 from pgwizard.tui.widgets.dialogs import Pick
 from pgwizard.tui.widgets.filtered_list import Item
 from pgwizard.wizard.candidates import Candidate
-from pgwizard.wizard.choices import LISTS, Suggestion, choices
+from pgwizard.wizard.choices import LISTS, choices
 from pgwizard.wizard.secret_questions import SecretQuestion, secret_question_of
 
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
     from pgwizard.tls.names import Rules
     from pgwizard.tui.secret_choice import SecretChoice
-
-_BESIDE = 60
-"""Characters of a choice and its note that fit on a line of a window."""
 
 
 class Chooser:
@@ -55,7 +52,7 @@ class Chooser:
             note = f"! {self._pages.host.link}: type the name"
         else:
             try:
-                items = [_item(choice) for choice in await choices(cluster, name)]
+                items = [Item(choice.value, choice.note) for choice in await choices(cluster, name)]
             except ClusterError as error:
                 note = f"! {error.message}: type the name"
         if window.is_attached:
@@ -108,9 +105,3 @@ class Chooser:
             values: dict[str, Any] = {"namespace": best.namespace, "secret": best.secret, "key": best.keys[0]}
             for key, value in values.items():
                 self._pages.give(("tls", "source", key), value)
-
-
-def _item(choice: Suggestion) -> Item:
-    """An item of the window; a note that does not fit beside its name goes below it."""
-    fits = len(choice.value) + len(choice.note) <= _BESIDE
-    return Item(choice.value, choice.note) if fits else Item(choice.value, "", (choice.note,))

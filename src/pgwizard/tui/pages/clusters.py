@@ -84,7 +84,7 @@ class ClusterColumn(Column):
             except TimeoutError:
                 state = f"✗ no answer within {PROBE_SECONDS:.0f} s"
             except PgwizardError as error:
-                state = f"✗ {error.message}"
+                state = f"✗ {error.message.replace(f' to {choice.server}', '')}"  # it is on the line above
             except Exception as defect:  # noqa: BLE001 - one odd context must not stop the others
                 state = f"✗ {describe_defect(defect)}"
         self._states[choice.name] = state

@@ -23,7 +23,7 @@ class Column(HostAccess, ReportsDefects, Vertical):
     Column:focus-within .title { text-style: bold reverse; }
     Column .note { color: $text-muted; height: auto; max-height: 16; }
     Column FilteredList { height: auto; }
-    Column FilteredList OptionList { height: auto; max-height: 24; }
+    Column FilteredList OptionList { height: auto; max-height: 60vh; }
     """
     TITLE: ClassVar[str]
     LIST: ClassVar[str]

@@ -35,4 +35,7 @@ class WizardHeader(HostAccess, Static):
         is_narrow = self.app.size.width < NARROW
         place = f"{pages.order.place}{counts(pages.draft)}   " if is_narrow else ""
         demo = ("DEMO: simulated   " if is_narrow else f"{DEMO}   ") if self.start.demo else ""
-        self.update(f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {self.host.link}", layout=False)
+        link = self.host.link
+        if is_narrow and link.startswith("not connected:"):  # the first page has the reason
+            link = "not connected"
+        self.update(f"pgwizard   {demo}{place}{release.namespace}/{release.name}   {link}", layout=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.text import Text
@@ -15,6 +16,9 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from pgwizard.tui.widgets.text_line import TextLine
+
+_UNKNOWN_WIDTH = 80
+"""Before the list has its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class FilteredList(Vertical):
     FilteredList { height: 1fr; }
     FilteredList FilterInput { background: $boost; }
     FilteredList OptionList { height: 1fr; border: none; padding: 0; background: $background; }
-    FilteredList OptionList { text-wrap: nowrap; text-overflow: ellipsis; }
+    FilteredList OptionList { scrollbar-size-vertical: 1; }
     FilteredList .hint { color: $text-muted; }
     """
     _SHOWN = 500
@@ -85,6 +89,7 @@ class FilteredList(Vertical):
     ) -> None:
         super().__init__(id=id)
         self._items, self._current, self._matches, self._free = items, current, list(items), free
+        self._width = 0
 
     def compose(self) -> ComposeResult:
         yield FilterInput(placeholder="type to filter")
@@ -95,6 +100,13 @@ class FilteredList(Vertical):
         """The filter alone has the focus."""
         self.query_one(OptionList).can_focus = False
         self._show("", self._current)
+
+    def on_resize(self) -> None:
+        """Wrap the rows to the width, the scroll bar's column left out."""
+        width = self.size.width - 1
+        if width != self._width:
+            self._width = width
+            self._show(self.query_one(FilterInput).value, self.here)
 
     def fill(self, items: Sequence[Item], current: str) -> None:
         """Show other items. What is typed filters them as well; what is highlighted stays so if it is among them."""
@@ -130,7 +142,8 @@ class FilteredList(Vertical):
             self._matches.append(Item(typed.strip(), "as it is typed"))
         listed = self.query_one(OptionList)
         listed.clear_options()
-        listed.add_options([_Listed(item, current=item.value == self._current) for item in self._matches])
+        rows = [_Listed(item, self._width, current=item.value == self._current) for item in self._matches]
+        listed.add_options(rows)
         here = next((number for number, item in enumerate(self._matches) if item.value == highlighted), 0)
         listed.highlighted = here if self._matches else None
         cut = f", the first {self._SHOWN} shown" if len(fitting) > self._SHOWN else ""
@@ -158,16 +171,25 @@ class FilteredList(Vertical):
 class _Listed(Option):
     """A row of an item."""
 
-    def __init__(self, item: Item, *, current: bool) -> None:
-        super().__init__(_row(item, current))
+    def __init__(self, item: Item, width: int, *, current: bool) -> None:
+        super().__init__(_row(item, width or _UNKNOWN_WIDTH, current))
         self.value = item.value
 
 
-def _row(item: Item, current: bool = False) -> Text:
-    text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"{'●' if current else ' '} {item.shown or item.value}")
-    if item.note:
+def _row(item: Item, width: int, current: bool) -> Text:
+    """What does not fit on its line continues below it, indented."""
+    name = f"{'●' if current else ' '} {item.shown or item.value}"
+    text = Text("\n".join(wrap(name, width, subsequent_indent="  ")))
+    is_short = len(name) + len(item.note) + 3 <= width
+    if item.note and is_short:
         text.append(f"   {item.note}", "dim")
+    elif item.note:
+        text.append(_below(item.note, width), "dim")
     for line in item.below:
-        text.append(f"\n    {line}")
+        text.append(_below(line, width))
     return text
+
+
+def _below(line: str, width: int) -> str:
+    indent = "   "
+    return "\n" + "\n".join(wrap(line, width, initial_indent=indent, subsequent_indent=indent))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.table import Table
@@ -106,6 +107,10 @@ class ProblemList(OptionList):
             self.post_message(Jump(event.option.question))
 
 
+_QUESTION_WIDTH = 28
+"""The longest label, and a blank before and after it."""
+
+
 class AnswersTable(DataTable[Text | str]):
     """Every answer by page; ``≠`` marks one that differs from its default. The key of a row is its question."""
 
@@ -124,8 +129,11 @@ class AnswersTable(DataTable[Text | str]):
         self.clear(columns=True)
         self.add_column("", width=1)
         room = max(30, self.size.width - 12)  # less the sign, the gaps and a scroll bar
-        for title, share in (("question", 48), ("answer", 34), ("default", 18)):
-            self.add_column(title, width=room * share // 100)
+        question_width = min(_QUESTION_WIDTH, room // 2)
+        answer_width = (room - question_width) * 2 // 3
+        default_width = room - question_width - answer_width
+        for title, width in (("question", question_width), ("answer", answer_width), ("default", default_width)):
+            self.add_column(title, width=width)
         page, order, others = "", pages(), stand_ins(draft.answers)
         for path, value, default in sorted(draft.rows(), key=lambda row: order.index(page_of(row[0][0]))):
             differs = value != default
@@ -134,6 +142,7 @@ class AnswersTable(DataTable[Text | str]):
             label, place = label_at(path, draft.tag)
             question = ".".join(place)
             current = answer_text(value) if value is not None else others.get(question, "none")
+            lines = [part for line in current.split("\n") for part in wrap(line, answer_width) or [""]]
             usual = answer_text(default) if default is not None else others.get(question, "none")
             if page != page_of(question):
                 page = page_of(question)
@@ -141,9 +150,9 @@ class AnswersTable(DataTable[Text | str]):
             self.add_row(
                 Text("≠" if differs else "", "bold"),
                 Text(f" {label}"),
-                Text(current, "bold" if differs else "", no_wrap=True, overflow="ellipsis"),
+                Text("\n".join(lines), "bold" if differs else ""),
                 Text(usual if differs else "", "dim", no_wrap=True, overflow="ellipsis"),
-                height=1 + current.count("\n"),
+                height=len(lines),
                 key=question,
             )
         if not self.row_count:

@@ -254,10 +254,10 @@ class TargetChoice(HostAccess, VerticalScroll):
 
     def on_resize(self) -> None:
         if self._archive is not None and self.query_one("#target").display:
-            self._show()
+            self._show(prompts=False)  # a longer prompt leaves less room, and would be replaced at once
 
-    def _show(self) -> None:
-        """What the target that is typed would mean."""
+    def _show(self, *, prompts: bool = True) -> None:
+        """What the target that is typed would mean. prompts: whether to say what to do now."""
         if self._archive is None:
             return
         now = self.start.now()
@@ -278,7 +278,7 @@ class TargetChoice(HostAccess, VerticalScroll):
             self.query_one("#plan", TextPart).show(f"Press Enter to look for {self._target} in the archived WAL.")
         else:
             self._show_plan(self._target, None)
-        if self.query_one(EventList).display:
+        if not prompts or self.query_one(EventList).display:
             return  # the prompt is about the list
         self.post_message(self.Prompted(GO_ON if self._is_reachable else "Choose another moment."))
 
