@@ -132,6 +132,7 @@ def test_a_client_that_was_killed_leaves_nothing_that_the_next_drill_does_not_de
     [job] = place.kubectl.json("get", "jobs", "--selector=app.kubernetes.io/component=drill")["items"]
     assert (job["spec"]["ttlSecondsAfterFinished"], job["spec"]["activeDeadlineSeconds"]) == (600, 21_600)
     place.ended(job["metadata"]["name"])
+    place.in_pod("sleep", "61")  # until then it is left to whoever reads its result
     drill(place)
     wait_until("nothing is left", lambda: leftovers(place) == [])
 
