@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -219,6 +220,17 @@ def test_a_stopped_restore_shows_whether_and_how_it_resumes(released: SimCluster
     released.faults.clear()
     again = restore("--yes") if resource == "cronjobs" else restore("--to", "latest", "--yes")
     assert (again.code, again.err) == (0, "")
+
+
+def test_a_secret_that_an_override_of_a_clone_names_is_read(
+    released: SimCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLONE_PASSPHRASE", "correct horse battery staple")
+    cipher = ("repository.cipher.from=env", "repository.cipher.passphrase=CLONE_PASSPHRASE")
+    options = [word for each in cipher for word in ("--set", each)]
+    restore("--into", "staging/copy", *options, "--yes")
+    secret = faulting.live(released, SECRET, "copy-pgbackrest-cipher", "staging")
+    assert base64.b64decode(secret["data"]["passphrase"]) == b"correct horse battery staple"
 
 
 def test_a_clone_is_made_beside_its_source(released: SimCluster) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.live_releases import Site, site
+from support.restores import build, images
 from support.rigtools import LIVE, Kubectl
 from support.store_keys import StoreKey, store_key
 from support.waiting import wait_until
@@ -170,3 +172,44 @@ def test_a_clone_from_the_bucket_alone_and_one_into_its_sources_path(place: Site
     place.kubectl.run("delete", "namespace", place.kubectl.namespace, "--wait=true")
     place.pgwizard(*place.command(None, "restore", "--from", answers, into, "--yes"))
     assert rows(copy) == ["1"]
+
+
+def test_a_source_that_is_not_there_or_does_not_fit_is_named_and_can_be_corrected(place: Site, copy: Site) -> None:
+    place.sql("INSERT INTO moments VALUES (1)")
+    archive(place)
+    answers, into = str(place.folder / "answers.yaml"), f"--into={copy.kubectl.namespace}/postgresql"
+    clone = ("restore", "--from", answers, into, "--yes")
+
+    file = Path(answers)
+    right = file.read_text()
+    file.write_text(right.replace(place.path, "/nowhere"))
+    elsewhere = place.pgwizard(*place.command(None, *clone), expect=5)
+    file.write_text(right)
+    assert "backups/nowhere, cannot be used: missing stanza" in elsewhere.err
+    assert "correct repository.bucket or repository.path" in elsewhere.err
+    place.pgwizard(*place.command(None, *clone))
+    assert rows(copy) == ["1"]
+
+    where = f"--namespace={copy.kubectl.namespace}"
+    place.pgwizard(*place.command(None, "uninstall", "postgresql", where, "--purge-data=postgresql", "--yes"))
+    kept = place.pgwizard(*place.command(None, *clone), expect=5)
+    assert "holds backups of the same database; nothing was restored" in kept.err
+
+    place.variables["CLONE_TEST_PASSPHRASE"] = "correct horse battery staple"
+    other = ("restore", "--from", answers, f"--into={copy.kubectl.namespace}/other", "--yes")
+    cipher = ("--set=repository.cipher.from=env", "--set=repository.cipher.passphrase=CLONE_TEST_PASSPHRASE")
+    sealed = place.pgwizard(*place.command(None, *other, *cipher), expect=5)
+    assert "A passphrase was given, but the repository is not encrypted" in sealed.err
+    assert "correct horse" not in sealed.output
+
+
+def test_an_image_of_another_major_version_is_refused_before_anything_is_restored(place: Site, copy: Site) -> None:
+    if "PGWIZARD_TEST_RIG" not in os.environ:
+        pytest.skip("PGWIZARD_TEST_RIG is not set: nothing builds the image")
+    build(os.environ["PGWIZARD_TEST_RIG"], 17)
+    archive(place)
+    answers, into = str(place.folder / "answers.yaml"), f"--into={copy.kubectl.namespace}/postgresql"
+    newer = [f"--set=images.{name}={json.dumps(value)}" for name, value in images(17).items()]
+    refused = place.pgwizard(*place.command(None, "restore", "--from", answers, into, "--yes", *newer), expect=5)
+    assert "are of PostgreSQL 15, and the image has PostgreSQL 17; nothing was restored" in refused.err
+    assert copy.get("statefulset", "postgresql")["spec"]["replicas"] == 0

@@ -81,7 +81,7 @@ def test_a_dropped_table_comes_back_and_every_state_between_can_be_reached(place
     [receipt] = lines(done, "receipt")
     assert (rows(place), receipt["timeline"]) == ("1", 2)
     assert receipt["reason"].startswith("before ")
-    assert suspended(place) == [False, False]
+    assert not any(suspended(place))
     assert place.get("statefulset", "postgresql")["spec"]["replicas"] == 1
     assert place.sql("SHOW restore_command") == ""
     assert place.sql("SELECT to_regclass('other') IS NULL") == "t"
@@ -129,7 +129,7 @@ def test_a_target_behind_a_hole_is_refused_and_one_before_it_is_reached(place: S
         [result] = lines(refused, "unreachable")
         assert (result["reason"], hole in result["text"]) == ("hole", True)
     assert rows(place) == "1,2,3,4"
-    assert suspended(place) == [False, False], "nothing was touched"
+    assert not any(suspended(place)), "nothing was touched"
 
     newer = f"{INCREMENTAL}-later"
     place.run_job(INCREMENTAL, newer)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pgwizard.answers import file as answers_file
 from pgwizard.answers.file import LoadedAnswers
 from pgwizard.answers.questions import Answers
+from pgwizard.answers.secrets import SecretInputs
 from pgwizard.answers.strict_yaml import LIMIT_BYTES as ANSWERS_LIMIT_BYTES
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import CA_FILE, SET
@@ -116,14 +117,25 @@ def release_of(source: Source) -> LocatedRelease:
 
 
 def with_overrides(request: ReleaseRequest, overrides: tuple[str, ...]) -> ReleaseRequest:
-    """The request with single answers changed. Raises AnswersError."""
+    """The request with single answers changed, and the secrets read that they name. Raises AnswersError."""
     if not overrides:
         return request
     text = json.dumps(request.answers.model_dump(by_alias=True, mode="json"))
     loaded = answers_file.load(text.encode(), overrides)
     if loaded.answers is None or loaded.problems:
         raise AnswersError("the answers of the clone", loaded.problems)
-    return replace(request, answers=loaded.answers)
+    former, answers = _secret_sections(request.answers), _secret_sections(loaded.answers)
+    changed = {role for role in answers if answers[role] != former[role]}
+    named = inputs.read_secrets(loaded.answers, Path()).values
+    values = {key: value for key, value in request.secrets.values.items() if key[0] not in changed}
+    values |= {key: value for key, value in named.items() if key[0] in changed}
+    return replace(request, answers=loaded.answers, secrets=SecretInputs(values))
+
+
+def _secret_sections(answers: Answers) -> dict[str, object]:
+    """What says where secrets come from, by their role."""
+    repository = answers.repository
+    return {"credentials": answers.credentials, "s3": repository.credentials, "cipher": repository.cipher}
 
 
 def _trusting(answers: Answers, source: Source) -> Answers:
