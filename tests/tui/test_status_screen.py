@@ -171,6 +171,7 @@ def test_a_recoverable_release_shows_its_verdict_first_and_the_facts_below() -> 
         assert [[row[0], *row[2:]] for row in rows(pilot, "schedules")] == [
             ["✓ full", "never", "0 2 * * 0"],
             ["✓ incr", "never", "0 2 * * 1-6"],
+            ["✓ verify", "never", "0 5 1 * *"],
         ]
         await until(pilot, lambda: "expire command end" in log_text(pilot))
 
