@@ -103,7 +103,7 @@ def test_a_clone_has_the_sources_data_and_an_archive_of_its_own() -> None:
         assert again.result == "deployed"
         assert kept(sim).origin == origin
         with pytest.raises(PreflightError, match="is a clone, and was not restored since: there is nothing to undo"):
-            await restore_run.undo_plan(sim, await restore_run.prepare(sim, INTO), clock(sim))
+            await restore_run.plan_undo(sim, await restore_run.prepare(sim, INTO), clock(sim))
         await sim.__aexit__(None, None, None)
 
     simtime.run(scenario())

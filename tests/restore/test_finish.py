@@ -28,7 +28,7 @@ async def restore(sim: SimCluster) -> None:
 
 
 async def undo(sim: SimCluster) -> None:
-    await restore_run.undo_plan(sim, await restore_run.prepare(sim, RELEASE), clock(sim))
+    await restore_run.plan_undo(sim, await restore_run.prepare(sim, RELEASE), clock(sim))
 
 
 def test_finish_deletes_what_was_kept_and_ends_the_offer() -> None:

@@ -52,10 +52,10 @@ async def restored(sim: SimCluster, target: RecoveryTarget = LATEST, *, is_undo:
             journal = restore_run.resumed(preparation.journal, is_undo=is_undo)
         else:
             assert preparation.view is not None
-            undo = restore_run.undo_plan(sim, preparation, now) if is_undo else None
+            undo = restore_run.plan_undo(sim, preparation, now) if is_undo else None
             plan = await undo if undo else choose(preparation.view, target, now())
-            assert isinstance(plan, RestorePlan), plan
-            journal = restore_run.new_journal(plan, now)
+            assert not isinstance(plan, TargetRefusal), plan
+            journal = plan if isinstance(plan, Journal) else restore_run.new_journal(plan, now)
         result.journal = await restore_run.run(RELEASE, journal, sim, result.events.append, now=now)
     except PgwizardError as error:
         result.error = error
@@ -429,6 +429,22 @@ def test_undo_goes_back_to_the_timeline_that_was_left_and_can_be_undone() -> Non
             assert done.error is None
             assert done.journal is not None
             assert (done.journal.plan.timeline, timelines(sim)) == (left, new)
+
+    on(scenario)
+
+
+def test_an_undo_that_was_stopped_is_continued_by_an_undo_and_not_undone() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await restored(sim)
+        sim.outcomes.append(ScriptedOutcome("job-failed", RESTORES))
+        failed = await restored(sim, is_undo=True)
+        assert isinstance(failed.error, RestoreFailed)
+        assert "--undo" not in failed.error.hint
+        sim.outcomes.clear()
+        done = await restored(sim, is_undo=True)
+        assert done.error is None
+        assert done.journal is not None
+        assert (done.journal.plan.timeline, timelines(sim)) == (1, 3)
 
     on(scenario)
 

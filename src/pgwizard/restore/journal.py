@@ -28,7 +28,8 @@ class Journal:
     of each CronJob, whether it was suspended before. backup: the Job of the full backup that follows. claim: the uid of
     the volume claim that was restored: on another one, the server would begin with an empty database. is_touched:
     whether the data directory may have been changed; until then the server can be started on it as it is. is_clone:
-    whether the repository is another release's. is_finished: whether its undo is no longer offered.
+    whether the repository is another release's. is_finished: whether its undo is no longer offered. is_undo: whether it
+    brings back what an earlier restore left.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Journal:
     is_touched: bool = False
     is_clone: bool = False
     is_finished: bool = False
+    is_undo: bool = False
 
     @property
     def is_untouched_undo(self) -> bool:

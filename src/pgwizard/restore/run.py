@@ -114,7 +114,7 @@ async def plan_to(
     return place if isinstance(place, TargetRefusal) else choose(preparation.view, place, now())
 
 
-async def undo_plan(cluster: Cluster, preparation: Preparation, now: Clock) -> RestorePlan | TargetRefusal:
+async def plan_undo(cluster: Cluster, preparation: Preparation, now: Clock) -> Journal | TargetRefusal:
     """The way back to what the newest restore left. Raises PreflightError where there is nothing to undo."""
     live_record, _ = await records.get(cluster, preparation.release)
     reached = [each for each in live_record.restorations if each.has_receipt]
@@ -132,9 +132,11 @@ async def undo_plan(cluster: Cluster, preparation: Preparation, now: Clock) -> R
             hint="An earlier moment can be restored, as long as retention keeps it: --to TIME.",
         )
     plan = choose(preparation.view, RecoveryTarget("latest", timeline=last.plan.left), now())
-    if isinstance(plan, TargetRefusal) or last.undo is None:
+    if isinstance(plan, TargetRefusal):
         return plan
-    return replace(plan, must_reach=max(plan.must_reach, last.undo.must_reach))
+    if last.undo is not None:
+        plan = replace(plan, must_reach=max(plan.must_reach, last.undo.must_reach))
+    return replace(new_journal(plan, now), is_undo=True)
 
 
 def _journal(release: ReleaseRef, restoration: record.Restoration) -> Journal:
@@ -167,13 +169,13 @@ def _accesses(release: ReleaseRef) -> list[Access]:
 def resumed(journal: Journal, *, is_undo: bool) -> Journal:
     """A restore that has not ended, to be continued; or undone, as long as the server has not been started.
 
-    Raises PreflightError where it can no longer be undone.
+    An undo that was stopped is continued by an undo as well. Raises PreflightError where it can no longer be undone.
     """
-    if not is_undo:
+    if journal.is_undo or not is_undo:
         return journal
     if journal.undo is None or not journal.is_before("start"):
         raise _unfinished(journal)
-    again = replace(journal, plan=journal.undo, id=f"{journal.id.removesuffix('u')}u")
+    again = replace(journal, plan=journal.undo, id=f"{journal.id.removesuffix('u')}u", is_undo=True)
     if not journal.is_touched and not journal.plan.silence:
         return again.at_stage("start")
     return again.at_stage(_again(journal))
@@ -227,7 +229,7 @@ async def redirected(
         plan = replace(plan, must_reach=max(plan.must_reach, journal.undo.must_reach))
     plan = replace(plan, silence=journal.plan.silence, archived_until=journal.plan.archived_until)
     stem, count = journal.id[:15], int(journal.id[16:].removesuffix("u") or 1)
-    return replace(journal, plan=plan, id=f"{stem}-{count + 1}").at_stage(_again(journal))
+    return replace(journal, plan=plan, id=f"{stem}-{count + 1}", is_undo=False).at_stage(_again(journal))
 
 
 def new_journal(plan: RestorePlan, now: Clock) -> Journal:
@@ -270,7 +272,7 @@ def _resume_hint(release: ReleaseRef, journal: Journal, commands: Commands) -> s
     """What a restore that has not ended leaves, and what to do."""
     again = commands.pgwizard("restore", release.name, namespace=release.namespace)
     hint = f"{unfinished_text(journal.stage)}\nResume it: {again}"
-    if journal.undo is not None and journal.is_before("start"):
+    if journal.undo is not None and journal.is_before("start") and not journal.is_undo:
         undo = commands.pgwizard("restore", release.name, "--undo", namespace=release.namespace)
         hint += f"\nBack to the state before the restore: {undo}"
     return hint

@@ -142,8 +142,8 @@ Toleration= effect:s key:s operator:s tolerationSeconds:i value:s
 TopologySpreadConstraint= labelSelector:LabelSelector! matchLabelKeys:s[] maxSkew:i minDomains:i nodeAffinityPolicy:s
   nodeTaintsPolicy:s topologyKey:s whenUnsatisfiable:s
 Volume= awsElasticBlockStore:a azureDisk:a azureFile:a cephfs:a cinder:a configMap:ConfigMapVolumeSource csi:a
-  downwardAPI:DownwardAPIVolumeSource emptyDir:EmptyDirVolumeSource ephemeral:a fc:a flexVolume:a flocker:a
-  gcePersistentDisk:a gitRepo:a glusterfs:a hostPath:a image:a iscsi:a name:s nfs:a
+  downwardAPI:DownwardAPIVolumeSource emptyDir:EmptyDirVolumeSource ephemeral:EphemeralVolumeSource fc:a flexVolume:a
+  flocker:a gcePersistentDisk:a gitRepo:a glusterfs:a hostPath:a image:a iscsi:a name:s nfs:a
   persistentVolumeClaim:PersistentVolumeClaimVolumeSource photonPersistentDisk:a portworxVolume:a
   projected:ProjectedVolumeSource quobyte:a rbd:a scaleIO:a secret:SecretVolumeSource storageos:a vsphereVolume:a
 ConfigMapVolumeSource= defaultMode:i items:KeyToPath[] name:s optional:b
@@ -151,6 +151,8 @@ KeyToPath= key:s mode:i path:s
 DownwardAPIVolumeSource= defaultMode:i items:DownwardAPIVolumeFile[]
 DownwardAPIVolumeFile= fieldRef:ObjectFieldSelector! mode:i path:s resourceFieldRef:ResourceFieldSelector!
 EmptyDirVolumeSource= medium:s sizeLimit:u
+EphemeralVolumeSource= volumeClaimTemplate:PersistentVolumeClaimTemplate
+PersistentVolumeClaimTemplate= metadata:ObjectMeta spec:PersistentVolumeClaimSpec
 PersistentVolumeClaimSpec= accessModes:s[] dataSource:a dataSourceRef:a resources:VolumeResourceRequirements
   selector:LabelSelector! storageClassName:s volumeAttributesClassName:s volumeMode:s volumeName:s
 VolumeResourceRequirements= limits:u{} requests:u{}

@@ -330,7 +330,7 @@ class RestoreRun:
             return
         preparation = self._preparation = await restore.prepare(cluster, self._release)
         self._archive, self._target = preparation.view, None
-        self._take(await restore.undo_plan(cluster, preparation, self._screen.start.now))
+        self._take(await restore.plan_undo(cluster, preparation, self._screen.start.now))
 
     def _take(self, plan: RestorePlan | Journal | TargetRefusal) -> None:
         if isinstance(plan, Journal):

@@ -321,7 +321,7 @@ async def _journal(
     target = read_target(typed or "", local_zone(), is_exclusive=call[BEFORE])
     plan: RestorePlan | Journal | TargetRefusal
     if is_undo:
-        plan = await restore_run.undo_plan(cluster, preparation, now)
+        plan = await restore_run.plan_undo(cluster, preparation, now)
     elif preparation.journal is not None:
         plan = await restore_run.redirected(cluster, preparation, target, now)
     else:
