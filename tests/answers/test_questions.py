@@ -44,7 +44,13 @@ DEFAULTS = {
         "cipher": None,
     },
     "tls": {"verify": True, "source": {"namespace": "minio", "secret": "minio-tls", "key": "tls.crt"}, "caFile": None},
-    "schedule": {"full": "0 2 * * 0", "incremental": "0 2 * * 1-6", "timeZone": "Etc/UTC"},
+    "schedule": {
+        "full": "0 2 * * 0",
+        "incremental": "0 2 * * 1-6",
+        "verify": "0 5 1 * *",
+        "drill": None,
+        "timeZone": "Etc/UTC",
+    },
     "retention": {"full": 2, "fullType": "count"},
     "compression": {"type": "gz", "level": 6},
     "images": {
@@ -63,6 +69,7 @@ DEFAULTS = {
         "archivePushQueueMax": None,
         "logLevel": "info",
         "networkPolicy": False,
+        "prometheusRule": False,
         "options": {},
     },
     "pods": {

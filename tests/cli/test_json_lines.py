@@ -114,6 +114,8 @@ def test_every_line_of_every_verb_is_as_the_schema_says(sim: SimCluster, answers
         *_lines("logs", "--demo"),
         *_lines("restore", "postgresql", "--to", "latest", "--yes", "--demo"),
         *_lines("restore", "postgresql", "--to", "2001-01-01T00:00:00Z", "--yes", "--demo", code=2),
+        *_lines("restore", "postgresql", "--to", "latest", "--preview", "--demo"),
+        *_lines("restore", "postgresql", "--preview", "--end", "--demo"),
         *_lines("verify", "--demo"),
         *_lines("drill", "--demo"),
         *_lines("history", "postgresql", "--demo"),

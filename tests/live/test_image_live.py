@@ -52,7 +52,8 @@ class Running:
     def again(self) -> None:
         """Run the same hook Job a second time."""
         self.kubectl.run("delete", "job", HOOK, KUBECTL_DEADLINE)
-        self.kubectl.run("apply", "--filename=-", data=documents(self.rendered[-1:]))
+        hook = [manifest for manifest in self.rendered if manifest.role == "init-job"]
+        self.kubectl.run("apply", "--filename=-", data=documents(hook))
         self.kubectl.wait_for_job(HOOK)
 
     def start(self, cronjob: str) -> None:

@@ -145,7 +145,11 @@ def test_a_release_written_by_hand_is_found_by_what_its_objects_do(place: Site, 
         place.kubectl.run("exec", "postgresql-0", "--container=db", "--", *words, command)
     result = status(place, "postgresql")
     assert (result["verdict"]["state"], result["stanza"]) == ("recoverable", "")
-    assert [(cron["name"], cron["kind"]) for cron in result["crons"]] == [("nightly", "incr"), ("weekly", "full")]
+    assert {cron["name"]: cron["kind"] for cron in result["crons"]} == {
+        "nightly": "incr",
+        "weekly": "full",
+        "postgresql-backup-verify": "verify",
+    }
     assert result["certificate"]["source"] == "same"
     assert result["volume"]["size"] > 0
     verb(place, "backup", "--type=full", "-f")

@@ -63,6 +63,7 @@ def test_from_the_first_page_to_a_valid_backup_by_keyboard_alone(place: Site, co
         wizard.shows("Press y to apply")
         wizard.press("y")
         wizard.shows("a valid full backup is in the repository")
+        wizard.shows("Press Enter for its status")
         wizard.press("Enter")
         wizard.shows("RECOVERABLE")
         wizard.press("C-q")

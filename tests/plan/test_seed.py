@@ -91,6 +91,7 @@ def test_every_object_has_the_name_that_the_document_gives_it() -> None:
         ("CronJob", "postgresql-pgbackrest-full"),
         ("CronJob", "postgresql-pgbackrest-incr"),
         ("Job", "postgresql-pgbackrest-init"),
+        ("CronJob", "postgresql-backup-verify"),  # added
     ]
 
 
@@ -155,6 +156,7 @@ def test_the_configmaps_hold_the_two_configuration_files() -> None:
         "apart.sh",  # added: runs the other two apart from the stream of kubectl exec
         "backup.sh",  # added: what the CronJobs run
         "init.sh",  # added: what the hook Job runs
+        "verify.sh",  # added: what the CronJob of the verification runs
     ]
 
 
@@ -366,7 +368,7 @@ def test_postgresql_conf_has_all_tuning_parameters() -> None:
 
 
 def test_an_install_follows_the_document_s_sequence() -> None:
-    order = [kind for kind, _ in _named(_rendered())]
+    order = [kind for kind, _ in _named(_rendered({"schedule": {"verify": None}}))]
     configuration, secrets = order.index("ConfigMap"), order.index("Secret")
     assert max(configuration, secrets) < order.index("StatefulSet") < order.index("Job")
     assert order[-1] == "Job"  # a post-install hook runs after everything else, the CronJobs too

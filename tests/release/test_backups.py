@@ -106,7 +106,7 @@ def test_a_schedule_is_suspended_and_resumed() -> None:
         assert [item.name for item in resting.crons if resting.next_run(item) is None] == [name]
         await backups.set_suspend(sim, name, "default", suspend=False)
         reading = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
-        assert [item.suspended for item in reading.crons] == [False, False]
+        assert [item.suspended for item in reading.crons] == [False, False, False]
         sim.faults = [Fault("403", verb="patch", resource="cronjobs")]
         with pytest.raises(Forbidden, match="denied by a fault"):
             await backups.set_suspend(sim, name, "default", suspend=True)

@@ -76,7 +76,7 @@ def test_a_release_whose_labels_another_tool_rewrote_is_found_by_its_names() -> 
 
         seen = await observe.look(sim, RELEASE, now=clock(sim))
         assert state_and_reasons(seen) == ("recoverable", [])
-        assert [cron.kind for cron in seen.crons] == ["full", "incr"]
+        assert [cron.kind for cron in seen.crons] == ["full", "incr", "verify"]
         assert seen.release is not None
         assert await observe.database_outage(sim, RELEASE, seen.release, now=clock(sim)) is None
 

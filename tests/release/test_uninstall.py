@@ -125,7 +125,7 @@ def test_an_uninstall_keeps_objects_that_another_tool_took_over() -> None:
         await removed(sim, report=result.append)
         assert [(event.kind, event.text) for event in result if event.kind in ("warning", "done")] == [
             ("warning", "Service default/postgresql belongs to Helm release shop by now: it is kept"),
-            ("done", "9 deleted, 4 kept"),
+            ("done", "10 deleted, 4 kept"),
         ]
         assert sim.store.peek(service) is not None
         assert sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql"))) is None
@@ -195,7 +195,7 @@ def test_objects_that_were_gone_before_are_not_counted_as_deleted() -> None:
         result = list[Event]()
         await sim.delete(Ref(SERVICE, "postgresql", "default"))
         await removed(sim, report=result.append)
-        assert result[-1].text == "9 deleted, 3 kept"
+        assert result[-1].text == "10 deleted, 3 kept"
 
     on(scenario)
 

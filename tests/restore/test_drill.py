@@ -183,7 +183,11 @@ def test_the_job_has_a_volume_of_its_own_and_neither_token_nor_ports_nor_the_lab
         ]
         [storage] = [volume for volume in spec["volumes"] if volume["name"] == "postgresql-storage"]
         claim = storage["ephemeral"]["volumeClaimTemplate"]
-        assert claim["spec"] == {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Gi"}}}
+        assert claim["spec"] == {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "10Gi"}},
+            "volumeMode": "Filesystem",
+        }
         chosen = live(sim, STATEFULSET, "postgresql")["spec"]["selector"]["matchLabels"].items()
         assert not chosen <= job["spec"]["template"]["metadata"]["labels"].items()
 

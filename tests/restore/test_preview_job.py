@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -134,11 +134,13 @@ def served(folder: Path, stop_after: str, **variables: str) -> tuple[int, list[s
     options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(command, env=environment, process_group=0, **options) as process:
         assert process.stdout is not None
-        lines, end = [], time.monotonic() + DEADLINE_SECONDS
+        lines, too_late = list[str](), threading.Timer(DEADLINE_SECONDS, os.killpg, (process.pid, 9))
+        too_late.start()
         for line in process.stdout:
             lines.append(line.rstrip())
-            if line.startswith(stop_after) or time.monotonic() > end:
+            if line.startswith(stop_after):
                 break
+        too_late.cancel()
         os.killpg(process.pid, 15)
         return process.wait(), lines
 
