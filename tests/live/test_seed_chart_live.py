@@ -59,7 +59,7 @@ def test_a_release_of_the_seed_chart_is_imported_and_left_as_it_is_where_it_cann
     imported = verb(place, "import", "postgresql", namespace, "-o", answers)
     assert "of-a-test" not in imported.output + Path(answers).read_text()
     assert "tls.caFile" in imported.err, "the mirrored certificate does not say where it comes from"
-    assert "StatefulSet postgresql cannot be taken over: its spec.selector cannot change" in imported.err
+    assert "StatefulSet postgresql cannot be taken over: its spec.selector" in imported.err, imported.err
     mirror = place.kubectl.json("get", "secret", "postgresql-minio-ca")
     (place.folder / "ca.crt").write_bytes(base64.b64decode(mirror["data"]["tls.crt"]))
     assert "belongs to Helm release postgresql" in verb(place, "diff", answers, expect=6).output

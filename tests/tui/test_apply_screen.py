@@ -214,6 +214,7 @@ def test_an_apply_ends_with_commands_to_connect_which_are_copied_unwrapped() -> 
 def test_losses_are_named_and_need_the_release_s_name_typed() -> None:
     async def scenario(driven: Driven) -> None:
         await driven.await_approval()
+        await until(driven.pilot, lambda: "no longer taken" in driven.text("#costs"))
         assert driven.text("#costs") == one_line(
             (
                 "! StatefulSet default/postgresql: the volume grows from 10Gi, and it can never shrink again; the pod "

@@ -240,20 +240,19 @@ def test_what_removed_tables_is_listed_and_enter_takes_the_moment_just_before_it
         repository.removals.add(30)
         repository.points[40] = "before migration"
         await press(pilot, "f6")
-        await until(pilot, lambda: "removed something" in words(pilot))
+        await until(pilot, lambda: "xid:730 --before" in words(pilot))
         listed = [line.strip() for line in painted(pilot).splitlines() if " --to " in line]
         assert "removed 2 relations in database myapp" in listed[0]
         assert "xid:730 --before" in listed[0]
         assert "commit " in listed[1]
         await press(pilot, "down", "up", "enter")
-        text = words(pilot)
-        assert "before xid:730" in text
-        assert "Target just before transaction 730" in text
+        await until(pilot, lambda: "Target just before transaction 730" in words(pilot))
+        assert "before xid:730" in words(pilot)
         assert "▲" in painted(pilot)
         await press(pilot, "f6")
         await until(pilot, lambda: "No commit since" in words(pilot))
-        await press(pilot, "escape")
-        assert "To which moment?" in painted(pilot), "Esc goes back to the target"
+        await press(pilot, "escape")  # back to the target
+        await until(pilot, lambda: "To which moment?" in painted(pilot))
         await press(pilot, "enter")
         await reached(pilot, screen, "confirming")
         await press(pilot, *RELEASE.name, "enter")
