@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -87,6 +88,15 @@ def test_a_hang_is_an_error() -> None:
 
     with pytest.raises(AssertionError, match="hangs"):
         simtime.run(hang())
+
+
+def test_a_process_of_an_earlier_test_that_ends_meanwhile_does_not_hide_a_hang() -> None:
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait, name="waitpid-0")
+    thread.start()
+    threading.Timer(0.1, ended.set).start()
+    test_a_hang_is_an_error()
+    thread.join()
 
 
 def test_a_task_that_is_left_over_is_an_error() -> None:
