@@ -41,7 +41,7 @@ class Watch:
 
 
 def acting(scenario: Callable[[Pilot[int], ReleaseActions, SimCluster, Watch], Awaitable[None]]) -> list[Any]:
-    """Play the scenario over a release that is installed. Returns the screens that were request for."""
+    """Play the scenario over a release that is installed. Returns the screens that were asked for."""
     opened: list[Any] = []
     sim = simulated()
 

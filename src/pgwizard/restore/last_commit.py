@@ -26,7 +26,7 @@ _LAST = re.compile(r"last [0-9A-F]{24} ([0-9A-F]+/[0-9A-F]+) ([0-9-]+ [0-9:.]+)"
 
 
 async def stop_at_commit(cluster: Cluster, release: ReleaseRef, view: RepositoryView, plan: RestorePlan) -> RestorePlan:
-    """The plan with the position of the last commit as its target; as it is where none is position.
+    """The plan with the position of the last commit as its target; as it is where there is none.
 
     Raises PreflightError where the WAL cannot be read.
     """
