@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pgwizard.answers.questions import (
     Answers,
@@ -39,6 +39,11 @@ _BACKUP_KINDS = (  # to grant a permission to the CronJobs, one must have it: ge
 )
 
 
+def in_namespace(namespace: str, kinds: Iterable[tuple[str, str, Sequence[str]]]) -> list[Access]:
+    """An access for each verb. kinds: the plural of a resource, its API group, and verbs."""
+    return [Access(verb, resource, group, namespace) for resource, group, verbs in kinds for verb in verbs]
+
+
 def accesses(answers: Answers, *, ca_file: bool = False) -> list[Access]:
     """Every right that an apply of these answers may need, in the release's namespace and beyond.
 
@@ -52,7 +57,7 @@ def accesses(answers: Answers, *, ca_file: bool = False) -> list[Access]:
         kinds.append(("networkpolicies", "networking.k8s.io", (*_WRITE, "delete")))
     if answers.advanced.prometheus_rule and answers.repository.enabled:
         kinds.append(("prometheusrules", "monitoring.coreos.com", (*_WRITE, "delete", "list")))
-    needed = [Access(verb, resource, group, namespace) for resource, group, verbs in kinds for verb in verbs]
+    needed = in_namespace(namespace, kinds)
     if answers.release.create_namespace:
         needed += [Access(verb, "namespaces", name=namespace if verb != "create" else "") for verb in _WRITE]
     if answers.has_tls_mirror() and answers.tls.source is not None and not ca_file:

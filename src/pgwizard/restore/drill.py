@@ -100,7 +100,7 @@ def _accesses(release: ReleaseRef) -> list[Access]:
         ("jobs", "batch", ("get", "list", "watch", "create", "delete")),
         ("events", "", ("list", "watch")),
     )
-    return [Access(verb, resource, group, release.namespace) for resource, group, verbs in kinds for verb in verbs]
+    return rights.in_namespace(release.namespace, kinds)
 
 
 def plan_of(view: RepositoryView, now: datetime) -> tuple[DrillPlan | None, DrillCheck]:

@@ -83,7 +83,7 @@ def _accesses(release: ReleaseRef) -> list[Access]:
         ("pods/exec", "", ("get", "create")),
         ("leases", "coordination.k8s.io", ("get", "create", "update")),
     )
-    return [Access(verb, resource, group, release.namespace) for resource, group, verbs in kinds for verb in verbs]
+    return rights.in_namespace(release.namespace, kinds)
 
 
 async def _run_script(cluster: Cluster, release: ReleaseRef, action: str) -> list[str]:

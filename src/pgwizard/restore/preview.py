@@ -188,7 +188,7 @@ def _accesses(release: ReleaseRef) -> list[Access]:
         ("jobs", "batch", ("get", "list", "watch", "create", "patch", "delete")),
         ("events", "", ("list", "watch")),
     )
-    return [Access(verb, resource, group, release.namespace) for resource, group, verbs in kinds for verb in verbs]
+    return rights.in_namespace(release.namespace, kinds)
 
 
 async def _live_job(cluster: Cluster, release: ReleaseRef) -> Object | None:

@@ -163,7 +163,7 @@ def _accesses(release: ReleaseRef) -> list[Access]:
         ("events", "", ("list", "watch")),
         ("leases", "coordination.k8s.io", ("get", "create", "update")),
     )
-    return [Access(verb, resource, group, release.namespace) for resource, group, verbs in kinds for verb in verbs]
+    return rights.in_namespace(release.namespace, kinds)
 
 
 def resumed(journal: Journal, *, is_undo: bool) -> Journal:
