@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 if "support" not in sys.modules:  # -p support.rushed has imported it, and then it is too late
     pytest.register_assert_rewrite("support")  # an assert there says what it compared
 
-from support import simtime
+from support import live_workers, simtime
 
 simtime.install()  # before a module of Textual or of the application takes the machine's clock
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -51,7 +51,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     left_out = [item for item in items if is_left_out(item)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if not is_left_out(item)]
+    items[:] = sorted((item for item in items if not is_left_out(item)), key=live_workers.rank)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return live_workers.Scheduler(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture
