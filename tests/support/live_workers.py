@@ -6,6 +6,7 @@ kept together is one long queue beside workers that have nothing left to do.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,24 +15,39 @@ from xdist.scheduler import LoadScopeScheduling
 if TYPE_CHECKING:
     from xdist.remote import Producer
 
-_SHARES = 'fixture(scope="module"'
 LONGEST = (
     "test_restore_images_live.py",
     "test_live_changes_live.py",
+    "test_restore_obstacles_live.py",
+    "test_restore_live.py",
+    "test_drill_live.py",
+    "test_wal_live.py",
+    "test_config_live.py",
+    "test_preview_live.py",
+    "test_history_live.py",
+    "test_apply_live.py",
+    "test_apply_failures_live.py",
+    "test_restore_lost_live.py",
+    "test_clone_live.py",
 )
 """The files with the longest tests, in their order; the others follow as they are collected."""
 
 
+def unit(root: Path, nodeid: str) -> str:
+    """What goes to a worker as one: the file where its tests share a fixture, else the test. root: of the checkout."""
+    file = nodeid.partition("::")[0]
+    return file if 'fixture(scope="module"' in (root / file).read_text(encoding="utf-8") else nodeid
+
+
 class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
-    """Hands out units: a test, or all tests of a file that share a fixture."""
+    """Hands out units in the order of the tests."""
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
-        config.option.loadscopereorder = False  # as they are collected, not by how many tests a unit has
+        config.option.loadscopereorder = False  # it would begin with the units of the most tests
         super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return file if _SHARES in (self.config.rootpath / file).read_text(encoding="utf-8") else nodeid
+        return unit(self.config.rootpath, nodeid)
 
 
 def rank(item: pytest.Item) -> int:
