@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
+# Every worker of pytest, and every pgwizard that a test starts, would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test check unit rushed live agreement golden docs restores faults verdicts bench idle chart equivalence clean
 
 help: ## this list

@@ -6,6 +6,9 @@ kept together is one long queue beside workers that have nothing left to do.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +34,19 @@ LONGEST = (
     "test_clone_live.py",
 )
 """The files with the longest tests, in their order; the others follow as they are collected."""
+
+
+@cache
+def may_be_live(path: Path) -> bool:
+    """Whether tests below a path may be live; those of a file without the mark are not."""
+    return path.suffix != ".py" or re.search(r"\b(mark\.live|LIVE)\b", path.read_text(encoding="utf-8")) is not None
+
+
+def require_seen(items: Iterable[pytest.Item]) -> None:
+    """Raise UsageError for a live test in a file that a run of the live ones leaves out."""
+    for item in items:
+        if item.get_closest_marker("live") and not may_be_live(item.path):
+            raise pytest.UsageError(f"{item.path} has live tests, and neither LIVE nor mark.live in its text")
 
 
 def unit(root: Path, nodeid: str) -> str:
