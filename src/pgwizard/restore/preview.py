@@ -62,8 +62,7 @@ async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     if not ReleaseSummary.of(live_record).backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to show.")
     if live_record.unfinished_restore is not None or live_record.awaits_restore:
-        command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
-        raise PreflightError(f"a restore of release {release} has not ended", hint=f"Resume it first: {command}")
+        raise records.unfinished_restore(release, cluster.commands)
     return Preparation(release, None, await read_view(cluster, live_record))
 
 
