@@ -109,6 +109,12 @@ def render_file(plan: Plan, name: str) -> str:
     return _Rendering(plan).file(name)
 
 
+@functools.cache
+def script(name: str) -> str:
+    """A script of the templates that depends on no plan, such as ``drill.sh``, as a pod runs it."""
+    return _file_environment(name).get_template(f"files/{name}").render()
+
+
 def repository_options(plan: Plan) -> list[Pair]:
     """The [global] section of pgbackrest.conf; empty without a repository."""
     if not plan.backups:
