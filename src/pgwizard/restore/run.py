@@ -254,18 +254,11 @@ async def run(release: ReleaseRef, journal: Journal, cluster: Cluster, report: R
             raise
         hint = _resume_hint(release, restore.journal, cluster.commands)
         if not isinstance(error, PreflightError):
-            _add_hint(error, hint)
+            error.add_hint(hint)
             raise
         failed = RestoreFailed(error.message, findings=error.findings, hint=error.hint)  # a check before no first write
-        _add_hint(failed, hint)
+        failed.add_hint(hint)
         raise failed from error
-
-
-def _add_hint(error: PgwizardError, hint: str) -> None:
-    """It is shown whether or not the cause of the error is known."""
-    error.hint = "\n".join(filter(None, (error.hint, hint)))
-    if error.fault is not None:
-        error.fault = replace(error.fault, fix="\n".join(filter(None, (error.fault.fix, hint))))
 
 
 def _resume_hint(release: ReleaseRef, journal: Journal, commands: Commands) -> str:
