@@ -1,5 +1,5 @@
 #!/bin/bash
-# What restore.sh, preview.sh and drill.sh have in common: it stands before each of them. They set session, the options
+# What restore.sh, preview.sh and drill.sh have in common: its text comes before theirs. They set session, the options
 # of all their queries, and define note, which server_log calls, and fail_recovery, which await_recovery does.
 set -uo pipefail
 export LC_ALL=C

@@ -1,4 +1,3 @@
-{% include "files/recovery.sh" %}
 # Restores the newest state of a repository into an empty volume, checks it, and leaves a receipt: drill.sh COUNT
 # RESTORE-OPTION... SERVER-ARGUMENT..., of which the first COUNT are pgBackRest's. It writes nothing to the repository.
 # DRILL_MUST_EXCEED: the WAL position that recovery must get beyond; without it that is where the newest segment begins.
