@@ -146,7 +146,9 @@ def test_a_segment_that_no_program_of_the_image_decompresses_is_named(
         ),
     ],
 )
-def test_without_a_database_it_is_told_why_a_segment_cannot_be_read(tmp_path: Path, repository: str, why: str) -> None:
+def test_without_a_database_the_reason_why_a_segment_cannot_be_read_is_printed(
+    tmp_path: Path, repository: str, why: str
+) -> None:
     assert search(tmp_path, "B\n", repository, has_volume=False) == (0, f"unreadable 1 {why}\n", "")
 
 

@@ -110,7 +110,7 @@ def render_file(plan: Plan, name: str) -> str:
 
 
 _BEFORE = {"drill.sh": "recovery.sh"}
-"""What stands before the text of a script."""
+"""Whose text comes before that of a script."""
 
 
 @functools.cache
