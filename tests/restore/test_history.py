@@ -72,6 +72,25 @@ def test_every_release_of_pg_waldump_is_understood(tmp_path: Path, version: str)
     assert history.reached_of(lines) == result[-1].at
 
 
+def test_what_is_listed_can_be_restored_to_by_its_own_words() -> None:
+    here = [
+        WalEvent("restore-point", None, 1, 8, name="pgBackRest Archive Check"),
+        WalEvent("restore-point", NOON, 1, 20, name="twice"),
+        WalEvent("removal", NOON, 1, 24, "730", database="16384", relations=1),
+        WalEvent("restore-point", NOON, 2, 32, name="twice"),
+        WalEvent("restore-point", NOON, 2, 40, name="once"),
+    ]
+    listed = history.located(here, {"16384": "shop"}, 16)
+    assert [line.partition("  ")[2].split("  ")[-1].strip() for line in event_lines(listed)] == [
+        "not reachable: no backup had ended",
+        "--to lsn:0/14",
+        "--to xid:730 --before",
+        "--to lsn:0/20",
+        "--to name:once",
+    ]
+    assert [each.database for each in listed] == ["", "", "shop", "", ""]
+
+
 def test_a_commit_is_placed_by_its_own_record() -> None:
     line = (
         "000000020000000100000003 2026-11-28T17:24:45.225042 rmgr: Transaction len (rec/tot): 1245/1245, "
