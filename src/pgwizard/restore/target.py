@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from typing import Literal
 
+from pgwizard.plan.pgbackrest import Version, version, version_text
 from pgwizard.release.drills import START_SECONDS, RestoreRates
 from pgwizard.status.repository import Backup, is_label, read_lsn
 from pgwizard.status.wal import Archive, Reach, reaches, strangers
@@ -37,6 +38,7 @@ RefusalReason = Literal[
     "not-archived",
     "unknown-backup",
     "damaged-backup",
+    "newer-backup",
     "unknown-point",
     "ambiguous-point",
 ]
@@ -47,6 +49,7 @@ NO_BACKUP = "no backup in the repository can be recovered"
 _OTHERWISE = "Give a time, a backup, or latest."
 _SECOND = timedelta(seconds=1)
 _LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
+_VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){1,2}", re.ASCII)
 _POINT = re.compile(r"[ -&(-\[\]-~]{1,63}")
 """pgBackRest writes the name into PostgreSQL's configuration, and escapes neither quotes nor backslashes."""
 
@@ -185,7 +188,8 @@ class RepositoryView:
 
     damaged: the labels of backups that lack files, or hold files whose contents are damaged.
     is_answering: whether the server can still commit and archive, so that what it has written until now is reachable;
-    silence: why it does not answer. rates: those of its drills, where there are any.
+    silence: why it does not answer. rates: those of its drills, where there are any. image: the version of the image's
+    pgBackRest, None where that is not known.
     """
 
     archive: Archive
@@ -195,6 +199,7 @@ class RepositoryView:
     damaged: frozenset[str] = frozenset()
     silence: str = ""
     rates: RestoreRates = USUAL_RATES
+    image: Version | None = None
 
     # With thousands of backups the walks take longer than there is between two keys, and they are the same at each.
 
@@ -358,6 +363,24 @@ def choose(view: RepositoryView, target: RecoveryTarget, now: datetime) -> Resto
     """The restore that reaches a target, or why none does."""
     if not view.spans:
         return TargetRefusal("no-backup", NO_BACKUP, "Take a full backup, as soon as the database runs.")
+    plan = _plan_to(view, target, now)
+    return plan if isinstance(plan, TargetRefusal) else _newer_backup(view, plan) or plan
+
+
+def _newer_backup(view: RepositoryView, plan: RestorePlan) -> TargetRefusal | None:
+    """Older versions of pgBackRest do not know every form of a file, and find that out in the middle of a restore."""
+    taken_by = next((backup.version for backup in view.backups if backup.label == plan.backup), "")
+    if view.image is None or not _VERSION.fullmatch(taken_by) or version(taken_by) <= view.image:
+        return None
+    return TargetRefusal(
+        "newer-backup",
+        f"backup {fit(plan.backup)} was taken by pgBackRest {taken_by}, and the image has {version_text(view.image)}, "
+        "which may not read all of it",
+        f"Use an image with pgBackRest {taken_by} or newer: images.postgresql.",
+    )
+
+
+def _plan_to(view: RepositoryView, target: RecoveryTarget, now: datetime) -> RestorePlan | TargetRefusal:
     match target.kind:
         case "time":
             return _at_time(view, target, now)
