@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from support.terminals import AS_NOBODY, assert_restored, terminals
+from support.waiting import DEADLINE_SECONDS
 
 CTRL_Q = b"\x11"
 
@@ -17,7 +18,7 @@ CTRL_Q = b"\x11"
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Any]:
     try:
-        subprocess.run([*AS_NOBODY, "true"], check=True, capture_output=True, timeout=60)
+        subprocess.run([*AS_NOBODY, "true"], check=True, capture_output=True, timeout=DEADLINE_SECONDS)
     except (OSError, subprocess.SubprocessError):
         pytest.skip("no user namespaces here")
     with terminals(tmp_path) as start:
