@@ -162,6 +162,12 @@ status: error
   backup: 20261122-022400F, status: invalid, total files checked: 971, total valid files: 970
     missing: 1, checksum invalid: 0, size invalid: 0, other: 0
 """
+SOUND = """stanza: main
+status: ok
+  archiveId: 15-1, total WAL checked: 1207, total valid WAL: 1207
+    missing: 0, checksum invalid: 0, size invalid: 0, other: 0
+valid backups: 3
+"""
 
 
 def test_the_result_of_a_scheduled_verification_comes_from_its_job_without_a_record() -> None:
@@ -173,6 +179,21 @@ def test_the_result_of_a_scheduled_verification_comes_from_its_job_without_a_rec
     assert valid.verification is not None
     assert (valid.verification.is_valid, valid.verification.moment) == (True, datetime(2026, 11, 23, 5, 10, tzinfo=UTC))
     assert [run.kind for run in valid.runs] == ["full", "verify"]
+    assert [run.name for run in valid.runs_without_log] == ["v-1"]
+
+    counted = reduce(valid, LogRead(ref, SOUND.splitlines()))
+    assert counted.verification is not None
+    assert (counted.verification.is_valid, counted.verification.backups, counted.verification.segments_checked) == (
+        *(True, 3),
+        1207,
+    )
+    assert not counted.runs_without_log
+    text = report.verification_text(replace(counted, at=at(24)))
+    assert text.endswith(" ago: valid, 3 backups and 1,207 WAL segments")
+    for no_report in (LogFailed(ref, "no pod", is_final=True), LogRead(ref, ["no report"])):
+        uncounted = reduce(valid, no_report)
+        assert not uncounted.runs_without_log
+        assert report.verification_text(uncounted).endswith(" ago: valid")
 
     conditions = [{"type": "Failed", "status": "True", "lastTransitionTime": "2026-11-23T05:10:00Z"}]
     failed = _job("v-1", "postgresql-backup-verify", startTime="2026-11-23T05:00:00Z", conditions=conditions)

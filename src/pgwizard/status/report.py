@@ -315,12 +315,16 @@ def _files_fact(snapshot: Snapshot) -> Fact:
 
 def verification_text(snapshot: Snapshot) -> str:
     """When the repository was verified last, and whether that is long ago."""
+    from pgwizard.release.verification import counts
+
     verification = snapshot.verification
     if verification is None:
         has_record = snapshot.release is None or snapshot.release.has_record
         return "never verified" if has_record else "results of pgwizard verify are not kept without a record"
     age = snapshot.at - verification.moment
     text = "valid" if verification.is_valid else "damaged"
+    if verification.backups and verification.is_valid:
+        text += f", {counts(verification)}"
     late = ", verify again" if age > _VERIFIED_FOR else ""
     return f"verified {about(max(age.total_seconds(), 0))} ago: {text}{late}"
 
@@ -403,7 +407,7 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
     end = run.ended or (snapshot.at if run.state == "running" else None)
     took = span((end - run.started).total_seconds()) if end and run.started else ""
     backup = snapshot.backup_of(run)
-    if run.verification is not None:
+    if run.verification is not None and not run.verification.is_valid:
         came = "found damage"
     elif run.drill is not None and (check := run.drill.failed_check) is not None:
         came = plain(f"failed: {check.name}: {check.text}", 120)

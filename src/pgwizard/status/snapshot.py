@@ -202,10 +202,11 @@ class Cron:
 class Run:
     """One Job that takes a backup, verifies or drills. message is Kubernetes' own; ended is None while it runs.
 
-    tail: the last lines of a failed one's log, None until they are read; unread: why they were not at the last try,
-    which is not the last one; fault: what they mean. name: fit to be shown; raw: what the cluster calls it, where that
-    is not the same. stuck_since: since when the backup has ended and another container keeps the Job from ending.
-    verification: the result of one that found damage; drill: the receipt in its pod.
+    tail: the last lines of the log of one that failed or verified, None until they are read; unread: why they were not
+    at the last try, which is not the last one; fault: what they mean. name: fit to be shown; raw: what the cluster
+    calls it, where that is not the same. stuck_since: since when the backup has ended and another container keeps the
+    Job from ending.
+    verification: the result in the log of one that verified; drill: the receipt in its pod.
     refusal: why admission refuses its pod.
     """
 
@@ -433,8 +434,9 @@ class Snapshot:
 
     @property
     def runs_without_log(self) -> tuple[Run, ...]:
-        """Failed Jobs whose log is still to be read."""
-        return tuple(run for run in self.runs if run.state == "failed" and run.tail is None)
+        """Failed Jobs, and the newest verification, whose log is still to be read."""
+        newest = [run.uid for run in self.runs if run.kind == "verify" and run.state == "succeeded"][-1:]
+        return tuple(run for run in self.runs if run.tail is None and (run.state == "failed" or run.uid in newest))
 
     @property
     def has_other_pgbackrest(self) -> bool:
@@ -490,8 +492,10 @@ class Snapshot:
         results = [self.release.verification] if self.release and self.release.verification else []
         for run in self.runs:
             if run.kind == "verify" and run.state != "running" and run.ended is not None:
-                results += [run.verification] if run.verification else []
-                results += [_valid(run.ended, run.started)] if run.state == "succeeded" else []
+                if run.verification is not None:
+                    results.append(run.verification)
+                elif run.state == "succeeded":
+                    results.append(_valid(run.ended, run.started))
         results += [
             _valid(cron.succeeded) for cron in self.crons if cron.kind == "verify" and cron.succeeded is not None
         ]
@@ -695,7 +699,7 @@ def _is_idle(archiver: Archiver, read_at: datetime, written: int) -> bool:
 
 
 def _valid(ended: datetime, began: datetime | None = None) -> RepositoryVerification:
-    """The result of a Job that found nothing damaged. What it has read is in its log alone."""
+    """The result of a Job that found nothing damaged, without its log: how much it has read is not known."""
     seconds = (ended - began).total_seconds() if began else 0.0
     return RepositoryVerification(ended.isoformat(), seconds, 0, (), (), 0, 0, ())
 
