@@ -80,9 +80,19 @@ def test_figures_come_from_backups_and_segments() -> None:
     assert result.growth_bytes_per_day == pytest.approx(GB / 2)
     assert result.wal_bytes_per_day == pytest.approx(100 * 16 * 2**20)
     assert result.outage_days == pytest.approx(6 * GB / (100 * 16 * 2**20))
+    assert result.database_bytes_per_day == pytest.approx(4 * GB / 6), "of the last week"
+    assert result.full_days == pytest.approx(6 * GB / (4 * GB / 6))
     assert FINE.archiver is not None
     larger = replace(result, archiver=replace(FINE.archiver, segment_bytes=64 * 2**20))
     assert larger.wal_bytes_per_day != result.wal_bytes_per_day, "a server's own size of a segment counts"
+
+
+def test_a_database_that_does_not_grow_never_fills_its_volume() -> None:
+    assert (FINE.database_bytes_per_day, FINE.full_days) == (0, None)
+    shrunk = RepositoryInfo((backup("full", 2, stored=2 * GB), backup("incr", 0)))
+    assert replace(FINE, repository=shrunk).full_days is None
+    young = RepositoryInfo((backup("full", 0.9), backup("incr", 0, stored=2 * GB)))
+    assert replace(FINE, repository=young).database_bytes_per_day is None
 
 
 SEGMENT = 16 * 2**20

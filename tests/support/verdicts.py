@@ -31,7 +31,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.status.observe import POLLED, Again, observe
 from pgwizard.status.snapshot import Snapshot
 from pgwizard.status.verdict import Verdict, judge
-from support import archives
+from support import archives, small_volumes
 from support.archives import SEGMENT, WAL, back_up, change, delete, end, files, keep, mend, remove, stored, write
 from support.live_releases import CLAIM, FULL, INCREMENTAL, POD, Site, site
 from support.own_store import CERTIFICATE, KEY, SECRET, OwnStore
@@ -162,7 +162,7 @@ class Lab:
 
 @dataclass(frozen=True)
 class Fault:
-    """make: the fault; undo: its end, after which no reason has ``reason`` in it. states: the verdicts that are right.
+    """make: the fault; undo: its end. states: the verdicts that are right; reason: an expression that finds the reason.
 
     oracle: what a restore must do, by default ``check_windows``; ahead: how far the status' clock is ahead.
     """
@@ -420,6 +420,18 @@ def _switch(lab: Lab) -> None:
     lab.row()
 
 
+def _fill_volume(lab: Lab) -> None:
+    lab.scale(0)
+    small_volumes.fill(lab.place, lab.job("fill"))
+    lab.scale(1)
+
+
+def _empty_volume(lab: Lab) -> None:
+    lab.scale(0)
+    small_volumes.empty(lab.place, lab.job("empty"))
+    lab.scale(1)
+
+
 def _nothing(_: Lab) -> None:
     pass
 
@@ -431,7 +443,14 @@ def _lose_history(lab: Lab) -> None:
     remove(lab.place, lab.notes["path"])
 
 
+def _archive_history(lab: Lab) -> None:
+    """As the status advises."""
+    name = lab.notes["path"].rpartition("/")[2]
+    lab.place.in_pod("bash", "-c", f'pgbackrest --stanza=main archive-push "$PGDATA/pg_wal/{name}"')
+
+
 def _clone(lab: Lab) -> None:
+    lab.full()  # after a switch the newest backup may be of a timeline that was left
     timeline = int(lab.place.sql("SELECT timeline_id FROM pg_control_checkpoint()"))
     lab.notes["clone"] = f"{timeline + 1:08X}"
     done = recover(lab.place, lab.job("clone"), archives=True)
@@ -536,6 +555,7 @@ FAULTS = (
         has_tools=False,
     ),
     Fault("page corrupted", ("at risk",), "has page checksum errors", _damage_page, _mend_page),
+    Fault("volume nearly full", ("at risk",), "of the volume is free", _fill_volume, _empty_volume, check_later),
     Fault("archiver stuck", ("at risk",), "waiting to be archived", _block_archiver, _unblock_archiver),
     Fault("queue-max drop", ("at risk",), "WAL", _drop_wal, _two_fulls),
     Fault(
@@ -562,7 +582,7 @@ FAULTS = (
         lambda lab: lab.store.switch("first"),
         unreachable,
     ),
-    Fault("segment deleted: last", ("at risk",), "is missing", _delete_last, _two_fulls),
+    Fault("segment deleted: last", ("at risk",), "is missing|WAL was dropped", _delete_last, _two_fulls),
     Fault("segment deleted: middle", ("at risk",), "is missing", _delete_middle, _two_fulls),
     Fault(
         "segment deleted: backup's first", ("at risk",), "cannot be recovered: WAL segment", _delete_first, _two_fulls
@@ -579,7 +599,7 @@ FAULTS = (
     Fault("backup file overwritten, verified", ("at risk",), "found damaged files", _overwrite_file, _mend_and_verify),
     Fault("timeline switch", ("recoverable",), "", _switch, _nothing),
     Fault("second switch", ("recoverable",), "", _switch, _nothing),
-    Fault(".history missing", ("at risk", "not recoverable"), ".history", _lose_history, _mend),
+    Fault(".history missing", ("at risk", "not recoverable"), r"\.history", _lose_history, _archive_history),
     Fault("clone in the same path", ("at risk",), "another server archives", _clone, _remove_clone),
     Fault(
         "archive.info gone",
@@ -640,7 +660,7 @@ def run(lab: Lab, fault: Fault) -> Row:
             row.errors.append("shows late")
         if verdict is not None:
             row.verdict = verdict.state
-            row.reason = next((each.text for each in verdict.reasons if fault.reason in each.text), "")
+            row.reason = next((each.text for each in verdict.reasons if re.search(fault.reason, each.text)), "")
             row.tools = _tools(lab) if fault.has_tools else ("", "", "")
             row.oracle = (fault.oracle or check_windows)(lab, verdict)
     except AssertionError as error:
@@ -660,7 +680,7 @@ def run(lab: Lab, fault: Fault) -> Row:
 def _is_shown(fault: Fault, verdict: Verdict) -> bool:
     if not fault.reason and fault.states == ("recoverable",):
         return verdict.state == "recoverable" and bool(verdict.branches)
-    return verdict.state in fault.states and any(fault.reason in each.text for each in verdict.reasons)
+    return verdict.state in fault.states and any(re.search(fault.reason, each.text) for each in verdict.reasons)
 
 
 def _short(verdict: Verdict | None) -> str:

@@ -349,7 +349,7 @@ def _drill_facts(snapshot: Snapshot) -> Iterator[Fact]:
 
 
 def _volume_fact(snapshot: Snapshot) -> Fact:
-    from pgwizard.status.verdict import is_nearly_full
+    from pgwizard.status.verdict import is_full_soon, is_nearly_full
 
     volume = snapshot.volume
     if volume is None:
@@ -360,7 +360,11 @@ def _volume_fact(snapshot: Snapshot) -> Fact:
         text += f": an S3 outage fills it in {span(days * 86_400)}" if days < 1_000 else ": outlasts any S3 outage"
     elif snapshot.wants_backups:
         text += "; how fast WAL would fill it is not known yet"
-    mark: Literal["✓", "!"] = "!" if is_nearly_full(volume) or (days is not None and days < 1) else "✓"
+    grown = snapshot.full_days
+    if grown is not None and grown < 1_000:
+        text += f"; full in {span(grown * 86_400)} as the database grows"
+    is_short = is_nearly_full(volume) or is_full_soon(snapshot) or (days is not None and days < 1)
+    mark: Literal["✓", "!"] = "!" if is_short else "✓"
     return _with_age(snapshot, "volume", Fact(mark, "volume", text))
 
 

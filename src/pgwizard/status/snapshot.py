@@ -56,6 +56,8 @@ _WAITING_USUAL = 2
 """A segment, and the history file of a backup that ended with it."""
 _SHORTEST_SPAN = timedelta(hours=1)
 """The shortest time to compute a rate from."""
+_TREND = timedelta(days=7)
+"""How far back the growth of the database is measured."""
 _HEADER_BYTES = 40
 """What a segment begins with, before its first record."""
 _SWITCH_SECONDS = 30
@@ -649,6 +651,21 @@ class Snapshot:
             if at is not None and count is not None and at - backup.start >= _SHORTEST_SPAN:
                 return count * self._segment_bytes / ((at - backup.start) / timedelta(days=1))
         return None
+
+    @property
+    def database_bytes_per_day(self) -> float | None:
+        """By how much the database grew a day in the week before its newest backup; None without two, a day apart."""
+        newest = self.backups[-1].stop if self.backups else LONG_AGO
+        recent = [backup for backup in self.backups if newest - backup.stop <= _TREND]
+        if not recent or (passed := newest - recent[0].stop) < timedelta(days=1):
+            return None
+        return (recent[-1].size - recent[0].size) / (passed / timedelta(days=1))
+
+    @property
+    def full_days(self) -> float | None:
+        """After how many days the volume is full, as the database grows; None where unknown, or where it does not."""
+        rate = self.database_bytes_per_day
+        return self.volume.free / rate if self.volume and rate and rate > 0 else None
 
     @property
     def outage_days(self) -> float | None:
