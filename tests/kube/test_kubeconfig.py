@@ -873,15 +873,20 @@ def test_a_client_certificate_that_is_named_is_never_left_out(tmp_path: Path, pe
 
 
 @pytest.mark.parametrize(
-    ("begins", "ends", "words"),
+    ("begins", "ends", "words", "hint"),
     [
-        (-9, -2, "expired on 2030-05-30 12:00 UTC"),
-        (2, 9, "is valid from 2030-06-03 12:00 UTC on"),
+        (-9, -2, "expired on 2030-05-30 12:00 UTC, 2 d ago", "Get a new client certificate"),
+        (
+            2,
+            9,
+            "is valid from 2030-06-03 12:00 UTC on, and this machine's clock shows 2030-06-01 12:00 UTC",
+            "If this machine's clock is behind, set it",
+        ),
     ],
 )
 @pytest.mark.parametrize("in_file", [True, False])
 def test_a_client_certificate_that_is_not_valid_now_is_named_before_anything_is_sent(
-    tmp_path: Path, begins: int, ends: int, words: str, *, in_file: bool
+    tmp_path: Path, begins: int, ends: int, words: str, hint: str, *, in_file: bool
 ) -> None:
     day = datetime.datetime(2030, 6, 1, 12, tzinfo=datetime.UTC)
     pem, key = certificate("me", day + datetime.timedelta(ends), day + datetime.timedelta(begins))
@@ -892,7 +897,43 @@ def test_a_client_certificate_that_is_not_valid_now_is_named_before_anything_is_
         now(Login(target, now=day.timestamp).current)
     place = tmp_path / "me.crt" if in_file else f"client-certificate-data in the kubeconfig {tmp_path / 'config'}"
     assert caught.value.message == f"the client certificate of user 'one' ({place}) {words}"
-    assert "Get a new client certificate" in caught.value.hint
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("trusts_the_server", [True, False])
+@pytest.mark.parametrize(
+    ("begins", "ends", "problem", "hint"),
+    [
+        (-9, -2, "expired on {ends:%Y-%m-%d %H:%M} UTC, 2 d ago", "If this machine's clock is ahead (it shows "),
+        (2, 9, "is valid from {begins:%Y-%m-%d %H:%M} UTC on", "If this machine's clock is behind, set it"),
+    ],
+)
+def test_a_server_or_an_authority_out_of_its_dates_is_named_with_the_clock(
+    tmp_path: Path, begins: int, ends: int, problem: str, hint: str, *, trusts_the_server: bool
+) -> None:
+    now_ = datetime.datetime.now(datetime.UTC)
+    begin, end = (now_ + datetime.timedelta(days) for days in (begins, ends))
+    server, key = certificate("api.test", end, begin)
+    other, _ = certificate("another")
+    (tmp_path / "server").write_bytes(server + key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "server")
+
+    async def scenario() -> None:
+        api = Api([])
+        async with served(api, ssl_context=context) as url:
+            authority = server if trusts_the_server else server + other
+            trust = {"certificate-authority-data": coded(authority), "tls-server-name": "api.test"}
+            path = saved(tmp_path / "config", config({"token": TOKEN}, {"server": url, **trust}))
+            async with await connect(kubeconfig_file=path) as cluster:
+                with pytest.raises(Unreachable) as caught:
+                    await cluster.version()
+        whose = "certificate-authority of 'one' in the kubeconfig" if trusts_the_server else "the API server's"
+        expected = problem.format(begins=begin, ends=end) if trusts_the_server else "certificate "
+        assert f"no trusted TLS connection: {whose} {expected}" in caught.value.message
+        assert hint in caught.value.hint
+
+    run(scenario())
 
 
 def test_a_token_is_sent_beside_a_client_certificate_that_has_expired(tmp_path: Path) -> None:
@@ -944,7 +985,7 @@ def test_a_token_that_has_expired_is_named_before_anything_is_sent(tmp_path: Pat
         "tokenFile": f"the token of user 'one' in {tmp_path / 'file'}",
         "exec": f"the token of the credentials plug-in {tmp_path / 'plugin'}",
     }[where]
-    assert caught.value.message == f"{whose} expired on 2030-03-17 17:46 UTC"
+    assert caught.value.message == f"{whose} expired on 2030-03-17 17:46 UTC, 1 min ago"
     assert claims not in everything_in(caught.value)
 
 

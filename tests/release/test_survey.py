@@ -473,6 +473,75 @@ def test_a_value_that_is_not_base64_is_a_problem_of_its_key() -> None:
     on(scenario)
 
 
+def config_map(name: str, namespace: str, **data: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+@pytest.mark.parametrize("namespace", ["default", "minio"])
+@pytest.mark.parametrize("keys", [("accessKey", "secretKey"), ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")])
+def test_an_s3_key_pair_in_a_config_map_is_named_with_how_to_move_it(namespace: str, keys: tuple[str, str]) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.store.put(config_map("s3", namespace, **dict(zip(keys, ("AKIA", "hush-hush"), strict=True))))
+        existing = {"from": "existing", "namespace": namespace, "secret": "s3"}
+        (problem,) = (
+            await survey.survey(sim, answers_of(repository={"credentials": existing}), at=clock(sim)())
+        ).missing
+        assert str(problem) == (
+            f"repository.credentials.secret: Secret {namespace}/s3 does not exist, but a ConfigMap of that name has "
+            f"{keys[0]} and {keys[1]}"
+        )
+        read = f"kubectl -n {namespace} get configmap s3 -o jsonpath="
+        assert problem.fix == (
+            "Move them into a Secret, which fewer may read, in bash: "
+            f"kubectl -n {namespace} create secret generic s3 --from-file={keys[0]}=<({read}'{{.data.{keys[0]}}}') "
+            f"--from-file={keys[1]}=<({read}'{{.data.{keys[1]}}}')"
+        )
+        assert "hush-hush" not in problem.fix
+
+    on(scenario)
+
+
+def test_one_key_of_a_pair_in_a_config_map_is_named() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await sim.create(secret("s3", "default", secretKey="S"))
+        sim.store.put(config_map("s3", "default", accessKey="A", BUCKET_NAME="b"))
+        existing = {"from": "existing", "namespace": "default", "secret": "s3"}
+        (problem,) = (
+            await survey.survey(sim, answers_of(repository={"credentials": existing}), at=clock(sim)())
+        ).missing
+        assert problem.fix == "The ConfigMap of that name has accessKey: move it into the Secret."
+
+    on(scenario)
+
+
+def test_a_config_map_with_a_bucket_alone_is_no_key_pair() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.store.put(config_map("s3", "default", BUCKET_NAME="b", BUCKET_HOST="rgw"))
+        existing = {"from": "existing", "namespace": "default", "secret": "s3"}
+        (problem,) = (
+            await survey.survey(sim, answers_of(repository={"credentials": existing}), at=clock(sim)())
+        ).missing
+        assert str(problem) == "repository.credentials.secret: Secret default/s3 does not exist"
+
+    on(scenario)
+
+
+def test_database_credentials_in_a_config_map_are_named() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.store.put(config_map("db", "default", username="u", password="p"))
+        existing = {"from": "existing", "secret": "db"}
+        (problem,) = (await survey.survey(sim, answers_of(credentials=existing), at=clock(sim)())).missing
+        assert (
+            problem.text == "Secret default/db does not exist, but a ConfigMap of that name has username and password"
+        )
+        sim.rules.deny("get", "configmaps", "default")
+        (denied,) = (await survey.survey(sim, answers_of(credentials=existing), at=clock(sim)())).missing
+        assert denied.text == "Secret default/db does not exist"
+
+    on(scenario)
+
+
 @pytest.mark.parametrize("key", ["AWS_SESSION_TOKEN", "sessionToken", "session-token", "aws_security_token"])
 def test_a_session_token_beside_an_s3_key_pair_is_warned_of(key: str) -> None:
     async def scenario(sim: SimCluster) -> None:

@@ -167,6 +167,50 @@ def test_many_jobs_of_others_are_not_read_and_own_ones_are_found_whatever_their_
     on(scenario)
 
 
+def with_many_jobs(sim: SimCluster, **own: dict[str, str]) -> None:
+    """Jobs of others, and one of the full schedule's for each name, with these labels."""
+    init = sim.store.peek(Ref(JOB, "postgresql-pgbackrest-init", "default"))
+    assert init is not None
+    full = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "postgresql-pgbackrest-full", "uid": "full"}
+    for name, labels in own.items():
+        metadata = {"name": name, "uid": name, "ownerReferences": [full], "labels": labels}
+        sim.store.put({**init, "metadata": {**init["metadata"], **metadata}})
+    for number in range(300):
+        other = {"name": f"other-{number}", "uid": f"other-{number}", "labels": {"app": "other"}}
+        sim.store.put({**init, "metadata": {**init["metadata"], **other}})
+
+
+def test_a_job_of_the_release_without_its_label_is_seen_among_many_others() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        with_many_jobs(sim, stripped={}, marked=OTHER_INSTANCE)
+        snapshot = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
+        assert {run.name for run in snapshot.runs} == {"stripped", "marked", "postgresql-pgbackrest-init"}
+
+    on(scenario)
+
+
+def test_a_job_of_the_release_that_loses_its_label_stays_in_view() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        with_many_jobs(sim, scheduled=OTHER_INSTANCE)
+        stripped = False
+
+        def is_read_again(snapshot: Snapshot) -> bool:
+            nonlocal stripped
+            names = {run.name for run in snapshot.runs}
+            job = sim.store.peek(Ref(JOB, "scheduled", "default"))
+            assert job is not None
+            if "scheduled" in names and not stripped:
+                stripped = True
+                sim.store.put({**job, "metadata": {**job["metadata"], "labels": {}}})
+                sim.store.put({**job, "metadata": {**job["metadata"], "name": "later", "uid": "later", "labels": {}}})
+            assert not stripped or "scheduled" in names
+            return "later" in names
+
+        await seen(sim, is_read_again)
+
+    on(scenario)
+
+
 def test_a_defect_replaces_the_answer_and_the_source_is_polled_again() -> None:
     async def scenario(sim: SimCluster) -> None:
         execute, watch = sim.exec, sim.watch

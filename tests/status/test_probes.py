@@ -85,6 +85,21 @@ def test_info_becomes_backups_and_the_range_of_the_archive() -> None:
     )
 
 
+def test_numbers_that_are_written_as_text_give_the_same_repository() -> None:
+    def as_text(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: as_text(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [as_text(item) for item in value]
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    assert probes.repository_of(as_text(info())) == probes.repository_of(info())
+    assert probes.repository_of(as_text(info())).backups
+    other = {"key": "2", "status": {"code": "99", "message": "unreachable"}}
+    own = {"key": "1", "status": {"code": "0", "message": "ok"}}
+    assert probes.repository_of(info(repo=[other, own])) == probes.repository_of(info())
+
+
 def test_backups_of_an_earlier_cluster_are_left_out() -> None:
     two = [{"id": 1, "system-id": 7}, {"id": 2, "system-id": 8}]
     assert probes.repository_of(info(db=two)) == RepositoryInfo((), "", None, system_id="8")
@@ -122,6 +137,10 @@ def test_a_missing_stanza_differs_from_an_empty_one(answer: Any, stanza: str) ->
             info(backup=[{**info()[0]["backup"][0], "timestamp": {"start": 10**30, "stop": 10**30}}]),
             "answered with something else: OverflowError",
         ),
+        (info(backup=[{**info()[0]["backup"][0], "error": "false"}]), "answered with something else: TypeError"),
+        (info(repo=[{"key": "one", "status": {"code": 0, "message": "ok"}}]), "something else: ValueError"),
+        (info(repo=[{"key": True, "status": {"code": 0, "message": "ok"}}]), "something else: TypeError"),
+        (info(repo=[{"key": 1, "status": {"code": None, "message": "ok"}}]), "something else: TypeError"),
         (None, "answered with something else: TypeError"),
     ],
 )

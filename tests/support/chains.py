@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL.crypto import X509, PKey
@@ -43,8 +43,9 @@ _DSA_P, _DSA_Q, _DSA_G = (
 """Of 2048 and 160 bits, as ``openssl genpkey -genparam -algorithm DSA`` makes them."""
 SHORT_DSA = dsa.DSAParameterNumbers(*(int(number, 16) for number in (_DSA_P, _DSA_Q, _DSA_G)))
 
-Hash = hashes.SHA224 | hashes.SHA256 | hashes.SHA384
-Key = dsa.DSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+Hash = hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | hashes.SHA3_256
+Edwards = ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+Key = dsa.DSAPrivateKey | ec.EllipticCurvePrivateKey | Edwards | rsa.RSAPrivateKey
 
 
 def short_dsa(secret: int) -> dsa.DSAPrivateKey:
@@ -144,7 +145,7 @@ def issue(
         own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         theirs = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
         builder = builder.add_extension(own, critical=False).add_extension(theirs, critical=False)
-    if isinstance(signer, ed25519.Ed25519PrivateKey):
+    if isinstance(signer, Edwards):
         return Issued(builder.sign(signer, None), key)
     made = builder.sign(signer, hash_ or hashes.SHA256())
     if weak_hash or is_version_1:

@@ -9,11 +9,11 @@ from ipaddress import ip_address, ip_network
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, pkcs7
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from support.chains import UNKNOWN, Issued, issue
+from support.chains import UNKNOWN, Hash, Issued, issue
 from support.pgbackrest_cases import HOSTS, ServerCase
 
 _HOST, _ADDRESS = HOSTS[0], "127.0.0.1"
@@ -42,8 +42,10 @@ def _case(label: str, trusted: bytes | Sequence[Issued], sent: Sequence[Issued],
     return ServerCase("odd", host, bundle, tuple(item.pem for item in sent), sent[0].key_pem, label)
 
 
-def _leaf(issuer: Issued | None, name: str = "leaf", *extensions: x509.ExtensionType) -> Issued:
-    return issue(name, issuer, names=(_HOST,), extensions=extensions)
+def _leaf(
+    issuer: Issued | None, name: str = "leaf", *extensions: x509.ExtensionType, hash_: Hash | None = None
+) -> Issued:
+    return issue(name, issuer, names=(_HOST,), extensions=extensions, hash_=hash_)
 
 
 def _bundles(root: Issued) -> Iterator[ServerCase]:
@@ -79,9 +81,41 @@ def _bundles(root: Issued) -> Iterator[ServerCase]:
         "a public key beside": public + pem,
         "a broken one beside": stranger.pem.replace(b"M", b"N", 6) + pem,
         "one that is cut off": pem + stranger.pem[:200],
+        "TRUSTED": _trusted(root),
+        "TRUSTED, CRLF": _trusted(root).replace(b"\n", b"\r\n"),
+        "TRUSTED for servers": _trusted(root, trust=[_SERVERS]),
+        "TRUSTED for any": _trusted(root, trust=[_ANY]),
+        "TRUSTED for clients": _trusted(root, trust=[_CLIENTS]),
+        "TRUSTED, not for servers": _trusted(root, reject=[_SERVERS]),
+        "TRUSTED, not for any": _trusted(root, reject=[_ANY]),
+        "TRUSTED, not for clients": _trusted(root, reject=[_CLIENTS]),
+        "TRUSTED for servers, not for clients": _trusted(root, trust=[_SERVERS], reject=[_CLIENTS]),
+        "TRUSTED with a name": _trusted(root, name=b"bob"),
+        "TRUSTED beside": stranger.pem + _trusted(root),
+        "TRUSTED stranger for clients beside": _trusted(stranger, trust=[_CLIENTS]) + pem,
+        "PKCS7 in DER": pkcs7.serialize_certificates([root.certificate], Encoding.DER),
+        "a mark between two": stranger.pem + b"\xef\xbb\xbf" + pem,
+        "DER before PEM": root.certificate.public_bytes(Encoding.DER) + b"\n" + pem,
     }
     for label, text in texts.items():
         yield _case(f"bundle: {label}", text, [_leaf(root)])
+
+
+_SERVERS, _CLIENTS, _ANY = b"\x2b\x06\x01\x05\x05\x07\x03\x01", b"\x2b\x06\x01\x05\x05\x07\x03\x02", b"\x55\x1d\x25\x00"
+
+
+def _trusted(item: Issued, *, trust: Sequence[bytes] = (), reject: Sequence[bytes] = (), name: bytes = b"") -> bytes:
+    """As ``openssl x509 -trustout`` writes it, with purposes by their object identifiers."""
+    settings = _der(0x30, *(_der(0x06, each) for each in trust)) if trust else b""
+    settings += _der(0xA0, *(_der(0x06, each) for each in reject)) if reject else b""
+    settings += _der(0x0C, name) if name else b""
+    content = base64.encodebytes(item.certificate.public_bytes(Encoding.DER) + _der(0x30, settings))
+    return b"-----BEGIN TRUSTED CERTIFICATE-----\n" + content + b"-----END TRUSTED CERTIFICATE-----\n"
+
+
+def _der(tag: int, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    return bytes((tag, len(content))) + content
 
 
 def _shapes(root: Issued) -> Iterator[ServerCase]:
@@ -157,6 +191,15 @@ def _keys(root: Issued) -> Iterator[ServerCase]:
     for curve in (ec.SECP192R1(), ec.SECP224R1(), ec.SECP256K1(), ec.SECP521R1(), ec.BrainpoolP256R1()):
         signer = issue("curve", ca=True, key=ec.derive_private_key(4711, curve))
         yield _case(f"key: {curve.name} root", [signer], [_leaf(signer)])
+    for label, edwards in (
+        ("Ed25519", ed25519.Ed25519PrivateKey.generate()),
+        ("Ed448", ed448.Ed448PrivateKey.generate()),
+    ):
+        signer = issue("edwards", ca=True, key=edwards)
+        yield _case(f"key: {label} root", [signer], [_leaf(signer)])
+    for label, signer_hash, leaf_hash in (("root", hashes.SHA3_256(), None), ("server", None, hashes.SHA3_256())):
+        signer = issue("sponge", ca=True, hash_=signer_hash)
+        yield _case(f"key: {label} signed by ECDSA with SHA-3", [signer], [_leaf(signer, hash_=leaf_hash)])
     weak_root, weak_middle = issue("weak", ca=True, weak_hash="sha1"), issue("weak", root, ca=True, weak_hash="sha1")
     yield _case("key: SHA-1 root", [weak_root], [_leaf(weak_root)])
     yield _case("key: SHA-1 intermediate", [root], [_leaf(weak_middle), weak_middle])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import ssl
 import time
 import warnings
@@ -10,6 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, pkcs7, pkcs12
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pgwizard.tls.certificates import LIMIT_BYTES, Certificate, check_dates, read_bundle
 from pgwizard.tls.names import Rules
@@ -65,6 +69,27 @@ def test_a_private_key_is_refused_even_beside_a_certificate() -> None:
     assert _refusal(private_key()) == _refusal(CA.read_bytes() + private_key()) == message
 
 
+def trusted_form(settings: bytes) -> bytes:
+    text = base64.encodebytes(ssl.PEM_cert_to_DER_cert(CA.read_text()) + settings)
+    return b"-----BEGIN TRUSTED CERTIFICATE-----\n" + text + b"-----END TRUSTED CERTIFICATE-----\n"
+
+
+def test_openssl_s_own_form_is_a_certificate_unless_it_is_not_trusted_for_servers() -> None:
+    clients = bytes.fromhex("300c300a06082b06010505070302")
+    assert read_bundle(trusted_form(b"")).pem == read_bundle(trusted_form(b"0\0")).pem == CA.read_text()
+    message = "holds a TRUSTED CERTIFICATE, OpenSSL's own form, that is not trusted for servers"
+    assert _refusal(trusted_form(clients)) == message
+    assert read_bundle(CA.read_bytes() + trusted_form(clients)).pem == CA.read_text()
+
+
+@given(settings=st.binary(max_size=40))
+def test_settings_of_trust_that_are_damaged_are_a_broken_certificate(settings: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        read_bundle(trusted_form(settings))
+    with pytest.raises(ValueError, match="broken"):
+        read_bundle(trusted_form(b"0\x20" + settings[:20]))
+
+
 def test_a_text_that_is_not_a_certificate_is_named() -> None:
     assert _refusal(b"") == _refusal(b" \n") == "is empty"
     assert _refusal(b"hello") == "is not a certificate: expected PEM text that begins with -----BEGIN CERTIFICATE-----"
@@ -73,12 +98,17 @@ def test_a_text_that_is_not_a_certificate_is_named() -> None:
     )
     request = b"-----BEGIN CERTIFICATE REQUEST-----\nAA==\n-----END CERTIFICATE REQUEST-----\n"
     assert _refusal(request) == "holds a certificate request, not a certificate"
-    trusted = CA.read_bytes().replace(b"CERTIFICATE", b"TRUSTED CERTIFICATE")
-    message = "holds a TRUSTED CERTIFICATE, OpenSSL's own form: convert it with openssl x509"
-    assert _refusal(trusted) == _refusal(CA.read_bytes() + trusted) == message
     assert _refusal(CA.read_bytes().replace(b"CERTIFICATE", b"PKCS7")) == (
         "holds a PKCS7 bundle: convert it with openssl pkcs7 -print_certs"
     )
+    signed_data = pkcs7.serialize_certificates([certificate()], Encoding.DER)
+    assert (
+        _refusal(signed_data) == "is a PKCS7 bundle in DER form: convert it with openssl pkcs7 -inform der -print_certs"
+    )
+    store = pkcs12.serialize_key_and_certificates(b"name", None, certificate(), None, NoEncryption())
+    assert _refusal(store) == "is a PKCS12 store: export the certificates with openssl pkcs12 -nokeys"
+    java = b"\xfe\xed\xfe\xed\x00\x00\x00\x02"
+    assert _refusal(java) == "is a Java key store: export the certificate with keytool -exportcert -rfc"
     assert _refusal(CA.read_text().encode("utf-16")) == "is text in UTF-16: save it as UTF-8"
     assert _refusal(base64.encodebytes(CA.read_bytes())) == (
         "is a certificate encoded in base64 once more: decode it with base64 -d"
@@ -108,7 +138,8 @@ def test_a_certificate_outside_its_validity_is_refused() -> None:
         _refusal(CA.read_bytes(), after) == "CN=pgwizard test CA ended on 2126-01-01 00:00 UTC: renew it at its source"
     )
     assert _refusal(CA.read_bytes(), before) == (
-        "CN=pgwizard test CA is valid only from 2026-01-01 00:00 UTC on: check the clock, or wait"
+        "CN=pgwizard test CA is valid only from 2026-01-01 00:00 UTC on, and this machine's clock shows "
+        "2025-12-31 23:59 UTC: set it if it is behind; otherwise the clock where the certificate was made is ahead"
     )
 
 

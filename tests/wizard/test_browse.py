@@ -281,6 +281,21 @@ def test_a_config_map_of_the_name_of_a_missing_secret_is_pointed_out() -> None:
     )
 
 
+def test_a_key_pair_in_a_config_map_of_the_name_of_a_missing_secret_is_pointed_out() -> None:
+    def publish(sim: SimCluster) -> None:
+        metadata = {"name": "bucket", "namespace": "shop"}
+        data = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "hush-hush"}
+        sim.store.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+    (row,) = read("shop/bucket", Search("s3", namespace="shop"), prepare=publish)
+    text = reason_text(row)
+    assert text.startswith(
+        "Secret shop/bucket does not exist, but a ConfigMap of that name has AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY. Move them into a Secret"
+    )
+    assert "hush-hush" not in text
+
+
 def test_one_secret_is_read_when_it_is_opened() -> None:
     (row,) = read("cert-manager/trust-bundle")
     assert (row.kind, row.keys, row.ok) == ("CA", ("ca.crt",), False)

@@ -30,7 +30,7 @@ import yaml
 from pgwizard.errors import KubeconfigError
 from pgwizard.kube import typed_yaml
 from pgwizard.kube.kubeconfig import Part, Target, decode, read_bytes, reason_of
-from pgwizard.text import fit_line, plain, span
+from pgwizard.text import about, fit_line, plain, span
 
 PLUGIN_SECONDS = 600.0
 """A person needs minutes to log in with a device code."""
@@ -80,6 +80,28 @@ class Login:
         if self._credentials is credentials and credentials.renewable:
             self._credentials = None
         return credentials.renewable
+
+    def outdated_trust(self, *, is_early: bool) -> tuple[str, str]:
+        """Which certificate-authority is out of its dates, and what to do, where TLS found a certificate of that kind.
+
+        is_early: one that is not valid yet; otherwise one that has expired. The first is empty where it is none of
+        the cluster's authorities: then it is a certificate of the server.
+        """
+        now = self._now()
+        context = self._credentials.tls if self._credentials else None
+        dates = [
+            (ssl.cert_time_to_seconds(str(item["notBefore"])), ssl.cert_time_to_seconds(str(item["notAfter"])))
+            for item in (context.get_ca_certs() if context else ())
+        ]
+        name = f"certificate-authority of {plain(self._target.cluster.name)!r} in the kubeconfig"
+        if is_early:
+            all_are = bool(dates) and all(now < begins for begins, _ in dates)
+            problem = f"{name} {_not_yet(min(begins for begins, _ in dates), now)}" if all_are else ""
+            return problem, _EARLY_HINT
+        all_are = bool(dates) and all(ends < now for _, ends in dates)
+        problem = f"{name} {_expired(max(ends for _, ends in dates), now)}" if all_are else ""
+        renew = "Get a new kubeconfig from the cluster" if problem else "Renew the certificate of the API server"
+        return problem, f"{renew}. If this machine's clock is ahead (it shows {_minute(now)}), set it."
 
     async def _fetch(self) -> Credentials:
         user, url = self._target.user, self._target.url
@@ -188,7 +210,7 @@ def _require_current_token(whose: str, authorization: str, now: float) -> None:
         return
     with contextlib.suppress(ValueError, OverflowError):
         raise KubeconfigError(
-            f"{whose} expired on {datetime.fromtimestamp(ends, UTC):%Y-%m-%d %H:%M} UTC",
+            f"{whose} {_expired(ends, now)}",
             hint="Log in again, or ask whoever gave you the kubeconfig for a new token.",
         )
 
@@ -216,20 +238,34 @@ def _require_current_certificate(user: str, place: str, certificate: bytes, now:
     valid = _validity(certificate)
     if valid is None:
         return float("inf")
-    begins, ends = valid
-    problem = (
-        f"expired on {ends:%Y-%m-%d %H:%M} UTC"
-        if now > ends.timestamp()
-        else f"is valid from {begins:%Y-%m-%d %H:%M} UTC on"
-        if now < begins.timestamp()
-        else ""
-    )
-    if problem:
+    begins, ends = (moment.timestamp() for moment in valid)
+    whose = f"the client certificate of user {plain(user)!r} ({place})"
+    if now > ends:
         raise KubeconfigError(
-            f"the client certificate of user {plain(user)!r} ({place}) {problem}",
+            f"{whose} {_expired(ends, now)}",
             hint="Get a new client certificate: log in again, or ask whoever gave you the kubeconfig.",
         )
-    return ends.timestamp()
+    if now < begins:
+        raise KubeconfigError(f"{whose} {_not_yet(begins, now)}", hint=_EARLY_HINT)
+    return ends
+
+
+_EARLY_HINT = (
+    "If this machine's clock is behind, set it. If it is right, the clock where the certificate was made is ahead: "
+    "wait, or get a new one."
+)
+
+
+def _expired(ends: float, now: float) -> str:
+    return f"expired on {_minute(ends)}, {about(now - ends)} ago"
+
+
+def _not_yet(begins: float, now: float) -> str:
+    return f"is valid from {_minute(begins)} on, and this machine's clock shows {_minute(now)}"
+
+
+def _minute(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _impersonation(user: Mapping[str, Any]) -> list[tuple[str, str]]:

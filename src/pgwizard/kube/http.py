@@ -50,6 +50,9 @@ from pgwizard.text import plain
 
 T = TypeVar("T")
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
+_NOT_YET_VALID = 9
+_OUT_OF_DATES = frozenset({_NOT_YET_VALID, 10})
+"""OpenSSL's codes for a certificate before and after its dates."""
 ERROR_BODY_BYTES = 1 << 18
 
 
@@ -337,12 +340,13 @@ class Http:
             raise self._failure(call, f"no answer to {call.method} {call.path} within {seconds}") from None
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
             cause = getattr(error, "certificate_error", None) or error.__cause__
-            reason = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "TLS failed"
+            reason = str(getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "TLS failed")
+            hint = "Check that certificate-authority in the kubeconfig is this server's, and that the name is right."
+            if (code := getattr(cause, "verify_code", 0)) in _OUT_OF_DATES:
+                outdated, hint = self._login.outdated_trust(is_early=code == _NOT_YET_VALID)
+                reason = outdated or f"the API server's {reason}"
             raise self._failure(
-                call,
-                f"no trusted TLS connection: {plain(str(reason))}",
-                transient=False,
-                hint="Check that certificate-authority in the kubeconfig is this server's, and that the name is right.",
+                call, f"no trusted TLS connection: {plain(reason)}", transient=False, hint=hint
             ) from None
         except aiohttp.ClientConnectorError as error:
             raise self._failure(call, f"no connection: {_reason(error)}", lost=False) from None

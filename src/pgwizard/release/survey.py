@@ -190,6 +190,7 @@ async def survey(
     ca_source = _ca_source(answers)
     if ca_source is not None and ca_file is None and live.get(ca_source) is None:
         live = live.with_others(await _read(cluster, _namesakes(ca_source)))
+    live = live.with_others(await _read(cluster, _config_maps_beside(answers, live)))
     missing, doubts = list[Finding](), list[Finding]()
     own_record, version, unreadable = _record(live.get(own))
     before = _made_with(own_record, live.get(statefulset), live.get(claim), doubts)
@@ -379,6 +380,15 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
     return bundle
 
 
+def _config_maps_beside(answers: Answers, live: _Live) -> list[Ref]:
+    """The ConfigMaps in which keys may be that the Secrets of these names lack, or which were made in their place."""
+    return [
+        Ref(CONFIGMAP, ref.name, ref.namespace)
+        for ref, keys, _ in _secrets_to_look_up(answers)
+        if ref not in live.denied and not set(keys) <= set((live.get(ref) or {}).get("data") or {})
+    ]
+
+
 def _namesakes(secret: Ref) -> tuple[Ref, Ref]:
     """Objects of that name in which trust-manager, OpenShift and Kubernetes publish authorities."""
     return Ref(CONFIGMAP, secret.name, secret.namespace), Ref(TRUST_BUNDLE, secret.name)
@@ -465,24 +475,58 @@ def _reference_problems(answers: Answers, surveyed: Survey, live: _Live, doubts:
         command = live.commands.kubectl("create", "namespace", namespace)
         text = f"namespace {namespace} does not exist: set release.createNamespace to true, or run {command}"
         problems.append(Finding("release.namespace", text))
-    named = [(Ref(SECRET, secret, namespace), keys, question) for secret, keys, question in _named_secrets(answers)]
-    s3, source = answers.repository.credentials, _s3_source(answers)
-    if source is not None and isinstance(s3, ExistingS3Credentials):
-        named.append((source, (s3.access_key_key, s3.secret_key_key), _S3_QUESTION))
-    for ref, keys, question in named:
+    for ref, keys, question in _secrets_to_look_up(answers):
         if ref in live.denied:
             doubts.append(Finding(question, f"not checked: no permission to get {ref}", severity="warning"))
             continue
-        secret = live.get(ref)
+        secret, config_map = live.get(ref), live.get(Ref(CONFIGMAP, ref.name, ref.namespace)) or {}
         if secret is None:
-            problems.append(Finding(question, f"{ref} does not exist"))
+            pairs = (keys, *(S3_KEY_PAIRS if question == _S3_QUESTION else ()))
+            misplaced = misplaced_finding(config_map, ref, pairs, question, live.commands)
+            problems.append(misplaced or Finding(question, f"{ref} does not exist"))
         else:
             wrong = _key_problems(secret, keys, str(ref), question)
             if question == _S3_QUESTION:
-                wrong = [replace(problem, fix=_s3_fix(secret, keys)) for problem in wrong]
+                fix = _s3_fix(secret, keys) or _move_fix(config_map, secret, keys)
+                wrong = [replace(problem, fix=fix) for problem in wrong]
                 doubts += _session_token(secret, ref)
             problems += wrong
     return problems
+
+
+def _secrets_to_look_up(answers: Answers) -> list[tuple[Ref, tuple[str, ...], str]]:
+    """(Secret, keys, question) of each Secret that the answers name, but for the certificate's."""
+    home = answers.release.namespace
+    named = [(Ref(SECRET, secret, home), keys, question) for secret, keys, question in _named_secrets(answers)]
+    s3, source = answers.repository.credentials, _s3_source(answers)
+    if source is not None and isinstance(s3, ExistingS3Credentials):
+        named.append((source, (s3.access_key_key, s3.secret_key_key), _S3_QUESTION))
+    return named
+
+
+def misplaced_finding(
+    config_map: Object, where: Ref, pairs: Sequence[Sequence[str]], question: str, commands: Commands
+) -> Finding | None:
+    """The finding that a ConfigMap has the name and the keys of a Secret that does not exist.
+
+    where: the Secret. pairs: sets of keys, any of which would do. No value is shown.
+    """
+    there = config_map.get("data") or {}
+    keys = next((pair for pair in pairs if all(key in there for key in pair)), None)
+    if not keys:
+        return None
+    read = [commands.kubectl("get", "configmap", where.name, *_output(key), namespace=where.namespace) for key in keys]
+    files = " ".join(f"--from-file={key}=<({command})" for key, command in zip(keys, read, strict=True))
+    create = commands.kubectl("create", "secret", "generic", where.name, namespace=where.namespace)
+    return Finding(
+        question,
+        f"{where} does not exist, but a ConfigMap of that name has {' and '.join(map(plain, keys))}",
+        fix=f"Move them into a Secret, which fewer may read, in bash: {create} {files}",
+    )
+
+
+def _output(key: str) -> tuple[str, str]:
+    return "-o", f"jsonpath={{.data.{key.replace('.', _ESCAPED_DOT)}}}"
 
 
 def _s3_fix(secret: Object, keys: Sequence[str]) -> str:
@@ -497,6 +541,15 @@ def _s3_fix(secret: Object, keys: Sequence[str]) -> str:
     if any(map(_WEB_IDENTITY.search, there)):
         return "Name a Secret with a key pair: a web identity (AWS_ROLE_ARN) is not supported."
     return ""
+
+
+def _move_fix(config_map: Object, secret: Object, keys: Sequence[str]) -> str:
+    """That a key which the Secret lacks is in the ConfigMap of its name; empty if it is not."""
+    lacking = [key for key in keys if key not in (secret.get("data") or {})]
+    beside = [key for key in lacking if key in (config_map.get("data") or {})]
+    return (
+        f"The ConfigMap of that name has {' and '.join(map(plain, beside))}: move it into the Secret." if beside else ""
+    )
 
 
 def _session_token(secret: Object, ref: Ref) -> Iterator[Finding]:

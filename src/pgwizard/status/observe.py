@@ -272,13 +272,24 @@ async def database_outage(
 
 
 async def _job_labels(cluster: Cluster, layout: Layout, *, is_one_of_many: bool) -> str:
-    """A selector that spares reading many Jobs of others; empty where all are to be read."""
+    """A selector that spares reading many Jobs of others; empty where all are to be read.
+
+    All are read, too, where one of the release's own has lost its label: only the metadata is looked at for that.
+    """
     if is_one_of_many or not layout.has_record:
         return ""
+    namespace = layout.release.namespace
     with contextlib.suppress(Exception):  # the watch reports why Jobs cannot be read
-        async with aclosing(cluster.pages(JOB, layout.release.namespace, metadata_only=True, limit=1)) as pages:
+        async with aclosing(cluster.pages(JOB, namespace, metadata_only=True, limit=1)) as pages:
             async for page in pages:
-                return _LABEL if (page.remaining or 0) >= _FEW_JOBS else ""
+                if (page.remaining or 0) < _FEW_JOBS:
+                    return ""
+                break
+        async with aclosing(cluster.pages(JOB, namespace, labels=f"!{_LABEL}", metadata_only=True)) as pages:
+            async for page in pages:
+                if any(_is_own(JOB, job, layout) for job in page.items):
+                    return ""
+        return _LABEL
     return ""
 
 
@@ -303,6 +314,9 @@ async def _watch(
                 async for event in events:
                     if event.type != "SYNCED" and not _is_own(resource, event.object, layout):
                         continue
+                    if labels and event.type == "DELETED" and await _is_there(cluster, resource, event.object):
+                        labels = ""  # it has lost its label: from now on all are read
+                        break
                     observation = _observation(resource, event, namespace, now())
                     if isinstance(observation, ListRead):  # a new watch does not report earlier deletions
                         for ref in objects - there:
@@ -317,6 +331,11 @@ async def _watch(
             await queue.put(SourceFailed(now(), resource.plural, failure(_why(error))))
         objects |= there
         await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _is_there(cluster: Cluster, resource: Resource, obj: Object) -> bool:
+    metadata = obj["metadata"]
+    return await find_object(cluster, Ref(resource, metadata["name"], metadata["namespace"])) is not None
 
 
 async def _watch_job_pods(

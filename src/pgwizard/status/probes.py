@@ -116,22 +116,22 @@ def repository_of(info: Any, stanza_name: str = STANZA) -> RepositoryInfo:
         if stanza is None:
             return RepositoryInfo((), "the stanza has not been created")
         repos = stanza.get("repo") or ()
-        statuses = [repo["status"] for repo in repos if repo.get("key", _OWN) == _OWN]
+        statuses = [repo["status"] for repo in repos if _whole(repo.get("key", _OWN)) == _OWN]
         if repos and not statuses:
             return RepositoryInfo((), f"repo{_OWN} is not configured")
         status = statuses[0] if statuses else stanza["status"]
-        code, message = status["code"], plain(str(status["message"]))
-        if code == _UNREADABLE:
-            raise ValueError(message)
-        databases = [item for item in stanza.get("db") or () if item.get("repo-key", _OWN) == _OWN]
-        newest = max(databases, key=lambda item: int(item["id"]), default=None)
-        database, system_id = (newest["id"], plain(str(newest["system-id"]))) if newest else (1, "")
+        code, message = _whole(status["code"]), plain(str(status["message"]))
+        databases = [item for item in stanza.get("db") or () if _whole(item.get("repo-key", _OWN)) == _OWN]
+        newest = max(databases, key=lambda item: _whole(item["id"]), default=None)
+        database, system_id = (_whole(newest["id"]), plain(str(newest["system-id"]))) if newest else (1, "")
         version = plain(str(newest.get("version") or "")) if newest else ""
         backups = [_backup(item) for item in stanza.get("backup") or () if _is_of(item["database"], database)]
         archives = [item for item in stanza.get("archive") or () if _is_of(item["database"], database)]
         wal = [Wal(plain(item["min"]), plain(item["max"])) for item in archives if item.get("min")]
-    except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError) as error:
         raise ValueError(f"pgbackrest info answered with something else: {type(error).__name__}") from error
+    if code == _UNREADABLE:
+        raise ValueError(message)
     backups.sort(key=lambda backup: backup.stop)
     problem = "" if code in (_OK, _NO_BACKUP) else message
     return RepositoryInfo(tuple(backups), problem, wal[-1] if wal else None, system_id, version)
@@ -139,23 +139,40 @@ def repository_of(info: Any, stanza_name: str = STANZA) -> RepositoryInfo:
 
 def _is_of(place: Any, database: int) -> bool:
     """Whether a backup or an archive belongs to this database, in the first repository."""
-    return bool(place["id"] == database and place.get("repo-key", _OWN) == _OWN)
+    return _whole(place["id"]) == database and _whole(place.get("repo-key", _OWN)) == _OWN
+
+
+def _whole(value: Any) -> int:
+    """A number that may be written as text, so that ``"1"`` is not taken for another repository.
+
+    Raises TypeError or ValueError for anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError(f"{type(value).__name__} is no number")
+    return int(value)
 
 
 def _backup(item: Any) -> Backup:
     return Backup(
         label=plain(item["label"]),
         type=plain(item["type"]),
-        start=datetime.fromtimestamp(item["timestamp"]["start"], UTC),
-        stop=datetime.fromtimestamp(item["timestamp"]["stop"], UTC),
-        size=int(item["info"]["size"]),
-        stored=int(item["info"].get("repository", {}).get("delta", 0)),
+        start=datetime.fromtimestamp(_whole(item["timestamp"]["start"]), UTC),
+        stop=datetime.fromtimestamp(_whole(item["timestamp"]["stop"]), UTC),
+        size=_whole(item["info"]["size"]),
+        stored=_whole(item["info"].get("repository", {}).get("delta", 0)),
         wal_start=plain(item["archive"]["start"] or ""),
         wal_stop=plain(item["archive"]["stop"] or ""),
-        error=bool(item.get("error")),
+        error=_flag(item.get("error")),
         lsn_stop=_lsn(item.get("lsn")),
         prior=plain(item.get("prior") or ""),
     )
+
+
+def _flag(value: Any) -> bool:
+    """Raises TypeError for what is no boolean: the text "false" would be true."""
+    if value is not None and not isinstance(value, bool):
+        raise TypeError(f"{type(value).__name__} is no boolean")
+    return bool(value)
 
 
 def _lsn(positions: Any) -> int:

@@ -17,6 +17,8 @@ from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from pgwizard.tls.trusted_form import split_trusted
+
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as X509Certificate
     from cryptography.x509 import Name as X509Name
@@ -96,9 +98,7 @@ def read_bundle(data: bytes) -> Bundle:
     labels = [label.decode() for label in _BEGIN.findall(data)]
     if any("PRIVATE KEY" in label for label in labels):
         raise ValueError("holds a private key: give the certificate alone (the key must not leave the server)")
-    if "TRUSTED CERTIFICATE" in labels:  # what follows in it may be that it is not trusted for servers
-        raise ValueError("holds a TRUSTED CERTIFICATE, OpenSSL's own form: convert it with openssl x509")
-    blocks = _blocks(data)
+    blocks = [block for block in map(_without_trust, _blocks(data)) if block]
     if not blocks:
         raise ValueError(_instead(data, labels))
     parsed = [_parse(block, number, len(blocks)) for number, block in enumerate(blocks, start=1)]
@@ -108,7 +108,7 @@ def read_bundle(data: bytes) -> Bundle:
 def _blocks(data: bytes) -> list[bytes]:
     """Each certificate from its BEGIN to its END line. Raises ValueError where an END line is missing."""
     blocks = []
-    begins = [match for match in _BEGIN.finditer(data) if match[1] in (b"CERTIFICATE", b"X509 CERTIFICATE")]
+    begins = [match for match in _BEGIN.finditer(data) if match[1] in _LABELS]
     for match, following in zip_longest(begins, begins[1:]):
         end_line = b"-----END " + match[1] + b"-----"
         end = data.find(end_line, match.end(), following.start() if following else len(data))
@@ -118,17 +118,54 @@ def _blocks(data: bytes) -> list[bytes]:
     return blocks
 
 
+_LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"})
+_TRUSTED = b"-----BEGIN TRUSTED CERTIFICATE-----"
+
+
+def _without_trust(block: bytes) -> bytes:
+    """A block as a plain certificate; empty for one that OpenSSL would not trust for servers."""
+    if not block.startswith(_TRUSTED):
+        return block
+    try:
+        certificate, is_trusted = split_trusted(base64.b64decode(b"".join(block.splitlines()[1:-1])))
+    except ValueError:
+        return block  # reported as broken where it is parsed
+    plain = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(certificate) + b"-----END CERTIFICATE-----"
+    return plain if is_trusted else b""
+
+
+_PKCS7_DER = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"
+"""The object identifier of signed data, with which it begins."""
+_PKCS12_DER = b"\x02\x01\x03\x30"
+_JAVA_KEY_STORES = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")
+
+
+def _instead_binary(data: bytes) -> str:
+    """What bytes are that are no text; empty where that is not known."""
+    if data.startswith(_JAVA_KEY_STORES):
+        return "is a Java key store: export the certificate with keytool -exportcert -rfc"
+    if data[:1] != b"\x30":
+        return ""
+    if _PKCS7_DER in data[:24]:
+        return "is a PKCS7 bundle in DER form: convert it with openssl pkcs7 -inform der -print_certs"
+    if _PKCS12_DER in data[:12]:
+        return "is a PKCS12 store: export the certificates with openssl pkcs12 -nokeys"
+    return "is a certificate in DER form: convert it with openssl x509 -inform der -outform pem"
+
+
 def _instead(data: bytes, labels: list[str]) -> str:
     if "PKCS7" in labels:
         return "holds a PKCS7 bundle: convert it with openssl pkcs7 -print_certs"
+    if "TRUSTED CERTIFICATE" in labels:
+        return "holds a TRUSTED CERTIFICATE, OpenSSL's own form, that is not trusted for servers"
     if labels:
         return f"holds a {labels[0].lower()}, not a certificate"
     if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "is text in UTF-16: save it as UTF-8"
     if data.startswith(_BEGIN_IN_BASE64):
         return "is a certificate encoded in base64 once more: decode it with base64 -d"
-    if data[:1] == b"\x30":
-        return "is a certificate in DER form: convert it with openssl x509 -inform der -outform pem"
+    if binary := _instead_binary(data):
+        return binary
     if not data.strip():
         return "is empty"
     return "is not a certificate: expected PEM text that begins with -----BEGIN CERTIFICATE-----"
@@ -230,7 +267,10 @@ def check_dates(bundle: Bundle, now: datetime) -> None:
     name = certificate.subject or "the certificate"
     if certificate.not_after <= now:
         raise ValueError(f"{name} ended on {_day(certificate.not_after)}: renew it at its source")
-    raise ValueError(f"{name} is valid only from {_day(certificate.not_before)} on: check the clock, or wait")
+    raise ValueError(
+        f"{name} is valid only from {_day(certificate.not_before)} on, and this machine's clock shows {_day(now)}: "
+        "set it if it is behind; otherwise the clock where the certificate was made is ahead"
+    )
 
 
 def _day(moment: datetime) -> str:

@@ -152,9 +152,15 @@ def _verify(bundle: Bundle, server_chain: Bundle, now: datetime) -> ChainVerdict
             pairs = [(item.to_cryptography(), by_hash[_sha256(item)]) for item in (*sent, *trusted)]
             return _tls_refusal(_likely_path(pairs), *error.errors[:2]) or refused
         path = [(item.to_cryptography(), by_hash[_sha256(item)]) for item in chain]
+        if any(item.signature_algorithm_oid.dotted_string in _SHA3_BY_CURVE for item, _ in path):
+            return ChainVerdict(None, ChainReason.UNKNOWN)
         return _tls_refusal(path) or _accept([about for _, about in path], bundle)
     except (crypto.Error, ValueError, KeyError, *unknown):
         return ChainVerdict(None, ChainReason.UNKNOWN)
+
+
+_SHA3_BY_CURVE = frozenset(f"2.16.840.1.101.3.4.3.{number}" for number in range(5, 13))
+"""DSA and ECDSA with SHA-3: OpenSSL 3.0, as in Debian 12, finds no issuer for them. This process may have another."""
 
 
 def _x509s(bundle: Bundle) -> Iterator[X509]:

@@ -18,11 +18,11 @@ from typing import Any
 from pgwizard.clock import Clock
 from pgwizard.errors import ClusterError, Finding, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
 from pgwizard.kube.api import CONFIGMAP, NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref, find_object
-from pgwizard.release.survey import published_finding
+from pgwizard.release.survey import misplaced_finding, published_finding
 from pgwizard.tls import handshake
 from pgwizard.tls.chain import ChainVerdict
 from pgwizard.tls.handshake import Handshake
-from pgwizard.wizard.candidates import Candidate, Search, by_secret, judge, outline, place_of, rows_of
+from pgwizard.wizard.candidates import KEY_PAIRS, Candidate, Search, by_secret, judge, outline, place_of, rows_of
 
 SLICE_SECONDS = 0.004
 """How long a list may block the event loop, and so a key press."""
@@ -334,8 +334,7 @@ async def contents(
     try:
         item = await cluster.get(ref)
     except NotFound:
-        published = await _find_published(cluster, ref) if search.purpose == "ca" else None
-        reason = published or Finding(text="does not exist")
+        reason = await _find_published(cluster, ref, search) or Finding(text="does not exist")
         return (Candidate(namespace, secret, "cannot be read", reason=reason, rank=95),)
     except Forbidden:
         check = f"Check: {Access('get', 'secrets', '', namespace, secret).command(cluster.commands)}"
@@ -346,12 +345,14 @@ async def contents(
     return rows_of(item, search, server, now)
 
 
-async def _find_published(cluster: Cluster, ref: Ref) -> Finding | None:
-    """How to use the certificates of a ConfigMap of that name; None if there are none."""
+async def _find_published(cluster: Cluster, ref: Ref, search: Search) -> Finding | None:
+    """How to use what a ConfigMap of that name has instead; None if it has nothing of use."""
     with contextlib.suppress(ClusterError):
-        configmap = await find_object(cluster, Ref(CONFIGMAP, ref.name, ref.namespace))
-        if configmap is not None:
-            return published_finding(configmap, str(ref), cluster.commands)
+        config_map = await find_object(cluster, Ref(CONFIGMAP, ref.name, ref.namespace))
+        if config_map is not None and search.purpose == "ca":
+            return published_finding(config_map, str(ref), cluster.commands)
+        if config_map is not None:
+            return misplaced_finding(config_map, ref, KEY_PAIRS[search.purpose], "", cluster.commands)
     return None
 
 
