@@ -889,6 +889,16 @@ def test_a_database_that_does_not_run_has_its_pod_s_own_reason(
     assert verdict.state == "at risk"
 
 
+def test_a_missing_stanza_is_set_up_again_by_the_hook_job_which_an_apply_without_changes_does_not_create() -> None:
+    lost = replace(FINE, repository=RepositoryInfo((), stanza="missing stanza path"))
+    [reason] = judge(lost).reasons
+    assert str(reason) == "pgBackRest reports: missing stanza path"
+    assert reason.fix == (
+        "Delete the Job that set it up: kubectl -n shop delete job postgresql-pgbackrest-init --ignore-not-found. "
+        "Apply again: it creates what is missing."
+    )
+
+
 def test_a_missing_statefulset_is_reported_with_what_creates_it() -> None:
     missing = replace(FINE, objects={}, failures={"repository": failure('pods "postgresql-0" not found')})
     [reason] = judge(missing).reasons

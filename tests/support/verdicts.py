@@ -33,7 +33,7 @@ from pgwizard.status.snapshot import Snapshot
 from pgwizard.status.verdict import Verdict, judge
 from support import archives, small_volumes
 from support.archives import SEGMENT, WAL, back_up, change, delete, end, files, keep, mend, remove, stored, write
-from support.live_releases import CLAIM, FULL, INCREMENTAL, POD, Site, site
+from support.live_releases import CLAIM, FULL, HOOK, INCREMENTAL, POD, Site, site
 from support.own_store import CERTIFICATE, KEY, SECRET, OwnStore
 from support.restoring import recover, recover_in_place, run_offline
 from support.rigtools import KUBECONFIG, find_kubectl
@@ -487,6 +487,8 @@ def _empty_bucket(lab: Lab) -> None:
 
 
 def _apply_again(lab: Lab) -> None:
+    """As the status advises."""
+    lab.place.kubectl.run("delete", "job", HOOK, "--ignore-not-found")
     lab.place.apply(_answers(lab))
     lab.row()
 

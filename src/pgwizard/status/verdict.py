@@ -175,6 +175,13 @@ def _deploy_again(snapshot: Snapshot) -> str:
     return f"Deploy it again with {release.manager}" if release.manager else "Create it again"
 
 
+def _set_up_again(snapshot: Snapshot) -> str:
+    """What brings the stanza back: the hook Job, which has run and is not created again while nothing else changes."""
+    words = ("delete", "job", Names.of(snapshot.ref.name).init, "--ignore-not-found")
+    delete = snapshot.commands.kubectl(*words, namespace=snapshot.ref.namespace)
+    return f"Delete the Job that set it up: {delete}. {_deploy_again(snapshot)}: it creates what is missing."
+
+
 def _unfinished_restore(snapshot: Snapshot) -> Finding | None:
     if snapshot.is_gone or snapshot.release is None or not snapshot.release.is_restore_unfinished:
         return None
@@ -288,11 +295,7 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         return _lost(text, _ANOTHER_PATH, "status-foreign")
     running = next((run.name for run in snapshot.runs if run.state == "running" and run.kind in ("full", "init")), None)
     if repository.stanza:
-        fix = (
-            f"Job {running} is running: it may fix that."
-            if running
-            else f"{_deploy_again(snapshot)}: it creates what is missing."
-        )
+        fix = f"Job {running} is running: it may fix that." if running else _set_up_again(snapshot)
         return _lost(f"pgBackRest reports: {repository.stanza}", fix)
     walk = snapshot.walk
     windows, branches = _windows(snapshot, walk, repository.wal), walk.continuity.branches if walk else ()
