@@ -303,6 +303,14 @@ def test_a_timeline_whose_history_is_missing_cannot_be_reached() -> None:
     )
 
 
+def test_a_dropped_segment_that_an_older_listing_still_has_ends_the_window_before_it() -> None:
+    there = archived()
+    [window] = judge(there).windows
+    assert window.last == segment(1303)
+    [window] = judge(replace(there, missing_wal=segment(1303))).windows
+    assert window.last == segment(1302)
+
+
 def test_the_fix_of_a_missing_history_archives_it_again_from_the_server() -> None:
     [fix] = (reason.fix for reason in judge(archived(timeline=2)).reasons if reason.key == "wal-history")
     assert fix == (

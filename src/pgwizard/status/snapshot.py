@@ -562,7 +562,7 @@ class Snapshot:
             self.whole_backups,
             self._segment_bytes,
             timeline or None,
-            damaged=self.verification.segments if self.verification else (),
+            damaged=(*(self.verification.segments if self.verification else ()), self.missing_wal),
         )
 
     @property
@@ -580,6 +580,7 @@ class Snapshot:
             self.has_other_database,
             tuple(self.damaged_backups),
             self.verification,
+            self.missing_wal,
         )
         return (self.archive, self.archive_before, self.repository, *others)
 
