@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
+# Every worker of pytest, and every pgwizard that a test starts, would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test check unit rushed live agreement golden docs restores faults verdicts bench idle chart equivalence clean
 
 help: ## this list
@@ -31,7 +34,7 @@ rushed: $(READY) ## the screens as on a slow machine with a slow cluster (some m
 	PYTHONPATH=tests $(VENV)/bin/pytest -n 2 -p support.rushed tests/tui
 
 live: $(READY) ## what needs a cluster: PGWIZARD_TEST_KUBECONFIG names its kubeconfig
-	$(VENV)/bin/pytest -n 4 --dist loadfile -m live
+	$(VENV)/bin/pytest -n 8 --dist loadfile -m live
 
 agreement: $(READY) ## compare with pgbackrest, kubectl and Kubernetes' cron: cases tried, agreed
 	PYTHONPATH=tests $(VENV)/bin/python -W ignore -m support.agreement

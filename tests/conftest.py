@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 if "support" not in sys.modules:  # -p support.rushed has imported it, and then it is too late
     pytest.register_assert_rewrite("support")  # an assert there says what it compared
 
-from support import simtime
+from support import live_workers, simtime
 
 simtime.install()  # before a module of Textual or of the application takes the machine's clock
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -42,6 +42,11 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000)  # as the command line does
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m live`` a worker reads the files of live tests alone, a tenth of all."""
+    return True if config.getoption("-m") == "live" and not live_workers.may_be_live(collection_path) else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     def is_left_out(item: pytest.Item) -> bool:
         if "update_golden" in getattr(item, "fixturenames", ()):
@@ -49,9 +54,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         is_screen = item.path.is_relative_to(config.rootpath / "tests" / "tui")
         return bool(config.getoption("--update-golden")) or (is_screen and bool(config.getoption("--screens-once")))
 
+    live_workers.require_seen(items)
     left_out = [item for item in items if is_left_out(item)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if not is_left_out(item)]
+    items[:] = sorted((item for item in items if not is_left_out(item)), key=live_workers.rank)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return live_workers.Scheduler(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture

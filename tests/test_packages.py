@@ -55,7 +55,7 @@ PUBLIC: dict[str, str] = {
         "record records report rights rollout stages survey uninstall verification"
     ),
     "status": "fleet fleet_report metrics observe probes report repository snapshot verdict wal walk",
-    "restore": "creation drill drill_job finish history journal preview preview_job report run target view",
+    "restore": "creation drill drill_job finish history journal locate preview preview_job report run target view",
     "export": "chart folder prerequisites",
     "wizard": "browse candidate_index candidates choices draft lookup pasted_text secret_questions text_input",
     "local": "autosave files inputs zone",

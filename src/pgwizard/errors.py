@@ -32,7 +32,7 @@ Messages arrive complete, in plain text.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar, Literal
 
 from pgwizard.text import visible
@@ -106,6 +106,12 @@ class PgwizardError(Exception):
         super().__init__(
             "\n".join([message, *(f"  {finding.whole}" for finding in findings), *(f"    {x}" for x in log)])
         )
+
+    def add_hint(self, text: str) -> None:
+        """Say more of what to do next. It is shown whether or not the cause is known."""
+        self.hint = "\n".join(filter(None, (self.hint, text)))
+        if self.fault is not None:
+            self.fault = replace(self.fault, fix="\n".join(filter(None, (self.fault.fix, text))))
 
 
 def describe_defect(error: BaseException | None) -> str:

@@ -79,6 +79,31 @@ def test_what_was_applied_is_imported_as_answers_without_a_difference(
 NAMED = {"name": "postgresql", "namespace": "default"}
 
 
+@pytest.mark.usefixtures("sim")
+def test_without_its_file_a_certificate_is_compared_with_the_one_that_the_release_has(folder: Path) -> None:
+    trust = {"tls": {"source": None, "caFile": "trust.crt"}}
+    (folder / "answers.yaml").write_text(yaml.safe_dump(trust))
+    (folder / "trust.crt").write_bytes(headless.CA.read_bytes())
+    pgwizard("apply", "answers.yaml", "--yes")
+    pgwizard("import", "postgresql", "-o", "imported.yaml")
+    (folder / "trust.crt").unlink()
+
+    done = pgwizard("diff", "imported.yaml", "--exit-code")
+
+    (warning,) = [line for line in done.err.splitlines() if line.startswith("warning")]
+    assert "trust.crt: cannot be read: No such file" in warning
+    assert warning.endswith("compared with the certificate that the release has")
+    refused = pgwizard("apply", "imported.yaml", "--yes", code=2)
+    assert "trust.crt: cannot be read: No such file" in refused.err
+
+
+@pytest.mark.usefixtures("sim")
+def test_without_its_file_and_without_a_release_a_certificate_is_missing(folder: Path) -> None:
+    (folder / "answers.yaml").write_text(yaml.safe_dump({"tls": {"source": None, "caFile": "trust.crt"}}))
+    done = pgwizard("diff", "answers.yaml", code=2)
+    assert "trust.crt: cannot be read: No such file" in done.err
+
+
 def test_a_sidecar_is_a_warning_and_an_exit_code(sim: SimCluster, answers: str) -> None:
     pgwizard("apply", answers, "--yes")
     pod = {"containers": [{"name": "metrics", "image": "exporter:1"}]}

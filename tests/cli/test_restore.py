@@ -14,7 +14,7 @@ from pgwizard.cli import prompt
 from pgwizard.kube.api import SECRET, STATEFULSET, Ref
 from pgwizard.release import record
 from pgwizard.simulator.cluster import SimCluster
-from pgwizard.simulator.faults import Request, ScriptedOutcome
+from pgwizard.simulator.faults import FaultKind, Request, ScriptedOutcome
 from support import faulting, headless
 
 
@@ -372,6 +372,21 @@ def test_a_preview_that_is_stopped_is_ended(released: SimCluster) -> None:
     released.faults.append(stop)
     stopped = restore("--to", "latest", "--preview", "--yes")
     assert stopped.code == 130
-    assert "stopped: the preview was ended" in stopped.err
+    assert "stopped: no preview is open" in stopped.err
     released.faults.clear()
     assert restore("--preview", "--end").out.startswith("✓ preview       none is open")
+
+
+def test_a_preview_that_is_stopped_and_cannot_be_ended_says_how_it_is_ended(released: SimCluster) -> None:
+    def stop(request: Request) -> FaultKind | None:
+        if (request.verb, request.resource) == ("create", "jobs"):
+            os.kill(os.getpid(), signal.SIGINT)
+        return "403" if (request.verb, request.resource) == ("delete", "jobs") else None
+
+    released.faults.append(stop)
+    stopped = restore("--to", "latest", "--preview", "--yes")
+    assert stopped.code == 130
+    assert "stopped: the preview of release default/postgresql could not be ended: " in stopped.err
+    assert "End it: pgwizard restore postgresql --preview --end -n default" in stopped.err
+    released.faults.clear()
+    assert restore("--preview", "--end").out.startswith("✓ preview       its pod and its volume are deleted")

@@ -18,7 +18,17 @@ from pydantic import TypeAdapter, ValidationError
 from pgwizard.answers.questions import OptionValue, ParameterValue, RepositoryPath
 from pgwizard.plan import manifests, pgbackrest
 from pgwizard.plan.plan import Plan
-from support.rigtools import LIVE, Shell, configuration, golden_cases, golden_plan, plan_of
+from support.rigtools import (
+    LIVE,
+    Shell,
+    configuration,
+    golden_cases,
+    golden_plan,
+    own_namespace,
+    plan_of,
+    pod_object,
+)
+from support.waiting import KUBECTL_DEADLINE
 
 T = TypeVar("T")
 pytest_plugins = ["support.rigfixtures"]
@@ -26,6 +36,16 @@ pytestmark = LIVE
 INSTALLED = pgbackrest.version("2.45")
 """pgBackRest of the image."""
 CASES = pytest.mark.parametrize("answers", golden_cases(), ids=lambda path: path.parent.name)
+
+
+@pytest.fixture(scope="module")
+def shell(kubectl_binary: str) -> Iterator[Shell]:
+    """The image of the chart, with nothing but a shell in it."""
+    with own_namespace(kubectl_binary, "pgw-shell") as kubectl:
+        kubectl.run("apply", "--filename=-", data=json.dumps(pod_object("shell")).encode())
+        kubectl.run("wait", "--for=condition=Ready", "pod/shell", KUBECTL_DEADLINE)
+        yield Shell(kubectl, "shell")
+
 
 # ---- the real readers ----------------------------------------------------------------------------------------------
 

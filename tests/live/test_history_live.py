@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +16,10 @@ pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
 
 
-@pytest.fixture
-def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path) as scene:
+@pytest.fixture(scope="module")
+def place(kubectl_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A release; each test has tables of its own."""
+    with site(kubectl_binary, tmp_path_factory.mktemp("release")) as scene:
         scene.apply()
         yield scene
 
@@ -67,15 +67,15 @@ def test_a_dropped_table_is_found_and_comes_back(place: Site) -> None:
 
 def test_a_restore_point_of_any_name_is_reached_by_what_is_listed(place: Site) -> None:
     """pgBackRest writes names into PostgreSQL's configuration as they are, quotes too."""
-    place.sql("CREATE TABLE orders AS SELECT n FROM generate_series(1, 1000) n")
+    place.sql("CREATE TABLE invoices AS SELECT n FROM generate_series(1, 1000) n")
     place.sql("SELECT pg_create_restore_point('vor dem Löschen: it''s')")
-    place.sql("DROP TABLE orders")
+    place.sql("DROP TABLE invoices")
     events = [line for line in history(place) if line["type"] == "historyEvent"]
     [point] = [line for line in events if line["name"].endswith("it's")]
     assert (point["to"].startswith("lsn:"), point["before"]) == (True, False)
     where = f"--namespace={place.kubectl.namespace}"
     place.pgwizard(*place.command(None, "restore", "postgresql", where, f"--to={point['to']}", "--yes"))
-    assert place.sql("SELECT count(*), max(n) FROM orders") == "1000|1000"
+    assert place.sql("SELECT count(*), max(n) FROM invoices") == "1000|1000"
 
 
 def test_a_stretch_of_one_commit_reads_no_more_than_its_segments(place: Site) -> None:
@@ -93,9 +93,9 @@ def test_a_stretch_of_one_commit_reads_no_more_than_its_segments(place: Site) ->
 
 
 def test_a_stopped_history_leaves_nothing_in_the_pod(place: Site) -> None:
-    place.sql("CREATE TABLE filler (n int)")
+    place.sql("CREATE TABLE padding (n int)")
     for _ in range(6):
-        place.sql("INSERT INTO filler SELECT generate_series(1, 1000)")
+        place.sql("INSERT INTO padding SELECT generate_series(1, 1000)")
         place.sql("SELECT pg_switch_wal()")
     where = f"--namespace={place.kubectl.namespace}"
     with place.start(None, "history", "postgresql", where) as process:

@@ -62,16 +62,16 @@ class Running:
         self.kubectl.wait_for_job("now")
 
 
-@pytest.fixture(scope="module")
-def ca_file(kubectl_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def ca_file(kubectl_binary: str, tmp_path: Path) -> Path:
     """The certificate of the rig's MinIO, as an operator would fetch it."""
     secret = Kubectl(kubectl_binary, "minio").json("get", "secret", "minio-tls")
-    file = tmp_path_factory.mktemp("ca") / "minio.crt"
+    file = tmp_path / "minio.crt"
     file.write_bytes(base64.b64decode(secret["data"]["tls.crt"]))
     return file
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def s3_keys() -> tuple[str, str]:
     try:
         return os.environ["RIG_S3_ACCESS_KEY"], os.environ["RIG_S3_SECRET_KEY"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +18,11 @@ SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 KINDS = "statefulset,secret,configmap,service,serviceaccount,role,rolebinding,cronjob,pvc"
 
 
-@pytest.fixture
-def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
-    with site(kubectl_binary, tmp_path, prefix="preview") as found_site:
+@pytest.fixture(scope="module")
+def place(kubectl_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A release; each test has tables of its own, and ends its preview."""
+    with site(kubectl_binary, tmp_path_factory.mktemp("release"), prefix="preview") as found_site:
         found_site.apply(SMALL)
-        found_site.sql("CREATE TABLE moments (n int)")
         yield found_site
 
 
@@ -74,6 +73,7 @@ def left(place: Site) -> list[str]:
 
 
 def test_a_dropped_table_is_seen_before_the_drop_and_gone_behind_it_and_nothing_else_changes(place: Site) -> None:
+    place.sql("CREATE TABLE moments (n int)")
     place.sql("INSERT INTO moments VALUES (1)")
     early = moment(place)
     place.sql("INSERT INTO moments VALUES (2)")
@@ -116,13 +116,13 @@ def test_a_dropped_table_is_seen_before_the_drop_and_gone_behind_it_and_nothing_
 
 
 def test_a_table_that_was_dropped_a_moment_ago_is_seen_by_the_number_of_the_transaction(place: Site) -> None:
-    place.sql("INSERT INTO moments VALUES (1)")
+    place.sql("CREATE TABLE newest AS SELECT 1 AS n")
     archive(place)
-    xid = place.sql("BEGIN; DROP TABLE moments; SELECT txid_current(); COMMIT").splitlines()[-2]
+    xid = place.sql("BEGIN; DROP TABLE newest; SELECT txid_current(); COMMIT").splitlines()[-2]
     shown(place, f"--to=xid:{xid}", "--before")
-    assert preview_sql(place, "SELECT n FROM moments") == (0, "1")
+    assert preview_sql(place, "SELECT n FROM newest") == (0, "1")
     shown(place, f"--to=xid:{xid}")
-    assert preview_sql(place, "SELECT to_regclass('moments') IS NULL") == (0, "t")
+    assert preview_sql(place, "SELECT to_regclass('newest') IS NULL") == (0, "t")
     preview(place, "--end")
 
 

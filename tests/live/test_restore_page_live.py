@@ -24,13 +24,12 @@ def place(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
         yield found
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(120, 40), (80, 24)])
-def test_a_time_is_typed_in_the_page_confirmed_and_reached(place: Site, columns: int, rows: int) -> None:
+def test_a_time_is_typed_in_the_page_confirmed_and_reached_and_undone_in_a_larger_terminal(place: Site) -> None:
     write(place, 1)
     before = place.sql("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
     write(place, 2)
     arguments = ("status", "postgresql", f"--namespace={place.kubectl.namespace}", f"--kubeconfig={KUBECONFIG}")
-    with terminal(place.folder, columns, rows, arguments) as page:
+    with terminal(place.folder, 80, 24, arguments) as page:
         page.shows("RECOVERABLE")
         page.press("R")
         page.shows("Target the newest state")
@@ -46,6 +45,7 @@ def test_a_time_is_typed_in_the_page_confirmed_and_reached(place: Site, columns:
         assert "last commit" in done
         assert rows_of(place) == "1"
 
+        page.resize(120, 40)
         page.press("F7")
         page.shows("Target the newest state of timeline 1")
         page.press("postgresql", "Enter")

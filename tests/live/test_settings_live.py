@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pgwizard.plan import settings
+from support.restores import build
 from support.rigtools import IMAGE, LIVE, Shell, own_namespace, pod_object
 from support.waiting import KUBECTL_DEADLINE
 
@@ -165,6 +167,8 @@ def server(request: pytest.FixtureRequest, kubectl_binary: str) -> Iterator[tupl
     """The major version, and a shell in its image."""
     version = request.param
     image = IMAGE if version == 15 else f"{IMAGE.rpartition(':')[0]}:{version}"
+    if "PGWIZARD_TEST_RIG" in os.environ:
+        build(os.environ["PGWIZARD_TEST_RIG"], version)
     with own_namespace(kubectl_binary, "pgw-settings") as kubectl:
         there, _ = kubectl.run("get", "nodes", "--output=jsonpath={.items[*].status.images[*].names}")
         if image not in there.decode():

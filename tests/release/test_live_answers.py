@@ -108,6 +108,38 @@ def test_sidecars_volumes_and_fields_of_others_are_named() -> None:
     ]
 
 
+def test_other_probes_and_missing_ones_are_named_once() -> None:
+    def change(pod: dict[str, Any]) -> None:
+        (container,) = pod["containers"]
+        del container["startupProbe"]
+        container["livenessProbe"]["exec"]["command"] = ["pg_isready", "-U", "app", "-d", "other"]
+        container["readinessProbe"]["initialDelaySeconds"] = 30
+
+    (finding,) = imported(Answers(), statefulset=changed_statefulset(change)).findings
+    assert finding.whole == (
+        "StatefulSet postgresql: startupProbe and livenessProbe and readinessProbe of container postgresql cannot be "
+        "expressed   An apply replaces them by pgwizard's own, and the pod starts again."
+    )
+
+
+def test_probes_that_name_a_superuser_whose_name_the_answers_only_refer_to_are_named() -> None:
+    def change(pod: dict[str, Any]) -> None:
+        for variable in pod["containers"][0]["env"]:
+            if variable["name"] in ("POSTGRES_USER", "POSTGRES_PASSWORD", "PGBACKREST_PG1_USER"):
+                variable["valueFrom"]["secretKeyRef"]["name"] = "theirs"
+
+    (finding,) = imported(Answers(), statefulset=changed_statefulset(change), credentials_secret=None).findings
+    assert "startupProbe and livenessProbe and readinessProbe" in finding.text
+
+
+def test_probes_with_the_server_s_defaults_are_the_same() -> None:
+    def change(pod: dict[str, Any]) -> None:
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            pod["containers"][0][probe]["successThreshold"] = 1
+
+    assert findings(statefulset=changed_statefulset(change)) == []
+
+
 def test_a_stateful_set_that_no_apply_can_change_stays_with_its_tool() -> None:
     statefulset = copy.deepcopy(rendered(Answers())["statefulset"])
     statefulset["spec"]["serviceName"] = "db"

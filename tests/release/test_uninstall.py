@@ -100,6 +100,32 @@ def test_while_a_restore_has_not_ended_only_everything_can_be_removed_its_job_fi
     on(scenario)
 
 
+def test_the_jobs_of_a_preview_and_of_a_drill_that_a_person_began_are_deleted_first() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        first = live(sim, JOB, "postgresql-pgbackrest-init")
+        owner = {
+            "ownerReferences": [{"apiVersion": "batch/v1", "kind": "CronJob", "name": "postgresql-drill", "uid": "1"}]
+        }
+        for name, component, more in (
+            ("postgresql-preview", "preview", {}),
+            ("postgresql-drill-1", "drill", {}),
+            ("postgresql-drill-29", "drill", owner),
+        ):
+            labels = {"app.kubernetes.io/instance": "postgresql", "app.kubernetes.io/component": component}
+            about = {"name": name, "namespace": "default", "uid": name, "labels": labels, **more}
+            sim.store.put({**first, "metadata": about})
+        plan = await removed(sim)
+        assert sorted(map(str, plan.deleted[:2])) == [
+            "Job default/postgresql-drill-1",
+            "Job default/postgresql-preview",
+        ]
+        assert [ref for ref in plan.deleted if ref.name == "postgresql-drill-29"] == []
+        assert [sim.store.peek(ref) for ref in plan.deleted[:2]] == [None, None]
+
+    on(scenario)
+
+
 def test_a_killed_uninstall_resumes() -> None:
     def killed(request: Request) -> Any:
         return "kill-before" if request.verb == "delete" and request.resource == "services" else None

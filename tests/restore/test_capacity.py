@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from pgwizard.errors import PreflightError
-from pgwizard.kube.api import LIMIT_RANGE, NODE, Object
+from pgwizard.kube.api import LIMIT_RANGE, NODE, STATEFULSET, Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore import capacity
 from pgwizard.simulator.cluster import SimCluster
+from pgwizard.status.repository import Backup
 from support import simtime
 from support.faulting import cluster, deployed
 
@@ -54,6 +56,28 @@ def test_a_pod_that_waits_for_the_database_s_place_is_found(waiting: Object, riv
 def on(sim: SimCluster, kind: Any, name: str, **parts: Any) -> None:
     metadata = {"name": name, **({"namespace": "default"} if kind != NODE else {})}
     sim.store.put({"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **parts})
+
+
+def test_a_new_volume_that_would_be_too_small_names_the_answer() -> None:
+    moment = datetime(2026, 11, 28, tzinfo=UTC)
+    backup = Backup("20261128-000000F", "full", moment, moment, 11 * 1024**3, 1, "", "")
+
+    async def scenario() -> None:
+        sim = cluster()
+        async with sim:
+            await deployed(sim)
+            await capacity.require_volume(sim, RELEASE, backup, is_answering=False)  # of what is there nothing is known
+            gone = ReleaseRef(RELEASE.namespace, "gone")
+            stateful = sim.store.peek(Ref(STATEFULSET, RELEASE.name, RELEASE.namespace))
+            assert stateful is not None
+            on(sim, STATEFULSET, gone.name, spec={**stateful["spec"], "replicas": 0})
+            with pytest.raises(
+                PreflightError, match=r" has 10Gi, and the database of backup .* takes 11Gi; "
+            ) as refused:
+                await capacity.require_volume(sim, gone, backup, is_answering=False)
+            assert refused.value.hint.endswith("--set storage.size=SIZE")
+
+    simtime.run(scenario())
 
 
 def test_a_limit_range_that_refuses_the_job_stops_the_restore() -> None:

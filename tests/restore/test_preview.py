@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pgwizard.errors import NotProven, PreflightError
+from pgwizard.errors import Interrupted, NotProven, PreflightError
 from pgwizard.kube.api import Object
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
@@ -198,6 +198,33 @@ def test_a_start_that_is_cancelled_leaves_nothing(seconds: float) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert left(sim) == []
+
+    on(scenario)
+
+
+def test_a_start_that_fails_and_cannot_be_ended_says_so_beside_its_reason() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("job-failed", "default/postgresql-preview*"))
+        sim.faults.append(lambda request: "403" if request.verb == "delete" else None)
+        with pytest.raises(NotProven, match="the preview of release default/postgresql has failed") as caught:
+            await shown(sim, "latest")
+        assert "the preview of release default/postgresql could not be ended: " in caught.value.hint
+        assert caught.value.hint.endswith("End it: pgwizard restore postgresql --preview --end -n default")
+
+    on(scenario)
+
+
+def test_a_second_cancel_while_it_is_being_ended_says_that_it_may_be_left() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        task = asyncio.ensure_future(shown(sim, "latest"))
+        while not left(sim):
+            await sim.clock.sleep(0.1)
+        task.cancel()
+        while "deletionTimestamp" not in live(sim, JOB, JOB_NAME)["metadata"]:
+            await sim.clock.sleep(0.1)
+        task.cancel()
+        with pytest.raises(Interrupted, match="could not be ended: that was stopped too"):
+            await task
 
     on(scenario)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from pgwizard.diagnose.diagnose import diagnose
 from pgwizard.errors import DeadlineError, JobFailed, PgwizardError, PreflightError, RestoreFailed, Unreachable
-from pgwizard.kube.api import CLAIM, Object, Ref
+from pgwizard.kube.api import CLAIM, Cluster, ExecResult, Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record
+from pgwizard.release.layout import Layout
 from pgwizard.release.stages import Event
 from pgwizard.restore import job as restore_job
 from pgwizard.restore import run as restore_run
@@ -20,6 +23,8 @@ from pgwizard.restore.journal import Journal, read_journal
 from pgwizard.restore.target import RecoveryTarget, RestorePlan, TargetRefusal, choose
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, FaultKind, Killed, Request, ScriptedOutcome
+from pgwizard.status import probes
+from pgwizard.status.snapshot import Archiver
 from support import simtime
 from support.faulting import CRONJOB, JOB, POD, SECRET, STATEFULSET, applied, clock, cluster, deployed, live
 
@@ -528,6 +533,45 @@ def test_a_slow_comparison_of_files_does_not_stop_a_restore(monkeypatch: pytest.
 
     async def scenario(sim: SimCluster) -> None:
         assert (await restored(sim)).error is None
+
+    on(scenario)
+
+
+def test_a_volume_that_is_too_small_is_refused_before_the_database_stops() -> None:
+    def small(command: Sequence[str], _: bytes) -> ExecResult | None:
+        return ExecResult(b"size avail\n1048576 1048576\n", b"", 0) if command[0] == "df" else None
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.runtime.programs.answers.append(small)
+        refused = await restored(sim)
+        assert isinstance(refused.error, PreflightError)
+        assert " has 1Mi, and the database of backup " in refused.error.message
+        assert refused.error.hint == "Raise storage.size, apply, and run the restore again."
+        assert (refused.stages, kept(sim).restorations) == ([], ())
+
+    on(scenario)
+
+
+def test_a_key_that_may_only_read_is_found_before_the_database_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = probes.archiver
+
+    async def refused_by_store(cluster: Cluster, layout: Layout, superuser: str | None) -> Archiver:
+        archiver = await answer(cluster, layout, superuser)
+        assert archiver.last_at is not None
+        failed_at, fault = archiver.last_at + timedelta(seconds=1), diagnose("HTTP request failed with 403 (Forbidden)")
+        return replace(archiver, last_wal="", failed_wal=archiver.last_wal, failed_at=failed_at, fault=fault)
+
+    monkeypatch.setattr("pgwizard.status.probes.archiver", refused_by_store)
+
+    async def scenario(sim: SimCluster) -> None:
+        begin = sim.clock.now()
+        refused = await restored(sim)
+        assert isinstance(refused.error, DeadlineError)
+        assert refused.error.fault is not None
+        assert refused.error.fault.key == "s3-forbidden"
+        assert refused.error.fault.fix.endswith("Repair the archiving, and run it again.")
+        assert sim.clock.now() - begin < 120
+        assert (refused.stages, kept(sim).restorations) == ([], ())
 
     on(scenario)
 

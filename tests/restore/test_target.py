@@ -25,7 +25,7 @@ from pgwizard.restore.target import (
     read_target,
 )
 from pgwizard.status.repository import Backup
-from pgwizard.status.wal import Archive, Fork, History, SegmentRun
+from pgwizard.status.wal import Archive, Fork, History, Reach, SegmentRun, reaches
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 SEGMENT = 16 * 1024**2
@@ -453,3 +453,45 @@ def test_reachable_moments_are_listed_by_timeline_and_spans_that_overlap_are_one
 
     assert spans(WHOLE) == [(1, 4.02, 40.0, True)]
     assert spans(HOLE) == [(1, 4.02, 6.0, False), (1, 11.02, 40.0, True)]
+
+
+@pytest.mark.parametrize(
+    ("taken_by", "image", "expected"),
+    [
+        ("2.60.0", (2, 45), "newer-backup"),
+        ("2.60.0", (2, 60, 0), "1-10F 1 default"),
+        ("2.45", (2, 60, 0), "1-10F 1 default"),
+        ("2.60.0", None, "1-10F 1 default"),
+        ("", (2, 45), "1-10F 1 default"),
+        ("2.dev", (2, 45), "1-10F 1 default"),
+    ],
+)
+def test_a_backup_of_a_newer_pgbackrest_than_the_image_s_is_refused(
+    taken_by: str, image: tuple[int, ...] | None, expected: str
+) -> None:
+    backups = tuple(dataclasses.replace(each, version=taken_by) for each in WHOLE.backups)
+    repository = dataclasses.replace(WHOLE, backups=backups, image=image)
+    plan = choose(repository, RecoveryTarget("latest"), moment(NOW))
+    if isinstance(plan, TargetRefusal):
+        assert plan.text.startswith(
+            "backup 1-10F was taken by pgBackRest 2.60.0, and the image has 2.45, which may not"
+        )
+        assert plan.fix == "Use an image with pgBackRest 2.60.0 or newer: images.postgresql."
+    assert (
+        plan.reason if isinstance(plan, TargetRefusal) else chosen(repository, RecoveryTarget("latest"))
+    ) == expected
+
+
+def test_the_archive_is_walked_once_for_all_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    walked: list[int] = []
+
+    def counted(archive: Archive, backups: Sequence[Backup], timeline: int) -> tuple[Reach, ...]:
+        walked.append(timeline)
+        return reaches(archive, backups, timeline)
+
+    monkeypatch.setattr("pgwizard.restore.target.reaches", counted)
+    repository = dataclasses.replace(AGAIN)
+    for target in (at(15), at(2), RecoveryTarget("latest"), RecoveryTarget("backup", "1-3F"), position(9)):
+        choose(repository, target, moment(NOW))
+        reachable_spans(repository, moment(NOW))
+    assert sorted(walked) == [1, 2, 3]

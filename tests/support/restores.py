@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -55,9 +56,11 @@ def images(major: int) -> dict[str, Any]:
 
 
 def build(rig: str, major: int) -> None:
-    """Put the image of a pair onto the rig's node."""
-    if major != 15 and f"postgres-pgbackrest:{major}" not in _images_there():
-        subprocess.run([rig, "postgres", str(major)], check=True, capture_output=True, timeout=DEADLINE_SECONDS)
+    """Put the image of a pair onto the rig's node; another process that does the same is waited for."""
+    with Path(tempfile.gettempdir(), f"pgwizard-rig-image-{major}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if major != 15 and f"postgres-pgbackrest:{major}" not in _images_there():
+            subprocess.run([rig, "postgres", str(major)], check=True, capture_output=True, timeout=DEADLINE_SECONDS)
 
 
 def _images_there() -> str:

@@ -12,8 +12,12 @@ KUBECTL_DEADLINE = f"--timeout={DEADLINE_SECONDS:.0f}s"
 
 
 def wait_until(what: str, reached: Callable[[], bool], seen: Callable[[], str] = str) -> None:
-    """Look until it is so. seen: what to print where it never is."""
-    end = time.monotonic() + DEADLINE_SECONDS
+    """Look until it is so. seen: what to print where it never is.
+
+    Most looks start a process on the machine that does the work: the longer it takes, the rarer they are.
+    """
+    began = time.monotonic()
     while not reached():
-        assert time.monotonic() < end, f"waited {DEADLINE_SECONDS:.0f} s in vain until {what}\n{seen()}"
-        threading.Event().wait(0.05)
+        waited = time.monotonic() - began
+        assert waited < DEADLINE_SECONDS, f"waited {DEADLINE_SECONDS:.0f} s in vain until {what}\n{seen()}"
+        threading.Event().wait(min(max(waited / 5, 0.05), 1))

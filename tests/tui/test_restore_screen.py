@@ -16,6 +16,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply
 from pgwizard.release.changes import Change
 from pgwizard.restore.history import ReleaseHistory
+from pgwizard.restore.target import lsn_text
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
 from pgwizard.tui.app import WizardApp
@@ -137,6 +138,24 @@ def test_what_cannot_be_reached_says_why_and_the_nearest_moment() -> None:
         assert screen.run.state == "choosing"
         await typed(pilot, "2020-01-01T00:00:00")
         assert "has no offset from UTC" in words(pilot)
+
+    driven(scenario)
+
+
+def test_a_position_that_only_the_volume_has_is_reached() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await sim.clock.sleep(600)  # what the server writes now is not in the listing that the screen has
+        newest = sim.runtime.programs.repository("default").number(sim.clock.now()) << 24
+        await typed(pilot, f"lsn:{lsn_text(newest + 1)}")
+        assert "Press Enter to look for WAL position" in words(pilot)
+        await press(pilot, "enter")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, "escape")
+        await reached(pilot, screen, "choosing")
+        await typed(pilot, f"lsn:{lsn_text(newest + 2**24)}")
+        await press(pilot, "enter")
+        await reached(pilot, screen, "choosing")
+        assert "is not in the archive" in words(pilot)
 
     driven(scenario)
 
@@ -372,7 +391,7 @@ def test_a_preview_that_is_stopped_while_it_begins_is_ended() -> None:
         await until(pilot, lambda: "● preview" in painted(pilot) and bool(preview_jobs(sim)))
         await press(pilot, "ctrl+c")
         await reached(pilot, screen, "stopped")
-        assert "Stopped. The preview was ended. The database was not touched." in words(pilot)
+        assert "Stopped. No preview is open. The database was not touched." in words(pilot)
         assert preview_jobs(sim) == []
         await press(pilot, "r")
         await reached(pilot, screen, "choosing")

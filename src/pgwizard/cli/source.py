@@ -81,11 +81,15 @@ def read(source: Source) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class LocatedRelease:
-    """A release as a source describes it. locate: adds the line in the file to a finding."""
+    """A release as a source describes it. locate: adds the line in the file to a finding.
+
+    unread: that the file of the certificate does not exist, where that was allowed.
+    """
 
     name: str
     request: ReleaseRequest
     locate: Callable[[Finding], Finding]
+    unread: Finding | None = None
 
     @contextlib.contextmanager
     def locating(self) -> Iterator[None]:
@@ -98,8 +102,10 @@ class LocatedRelease:
             raise PreflightError(error.message, [*map(self.locate, error.findings)], hint=error.hint) from error
 
 
-def release_of(source: Source) -> LocatedRelease:
+def release_of(source: Source, *, may_lack_certificate: bool = False) -> LocatedRelease:
     """The answers of a source and the secrets that they refer to.
+
+    may_lack_certificate: whether the file that tls.caFile names may be missing, see ``LocatedRelease.unread``.
 
     Raises AnswersError with every problem of the source, where there is one that needs no cluster to be seen. A run
     checks across the answers by itself, together with what the cluster has.
@@ -108,12 +114,18 @@ def release_of(source: Source) -> LocatedRelease:
 
     loaded, answers = _load(source)
     ca, wrong = inputs.certificate(answers, source.folder, utc_now(), source.ca_file)
-    if loaded.problems or wrong:
+    unread = wrong[0] if may_lack_certificate and wrong and _is_file_missing(answers, source) else None
+    if loaded.problems or (wrong and not unread):
         errors = checks.check(answers, Facts(ca=ca)).errors
         raise AnswersError(source.name, _together(loaded, wrong, errors, needs_certificate=False))
     answers = _trusting(answers, source)
     request = ReleaseRequest(answers, inputs.read_secrets(answers, source.folder), ca)
-    return LocatedRelease(source.name, request, loaded.locate)
+    return LocatedRelease(source.name, request, loaded.locate, unread)
+
+
+def _is_file_missing(answers: Answers, source: Source) -> bool:
+    path = answers.tls.ca_file
+    return source.ca_file is None and path is not None and not (source.folder / path).exists()
 
 
 def with_overrides(request: ReleaseRequest, overrides: tuple[str, ...]) -> ReleaseRequest:

@@ -39,13 +39,19 @@ class ImageVersion:
                 result = await self._cluster.exec(
                     namespace, name, _CONTAINER, _COMMAND, timeout_seconds=_TIMEOUT_SECONDS
                 )
-                match = _PRINTED.search(result.stdout.decode(errors="replace"))
-                if result.exit_code != 0 or match is None:
+                printed = printed_version(result.stdout.decode(errors="replace"))
+                if result.exit_code != 0 or printed is None:
                     return None
-                self._answer = (uid, pgbackrest.version(match[1]))
+                self._answer = (uid, printed)
             return self._answer[1]
         except (ClusterError, DeadlineError):  # a right that is missing, a pod that has just ended or is slow
             return None
+
+
+def printed_version(text: str) -> pgbackrest.Version | None:
+    """What ``pgbackrest version`` prints; None for anything else."""
+    match = _PRINTED.search(text)
+    return pgbackrest.version(match[1]) if match else None
 
 
 def _runs(pod: Object, image: str | None) -> bool:

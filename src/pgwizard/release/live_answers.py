@@ -536,9 +536,33 @@ def _others(live: LiveObjects, answers: Answers, facts: Facts) -> Iterator[Findi
             yield _warning(f"{name} has another name: a release's is {ours['metadata']['name']}")
         if role == "statefulset":
             yield from _fixed_fields(there, ours, name)
+            yield from _probes(there, ours, name)
         for text in unexpressed(there, ours):
-            if not text.startswith(("data", "spec.template.metadata.annotations[checksum/")):
+            if not text.startswith(("data", "spec.template.metadata.annotations[checksum/")) and not _PROBE.search(
+                text
+            ):
                 yield _warning(f"{name}: {text}")
+
+
+_PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+_PROBE = re.compile(rf"^spec\.template\.spec\.containers\[postgresql\]\.({'|'.join(_PROBES)})\b")
+
+
+def _probes(live: Object, planned: Object, name: str) -> Iterator[Finding]:
+    """That the database's container has other probes, or lacks one: no answer decides them."""
+    there, ours = (
+        _named(_at(each, "spec", "template", "spec", "containers") or [], "postgresql") for each in (live, planned)
+    )
+    pairs = {
+        probe: tuple({probe: each[probe]} if each and each.get(probe) else {} for each in (there, ours))
+        for probe in _PROBES
+    }
+    others = [probe for probe, (one, other) in pairs.items() if [*unexpressed(one, other), *unexpressed(other, one)]]
+    if there and others:
+        yield _warning(
+            f"{name}: {' and '.join(others)} of container postgresql cannot be expressed",
+            fix="An apply replaces them by pgwizard's own, and the pod starts again.",
+        )
 
 
 def _fixed_fields(live: Object, planned: Object, name: str) -> Iterator[Finding]:

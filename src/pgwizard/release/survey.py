@@ -43,7 +43,7 @@ from pgwizard.kube.api import (
 )
 from pgwizard.kube.commands import Commands
 from pgwizard.plan.checks import together
-from pgwizard.plan.names import Names, ReleaseRef, mirrored_from
+from pgwizard.plan.names import CA_KEY, Names, ReleaseRef, mirrored_from
 from pgwizard.plan.plan import Facts, Plan, mirrored_s3
 from pgwizard.release import immutable, record, records
 from pgwizard.release.immutable import Installation
@@ -387,6 +387,15 @@ def _config_maps_beside(answers: Answers, live: _Live) -> list[Ref]:
         for ref, keys, _ in _secrets_to_look_up(answers)
         if ref not in live.denied and not set(keys) <= set((live.get(ref) or {}).get("data") or {})
     ]
+
+
+async def mirrored_certificate(cluster: Cluster, answers: Answers) -> Bundle | None:
+    """The certificates of the release's own mirror; None where it has none that can be read."""
+    mirror = await find_object(cluster, Ref(SECRET, Names.of(answers.release.name).ca, answers.release.namespace))
+    try:
+        return read_bundle(_value(mirror or {}, CA_KEY, ""))
+    except ValueError:
+        return None
 
 
 def _namesakes(secret: Ref) -> tuple[Ref, Ref]:

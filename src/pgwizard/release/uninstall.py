@@ -35,9 +35,9 @@ async def removal(cluster: Cluster, release: ReleaseRef, *, purge_data: bool) ->
     first: they write to the volume, and without the record a restore cannot be resumed.
     """
     own_record, version = await records.get(cluster, release)
-    deleted: list[Ref] = []
+    deleted = await _own_jobs(cluster, release, "drill", "preview")
     if own_record.unfinished_restore is not None and purge_data:
-        deleted += await _restore_jobs(cluster, release)
+        deleted += await _own_jobs(cluster, release, "restore")
     elif own_record.unfinished_restore is not None:
         resume = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         raise PreflightError(
@@ -55,10 +55,12 @@ async def removal(cluster: Cluster, release: ReleaseRef, *, purge_data: bool) ->
     return Removal(own_record, version, tuple(deleted), tuple(remainder))
 
 
-async def _restore_jobs(cluster: Cluster, release: ReleaseRef) -> list[Ref]:
-    labels = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/component=restore"
+async def _own_jobs(cluster: Cluster, release: ReleaseRef, *components: str) -> list[Ref]:
+    """The Jobs that no inventory has: those that a person began. A CronJob's go with it."""
+    labels = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/component in ({','.join(components)})"
     jobs = await list_objects(cluster, JOB, release.namespace, labels=labels)
-    return [Ref(JOB, job["metadata"]["name"], release.namespace) for job in jobs]
+    names = [job["metadata"]["name"] for job in jobs if not job["metadata"].get("ownerReferences")]
+    return [Ref(JOB, name, release.namespace) for name in names]
 
 
 def _why_kept(ref: Ref, name: str, *, purge_data: bool) -> str | None:

@@ -1,4 +1,6 @@
-"""Whether the restore Job finds a place once the database's pod has given up its own: what the cluster tells before."""
+"""Whether the restore Job finds a place once the database's pod has given up its own, and its volume holds what is
+restored: what the cluster tells before.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from pgwizard.errors import Forbidden, PreflightError
+from pgwizard.errors import ClusterError, DeadlineError, Forbidden, PreflightError
 from pgwizard.kube.api import (
+    CLAIM,
     JOB,
     LIMIT_RANGE,
     NODE,
@@ -24,9 +27,12 @@ from pgwizard.kube.api import (
     list_objects,
 )
 from pgwizard.plan.names import Names, ReleaseRef
-from pgwizard.quantities import read_quantity
+from pgwizard.quantities import human_size, read_quantity
 from pgwizard.release import limits
-from pgwizard.text import plain
+from pgwizard.release.layout import Layout
+from pgwizard.status import probes
+from pgwizard.status.repository import Backup
+from pgwizard.text import fit, plain
 
 _SHOWN = 3
 _SIZES = ("cpu", "memory")
@@ -58,6 +64,30 @@ async def require(cluster: Cluster, release: ReleaseRef) -> None:
                 "database once it stops, and the restore Job would wait for another; nothing was touched",
                 hint="Scale them down, or add a node, and run the restore again.",
             )
+
+
+async def require_volume(cluster: Cluster, release: ReleaseRef, backup: Backup, *, is_answering: bool) -> None:
+    """Raises PreflightError where the volume cannot hold the database of a backup.
+
+    The file system tells, and not the claim: many a StorageClass does not enforce its size. A volume that no server
+    has mounted is taken for what it will be asked for; of one that only a stopped server has, nothing is known.
+    """
+    claim, size = Names.of(release.name).claim, backup.size
+    if is_answering:
+        with contextlib.suppress(ValueError, ClusterError, DeadlineError):  # it is no reason to restore nothing
+            size = (await probes.volume(cluster, Layout.of(release))).size
+    elif await find_object(cluster, Ref(CLAIM, claim, release.namespace)) is None:
+        stateful = await cluster.get(Ref(STATEFULSET, release.name, release.namespace))
+        template = stateful["spec"]["volumeClaimTemplates"][0]
+        size = int(read_quantity(template["spec"]["resources"]["requests"]["storage"]) or size)
+    if size < backup.size:
+        raise PreflightError(
+            f"volume claim {claim} in namespace {release.namespace} has {human_size(size)}, and the database of backup "
+            f"{fit(backup.label)} takes {human_size(backup.size)}; nothing was touched",
+            hint="Raise storage.size, apply, and run the restore again."
+            if is_answering
+            else "Uninstall the release, and restore it again with a larger one: --set storage.size=SIZE",
+        )
 
 
 async def find_node(cluster: Cluster, name: str) -> Object | None:

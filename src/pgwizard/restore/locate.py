@@ -42,6 +42,14 @@ def segments(view: RepositoryView) -> list[str]:
     ]
 
 
+def needs_lookup(view: RepositoryView, target: RecoveryTarget) -> bool:
+    """Whether only the WAL or the server tells where a target is. A server's WAL is longer than its archive."""
+    if target.kind == "lsn" and not target.timeline and not view.silence:
+        newest = view.archive.newest(view.timeline)
+        return newest is not None and target.lsn // view.archive.segment_bytes > newest.last
+    return target.kind in ("name", "xid") and not target.lsn
+
+
 async def locate(
     cluster: Cluster, release: ReleaseRef, view: RepositoryView, target: RecoveryTarget
 ) -> RecoveryTarget | TargetRefusal:
@@ -49,13 +57,11 @@ async def locate(
 
     Raises PreflightError where the WAL cannot be read.
     """
-    if target.kind == "lsn" and not target.timeline and not view.silence:
-        newest = view.archive.newest(view.timeline)
-        if newest is not None and target.lsn // view.archive.segment_bytes > newest.last:
-            position = await DatabaseServer(cluster, release, None).position()
-            return replace(target, timeline=view.timeline) if target.lsn < position else target
-    if target.kind not in ("name", "xid") or target.lsn or not view.whole_backups:
+    if not needs_lookup(view, target) or not view.whole_backups:
         return target
+    if target.kind not in ("name", "xid"):
+        position = await DatabaseServer(cluster, release, None).position()
+        return replace(target, timeline=view.timeline) if target.lsn < position else target
     names = [*reversed(await unarchived(cluster, release, view)), *segments(view)]
     searched, lines, beside = names[:MOST_SEGMENTS], list[str](), ""
     try:

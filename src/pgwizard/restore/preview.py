@@ -6,7 +6,7 @@ deadline of its Job, so a client that is killed leaves nothing for good.
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +17,10 @@ from pgwizard.errors import (
     AlreadyExists,
     ClusterError,
     DeadlineError,
+    Interrupted,
     JobFailed,
     NotProven,
+    PgwizardError,
     PreflightError,
 )
 from pgwizard.kube import jobs
@@ -30,7 +32,7 @@ from pgwizard.release import records, rights, rollout, stages
 from pgwizard.release.stages import Report, Stage
 from pgwizard.restore import preview_job, scratch
 from pgwizard.restore.last_commit import stop_at_commit
-from pgwizard.restore.preview_job import Aim, Reached
+from pgwizard.restore.preview_job import LIFE_SECONDS, Aim, Reached
 from pgwizard.restore.run import Preparation
 from pgwizard.restore.target import RecoveryTarget, RestorePlan, lsn_text
 from pgwizard.restore.view import read_view
@@ -77,8 +79,8 @@ async def find(cluster: Cluster, release: ReleaseRef) -> OpenPreview | None:
         aim, reached = preview_job.aim_of(job), preview_job.reached_of(text)
         began = datetime.fromisoformat(str(job["metadata"]["creationTimestamp"]))
     except ValueError as error:
-        raise PreflightError(f"{_ref(release)}: {error}", hint=_ended_by(cluster.commands, release)) from None
-    ends_at = began + timedelta(seconds=float(job["spec"].get("activeDeadlineSeconds") or preview_job.LIFE_SECONDS))
+        raise PreflightError(f"{_ref(release)}: {error}", hint=ended_by(cluster.commands, release)) from None
+    ends_at = began + timedelta(seconds=float(job["spec"].get("activeDeadlineSeconds") or LIFE_SECONDS))
     return OpenPreview(release, aim, reached, ends_at, pod)
 
 
@@ -88,6 +90,7 @@ async def start(
     """Restore beside the release, and wait until the server is at the target. Whatever ends the wait ends the preview.
 
     Raises PreflightError where one is open, NotProven where the target is not reached, and the errors of the cluster.
+    Cancelled, it raises CancelledError once nothing is left, and Interrupted where the preview may be.
     """
     release, is_ours = preparation.release, False
     async with stages.enter(STAGE, report) as stage:
@@ -102,13 +105,26 @@ async def start(
             opened = await _wait(cluster, release, stop, name, stage, now=now, is_first=True)
         except AlreadyExists:
             raise _open(cluster.commands, release) from None
-        except BaseException:
+        except BaseException as cause:
             if is_ours:
-                with contextlib.suppress(ClusterError, DeadlineError):  # then it ends at its deadline
-                    await scratch.delete(cluster, _ref(release))
+                await _end_after(cluster, release, cause)
             raise
         stage.done(preview_job.reached_text(opened.reached))
     return opened
+
+
+async def _end_after(cluster: Cluster, release: ReleaseRef, cause: BaseException) -> None:
+    """End the preview that could not begin; where that fails, say how it ends."""
+    try:
+        await scratch.delete(cluster, _ref(release))
+    except (ClusterError, DeadlineError, asyncio.CancelledError) as error:
+        why = error.message if isinstance(error, PgwizardError) else "that was stopped too"
+        text = f"the preview of release {release} could not be ended: {why}"
+        hint = f"It ends by itself after {LIFE_SECONDS / 3_600:.0f} hours. {ended_by(cluster.commands, release)}"
+        if isinstance(cause, PgwizardError):
+            cause.add_hint(f"{text}.\n{hint}")
+        else:
+            raise Interrupted(f"stopped: {text}", hint=hint) from error
 
 
 async def move(
@@ -158,6 +174,11 @@ def psql_command(commands: Commands, release: ReleaseRef) -> str:
     return commands.kubectl(*words, namespace=release.namespace)
 
 
+def ended_by(commands: Commands, release: ReleaseRef) -> str:
+    """What to do to end a preview."""
+    return f"End it: {_end_command(commands, release)}"
+
+
 # ---- the Job ---------------------------------------------------------------------------------------------------------
 
 
@@ -169,12 +190,8 @@ def _end_command(commands: Commands, release: ReleaseRef) -> str:
     return commands.pgwizard("restore", release.name, "--preview", "--end", namespace=release.namespace)
 
 
-def _ended_by(commands: Commands, release: ReleaseRef) -> str:
-    return f"End it: {_end_command(commands, release)}"
-
-
 def _open(commands: Commands, release: ReleaseRef) -> PreflightError:
-    return PreflightError(f"a preview of release {release} is open already", hint=_ended_by(commands, release))
+    return PreflightError(f"a preview of release {release} is open already", hint=ended_by(commands, release))
 
 
 def _accesses(release: ReleaseRef) -> list[Access]:
@@ -226,7 +243,7 @@ async def _run(cluster: Cluster, release: ReleaseRef, pod: str, *words: str, sec
         text = plain((result.stderr or result.stdout).decode(errors="replace"))
         raise PreflightError(
             f"the preview of release {release} does not answer: {text}",
-            hint=_ended_by(cluster.commands, release),
+            hint=ended_by(cluster.commands, release),
         )
     return result.stdout.decode(errors="replace")
 

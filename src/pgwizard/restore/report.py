@@ -157,9 +157,10 @@ def strip_lines(view: RepositoryView, at: datetime | None, now: datetime, width:
         if span_.timeline in drawn:
             first, last = cell(span_.since), cell(span_.until)
             drawn[span_.timeline][first : last + 1] = "━" * (last + 1 - first)
+    earliest = begin - (now - begin) / cells
     for backup in view.whole_backups:
         own = drawn.get(int(backup.wal_stop[:8], 16))
-        if own is not None and backup.stop >= begin - (now - begin) / cells:
+        if own is not None and backup.stop >= earliest:
             own[cell(backup.stop)] = "●"
     lines = [titles[timeline] + "".join(row) for timeline, row in drawn.items()]
     indent = " " * len(titles[timelines[0]])

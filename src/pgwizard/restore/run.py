@@ -254,18 +254,11 @@ async def run(release: ReleaseRef, journal: Journal, cluster: Cluster, report: R
             raise
         hint = _resume_hint(release, restore.journal, cluster.commands)
         if not isinstance(error, PreflightError):
-            _add_hint(error, hint)
+            error.add_hint(hint)
             raise
         failed = RestoreFailed(error.message, findings=error.findings, hint=error.hint)  # a check before no first write
-        _add_hint(failed, hint)
+        failed.add_hint(hint)
         raise failed from error
-
-
-def _add_hint(error: PgwizardError, hint: str) -> None:
-    """It is shown whether or not the cause of the error is known."""
-    error.hint = "\n".join(filter(None, (error.hint, hint)))
-    if error.fault is not None:
-        error.fault = replace(error.fault, fix="\n".join(filter(None, (error.fault.fix, hint))))
 
 
 def _resume_hint(release: ReleaseRef, journal: Journal, commands: Commands) -> str:
@@ -364,8 +357,7 @@ class _Run:
                 "was touched",
                 hint="Run it again with the same target: what the server has not archived yet is archived first.",
             )
-        self._require_timeline(view)
-        _require_backup(view, plan)
+        await self._require_fit(view, plan)
         own_record, _ = await records.get(self.cluster, self.release)
         if own_record.reads_origin:
             await self._write(replace(self.journal, is_clone=True, stage="suspend"))
@@ -390,8 +382,7 @@ class _Run:
                 f"the server of release {self.release} does not answer any more: {view.silence}; nothing was touched",
                 hint="Run it again with the same target.",
             )
-        self._require_timeline(view)
-        _require_backup(view, plan)
+        await self._require_fit(view, plan)
         undo = choose(view, RecoveryTarget("latest", timeline=view.timeline), self.now())
         if isinstance(undo, TargetRefusal):
             raise PreflightError(
@@ -408,13 +399,21 @@ class _Run:
             )
         return replace(undo, must_reach=point)
 
-    def _require_timeline(self, view: RepositoryView) -> None:
+    async def _require_fit(self, view: RepositoryView, plan: RestorePlan) -> None:
+        """Raises PreflightError where the plan no longer fits the repository, or its backup not the volume."""
         if view.timeline != self.journal.plan.left:
             raise PreflightError(
                 f"release {self.release} is on timeline {view.timeline} now, and was on {self.journal.plan.left} when "
                 "the restore was planned; nothing was touched",
                 hint="Run it again with the same target.",
             )
+        backup = next((each for each in view.whole_backups if each.label == plan.backup), None)
+        if backup is None:
+            raise PreflightError(
+                f"backup {fit(plan.backup)}, which the restore needs, is no longer in the repository, or is damaged",
+                hint="Run the restore again with the same target: it chooses another one.",
+            )
+        await capacity.require_volume(self.cluster, self.release, backup, is_answering=not view.silence)
 
     async def _suspend(self) -> None:
         """No backup may begin while the server is down, and none that runs is ended."""
@@ -645,14 +644,6 @@ def _with_restore(own_record: record.Record, journal: Journal) -> record.Record:
         return changed
     reached_at = receipt.reached_at.isoformat() if receipt.reached_at else ""
     return replace(changed, origin=replace(changed.origin, backup=journal.plan.backup, reached_at=reached_at))
-
-
-def _require_backup(view: RepositoryView, plan: RestorePlan) -> None:
-    if plan.backup not in {backup.label for backup in view.whole_backups}:
-        raise PreflightError(
-            f"backup {fit(plan.backup)}, which the restore needs, is no longer in the repository, or is damaged",
-            hint="Run the restore again with the same target: it chooses another one.",
-        )
 
 
 async def _scale(cluster: Cluster, release: ReleaseRef, replicas: int) -> None:

@@ -18,6 +18,8 @@ from pgwizard.text import plain
 
 _ARCHIVE_SECONDS = 300.0
 """How long the server may take to archive what it has written."""
+_FAILING_SECONDS = 75.0
+"""After so long with a cause that is known the wait ends: PostgreSQL has tried again meanwhile."""
 _SQL_SECONDS = 60.0
 _POLL_SECONDS = 1.0
 
@@ -78,18 +80,23 @@ class DatabaseServer:
 
     async def _wait_archived(self, segment: str, hint: str) -> None:
         loop = asyncio.get_running_loop()
-        deadline, last = loop.time() + _ARCHIVE_SECONDS, ""
+        begin, failing_since, last = loop.time(), None, ""
+        deadline, fault = begin + _ARCHIVE_SECONDS, None
         while loop.time() < deadline:
             archiver = await self._archiver()
             if len(archiver.last_wal) >= len(segment) and archiver.last_wal >= segment:  # a history's name is shorter
                 return
+            last, fault = "", None
             if archiver.is_failing:
-                last = f": archiving {archiver.failed_wal} fails"
+                last, fault = f": archiving {archiver.failed_wal} fails", archiver.fault
+            failing_since = (failing_since or loop.time()) if fault else None
+            if failing_since is not None and loop.time() - failing_since > _FAILING_SECONDS:
+                break
             await asyncio.sleep(_POLL_SECONDS)
-        raise DeadlineError(
-            f"release {self.release}: WAL segment {plain(segment)} was not archived in {_ARCHIVE_SECONDS:.0f} s{last}",
-            hint=hint,
-        )
+        waited = f"WAL segment {plain(segment)} was not archived in {loop.time() - begin:.0f} s"
+        error = DeadlineError(f"release {self.release}: {waited}{last}", fault=fault)
+        error.add_hint(hint)
+        raise error
 
     async def _archiver(self) -> Archiver:
         try:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cached_property
 from typing import Literal
 
+from pgwizard.plan.pgbackrest import Version, version, version_text
 from pgwizard.release.drills import START_SECONDS, RestoreRates
 from pgwizard.status.repository import Backup, is_label, read_lsn
-from pgwizard.status.wal import Archive, Reach, continuity
+from pgwizard.status.wal import Archive, Reach, reaches, strangers
 from pgwizard.status.walk import whole_backups
 from pgwizard.text import fit
 
@@ -36,6 +38,7 @@ RefusalReason = Literal[
     "not-archived",
     "unknown-backup",
     "damaged-backup",
+    "newer-backup",
     "unknown-point",
     "ambiguous-point",
 ]
@@ -46,6 +49,7 @@ NO_BACKUP = "no backup in the repository can be recovered"
 _OTHERWISE = "Give a time, a backup, or latest."
 _SECOND = timedelta(seconds=1)
 _LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
+_VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){1,2}", re.ASCII)
 _POINT = re.compile(r"[ -&(-\[\]-~]{1,63}")
 """pgBackRest writes the name into PostgreSQL's configuration, and escapes neither quotes nor backslashes."""
 
@@ -151,12 +155,41 @@ class RestorePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Moments that can be reached from one backup on one timeline, both ends included.
+
+    until: None for now. is_open: whether the server adds to it; ends_at: when all that the archive has is replayed.
+    """
+
+    timeline: int
+    reach: Reach
+    since: datetime
+    until: datetime | None
+    is_open: bool
+    ends_at: datetime
+
+    def holds(self, at: datetime) -> bool:
+        """Whether a moment that is not in the future can be reached."""
+        return self.since <= at and (self.until is None or at <= self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """The moments between which this server wrote a timeline; None for the outermost."""
+
+    timeline: int
+    birth: datetime | None
+    death: datetime | None
+
+
+@dataclass(frozen=True)
 class RepositoryView:
     """What a restore is chosen from. backups: oldest first; timeline: the server's own.
 
     damaged: the labels of backups that lack files, or hold files whose contents are damaged.
     is_answering: whether the server can still commit and archive, so that what it has written until now is reachable;
-    silence: why it does not answer. rates: those of its drills, where there are any.
+    silence: why it does not answer. rates: those of its drills, where there are any. image: the version of the image's
+    pgBackRest, None where that is not known.
     """
 
     archive: Archive
@@ -166,11 +199,62 @@ class RepositoryView:
     damaged: frozenset[str] = frozenset()
     silence: str = ""
     rates: RestoreRates = USUAL_RATES
+    image: Version | None = None
 
-    @property
+    # With thousands of backups the walks take longer than there is between two keys, and they are the same at each.
+
+    @cached_property
     def whole_backups(self) -> tuple[Backup, ...]:
         """The backups that a restore can begin with, oldest first."""
         return whole_backups(self.backups, self.damaged)
+
+    @cached_property
+    def lives(self) -> tuple[Life, ...]:
+        """The timelines of this server, ascending. Those of other servers are left out.
+
+        One server writes at a time, so a timeline ends when the next one's history is archived.
+        """
+        foreign, histories = strangers(self.archive, self.timeline), self.archive.histories
+        own = {each for each in self.archive.timelines if each not in foreign and each <= self.timeline}
+        lives, death = list[Life](), None
+        for timeline in sorted({*own, self.timeline}, reverse=True):
+            birth = histories[timeline].archived_at if timeline in histories else None
+            lives.append(Life(timeline, birth, death))
+            death = birth or death
+        return tuple(reversed(lives))
+
+    def usable(self, timeline: int) -> tuple[Reach, ...]:
+        """How far recovery gets towards a timeline, from each backup that leads there, oldest first."""
+        if timeline not in self._usable:
+            walked = reaches(self.archive, self.whole_backups, timeline)
+            self._usable[timeline] = tuple(reach for reach in walked if reach.is_usable)
+        return self._usable[timeline]
+
+    @cached_property
+    def _usable(self) -> dict[int, tuple[Reach, ...]]:
+        return {}
+
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """All that can be reached, by timeline and from the oldest backup to the newest."""
+        return tuple(self._spans())
+
+    def _spans(self) -> Iterator[Span]:
+        for life in self.lives:
+            is_live = life.timeline == self.timeline
+            for reach in self.usable(life.timeline):
+                since = reach.backup.stop + _SECOND  # the stop is known to the second
+                is_open = is_live and reach.hole is None and self.is_answering
+                until: datetime | None = None
+                if reach.hole is not None:
+                    until = reach.until
+                elif not is_live:
+                    until = life.death - _SECOND if life.death else None
+                elif not is_open:
+                    until = max(reach.until, since)  # the newest WAL may be the backup's own
+                since = max(since, life.birth) if life.birth else since
+                if until is None or since <= until:
+                    yield Span(life.timeline, reach, since, until, is_open, reach.until)
 
 
 def is_point_name(text: str) -> bool:
@@ -275,74 +359,37 @@ def lsn_text(lsn: int) -> str:
 # ---- the choice ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Moments that can be reached from one backup on one timeline, both ends included.
-
-    is_open: until now. is_end: at its last moment everything that the archive has is replayed.
-    """
-
-    timeline: int
-    reach: Reach
-    since: datetime
-    until: datetime
-    is_open: bool
-    ends_at: datetime
-
-
 def choose(view: RepositoryView, target: RecoveryTarget, now: datetime) -> RestorePlan | TargetRefusal:
     """The restore that reaches a target, or why none does."""
-    spans = list(_spans(view, now))
-    if not spans:
+    if not view.spans:
         return TargetRefusal("no-backup", NO_BACKUP, "Take a full backup, as soon as the database runs.")
+    plan = _plan_to(view, target, now)
+    return plan if isinstance(plan, TargetRefusal) else _newer_backup(view, plan) or plan
+
+
+def _newer_backup(view: RepositoryView, plan: RestorePlan) -> TargetRefusal | None:
+    """Older versions of pgBackRest do not know every form of a file, and find that out in the middle of a restore."""
+    taken_by = next((backup.version for backup in view.backups if backup.label == plan.backup), "")
+    if view.image is None or not _VERSION.fullmatch(taken_by) or version(taken_by) <= view.image:
+        return None
+    return TargetRefusal(
+        "newer-backup",
+        f"backup {fit(plan.backup)} was taken by pgBackRest {taken_by}, and the image has {version_text(view.image)}, "
+        "which may not read all of it",
+        f"Use an image with pgBackRest {taken_by} or newer: images.postgresql.",
+    )
+
+
+def _plan_to(view: RepositoryView, target: RecoveryTarget, now: datetime) -> RestorePlan | TargetRefusal:
     match target.kind:
         case "time":
-            return _at_time(view, spans, target, now)
+            return _at_time(view, target, now)
         case "latest":
             return _newest(view, target, now)
         case "backup":
-            return _at_backup(view, spans, target, now)
+            return _at_backup(view, target, now)
         case _:
-            return _at_position(view, spans, target, now)
-
-
-def _lives(view: RepositoryView) -> list[tuple[int, datetime | None, datetime | None]]:
-    """The timelines of this server, each with the moments between which it was written; None for the outermost.
-
-    One server writes at a time, so a timeline ends when the next one's history is archived. Those of other servers are
-    left out.
-    """
-    strangers = continuity(view.archive, (), view.timeline).strangers
-    own = [each for each in view.archive.timelines if each not in strangers and each <= view.timeline]
-    own = sorted({*own, view.timeline})
-    births = {
-        each: view.archive.histories[each].archived_at if each in view.archive.histories else None for each in own
-    }
-    return [
-        (each, births[each], next((births[later] for later in own if later > each and births[later]), None))
-        for each in own
-    ]
-
-
-def _spans(view: RepositoryView, now: datetime) -> Iterator[_Span]:
-    """All that can be reached, by timeline and from the oldest backup to the newest."""
-    backups = view.whole_backups
-    for timeline, birth, death in _lives(view):
-        for reach in continuity(view.archive, backups, timeline).reaches:
-            if not reach.is_usable:
-                continue
-            since = reach.backup.stop + _SECOND  # the stop is known to the second
-            is_open = timeline == view.timeline and reach.hole is None and view.is_answering
-            ends_at = reach.until
-            if reach.hole is not None:
-                until = reach.until
-            elif timeline != view.timeline:
-                until = (death or now) - _SECOND
-            else:
-                until = max(now if is_open else reach.until, since)  # the newest WAL may be the backup's own
-            since = max(since, birth) if birth else since
-            if since <= until:
-                yield _Span(timeline, reach, since, until, is_open, ends_at)
+            return _at_position(view, target, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,26 +404,27 @@ class ReachableSpan:
 
 def reachable_spans(view: RepositoryView, now: datetime) -> list[ReachableSpan]:
     """Every moment that a restore can reach: by timeline, on each the oldest first."""
-    spans: list[ReachableSpan] = []
-    for span in sorted(_spans(view, now), key=lambda span: (span.timeline, span.since)):
-        last = spans[-1] if spans else None
-        if last is not None and last.timeline == span.timeline and span.since <= last.until + _SECOND:
-            spans[-1] = replace(last, until=max(last.until, span.until), is_open=last.is_open or span.is_open)
-        else:
-            spans.append(ReachableSpan(span.timeline, span.since, span.until, span.is_open))
-    return spans
+    merged: list[tuple[int, datetime, datetime, bool]] = []
+    for span in sorted(view.spans, key=_order):
+        timeline, since, until, is_open = span.timeline, span.since, span.until or now, span.is_open
+        if merged and merged[-1][0] == timeline and since <= merged[-1][2] + _SECOND:
+            _, since, before, was_open = merged.pop()
+            until, is_open = max(until, before), is_open or was_open
+        merged.append((timeline, since, until, is_open))
+    return [ReachableSpan(*each) for each in merged]
 
 
-def _at_time(
-    view: RepositoryView, spans: Sequence[_Span], target: RecoveryTarget, now: datetime
-) -> RestorePlan | TargetRefusal:
+def _order(span: Span) -> tuple[int, datetime]:
+    return span.timeline, span.since
+
+
+def _at_time(view: RepositoryView, target: RecoveryTarget, now: datetime) -> RestorePlan | TargetRefusal:
     at = target.at or now
     if at > now:
-        return _refusal("future", f"{shown_moment(at)} is in the future", spans, now)
+        return _refusal(view, "future", f"{shown_moment(at)} is in the future", now)
     timeline = _alive_at(view, at)
-    there = [span for span in spans if span.timeline == timeline and span.since <= at <= span.until]
-    if there:
-        span = there[-1]
+    span = next((span for span in reversed(view.spans) if span.timeline == timeline and span.holds(at)), None)
+    if span is not None:
         is_end = not span.is_open and at >= span.ends_at  # no commit behind it could stop recovery
         plan = _plan(view, span.reach, timeline, target, now)
         share = _share(span, at, now)
@@ -391,60 +439,55 @@ def _at_time(
         if is_end:
             return replace(plan, type="default", value="", is_exclusive=False, must_reach=_last_lsn(view, span.reach))
         return replace(plan, type="time", value=f"{at:%Y-%m-%d %H:%M:%S.%f}+00", is_exclusive=target.is_exclusive)
-    return _why_not(view, spans, at, timeline, now)
+    return _why_not(view, at, timeline, now)
 
 
 def _alive_at(view: RepositoryView, at: datetime) -> int:
     """The timeline that the server wrote at a moment."""
-    return next(each for each, birth, _ in reversed(_lives(view)) if birth is None or birth <= at)
+    return next(each.timeline for each in reversed(view.lives) if each.birth is None or each.birth <= at)
 
 
-def _why_not(view: RepositoryView, spans: Sequence[_Span], at: datetime, timeline: int, now: datetime) -> TargetRefusal:
-    backups = view.whole_backups
-    during = next((each for each in backups if each.start <= at < each.stop + _SECOND), None)
-    before = [span for span in spans if span.timeline == timeline and span.since <= at]
+def _why_not(view: RepositoryView, at: datetime, timeline: int, now: datetime) -> TargetRefusal:
+    during = next((each for each in view.whole_backups if each.start <= at < each.stop + _SECOND), None)
+    before = [span for span in view.spans if span.timeline == timeline and span.since <= at]
     if before:
-        furthest = max(before, key=lambda span: span.until)
+        furthest = max(before, key=lambda span: span.until or now)
         if furthest.reach.hole is not None:
             gone = fit(furthest.reach.hole.first)
             return _refusal(
-                "hole", f"{shown_moment(at)} lies behind a hole: WAL segment {gone} is missing", spans, now, at
+                view, "hole", f"{shown_moment(at)} lies behind a hole: WAL segment {gone} is missing", now, at
             )
         return _refusal(
+            view,
             "quiet",
             f"nothing was archived on timeline {timeline} between {shown_moment(furthest.until)} and "
             f"{shown_moment(at)}: its newest state is the same as at that moment, as far as the archive has it",
-            spans,
             now,
             at,
             fix="Restore to latest." if timeline == view.timeline else "",
         )
     if during is not None:
         return _refusal(
+            view,
             "inside-backup",
             f"{shown_moment(at)} lies within backup {fit(during.label)}, which is consistent only at its end",
-            spans,
             now,
             at,
         )
     return _refusal(
-        "before-first-backup", f"{shown_moment(at)} lies before the first backup that leads to it", spans, now, at
+        view, "before-first-backup", f"{shown_moment(at)} lies before the first backup that leads to it", now, at
     )
 
 
 def _refusal(
-    reason: RefusalReason,
-    text: str,
-    spans: Sequence[_Span],
-    now: datetime,
-    at: datetime | None = None,
-    *,
-    fix: str = "",
+    view: RepositoryView, reason: RefusalReason, text: str, now: datetime, at: datetime | None = None, *, fix: str = ""
 ) -> TargetRefusal:
     """With the nearest moments that can be reached, as whole seconds."""
-    at = at or now
-    before = max((min(_floor(span.until), _floor(at)) for span in spans if span.since <= _floor(at)), default=None)
-    after = min((_ceiling(span.since) for span in spans if _ceiling(span.since) > at), default=None)
+    second = _floor(at or now)
+    until = max((span.until or now for span in view.spans if span.since <= second), default=None)
+    since = min((span.since for span in view.spans if span.since > second), default=None)
+    before = min(_floor(until), second) if until else None
+    after = _ceiling(since) if since else None
     nearest = " or ".join(f"{each:%Y-%m-%dT%H:%M:%S}Z" for each in (before, after) if each is not None)
     return TargetRefusal(reason, text, fix or f"The nearest that can be reached: {nearest}.", before, after)
 
@@ -459,31 +502,27 @@ def _ceiling(at: datetime) -> datetime:
 
 def _newest(view: RepositoryView, target: RecoveryTarget, now: datetime) -> RestorePlan | TargetRefusal:
     timeline = target.timeline or view.timeline
-    spans = [span for span in _spans(view, now) if span.timeline == timeline]
-    reaches = [reach for reach in continuity(view.archive, view.whole_backups, timeline).reaches if reach.is_usable]
-    if not reaches:
-        return _refusal("no-backup", f"no backup leads to timeline {timeline}", list(_spans(view, now)), now)
-    whole = [reach for reach in reaches if reach.hole is None]
-    if not whole:
-        hole = reaches[-1].hole
+    usable = view.usable(timeline)
+    if not usable:
+        return _refusal(view, "no-backup", f"no backup leads to timeline {timeline}", now)
+    reach = next((reach for reach in reversed(usable) if reach.hole is None), None)
+    if reach is None:
+        hole = usable[-1].hole
         gone = fit(hole.first) if hole else ""
         text = f"the newest state cannot be reached: WAL segment {gone} is missing"
-        return _refusal("hole", text, spans or list(_spans(view, now)), now)
-    reach = whole[-1]
+        return _refusal(view, "hole", text, now)
     plan = _plan(view, reach, timeline, target, now)
     if timeline == view.timeline:
         return replace(plan, must_reach=_last_lsn(view, reach), lost_since=None, lost_until=None)
-    death = next(death for each, _, death in _lives(view) if each == timeline) if _is_own(view, timeline) else None
-    return replace(plan, must_reach=_last_lsn(view, reach), lost_since=death)
+    return replace(plan, must_reach=_last_lsn(view, reach), lost_since=_death(view, timeline))
 
 
-def _is_own(view: RepositoryView, timeline: int) -> bool:
-    return any(each == timeline for each, _, _ in _lives(view))
+def _death(view: RepositoryView, timeline: int) -> datetime | None:
+    """When the server left a timeline; None where that is not known, or the timeline is not its own."""
+    return next((each.death for each in view.lives if each.timeline == timeline), None)
 
 
-def _at_backup(
-    view: RepositoryView, spans: Sequence[_Span], target: RecoveryTarget, now: datetime
-) -> RestorePlan | TargetRefusal:
+def _at_backup(view: RepositoryView, target: RecoveryTarget, now: datetime) -> RestorePlan | TargetRefusal:
     backup = next((each for each in view.backups if each.label == target.value), None)
     if backup is None:
         there = ", ".join(fit(each.label) for each in view.backups[-5:])
@@ -496,18 +535,11 @@ def _at_backup(
             why = "has page checksum errors"
         elif backup.label in view.damaged:
             why = "has missing or damaged files"
-        return _refusal("damaged-backup", f"backup {fit(backup.label)} {why}", spans, now, backup.stop)
+        return _refusal(view, "damaged-backup", f"backup {fit(backup.label)} {why}", now, backup.stop)
     timeline = int(backup.wal_start[:8], 16)
-    reach = next(
-        (
-            each
-            for each in continuity(view.archive, view.whole_backups, timeline).reaches
-            if each.backup == backup and each.is_usable
-        ),
-        None,
-    )
+    reach = next((each for each in view.usable(timeline) if each.backup == backup), None)
     if reach is None:
-        return _refusal("hole", f"backup {fit(backup.label)} lacks WAL of its own", spans, now, backup.stop)
+        return _refusal(view, "hole", f"backup {fit(backup.label)} lacks WAL of its own", now, backup.stop)
     plan = _plan(view, reach, timeline, target, now)
     first, last = view.archive.number(backup.wal_start), view.archive.number(backup.wal_stop)
     plan = replace(
@@ -522,16 +554,15 @@ def _at_backup(
     return _with_estimate(plan, view.rates)
 
 
-def _also_on(view: RepositoryView, spans: Sequence[_Span], lsn: int) -> set[int]:
+def _also_on(view: RepositoryView, lsn: int) -> set[int]:
     """Other timelines that have this position in WAL of their own."""
-    size = view.archive.segment_bytes
+    lasts = {(span.timeline, span.reach.last) for span in view.spans if span.timeline != view.timeline}
     return {
-        span.timeline
-        for span in spans
-        if span.timeline != view.timeline
-        and span.reach.last is not None
-        and lsn < (view.archive.number(span.reach.last) + 1) * size
-        and lsn >= _fork_between(view, span.timeline, view.timeline)
+        timeline
+        for timeline, last in lasts
+        if last is not None
+        and lsn < (view.archive.number(last) + 1) * view.archive.segment_bytes
+        and lsn >= _fork_between(view, timeline, view.timeline)
     }
 
 
@@ -548,9 +579,7 @@ def _fork_between(view: RepositoryView, one: int, other: int) -> int:
     return 2**64
 
 
-def _at_position(
-    view: RepositoryView, spans: Sequence[_Span], target: RecoveryTarget, now: datetime
-) -> RestorePlan | TargetRefusal:
+def _at_position(view: RepositoryView, target: RecoveryTarget, now: datetime) -> RestorePlan | TargetRefusal:
     timeline = target.timeline or view.timeline
     if not target.lsn:
         return TargetRefusal(
@@ -559,9 +588,9 @@ def _at_position(
             "Check its name or number, or give the time.",
         )
     size = view.archive.segment_bytes
-    there = [
+    there = (
         span.reach
-        for span in spans
+        for span in reversed(view.spans)
         if span.timeline == timeline
         and span.reach.backup.lsn_stop <= target.lsn
         and span.reach.last is not None
@@ -569,14 +598,14 @@ def _at_position(
             target.lsn < (view.archive.number(span.reach.last) + 1) * size
             or (span.is_open and target.timeline)  # it is known: the server archives it before it stops
         )
-    ]
-    if not there:
-        return _no_position(view, spans, target, timeline, now)
-    if target.kind == "lsn" and not target.timeline and (others := _also_on(view, spans, target.lsn)):
+    )
+    reach = next(there, None)
+    if reach is None:
+        return _no_position(view, target, timeline, now)
+    if target.kind == "lsn" and not target.timeline and (others := _also_on(view, target.lsn)):
         branches = " and ".join(map(str, sorted({timeline, *others})))
         text = f"{target} is a position on timelines {branches}, which differ there"
-        return _refusal("other-branch", text, spans, now, fix="Give the time instead.")
-    reach = there[-1]
+        return _refusal(view, "other-branch", text, now, fix="Give the time instead.")
     plan = _plan(view, reach, timeline, target, now)
     count = target.lsn // size - view.archive.number(reach.backup.wal_start) + 1
     share = count / max(plan.segments, count)
@@ -594,24 +623,22 @@ def _at_position(
     return _with_estimate(plan, view.rates)
 
 
-def _no_position(
-    view: RepositoryView, spans: Sequence[_Span], target: RecoveryTarget, timeline: int, now: datetime
-) -> TargetRefusal:
+def _no_position(view: RepositoryView, target: RecoveryTarget, timeline: int, now: datetime) -> TargetRefusal:
     size, number = view.archive.segment_bytes, target.lsn // view.archive.segment_bytes
-    own = [span for span in spans if span.timeline == timeline]
+    own = [span for span in view.spans if span.timeline == timeline]
     if own and all(target.lsn < span.reach.backup.lsn_stop for span in own):
         text = f"{target} lies before the end of the first backup"
-        return _refusal("before-first-backup", text, spans, now, min(span.reach.backup.stop for span in own))
+        return _refusal(view, "before-first-backup", text, now, min(span.reach.backup.stop for span in own))
     for other in reversed(view.archive.timelines):
         if other != timeline and view.archive.run_at(other, number) is not None:
-            death = next((death for each, _, death in _lives(view) if each == other), None)
+            death = _death(view, other)
             fix = f"Give a time before {shown_moment(death)}, when that timeline was left." if death else _OTHERWISE
             return TargetRefusal("other-branch", f"{target} is on timeline {other}, which the server has left", fix)
     for span in reversed(own):
         hole = span.reach.hole
         if hole is not None and target.lsn >= view.archive.number(hole.first) * size:
             text = f"{target} lies behind a hole: WAL segment {fit(hole.first)} is missing"
-            return _refusal("hole", text, spans, now, span.until + _SECOND)
+            return _refusal(view, "hole", text, now, (span.until or now) + _SECOND)
     return TargetRefusal("not-archived", f"{target} is not in the archive", _OTHERWISE)
 
 
@@ -663,7 +690,7 @@ def _with_estimate(plan: RestorePlan, rates: RestoreRates) -> RestorePlan:
     return replace(plan, seconds=round(seconds, 1))
 
 
-def _share(span: _Span, at: datetime, now: datetime) -> float:
+def _share(span: Span, at: datetime, now: datetime) -> float:
     """How much of the WAL behind a backup was written until a moment, if it was written evenly."""
     begin, end = span.reach.backup.start, span.ends_at if not span.is_open else now
     return min(max((at - begin) / (end - begin), 0.0), 1.0) if end > begin else 1.0

@@ -16,6 +16,7 @@ from pgwizard.kube.api import POD, Cluster, Ref, find_object
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import STANZA, Names, ReleaseRef
 from pgwizard.release import drills
+from pgwizard.release.image_version import printed_version
 from pgwizard.release.layout import Layout
 from pgwizard.release.record import Origin, Record
 from pgwizard.restore import job
@@ -204,6 +205,7 @@ class _Reading:
             damaged=damaged,
             silence=self.silence,
             rates=drills.rates(self.record.drills) or USUAL_RATES,
+            image=printed_version(await self._output("pgbackrest", "version")),
         )
 
     async def _damaged(self, backups: Sequence[Backup]) -> frozenset[str]:

@@ -165,6 +165,7 @@ def _backup(item: Any) -> Backup:
         error=_flag(item.get("error")),
         lsn_stop=_lsn(item.get("lsn")),
         prior=plain(item.get("prior") or ""),
+        version=plain(str((item.get("backrest") or {}).get("version") or "")),
     )
 
 

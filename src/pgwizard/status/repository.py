@@ -16,7 +16,8 @@ class Backup:
 
     size: of the database; stored: what this backup added to the repository. wal_start, wal_stop: the first and the last
     segment that it needs; lsn_stop: the WAL position at which it is consistent, 0 where that is not known. error: a
-    page's checksum was wrong; prior: the label of the backup that it builds on.
+    page's checksum was wrong; prior: the label of the backup that it builds on. version: pgBackRest's, empty where that
+    is not known.
     """
 
     label: str
@@ -30,6 +31,7 @@ class Backup:
     error: bool = False
     lsn_stop: int = 0
     prior: str = ""
+    version: str = ""
 
     @property
     def full_label(self) -> str:

@@ -212,24 +212,31 @@ def continuity(archive: Archive, backups: Sequence[Backup], timeline: int | None
     """
     timelines = archive.timelines
     live = timeline or max(timelines, default=1)
-    own = _Path(archive, live)
-    placed = {backup.label: reach for backup in backups if (reach := own.reach(backup))}
+    own = reaches(archive, backups, live)
+    placed = {reach.backup.label for reach in own}
     elsewhere, branches = dict[str, int](), list[RecoveryWindow]()
-    strangers = tuple(_strangers(archive, live)) if timeline is not None else ()
-    for other in reversed([each for each in timelines if each != live and each not in strangers]):
-        path = _Path(archive, other)
-        reaches = [reach for backup in backups if (reach := path.reach(backup)) and reach.is_usable]
-        for reach in reaches:
+    foreign = strangers(archive, live) if timeline is not None else ()
+    for other in reversed([each for each in timelines if each != live and each not in foreign]):
+        usable = [reach for reach in reaches(archive, backups, other) if reach.is_usable]
+        for reach in usable:
             if reach.backup.label not in placed:
                 elsewhere.setdefault(reach.backup.label, other)
         if _goes_beyond(archive, live, other):
-            branches += [window for window in _windows(other, reaches) if window.last[:8] == f"{other:08X}"]
-    reaches = list(placed.values())
+            branches += [window for window in _windows(other, usable) if window.last[:8] == f"{other:08X}"]
     is_connected = live == 1 or live in archive.histories
-    windows = _windows(live, [reach for reach in reaches if reach.is_usable])
-    return Continuity(
-        live, tuple(windows), tuple(branches), tuple(reaches), elsewhere, strangers, is_connected=is_connected
-    )
+    windows = _windows(live, [reach for reach in own if reach.is_usable])
+    return Continuity(live, tuple(windows), tuple(branches), own, elsewhere, foreign, is_connected=is_connected)
+
+
+def reaches(archive: Archive, backups: Sequence[Backup], timeline: int) -> tuple[Reach, ...]:
+    """How far recovery gets towards a timeline from each backup that is on its path, in their order."""
+    path = _Path(archive, timeline)
+    return tuple(reach for backup in backups if (reach := path.reach(backup)))
+
+
+def strangers(archive: Archive, live: int) -> tuple[int, ...]:
+    """Timelines on which another server archives: above the server's own, without a history, or after it was left."""
+    return tuple(_strangers(archive, live))
 
 
 class _Path:
@@ -238,6 +245,7 @@ class _Path:
     def __init__(self, archive: Archive, timeline: int) -> None:
         self._archive = archive
         self._legs = archive.path(timeline)
+        self._places = {each: place for place, (each, _) in reversed([*enumerate(self._legs)])}
         self._ends: dict[tuple[int, int], _End] = {}
 
     def reach(self, backup: Backup) -> Reach | None:
@@ -248,7 +256,7 @@ class _Path:
             stop_timeline, stop = int(backup.wal_stop[:8], 16), archive.number(backup.wal_stop)
         except ValueError:
             return Reach(backup, None, backup.stop, Hole(backup.wal_start or "its first segment", 1))
-        leg = next((place for place, (each, _) in enumerate(self._legs) if each == timeline), None)
+        leg = self._places.get(timeline)
         if leg is None or stop_timeline != timeline:
             return None
         fork = self._legs[leg][1]
@@ -341,7 +349,6 @@ def _goes_beyond(archive: Archive, live: int, other: int) -> bool:
 
 
 def _strangers(archive: Archive, live: int) -> Iterator[int]:
-    """Timelines on which another server archives: above the server's own, without a history, or after it was left."""
     for timeline in archive.timelines:
         newest = archive.newest(timeline)
         if newest is None or timeline == live:

@@ -207,7 +207,7 @@ class RestoreRun:
                 self._view.end("stopped", [("-", text)], has_log=bool(self._log))
                 self._turn("stopped", self._next)
             elif is_preview and self._screen.is_attached:
-                left = "The preview is open." if self._preview is not None else "The preview was ended."
+                left = "The preview was not ended." if self._preview is not None else "No preview is open."
                 self._view.end("stopped", [("-", f"Stopped. {left} The database was not touched.")], has_log=False)
                 self._turn("stopped", self._next)
             raise

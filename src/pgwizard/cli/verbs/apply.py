@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pgwizard.cli import connect, prompt
-from pgwizard.cli.json_lines import JsonLine, ProblemPart
+from pgwizard.cli.json_lines import JsonLine, ProblemPart, WarningLine
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.run_lines import reporter, require_proof, show_changes
-from pgwizard.cli.source import release_of, source_of
+from pgwizard.cli.source import LocatedRelease, release_of, source_of
 from pgwizard.cli.table import (
     ADOPTABLE,
     CONTEXT,
@@ -25,13 +25,15 @@ from pgwizard.cli.table import (
 )
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
-from pgwizard.errors import Interrupted
+from pgwizard.errors import AnswersError, Finding, Interrupted
 from pgwizard.kube.api import Cluster
 from pgwizard.kube.commands import Commands
 from pgwizard.release import apply as release_apply
+from pgwizard.release import survey
 from pgwizard.release.changes import Change
 from pgwizard.release.report import WriteCount, address, connect_commands
 from pgwizard.release.stages import Event
+from pgwizard.tls.certificates import Bundle
 
 DIFFERENCES = 1
 """Exit code of ``diff --exit-code`` if there are differences, as of diff(1) and ``kubectl diff``."""
@@ -71,23 +73,32 @@ def apply(call: Invocation, writer: Writer) -> None:
 
 
 def diff(call: Invocation, writer: Writer) -> int:
-    """Show what an apply would change. With ``--exit-code`` it returns DIFFERENCES if there are any."""
+    """Show what an apply would change. With ``--exit-code`` it returns DIFFERENCES if there are any.
+
+    A release whose file of the certificate is not at hand is compared with the certificate that it has.
+    """
     options = release_apply.Options(
         dry_run=True,
         force_conflicts=call[FORCE_CONFLICTS],
         take_over=call[TAKE_OVER],
         adoptable=call[ADOPTABLE],
     )
-    outcome = _run(call, writer, options, whole=True, yes=True)
+    outcome = _run(call, writer, options, whole=True, yes=True, may_lack_certificate=True)
     show_outcome(writer, outcome)
     differs = any(change.action not in ("unchanged", "keep") for change in outcome.changes)
     return DIFFERENCES if call[EXIT_CODE] and differs else 0
 
 
 def _run(
-    call: Invocation, writer: Writer, options: release_apply.Options, *, whole: bool, yes: bool
+    call: Invocation,
+    writer: Writer,
+    options: release_apply.Options,
+    *,
+    whole: bool,
+    yes: bool,
+    may_lack_certificate: bool = False,
 ) -> release_apply.ApplyOutcome:
-    release = release_of(source_of(call))
+    release = release_of(source_of(call), may_lack_certificate=may_lack_certificate)
     namespace = release.request.answers.release.namespace
     count = WriteCount()
 
@@ -111,13 +122,28 @@ def _run(
             count.take(event)
             show(event)
 
-        return await release_apply.run(release.request, cluster, report, approve, options, now=now)
+        request = release.request
+        if release.unread:
+            request = replace(request, ca_file=await _own_certificate(cluster, release, release.unread, writer))
+        return await release_apply.run(request, cluster, report, approve, options, now=now)
 
     with release.locating():
         outcome = connect.run(call, writer, work, interruption=interruption)
     if outcome.result == "dry-run":
         show_changes(writer, outcome.changes, whole=whole)
     return outcome
+
+
+async def _own_certificate(cluster: Cluster, release: LocatedRelease, unread: Finding, writer: Writer) -> Bundle:
+    """What the release's mirror has. Raises AnswersError without one."""
+    bundle = await survey.mirrored_certificate(cluster, release.request.answers)
+    if bundle is None:
+        raise AnswersError(release.name, [release.locate(unread)])
+    same = replace(
+        unread, text=f"{unread.text}: compared with the certificate that the release has", severity="warning"
+    )
+    writer.note(f"warning: {same.whole}", WarningLine.of(same))
+    return bundle
 
 
 def show_outcome(writer: Writer, outcome: release_apply.ApplyOutcome, commands: Sequence[str] = ()) -> None:

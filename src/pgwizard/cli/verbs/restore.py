@@ -244,10 +244,12 @@ def _preview(call: Invocation, writer: Writer) -> None:
         if opened is None:
             if prompt.is_interactive(yes=call[YES]) and not await prompt.confirm(_QUESTION):
                 raise Interrupted("not approved: nothing was written")
-            interrupted = Interrupted("stopped: the preview was ended")
+            interrupted = Interrupted("stopped: no preview is open")  # else the start itself says what is left
             opened = await preview.start(cluster, preparation, target, plan, report=show, now=now)
         else:
-            interrupted = Interrupted("stopped", hint="The preview is open. Run it again to see where it is.")
+            interrupted = Interrupted(
+                "stopped: the preview was not ended", hint=preview.ended_by(cluster.commands, release)
+            )
             opened = await preview.move(cluster, preparation, opened, target, plan, report=show, now=now)
         show_preview(writer, opened, cluster)
 

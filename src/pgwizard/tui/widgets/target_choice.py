@@ -17,6 +17,7 @@ from textual.widgets import Input, OptionList
 
 from pgwizard.local.zone import local_zone
 from pgwizard.restore.history import WalEvent
+from pgwizard.restore.locate import needs_lookup
 from pgwizard.restore.report import UNTOUCHED, event_lines, plan_rows, strip_lines, strip_moment
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, choose, read_target
 from pgwizard.text import visible
@@ -30,8 +31,6 @@ ABOUT = (
     "xid:N stops just before it."
 )
 GO_ON = "Press Enter to go on. Nothing is written before you confirm."
-_SEARCHED = ("name", "xid")
-"""Targets that have to be looked for in the WAL."""
 _SECOND, _MINUTE, _HOUR = 1, 60, 3_600
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _BEFORE = "before "
@@ -269,15 +268,16 @@ class TargetChoice(HostAccess, VerticalScroll):
         is_before = typed.startswith(_BEFORE)
         read = read_target(typed.removeprefix(_BEFORE), local_zone(), is_exclusive=is_before)
         self._target = self._places.get(typed, read)
-        if isinstance(self._target, RecoveryTarget) and (self._target.kind not in _SEARCHED or self._target.lsn):
-            plan = choose(self._archive, self._target, now)
-            self._show_plan(plan, self._target.at if isinstance(plan, TargetRefusal) else plan.at)
-        elif isinstance(self._target, RecoveryTarget):
+        if isinstance(self._target, TargetRefusal):
+            self._show_plan(self._target, None)
+        elif needs_lookup(self._archive, self._target):
             self._is_reachable = True  # as far as is known before it is looked for
             self._show_strip(None)
-            self.query_one("#plan", TextPart).show(f"Press Enter to look for {self._target} in the archived WAL.")
+            where = "on the server" if self._target.kind == "lsn" else "in the archived WAL"
+            self.query_one("#plan", TextPart).show(f"Press Enter to look for {self._target} {where}.")
         else:
-            self._show_plan(self._target, None)
+            plan = choose(self._archive, self._target, now)
+            self._show_plan(plan, self._target.at if isinstance(plan, TargetRefusal) else plan.at)
         if not prompts or self.query_one(EventList).display:
             return  # the prompt is about the list
         self.post_message(self.Prompted(GO_ON if self._is_reachable else "Choose another moment."))
