@@ -41,7 +41,8 @@ def empty(place: Site, name: str) -> None:
 
 def _run(place: Site, name: str, script: str) -> None:
     volume = place.get("pvc", CLAIM)["spec"]["volumeName"]
-    folder, _, last = place.get("pv", volume)["spec"]["hostPath"]["path"].rpartition("/")
+    about = place.get("pv", volume)["spec"]
+    folder, _, last = (about.get("local") or about["hostPath"])["path"].rpartition("/")
     image = place.get("statefulset", "postgresql")["spec"]["template"]["spec"]["containers"][0]["image"]
     mounts = [
         {"name": "volumes", "mountPath": "/volumes", "mountPropagation": "Bidirectional"},

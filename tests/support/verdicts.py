@@ -523,7 +523,7 @@ FAULTS = (
         ("at risk",),
         f"{FULL} never",
         lambda lab: _schedule(lab, "0 2 30 2 *"),
-        lambda lab: _schedule(lab, "0 2 * * 0"),
+        lambda lab: _schedule(lab, "0 2 1 1 *"),
         check_later,
     ),
     Fault(
