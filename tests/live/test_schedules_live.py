@@ -45,13 +45,7 @@ def status_text(place: Site, expect: int = 0) -> str:
 def run(place: Site, cronjob: str, name: str) -> str:
     """Start a Job of a schedule; how it ended."""
     place.run_job(cronjob, name)
-
-    def ended() -> str:
-        conditions = place.get("job", name).get("status", {}).get("conditions") or ()
-        return next((each["type"] for each in conditions if each["type"] in ("Complete", "Failed")), "")
-
-    wait_until(f"Job {name} has ended", lambda: ended() != "")
-    return ended()
+    return place.kubectl.wait_for_end(name)
 
 
 def test_a_scheduled_verification_finds_damage_and_the_status_names_it_without_a_record(place: Site) -> None:

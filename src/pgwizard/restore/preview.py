@@ -61,10 +61,11 @@ async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     await rights.require(cluster, _accesses(release))
     if not ReleaseSummary.of(live_record).backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to show.")
-    if live_record.unfinished_restore is not None or live_record.awaits_restore:
+    if live_record.unfinished_restore is not None:
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         raise PreflightError(f"a restore of release {release} has not ended", hint=f"Resume it first: {command}")
-    return Preparation(release, None, await read_view(cluster, live_record))
+    origin = live_record.origin if live_record.reads_origin else None
+    return Preparation(release, None, await read_view(cluster, live_record), live_record.awaits_restore, origin)
 
 
 async def find(cluster: Cluster, release: ReleaseRef) -> OpenPreview | None:
@@ -101,7 +102,8 @@ async def start(
             template = await scratch.read_template(cluster, release)
             is_ours = True
             aim = Aim(target, stop.timeline, stop.position)
-            await cluster.create(preview_job.manifest(template, release, stop, aim, name))
+            job = preview_job.manifest(template, release, stop, aim, name, origin=preparation.origin)
+            await cluster.create(job)
             opened = await _wait(cluster, release, stop, name, stage, now=now, is_first=True)
         except AlreadyExists:
             raise _open(cluster.commands, release) from None

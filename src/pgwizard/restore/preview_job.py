@@ -16,6 +16,8 @@ from importlib import resources
 
 from pgwizard.kube.api import Object
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.release.record import Origin
+from pgwizard.restore.job import origin_variables
 from pgwizard.restore.scratch_job import ScratchTemplate, scratch_job
 from pgwizard.restore.target import RecoveryTarget, RestorePlan, TargetRefusal, lsn_text, read_target, shown_moment
 from pgwizard.status.repository import read_lsn
@@ -86,8 +88,13 @@ def lifetime_seconds(plan: RestorePlan) -> float:
     return LIFE_SECONDS + plan.seconds * _SLOWEST
 
 
-def manifest(template: ScratchTemplate, release: ReleaseRef, plan: RestorePlan, aim: Aim, name: str) -> Object:
-    """The Job. name: of its first target, as for ``target_lines``."""
+def manifest(
+    template: ScratchTemplate, release: ReleaseRef, plan: RestorePlan, aim: Aim, name: str, *, origin: Origin | None
+) -> Object:
+    """The Job. name: of its first target, as for ``target_lines``.
+
+    origin: the repository to restore from, where it is not the release's own.
+    """
     options = (f"--set={plan.backup}", f"--target-timeline={plan.timeline}", "--type=standby")
 
     def command(arguments: Sequence[str]) -> list[str]:
@@ -99,6 +106,7 @@ def manifest(template: ScratchTemplate, release: ReleaseRef, plan: RestorePlan, 
         template, release, job_name(release), CONTAINER, command, variables=variables, deadline_seconds=seconds
     )
     [container] = job["spec"]["template"]["spec"]["containers"]
+    container["env"] += origin_variables(origin) if origin else ()
     there = {each["name"] for each in container["env"]}
     container["env"] += [  # so that psql needs no options
         {"name": own, "value": f"$({other})"}

@@ -214,7 +214,9 @@ class Programs:
         log.write("preview: restoring")
         await self._clock.sleep(3)
         target = next(each["value"] for each in env if each["name"] == "PREVIEW_TARGET").split("\n")
-        served = previews.SimulatedPreview(self.repository(pod["metadata"]["namespace"]), log, target)
+        with _environment(pod):
+            repository = self.repository(pod["metadata"]["namespace"])
+        served = previews.SimulatedPreview(repository, log, target)
         self.previews[uid] = served
         await self._clock.sleep(2)
         served.aim(target, self._clock.now())
