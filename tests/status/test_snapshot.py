@@ -172,7 +172,13 @@ status: error
   backup: 20261122-022400F, status: invalid, total files checked: 971, total valid files: 970
     missing: 1, checksum invalid: 0, size invalid: 0, other: 0
 """
-SOUND = """stanza: main
+SOUND = """INFO: stanza: main
+      status: ok
+        archiveId: 15-1, total WAL checked: 1207, total valid WAL: 1207
+          missing: 0, checksum invalid: 0, size invalid: 0, other: 0
+        backup: 20261122-022400F, status: valid, total files checked: 971, total valid files: 971
+INFO: verify command end: completed successfully (3568ms)
+stanza: main
 status: ok
   archiveId: 15-1, total WAL checked: 1207, total valid WAL: 1207
     missing: 0, checksum invalid: 0, size invalid: 0, other: 0

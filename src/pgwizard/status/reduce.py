@@ -157,9 +157,10 @@ def _verification(run: Run, lines: Sequence[str]) -> RepositoryVerification | No
     """The result in the log of a verification; None where there is none."""
     if run.kind != "verify" or run.started is None or run.ended is None:
         return None
-    text = "\n".join(lines)
+    # pgBackRest has logged the same report before, indented
+    place = max((number for number, line in enumerate(lines) if line.startswith("stanza: ")), default=0)
     try:
-        return verification.read(text, "", run.started, run.ended)
+        return verification.read("\n".join(lines[place:]), "\n".join(lines[:place]), run.started, run.ended)
     except ValueError:
         return None
 
