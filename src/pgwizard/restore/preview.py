@@ -34,6 +34,7 @@ from pgwizard.restore import preview_job, scratch
 from pgwizard.restore.last_commit import stop_at_commit
 from pgwizard.restore.preview_job import LIFE_SECONDS, Aim, Reached
 from pgwizard.restore.run import Preparation
+from pgwizard.restore.scripts import script_of
 from pgwizard.restore.target import RecoveryTarget, RestorePlan, lsn_text
 from pgwizard.restore.view import read_view
 from pgwizard.status.snapshot import ReleaseSummary
@@ -239,7 +240,7 @@ async def _pods(cluster: Cluster, release: ReleaseRef) -> Sequence[Object]:
 
 
 async def _run(cluster: Cluster, release: ReleaseRef, pod: str, *words: str, seconds: float) -> str:
-    command = ("/bin/bash", "-c", preview_job.script(), preview_job.CONTAINER, *words)
+    command = ("/bin/bash", "-c", script_of("preview"), preview_job.CONTAINER, *words)
     result = await cluster.exec(release.namespace, pod, preview_job.CONTAINER, command, timeout_seconds=seconds)
     if result.exit_code != 0:
         text = plain((result.stderr or result.stdout).decode(errors="replace"))
