@@ -146,11 +146,11 @@ SQL
 
 if [[ "$state" != clone ]]; then
   sql -c "SELECT txid_current()" -c "SELECT pg_switch_wal()" >/dev/null || give_up "$archive" "no WAL could be written"
-  for ((waited = 0; waited < archive_seconds; waited++)); do
+  for ((tries = 0; tries < 5 * archive_seconds; tries++)); do
     if ! compgen -G "$wal/archive_status/*.ready" >/dev/null; then
       break
     fi
-    sleep 1
+    sleep 0.2
   done
 fi
 if compgen -G "$wal/archive_status/*.ready" >/dev/null; then
