@@ -42,6 +42,10 @@ pgbackrest --stanza=main --delta --log-level-console=warn --type=default --targe
 postgres -D $PGDATA {SERVER} &
 {RECOVERED}pg_ctl -D $PGDATA stop -m fast -w -t 600 && wait $server
 """
+ARCHIVED = """sql() { psql -U postgres -XAtqc "$1"; }
+last="$(sql "select pg_walfile_name(pg_switch_wal())")"
+until [ "$(sql "select last_archived_wal >= '$last' from pg_stat_archiver")" = t ]; do sleep 0.2; done
+"""
 DRILL = f"""set -uo pipefail
 mkdir -m 700 -p $PGDATA
 pgbackrest --stanza=main --archive-mode=off --log-level-console=warn --target-timeline=latest restore || exit $?
@@ -79,6 +83,7 @@ def _restores(bench: Release, transactions: int) -> tuple[float, float]:
     with bench.written_to(transactions):
         own = bench.restored()
     _note(f"restored by pgwizard: {own:.1f} s")
+    bench.back_up()
     with bench.written_to(transactions):
         by_hand = bench.restored_by_hand()
     _note(f"restored by hand: {by_hand:.1f} s")
@@ -125,13 +130,30 @@ class Release:
         self.pgwizard("apply", str(file), "--yes", f"--ca-file={os.environ['RIG_S3_CA']}")
         _note(f"filling the database: scale {scale}")
         self.pgbench("-i", "-q", "-s", str(scale))
+        self.back_up()
+
+    def back_up(self) -> None:
+        """Take a full backup."""
         self.pgwizard("backup", "postgresql", self.where, "--type=full", "--follow")
 
     @contextlib.contextmanager
     def written_to(self, transactions: int) -> Iterator[None]:
         """After so many transactions of each client, and under more of them until the server stops."""
         self.pgbench("-c", "4", "-t", str(transactions))
-        command = [*_kubectl(), "-n", self.namespace, "exec", POD, "--", "pgbench", "-U", "postgres", "-c2", "-T3600"]
+        command = [
+            *_kubectl(),
+            "-n",
+            self.namespace,
+            "exec",
+            POD,
+            "--",
+            "pgbench",
+            "-U",
+            "postgres",
+            "-c2",
+            "-R50",
+            "-T3600",
+        ]
         with subprocess.Popen([*command, "postgres"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as load:
             try:
                 yield
@@ -157,6 +179,7 @@ class Release:
 
     def restored_by_hand(self) -> float:
         begin = time.perf_counter()
+        self.kubectl("exec", POD, "--", "bash", "-c", ARCHIVED)
         self.kubectl("scale", "statefulset", "postgresql", "--replicas=0")
         self.kubectl("wait", "--for=delete", f"pod/{POD}", DEADLINE)
         self.run_job("by-hand", RESTORE, {"persistentVolumeClaim": {"claimName": CLAIM}})

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Verifies the repository: verify.sh. Runs in the database's container. pgBackRest ends with 0 whatever it finds, so its
 # report decides: this ends with 1 where a backup or a segment is damaged. The report comes last, for whoever reads only
-# the end of the log, and lists no valid backup.
+# the end of the log, and counts the valid backups instead of listing them.
 set -euo pipefail
 
 report="$(mktemp)"
@@ -19,7 +19,11 @@ awk '
   /^ *backup: .*, status: / {
     is_valid = $0 ~ /, status: (valid|in-progress),/
     if (!is_valid) damaged = 1
+    if ($0 ~ /, status: valid,/) valid++
   }
   !/^ *backup: / || !is_valid { print }
-  END { exit complete && !damaged ? 0 : 1 }
+  END {
+    print "valid backups: " valid + 0
+    exit complete && !damaged ? 0 : 1
+  }
 ' "$report"

@@ -1,30 +1,13 @@
-#!/bin/bash
 # Restores the newest state of a repository into an empty volume, checks it, and leaves a receipt: drill.sh COUNT
 # RESTORE-OPTION... SERVER-ARGUMENT..., of which the first COUNT are pgBackRest's. It writes nothing to the repository.
 # DRILL_MUST_EXCEED: the WAL position that recovery must get beyond; without it that is where the newest segment begins.
 # DRILL_QUERY, DRILL_EXPECT: a query, and what it must answer. A failed check ends it with 1, after all others.
-set -uo pipefail
 shopt -s lastpipe
-export LC_ALL=C
-export PGBACKREST_ARCHIVE_ASYNC=n # before 2.59 an asynchronous archive-get may end recovery at a change of timeline
-export PGBACKREST_LOG_LEVEL_CONSOLE=warn
 
-readonly data="$PGDATA"
 readonly receipt="${DRILL_RECEIPT:-/dev/termination-log}"
-readonly most_refusals=100 # of the server, one after the other: 30 s at least
-readonly limits="max_connections max_worker_processes max_wal_senders max_prepared_xacts max_locks_per_xact"
 readonly names="restore recovery wal rows indexes query checksums"
 readonly count="$1"
 readonly restore=("${@:2:$count}") arguments=("${@:$((count + 2))}")
-
-backrest() {
-  pgbackrest --stanza=main --log-level-console="$1" "${@:2}"
-}
-
-sql() {
-  PGOPTIONS="-c statement_timeout=0 -c lock_timeout=0" \
-    psql -XAtq -v ON_ERROR_STOP=1 -v VERBOSITY=terse -U "$POSTGRES_USER" "$@"
-}
 
 milliseconds() {
   echo "$((${EPOCHREALTIME/./} / 1000))"
@@ -42,10 +25,6 @@ quoted() {
 beginning() {
   head -c 1000
   cat >/dev/null
-}
-
-control() {
-  pg_controldata -D "$data" 2>/dev/null | sed -n "s/^$1: *//p"
 }
 
 bytes_of_lsn() {
@@ -129,78 +108,29 @@ end restore passed "$size bytes"
 
 # ---- recovery --------------------------------------------------------------------------------------------------------
 
-maxima=()
-for limit in $limits; do
-  setting="${limit/prepared_xacts/prepared_transactions}"
-  setting="${setting/locks_per_xact/locks_per_transaction}"
-  configured="$(postgres -D "$data" "${arguments[@]}" -C "$setting" 2>/dev/null)" || configured=0
-  most="$({
-    echo "$configured"
-    control "$limit setting" | grep . || echo 0
-  } | sort -n | tail -n 1)"
-  if ((most > 0)); then
-    maxima+=(-c "$setting=$most")
-  fi
-done
-
-# The answers to our own questions, asked before there can be one, would read like a failure.
 readonly fatal="/tmp/drill-fatal"
-server_log() {
-  while IFS= read -r line; do
-    case "$line" in
-      *"FATAL:  the database system is starting up"* | *"FATAL:  the database system is not yet accepting"*) continue ;;
-      *FATAL:*) printf 'FATAL:%s\n' "${line#*FATAL:}" >"$fatal" ;;
-      *PANIC:*) printf 'PANIC:%s\n' "${line#*PANIC:}" >"$fatal" ;;
-    esac
-    printf '%s\n' "$line"
-  done
+note() {
+  case "$1" in
+    *FATAL:*) printf 'FATAL:%s\n' "${1#*FATAL:}" >"$fatal" ;;
+    *PANIC:*) printf 'PANIC:%s\n' "${1#*PANIC:}" >"$fatal" ;;
+  esac
 }
 
-# Nothing of it may reach another system: no jobs of pg_cron, no subscription, no archiving, no listening.
-postgres -D "$data" "${arguments[@]}" "${maxima[@]}" -c listen_addresses= -c hot_standby=on -c archive_mode=off \
-  -c fsync=off -c full_page_writes=off -c shared_buffers=64MB -c huge_pages=off -c autovacuum=off \
-  -c max_logical_replication_workers=0 -c cron.launch_active_jobs=off -c logging_collector=off \
-  -c log_destination=stderr -c log_statement=none -c log_duration=off -c log_min_duration_statement=-1 \
-  -c log_min_error_statement=panic > >(server_log) 2>&1 &
-server=$!
-answer="" ticks=0 refusals=0
-while kill -0 "$server" 2>/dev/null; do
-  if answer="$(sql -d postgres -c "SELECT pg_is_in_recovery()" 2>&1)"; then
-    answer="${answer##*$'\n'}" # a warning may precede it
-    refusals=0
-  else
-    case "$answer" in
-      *"is starting up"* | *"not yet accepting connections"* | *"No such file or directory"*) refusals=0 ;;
-      *) ((++refusals)) ;;
-    esac
-    if ((refusals == most_refusals)); then
-      end recovery failed "the server cannot be asked how far recovery is: $answer"
-      finish
-    fi
-  fi
-  if [[ "$answer" == f ]]; then
-    break
-  fi
-  if [[ "$answer" == t ]] && ((ticks++ % 10 == 0)); then
-    if [[ "$(sql -d postgres -c "SELECT pg_get_wal_replay_pause_state()" 2>/dev/null)" == paused ]]; then
-      end recovery failed "recovery is paused, and nothing would continue it"
-      finish
-    fi
-    sql -d postgres 2>/dev/null <<'SQL'
-SELECT 'replayed to ' || pg_last_wal_replay_lsn() || coalesce(', ' ||
-  to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', '')
-SQL
-  fi
-  sleep 0.2
-done
-if [[ "$answer" != f ]]; then
-  wait "$server"
-  sleep 0.2 # its last line may be late
-  end recovery failed "the server ended during recovery: $(cat "$fatal" 2>/dev/null)"
+fail_recovery() {
+  local reason
+  sleep 0.2 # the server's last line may be late
+  reason="$(cat "$fatal" 2>/dev/null)"
+  end recovery failed "$1${reason:+: $reason}"
   finish
-fi
+}
+
+set_maxima "" "${arguments[@]}"
+postgres -D "$data" "${arguments[@]}" "${maxima[@]}" "${alone[@]}" "${disposable[@]}" -c autovacuum=off \
+  > >(server_log) 2>&1 &
+server=$!
+await_recovery
 found="$(
-  sql -d postgres -F ' ' <<'SQL'
+  sql -F ' ' <<'SQL'
 SELECT fork[1], fork[2], to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 FROM pg_walfile_name(pg_current_wal_lsn()) name, regexp_match(rtrim(pg_read_file('pg_wal/' || substr(name, 1, 8) ||
   '.history'), E'\n'), E'([0-9]+)\t([0-9A-F]+/[0-9A-F]+)\t[^\n]*$') fork
@@ -234,7 +164,7 @@ fi
 
 if ! command -v pg_amcheck >/dev/null; then
   end indexes skipped "pg_amcheck is not in the image"
-elif [[ -z "$(sql -d postgres -c "SELECT 1 FROM pg_available_extensions WHERE name = 'amcheck'" 2>/dev/null)" ]]; then
+elif [[ -z "$(sql -c "SELECT 1 FROM pg_available_extensions WHERE name = 'amcheck'" 2>/dev/null)" ]]; then
   end indexes skipped "the extension amcheck is not in the image"
 elif refusal="$(pg_amcheck -U "$POSTGRES_USER" --all --install-missing --heapallindexed 2>&1 | beginning)"; then
   end indexes passed "pg_amcheck found no damage"

@@ -88,6 +88,14 @@ if ((status != 0)); then
 fi
 retry "$archive_timeout" 3 pgbackrest --stanza=main check
 
+# A repository that was emptied lacks the histories of the server's timelines, and PostgreSQL archives each only once.
+# Without them nothing can be restored to a timeline above 1.
+for history in "$PGDATA"/pg_wal/*.history; do
+  if [[ -e "$history" ]]; then
+    pgbackrest --stanza=main archive-push "$history"
+  fi
+done
+
 found="$(full_backups)"
 if ((found > 0)); then
   say "$found valid full backup(s) found: no new one is taken"

@@ -14,8 +14,8 @@ from pgwizard.release import backups, records
 from pgwizard.release.record import Restoration, read, secret_ref
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
-from support import faulting, headless
-from support.faulting import JOB
+from support import faulting, headless, simtime
+from support.faulting import CRONJOB, JOB
 
 HOOK = "postgresql-pgbackrest-init"
 UNKNOWN_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
@@ -183,11 +183,53 @@ def test_a_followed_log_of_an_unknown_failure_ends_with_9_too(sim: SimCluster, a
     assert (done.code, done.out) == (9, "it went wrong\n")
 
 
+@pytest.mark.parametrize(("kind", "last"), [("verify", "valid backups: 1"), ("drill", "drill: ")])
+def test_the_log_of_a_scheduled_check_is_printed_and_followed_by_its_kind(
+    released: SimCluster, answers: str, kind: str, last: str
+) -> None:
+    assert run("apply", answers, "--set", "schedule.drill=0 6 2 * *").code == 0
+    cronjob = faulting.live(released, CRONJOB, f"postgresql-backup-{kind}")
+    owner = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "name": f"postgresql-backup-{kind}",
+        "uid": cronjob["metadata"]["uid"],
+    }
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "check-1", "namespace": "default", "ownerReferences": [owner]},
+        "spec": cronjob["spec"]["jobTemplate"]["spec"],
+    }
+    before = run("logs").out
+
+    async def start() -> None:
+        async with released:
+            await released.create(job)
+
+    simtime.run(start())
+    followed = run("logs", "--kind", kind, "-f", "--json")
+    assert followed.code == 0, followed.err
+    lines = [json.loads(line) for line in followed.out.splitlines()]
+    assert {line["job"] for line in lines} == {"check-1"}
+    assert lines[-1]["text"].startswith(last)
+    printed = run("logs", "--kind", kind)
+    assert (printed.code, printed.out.split()) == (0, " ".join(line["text"] for line in lines).split())
+    assert run("logs", "--job", "check-1").out == printed.out
+    assert run("logs").out == before
+
+
+@pytest.mark.parametrize(("kind", "word"), [("verify", "verification"), ("drill", "drill")])
+def test_a_release_without_a_job_of_a_kind_is_reported(released: SimCluster, kind: str, word: str) -> None:
+    done = run("logs", "--kind", kind)
+    assert (done.code, done.err) == (5, f"pgwizard: release default/postgresql has no {word} Job\n")
+
+
 def test_a_missing_job_is_reported_with_the_existing_ones(released: SimCluster) -> None:
     done = run("logs", "--job", "nope")
     assert (done.code, done.err) == (
         5,
-        f"pgwizard: release default/postgresql has no backup Job nope\nThe newest are: {HOOK}.\n",
+        f"pgwizard: release default/postgresql has no Job nope\nThe newest are: {HOOK}.\n",
     )
 
 

@@ -52,12 +52,12 @@ def test_a_restore_shows_its_plan_its_stages_and_what_it_reached(released: SimCl
         "✓ restore point pgwizard-ID is archived",
         "✓ suspend       no backup starts",
         "✓ stop          postgresql-0 is gone",
-        "✓ restore       timeline 2, no recovery target specified",
+        "✓ restore       timeline 2, to the end of the archive",
         "✓ start         postgresql-0 is ready",
         "✓ archive       timeline 2 is archived",
         "✓ backup        a full backup of the new timeline is in the repository",
         "✓ resume        3 schedules",
-        "Release is restored to the newest state: timeline 2, no recovery target specified; last commit TIME UTC.",
+        "Release is restored to the newest state: timeline 2, to the end of the archive; last commit TIME UTC.",
         "Undo it: pgwizard restore postgresql --undo -n default",
     ]
 
@@ -246,18 +246,18 @@ def test_a_clone_is_made_beside_its_source(released: SimCluster) -> None:
         "Target   the newest state",
         "Backup   IDF, on timeline 1",
         "Replay   about 1 WAL segment; fetches at most 29.32Mi",
-        "Loses    nothing that is archived",
-        "Takes    about 20 s, and a full backup after it; the database is down meanwhile",
+        "Lacks    nothing that is archived",
+        "Takes    about 20 s, and a full backup after it",
         "✓ restore point none: the release is new",
         "✓ suspend       no backup starts",
         "✓ stop          copy-0 is gone",
-        "✓ restore       timeline 2, no recovery target specified",
+        "✓ restore       timeline 2, to the end of the archive",
         "✓ start         copy-0 is ready",
         "✓ archive       timeline 2 is archived",
         "✓ backup        a full backup of the new timeline is in the repository",
         "✓ resume        3 schedules",
         (
-            "Clone staging/copy holds the newest state of its source: timeline 2, no recovery target specified; "
+            "Clone staging/copy holds the newest state of its source: timeline 2, to the end of the archive; "
             "last commit TIME UTC."
         ),
         "Its subscriptions and the jobs of pg_cron are asleep; docs/restore.md shows how to wake them.",

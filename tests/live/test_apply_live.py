@@ -203,14 +203,20 @@ def test_the_repository_of_another_cluster_is_refused(place: Site) -> None:
 def test_scheduled_backups_wait_for_each_other_and_wal_arrives_in_time(place: Site) -> None:
     place.apply({"tuning": {"archiveTimeoutSeconds": 5}})
 
-    # Both at once: one runs, the other follows it to its end and then runs its own.
+    # Both at once: one runs, and is paused until the other follows it; that one runs its own after it.
+    def is_sent(signal: str) -> bool:
+        command = ("pkill", f"--signal={signal}", "--full", "^pgbackrest .*--type=full")
+        return place.kubectl.outcome("exec", POD, "--container=postgresql", "--", *command)[0] == 0
+
     place.run_job(FULL, "full-now")
-    wait_until("the full backup runs", lambda: "backup begins" in place.logs("full-now"))
+    wait_until("the full backup runs and is paused", lambda: is_sent("STOP"))
     place.run_job(INCREMENTAL, "incr-now")
+    following = "backup.sh full is running: following it"
+    wait_until("the other follows it", lambda: following in place.logs("incr-now"))
+    assert is_sent("CONT")
     place.ended("full-now")
     place.ended("incr-now")
     assert place.backups() == ["full", "full", "incr"]
-    assert "backup.sh full is running: following it" in place.logs("incr-now")
 
     # No backup runs any more that would switch to another segment: the timeout alone does.
     assert place.sql("SHOW archive_timeout") == "5s"

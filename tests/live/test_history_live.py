@@ -94,9 +94,8 @@ def test_a_stretch_of_one_commit_reads_no_more_than_its_segments(place: Site) ->
 
 def test_a_stopped_history_leaves_nothing_in_the_pod(place: Site) -> None:
     place.sql("CREATE TABLE padding (n int)")
-    for _ in range(6):
-        place.sql("INSERT INTO padding SELECT generate_series(1, 1000)")
-        place.sql("SELECT pg_switch_wal()")
+    segment = "INSERT INTO padding SELECT generate_series(1, 1000); SELECT pg_switch_wal();"
+    place.sql(12 * segment)
     where = f"--namespace={place.kubectl.namespace}"
     with place.start(None, "history", "postgresql", where) as process:
         wait_until("it reads in the pod", lambda: bool(scratch(place)))

@@ -28,7 +28,10 @@ FORCE = "--force-conflicts"
 def place(kubectl_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with site(kubectl_binary, tmp_path_factory.mktemp("release"), create=False) as scene:
         scene.apply()
-        yield scene
+        try:
+            yield scene
+        finally:  # with the finalizer of a case the namespace would never go away
+            scene.kubectl.outcome(*patch(CONFIG, {"metadata": {"finalizers": None}}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,13 +64,15 @@ def ready(place: Site) -> None:
 def test_a_volume_that_is_gone_is_made_again_and_the_newest_state_restored(place: Site) -> None:
     commit(place, 1)
     archive(place)
-    commit(place, 2)
+    xid = place.sql("INSERT INTO moments VALUES (2) RETURNING pg_current_xact_id()").split()[0]
     scale_down(place)  # archives the rest
     place.kubectl.run("delete", "pvc", CLAIM, "--wait=true")
 
     plan = plan_of(restore(place, "--to=latest", "--dry-run", "--json"))
     assert plan["silence"] == "there is no pod"
     assert plan["archivedUntil"] is not None
+    found = plan_of(restore(place, f"--to=xid:{xid}", "--before", "--dry-run", "--json"))
+    assert found["target"].startswith(f"just before transaction {xid}"), "its segment is read without a database"
     done = restore(place, "--to=latest", "--yes")
     assert "is created: it was gone" in done.out
     assert rows(place) == "1,2"

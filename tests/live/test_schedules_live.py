@@ -45,20 +45,16 @@ def status_text(place: Site, expect: int = 0) -> str:
 def run(place: Site, cronjob: str, name: str) -> str:
     """Start a Job of a schedule; how it ended."""
     place.run_job(cronjob, name)
-
-    def ended() -> str:
-        conditions = place.get("job", name).get("status", {}).get("conditions") or ()
-        return next((each["type"] for each in conditions if each["type"] in ("Complete", "Failed")), "")
-
-    wait_until(f"Job {name} has ended", lambda: ended() != "")
-    return ended()
+    return place.kubectl.wait_for_end(name)
 
 
 def test_a_scheduled_verification_finds_damage_and_the_status_names_it_without_a_record(place: Site) -> None:
     [full] = (backup["label"] for backup in place.info()["backup"])
     assert "; never verified" in status_text(place)
     assert run(place, VERIFY, "sound") == "Complete", place.logs("sound")
-    assert " ago: valid" in status_text(place)
+    assert re.search(r" ago: valid, 1 backup and \d+ WAL segments", status_text(place))
+    logs = place.command(None, "logs", "postgresql", f"--namespace={place.kubectl.namespace}", "--kind", "verify", "-f")
+    assert place.pgwizard(*logs).out.splitlines()[-1] == "valid backups: 1"
 
     bundle = max(
         (size, name) for name, size in files(place, f"backup/main/{full}").items() if name.startswith("bundle/")
@@ -70,6 +66,8 @@ def test_a_scheduled_verification_finds_damage_and_the_status_names_it_without_a
     )
     status(place, "recoverable")
     assert run(place, VERIFY, "damaged") == "Failed", place.logs("damaged")
+    failed = place.pgwizard(*logs, expect=9)
+    assert f"backup: {full}, status: invalid" in failed.out
     reasons = [reason["text"] for reason in status(place, "not recoverable")["verdict"]["reasons"]]
     assert any(f"found damaged files in backup {full}: {full}/pg_data/" in reason for reason in reasons), reasons
     place.kubectl.run("delete", "secret", RECORD)

@@ -44,6 +44,7 @@ def run(folder: Path, script: str, *arguments: str, version: int = 17, problem: 
         "PATH": f"{programs}:{os.environ['PATH']}",
         "POSTGRES_USER": "postgres",
         "POSTGRES_DB": "shop",
+        "PGDATA": str(folder / "pgdata"),
         "VERSION": str(version),
         "PROBLEM": problem,
     }
@@ -95,4 +96,16 @@ def test_where_sessions_open_the_hook_creates_the_stanza_and_takes_a_full_backup
             "pgbackrest --stanza=main check",
             "pgbackrest --stanza=main --type=full backup",
         ],
+    )
+
+
+def test_the_hook_archives_the_histories_of_the_server_again_which_an_emptied_repository_lacks(tmp_path: Path) -> None:
+    wal = tmp_path / "pgdata" / "pg_wal"
+    wal.mkdir(parents=True)
+    for name in ("00000002.history", "00000003.history", "000000030000000000000001"):
+        (wal / name).touch()
+    code, lines = run(tmp_path, "init.sh", hashlib.sha256(b"[global]\n").hexdigest())
+    assert (code, [line.split(" with")[0] for line in lines if "archive-push" in line]) == (
+        0,
+        [f"pgbackrest --stanza=main archive-push {wal}/0000000{number}.history" for number in (2, 3)],
     )

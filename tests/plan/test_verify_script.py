@@ -24,11 +24,13 @@ LOST = VALID.replace("total valid WAL: 7", "total valid WAL: 6")
 
 
 @pytest.mark.parametrize(
-    ("report", "code", "is_listed"),
-    [(VALID, 0, False), (DAMAGED, 1, False), (LOST, 1, False), ("", 1, False)],
+    ("report", "code", "valid"),
+    [(VALID, 0, 1), (DAMAGED, 1, 1), (LOST, 1, 1), ("", 1, 0)],
     ids=["valid", "backup damaged", "segment damaged", "no report"],
 )
-def test_the_report_decides_on_the_exit_code(report: str, code: int, is_listed: bool, tmp_path: Path) -> None:
+def test_the_report_decides_on_the_exit_code_and_valid_backups_are_counted(
+    report: str, code: int, valid: int, tmp_path: Path
+) -> None:
     program = tmp_path / "pgbackrest"
     program.write_text(f"#!/bin/bash\ncat <<'END'\n{report}END\n")
     program.chmod(0o755)
@@ -41,5 +43,6 @@ def test_the_report_decides_on_the_exit_code(report: str, code: int, is_listed: 
         env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
     )
     assert done.returncode == code, done
-    assert ("20261128-172845F" in done.stdout) is is_listed
+    assert "20261128-172845F" not in done.stdout
+    assert done.stdout.splitlines()[-1] == f"valid backups: {valid}"
     assert ("20261128-180000F, status: invalid" in done.stdout) is ("180000F" in report)

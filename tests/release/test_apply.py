@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -361,6 +362,40 @@ def test_with_no_wait_the_run_ends_once_the_hook_job_exists() -> None:
 
 
 # ---- namespaces and owners -----------------------------------------------------------------------------------------
+
+
+def test_a_record_from_before_the_scheduled_verification_gets_it_announced_and_applied() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, answers_of(schedule={"verify": None}))
+        secret = sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql")))
+        assert secret is not None
+        kept = record.read(secret)
+        assert kept.last is not None
+        schedule = {
+            key: value for key, value in kept.last.answers["schedule"].items() if key not in ("verify", "drill")
+        }
+        older = replace(kept.last, answers={**kept.last.answers, "schedule": schedule})
+        await sim.apply(replace(kept, revisions=(older,)).secret(), force=True)
+
+        answers = answers_of(**older.answers)
+        looked = await applied(sim, answers, dry_run=True)
+        cronjob = Ref(CRONJOB, "postgresql-backup-verify", "default")
+        assert looked.outcome is not None
+        announced = [change for change in looked.outcome.changes if change.action != "unchanged"]
+        assert [(change.action, change.ref) for change in announced if change.ref.resource == CRONJOB] == [
+            ("create", cronjob)
+        ]
+        assert not any(change.restarts or change.action == "delete" for change in announced)
+        assert not looked.writes
+        upgraded = await deployed(sim, answers)
+        assert [change for change in upgraded.shown if change.action != "unchanged"] == announced
+        assert live(sim, CRONJOB, cronjob.name)["spec"]["schedule"] == "0 5 1 * *"
+        again = await deployed(sim, answers)
+        assert again.outcome is not None
+        assert again.outcome.result == "unchanged"
+
+    on(scenario)
+
 
 ELSEWHERE = {"repository": {"enabled": False}, "tls": {"verify": False, "source": None}}
 

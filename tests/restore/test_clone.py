@@ -16,12 +16,12 @@ from pgwizard.kube.api import ExecResult
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import apply, clone, record
 from pgwizard.release.changes import Change
-from pgwizard.restore import creation
+from pgwizard.restore import creation, preview
 from pgwizard.restore import run as restore_run
 from pgwizard.restore.target import RecoveryTarget, RestorePlan, choose
 from pgwizard.simulator.cluster import SimCluster
 from support import simtime
-from support.faulting import CONFIGMAP, SECRET, STATEFULSET, clock, cluster, live
+from support.faulting import CONFIGMAP, JOB, SECRET, STATEFULSET, clock, cluster, live
 
 SHOP = Answers.model_validate(
     {
@@ -104,6 +104,25 @@ def test_a_clone_has_the_sources_data_and_an_archive_of_its_own() -> None:
         assert kept(sim).origin == origin
         with pytest.raises(PreflightError, match="is a clone, and was not restored since: there is nothing to undo"):
             await restore_run.plan_undo(sim, await restore_run.prepare(sim, INTO), clock(sim))
+        await sim.__aexit__(None, None, None)
+
+    simtime.run(scenario())
+
+
+def test_a_clone_is_previewed_before_it_is_restored() -> None:
+    async def scenario() -> None:
+        sim = await shop()
+        await cloned_objects(sim)
+        prepared = await preview.prepare(sim, INTO)
+        target = RecoveryTarget("latest")
+        plan = await restore_run.plan_to(sim, prepared, target, clock(sim))
+        assert isinstance(plan, RestorePlan)
+        opened = await preview.start(sim, prepared, target, plan, report=lambda _: None, now=clock(sim))
+        assert opened.reached.at is not None
+        [container] = live(sim, JOB, "copy-preview", "staging")["spec"]["template"]["spec"]["containers"]
+        assert {"name": "PGBACKREST_REPO1_PATH", "value": "/shop"} in container["env"]
+        assert await preview.end(sim, INTO, lambda _: None)
+        await restored(sim)
         await sim.__aexit__(None, None, None)
 
     simtime.run(scenario())

@@ -17,7 +17,6 @@ from pgwizard.kube.api import Cluster, ExecResult
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore import history
 from pgwizard.restore.history import WalEvent
-from pgwizard.restore.locate import locate
 from pgwizard.restore.report import event_lines, history_text
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, read_target
 from pgwizard.restore.wal_scan import script
@@ -43,7 +42,7 @@ def scanned(
     for name, body in programs.items():
         (folder / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
         (folder / name).chmod(0o755)
-    command = ["bash", "-c", script(), "wal-scan", "main", what, "", "", *window]
+    command = ["bash", "-c", script(), "wal-scan", "main", what, "", "volume", *window]
     environment = {"PATH": f"{folder}:{os.environ['PATH']}", "PGDATA": str(folder / "pgdata")}
     done = subprocess.run(command, input=names, env=environment, capture_output=True, text=True, check=True)
     assert done.stderr == ""
@@ -73,14 +72,23 @@ def test_every_release_of_pg_waldump_is_understood(tmp_path: Path, version: str)
     assert history.reached_of(lines) == result[-1].at
 
 
-def test_a_backup_without_pg_control_is_named(tmp_path: Path) -> None:
-    for name, body in {"pgbackrest": "", "timeout": 'shift; exec "$@"'}.items():
-        (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
-        (tmp_path / name).chmod(0o755)
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PGDATA": str(tmp_path / "pgdata")}
-    command = ["bash", "-c", script(), "wal-scan", "main", "events", "", "20261128-103028F", *WHOLE_DAY]
-    done = subprocess.run(command, input="", env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "pg_control of backup 20261128-103028F cannot be read\n")
+def test_what_is_listed_can_be_restored_to_by_its_own_words() -> None:
+    here = [
+        WalEvent("restore-point", None, 1, 8, name="pgBackRest Archive Check"),
+        WalEvent("restore-point", NOON, 1, 20, name="twice"),
+        WalEvent("removal", NOON, 1, 24, "730", database="16384", relations=1),
+        WalEvent("restore-point", NOON, 2, 32, name="twice"),
+        WalEvent("restore-point", NOON, 2, 40, name="once"),
+    ]
+    listed = history.located(here, {"16384": "shop"}, 16)
+    assert [line.partition("  ")[2].split("  ")[-1].strip() for line in event_lines(listed)] == [
+        "not reachable: no backup had ended",
+        "--to lsn:0/14",
+        "--to xid:730 --before",
+        "--to lsn:0/20",
+        "--to name:once",
+    ]
+    assert [each.database for each in listed] == ["", "", "shop", "", ""]
 
 
 def test_a_commit_is_placed_by_its_own_record() -> None:
@@ -223,12 +231,3 @@ def test_a_restore_point_is_offered_by_what_a_restore_takes(name: str, typed: st
     target = WalEvent("restore-point", NOON, 1, 9, name=name).target
     assert (target.typed, target.is_exclusive) == (typed, False)
     assert isinstance(read_target(target.typed, UTC), RecoveryTarget)
-
-
-def test_without_a_server_and_a_backup_no_wal_is_searched() -> None:
-    silent = RepositoryView(Archive({1: [SegmentRun(1, 1, 3, 1, NOON)]}, {}), (), 1, is_answering=False, silence="gone")
-    place = cast("Cluster", _Archive(3))
-    with pytest.raises(PreflightError, match="no backup in the repository can be recovered"):
-        asyncio.run(history.read(place, RELEASE, silent, NOON, NOON, report=lambda _: None))
-    target = RecoveryTarget("xid", "730")
-    assert asyncio.run(locate(place, RELEASE, silent, target)) == target

@@ -50,7 +50,7 @@ def last(folder: Path, *, bound: str = "", until: str = "9999") -> list[str]:
     for name, body in {"pgbackrest": "", "pg_waldump": f"cat <<'END'\n{lines}\nEND"}.items():
         (folder / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
         (folder / name).chmod(0o755)
-    command = ["bash", "-c", script(), "wal-scan", "main", "last", bound, "", "", until, "0"]
+    command = ["bash", "-c", script(), "wal-scan", "main", "last", bound, "volume", "", until, "0"]
     environment = {"PATH": f"{folder}:{os.environ['PATH']}", "PGDATA": str(folder / "pgdata")}
     done = subprocess.run(
         command, input="000000010000000000000009\n", env=environment, capture_output=True, text=True, check=True

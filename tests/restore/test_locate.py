@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
@@ -70,15 +71,15 @@ def test_a_point_that_is_there_twice_is_refused_with_both_places() -> None:
     assert result.text.endswith(" is in the WAL more than once: 0/4000060 on timeline 1 and 0/5000060 on timeline 1")
 
 
-def search(folder: Path, names: str, pgbackrest: str, label: str = "") -> tuple[int, str, str]:
-    """Exit code, output and errors of the script, where pg_waldump finds the point in each segment.
-
-    label: the backup that pg_control is taken from, where there is no database.
-    """
-    for name, body in {"pgbackrest": pgbackrest, "pg_waldump": f"echo '{POINT}'"}.items():
+def search(
+    folder: Path, names: str, pgbackrest: str, *, has_volume: bool = True, **programs: str
+) -> tuple[int, str, str]:
+    """Exit code, output and errors of the script, where pg_waldump finds the point in each segment."""
+    for name, body in {"pgbackrest": pgbackrest, "pg_waldump": f"echo '{POINT}'", **programs}.items():
         (folder / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
         (folder / name).chmod(0o755)
-    command = ["bash", "-c", script(), "wal-scan", "main", "name", "before migration", label, "", "", "0"]
+    volume = "volume" if has_volume else ""
+    command = ["bash", "-c", script(), "wal-scan", "main", "name", "before migration", volume, "", "", "0"]
     environment = {"PATH": f"{folder}:{os.environ['PATH']}", "PGDATA": str(folder / "pgdata")}
     done = subprocess.run(command, input=names, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
@@ -95,14 +96,60 @@ def test_an_archive_that_cannot_be_read_is_not_one_without_the_point(tmp_path: P
     assert search(tmp_path, "", nothing) == (0, "", "")
 
 
-def test_without_a_database_pg_control_comes_from_a_backup(tmp_path: Path) -> None:
-    repository = """case "$*" in
-      *" repo-ls backup/main/A/pg_data/global") printf '%s\\n' 1260.gz pg_control.gz ;;
-      *" repo-get backup/main/A/pg_data/global/pg_control.gz") echo control | gzip ;;
-      *" archive-get B "*) [[ "$(cat "$PGDATA/global/pg_control")" == control ]] ;;
-      *) exit 99 ;;
-    esac"""
-    assert search(tmp_path, "B\n", repository, "A") == (0, f"B {POINT}\n", "")
+STORED = """case "$*" in
+  *" repo-ls archive/main") printf '%s\\n' 15-1 9.6-2 archive.info ;;
+  *" repo-ls --filter=^B- archive/main/9.6-2/B") echo NAME ;;
+  *" repo-get archive/main/9.6-2/B/NAME") PRINT ;;
+esac"""
+
+
+@pytest.mark.parametrize(
+    ("name", "printed", "tool"),
+    [
+        ("B-0123.gz", "echo segment | gzip", "gzip"),
+        ("B-0123.gz", "echo segment", "gzip"),
+        ("B-0123.zst", "echo tsegmen", "zstd"),
+        ("B-0123", "echo segment", ""),
+    ],
+    ids=["compressed", "by a pgBackRest that decompresses", "with another program", "plain"],
+)
+def test_without_a_database_a_segment_is_read_as_it_is_stored(
+    tmp_path: Path, name: str, printed: str, tool: str
+) -> None:
+    others = {"zstd": "tr -d t | sed s/n/nt/"} if tool == "zstd" else {}
+    repository = STORED.replace("NAME", name).replace("PRINT", printed)
+    reads = f"""[[ "$(cat "${{@: -1}}")" == segment ]] && echo '{POINT}'"""
+    assert search(tmp_path, "B\n", repository, has_volume=False, pg_waldump=reads, **others) == (0, f"B {POINT}\n", "")
+
+
+def test_a_segment_that_no_program_of_the_image_decompresses_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for tool in ("awk", "bash", "cat", "cp", "find", "grep", "head", "mktemp", "rm", "sed", "sort", "tail", "timeout"):
+        (programs / tool).symlink_to(shutil.which(tool) or "")
+    monkeypatch.setenv("PATH", str(programs))
+    why = "it is compressed, and the image has no lz4"
+    repository = STORED.replace("NAME", "B-0123.lz4")
+    assert search(tmp_path, "B\n", repository, has_volume=False) == (0, f"unreadable 1 {why}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("repository", "why"),
+    [
+        (STORED.replace("echo NAME", ":"), "it is not in the archive"),
+        (STORED.replace("echo NAME", "echo 'ERROR: [041]: denied' >&2; exit 41"), "ERROR: [041]: denied"),
+        (
+            STORED.replace("NAME", "B-0123.gz").replace("PRINT", "echo 'ERROR: [042]: reset' >&2; exit 42"),
+            "ERROR: [042]: reset",
+        ),
+    ],
+)
+def test_without_a_database_the_reason_why_a_segment_cannot_be_read_is_printed(
+    tmp_path: Path, repository: str, why: str
+) -> None:
+    assert search(tmp_path, "B\n", repository, has_volume=False) == (0, f"unreadable 1 {why}\n", "")
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-import pgwizard
 from pgwizard.restore.preview_job import Aim, Reached, aim_of, reached_of, reached_text, target_lines, why_not_forward
+from pgwizard.restore.scripts import script_of
 from pgwizard.restore.target import RecoveryTarget, RestorePlan
 from support.waiting import DEADLINE_SECONDS
 
-SCRIPT = Path(pgwizard.__file__).parent / "restore" / "preview.sh"
+SCRIPT = script_of("preview")
 AT = datetime(2026, 11, 27, 21, 0, 4, tzinfo=UTC)
 PLAN = RestorePlan(
     target="a target",
@@ -130,7 +130,7 @@ def served(folder: Path, stop_after: str, **variables: str) -> tuple[int, list[s
         "PREVIEW_TARGET": "one\n-\nrecovery_target_lsn=0/5000108",
         **variables,
     }
-    command = ["bash", str(SCRIPT), "serve", "1", "--set=A", "-c", "config_file=x"]
+    command = ["bash", "-c", SCRIPT, "preview", "serve", "1", "--set=A", "-c", "config_file=x"]
     options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(command, env=environment, process_group=0, **options) as process:
         assert process.stdout is not None
@@ -167,7 +167,7 @@ def test_a_move_does_not_wait_for_the_end_of_the_server_since_the_next_one_begin
         "PGDATA": "/pgdata",
         "PREVIEW_CONTROL": str(control),
     }
-    command = ["bash", str(SCRIPT), "move", "two", "-", "recovery_target_lsn=0/6000108"]
+    command = ["bash", "-c", SCRIPT, "preview", "move", "two", "-", "recovery_target_lsn=0/6000108"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("-D /pgdata stop -m fast -W\n", "")
     assert (control / "target").read_text(encoding="utf-8") == "two\n-\nrecovery_target_lsn=0/6000108\n"

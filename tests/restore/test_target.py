@@ -461,6 +461,7 @@ def test_reachable_moments_are_listed_by_timeline_and_spans_that_overlap_are_one
         ("2.60.0", (2, 45), "newer-backup"),
         ("2.60.0", (2, 60, 0), "1-10F 1 default"),
         ("2.45", (2, 60, 0), "1-10F 1 default"),
+        ("2.55.1", (2, 55), "1-10F 1 default"),
         ("2.60.0", None, "1-10F 1 default"),
         ("", (2, 45), "1-10F 1 default"),
         ("2.dev", (2, 45), "1-10F 1 default"),

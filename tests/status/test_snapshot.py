@@ -80,9 +80,19 @@ def test_figures_come_from_backups_and_segments() -> None:
     assert result.growth_bytes_per_day == pytest.approx(GB / 2)
     assert result.wal_bytes_per_day == pytest.approx(100 * 16 * 2**20)
     assert result.outage_days == pytest.approx(6 * GB / (100 * 16 * 2**20))
+    assert result.database_bytes_per_day == pytest.approx(4 * GB / 6), "of the last week"
+    assert result.full_days == pytest.approx(6 * GB / (4 * GB / 6))
     assert FINE.archiver is not None
     larger = replace(result, archiver=replace(FINE.archiver, segment_bytes=64 * 2**20))
     assert larger.wal_bytes_per_day != result.wal_bytes_per_day, "a server's own size of a segment counts"
+
+
+def test_a_database_that_does_not_grow_never_fills_its_volume() -> None:
+    assert (FINE.database_bytes_per_day, FINE.full_days) == (0, None)
+    shrunk = RepositoryInfo((backup("full", 2, stored=2 * GB), backup("incr", 0)))
+    assert replace(FINE, repository=shrunk).full_days is None
+    young = RepositoryInfo((backup("full", 0.9), backup("incr", 0, stored=2 * GB)))
+    assert replace(FINE, repository=young).database_bytes_per_day is None
 
 
 SEGMENT = 16 * 2**20
@@ -162,6 +172,18 @@ status: error
   backup: 20261122-022400F, status: invalid, total files checked: 971, total valid files: 970
     missing: 1, checksum invalid: 0, size invalid: 0, other: 0
 """
+SOUND = """INFO: stanza: main
+      status: ok
+        archiveId: 15-1, total WAL checked: 1207, total valid WAL: 1207
+          missing: 0, checksum invalid: 0, size invalid: 0, other: 0
+        backup: 20261122-022400F, status: valid, total files checked: 971, total valid files: 971
+INFO: verify command end: completed successfully (3568ms)
+stanza: main
+status: ok
+  archiveId: 15-1, total WAL checked: 1207, total valid WAL: 1207
+    missing: 0, checksum invalid: 0, size invalid: 0, other: 0
+valid backups: 3
+"""
 
 
 def test_the_result_of_a_scheduled_verification_comes_from_its_job_without_a_record() -> None:
@@ -173,6 +195,21 @@ def test_the_result_of_a_scheduled_verification_comes_from_its_job_without_a_rec
     assert valid.verification is not None
     assert (valid.verification.is_valid, valid.verification.moment) == (True, datetime(2026, 11, 23, 5, 10, tzinfo=UTC))
     assert [run.kind for run in valid.runs] == ["full", "verify"]
+    assert [run.name for run in valid.runs_without_log] == ["v-1"]
+
+    counted = reduce(valid, LogRead(ref, SOUND.splitlines()))
+    assert counted.verification is not None
+    assert (counted.verification.is_valid, counted.verification.backups, counted.verification.segments_checked) == (
+        *(True, 3),
+        1207,
+    )
+    assert not counted.runs_without_log
+    text = report.verification_text(replace(counted, at=at(24)))
+    assert text.endswith(" ago: valid, 3 backups and 1,207 WAL segments")
+    for no_report in (LogFailed(ref, "no pod", is_final=True), LogRead(ref, ["no report"])):
+        uncounted = reduce(valid, no_report)
+        assert not uncounted.runs_without_log
+        assert report.verification_text(uncounted).endswith(" ago: valid")
 
     conditions = [{"type": "Failed", "status": "True", "lastTransitionTime": "2026-11-23T05:10:00Z"}]
     failed = _job("v-1", "postgresql-backup-verify", startTime="2026-11-23T05:00:00Z", conditions=conditions)

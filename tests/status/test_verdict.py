@@ -33,6 +33,7 @@ from support.snapshots import (
     FAILED,
     FINE,
     FULL,
+    GB,
     INCR,
     KEPT,
     LEFT,
@@ -312,6 +313,22 @@ def test_a_timeline_whose_history_is_missing_cannot_be_reached() -> None:
     )
 
 
+def test_a_dropped_segment_that_an_older_listing_still_has_ends_the_window_before_it() -> None:
+    there = archived()
+    [window] = judge(there).windows
+    assert window.last == segment(1303)
+    [window] = judge(replace(there, missing_wal=segment(1303))).windows
+    assert window.last == segment(1302)
+
+
+def test_the_fix_of_a_missing_history_archives_it_again_from_the_server() -> None:
+    [fix] = (reason.fix for reason in judge(archived(timeline=2)).reasons if reason.key == "wal-history")
+    assert fix == (
+        "Archive it again from the server: kubectl -n shop exec postgresql-0 --container=postgresql -- bash -c "
+        "'pgbackrest --stanza=main archive-push \"$PGDATA/pg_wal/00000002.history\"'"
+    )
+
+
 def test_after_a_restore_to_an_older_moment_the_timeline_that_was_left_is_a_window_of_its_own() -> None:
     forks = base64.b64encode(b"1\t3/E8000028\tbefore 2026-11-23 07:00:00+00\n").decode()
     history = f"history 00000002 {int(at(seconds=30).timestamp())} {forks}"
@@ -475,8 +492,11 @@ def verified(days: float = 3, **parts: Any) -> Snapshot:
 
 def test_a_valid_verification_is_shown_with_its_age_and_is_no_reason() -> None:
     assert state_and_reasons(verified()) == ("recoverable", [])
-    assert report.verification_text(verified()) == "verified 3 d ago: valid"
-    assert report.verification_text(verified(40)) == "verified 40 d ago: valid, verify again"
+    assert report.verification_text(verified()) == "verified 3 d ago: valid, 3 backups and 1,204 WAL segments"
+    assert (
+        report.verification_text(verified(40))
+        == "verified 40 d ago: valid, 3 backups and 1,204 WAL segments, verify again"
+    )
 
 
 def test_a_backup_that_a_verification_found_damaged_does_not_count_as_long_as_it_is_there() -> None:
@@ -726,6 +746,10 @@ RISKS: list[tuple[dict[str, Any], str]] = [
     ({"certificate": MirroredCertificate(NOW + timedelta(days=99), "gone")}, "the source of the certificate is gone"),
     ({"volume": Volume(100, 9)}, "only 9% of the volume is free"),
     (
+        {"repository": replace(REPOSITORY, backups=(backup("full", 1.4), backup("full", 0.4, stored=2 * GB)))},
+        "the volume is full in 1 d 12 h if the database keeps growing by 3.73Gi a day",
+    ),
+    (
         {"objects": {**FINE.objects, KEPT: Health("failed", "volume claim lost")}},
         "PersistentVolumeClaim shop/postgresql-storage-postgresql-0: volume claim lost",
     ),
@@ -911,6 +935,16 @@ def test_a_database_that_does_not_run_has_its_pod_s_own_reason(
     )
     assert [(str(reason), reason.fix, reason.key) for reason in verdict.reasons] == [(f"the database {text}", fix, key)]
     assert verdict.state == "at risk"
+
+
+def test_a_missing_stanza_is_set_up_again_by_the_hook_job_which_an_apply_without_changes_does_not_create() -> None:
+    lost = replace(FINE, repository=RepositoryInfo((), stanza="missing stanza path"))
+    [reason] = judge(lost).reasons
+    assert str(reason) == "pgBackRest reports: missing stanza path"
+    assert reason.fix == (
+        "Delete the Job that set it up: kubectl -n shop delete job postgresql-pgbackrest-init --ignore-not-found. "
+        "Apply again: it creates what is missing."
+    )
 
 
 def test_a_missing_statefulset_is_reported_with_what_creates_it() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from support.live_releases import CLAIM, POD, Site
-from support.waiting import KUBECTL_DEADLINE, wait_until
+from support.waiting import KUBECTL_DEADLINE
 
 _DATA = "/var/lib/postgresql/data/pgdata"
 _RECOVER = rf"""set -uo pipefail
@@ -50,12 +50,11 @@ def recover(place: Site, name: str, *options: str, in_place: bool = False, archi
     """
     where = "archives" if in_place or archives else "scratch"
     more = options if where == "archives" else ("--archive-mode=off", *options)
-    text = _run(place, name, [_RECOVER, "restore", where, *more], in_place=in_place)
+    end, text = _run(place, name, [_RECOVER, "restore", where, *more], in_place=in_place)
     rows = re.search(r"^rows: (.*)$", text, re.MULTILINE)
     redo = re.search(r"redo done at ([0-9A-F]+)/([0-9A-F]+)", text)
     position = int(redo[1], 16) * 2**32 + int(redo[2], 16) if redo else 0
-    ended = 0 if "Complete" in _conditions(place, name) else 1
-    return Recovery(ended, rows[1] if rows else "", position, text)
+    return Recovery(0 if end == "Complete" else 1, rows[1] if rows else "", position, text)
 
 
 def recover_in_place(place: Site, name: str, *options: str) -> Recovery:
@@ -72,13 +71,13 @@ def recover_in_place(place: Site, name: str, *options: str) -> Recovery:
 
 def run_offline(place: Site, name: str, script: str) -> None:
     """Run a script on the data of the release, which is scaled to 0."""
-    log = _run(place, name, [script], in_place=True)
-    assert "Complete" in _conditions(place, name), log
+    end, log = _run(place, name, [script], in_place=True)
+    assert end == "Complete", log
     place.kubectl.run("delete", "job", name, "--cascade=foreground", "--wait=true")
 
 
-def _run(place: Site, name: str, script: Sequence[str], *, in_place: bool) -> str:
-    """The log of a Job from the live pod template, once it has ended."""
+def _run(place: Site, name: str, script: Sequence[str], *, in_place: bool) -> tuple[str, str]:
+    """How a Job from the live pod template ended, Complete or Failed, and its log."""
     stateful = place.get("statefulset", "postgresql")
     spec = copy.deepcopy(stateful["spec"]["template"]["spec"])
     [server] = spec["containers"]
@@ -99,11 +98,6 @@ def _run(place: Site, name: str, script: Sequence[str], *, in_place: bool) -> st
         },
     }
     place.kubectl.run("apply", "--filename=-", data=json.dumps(job).encode())
-    wait_until(f"Job {name} ends", lambda: bool(_conditions(place, name)))
+    end = place.kubectl.wait_for_end(name)
     _, log, _ = place.kubectl.outcome("logs", f"job/{name}", "--container=restore", "--tail=-1")
-    return log.decode(errors="replace")
-
-
-def _conditions(place: Site, job: str) -> set[str]:
-    conditions = place.get("job", job).get("status", {}).get("conditions") or ()
-    return {each["type"] for each in conditions if each["status"] == "True"} & {"Complete", "Failed"}
+    return end, log.decode(errors="replace")

@@ -21,7 +21,7 @@ import yaml
 from pgwizard.cli.source import Source, resolve_plan
 from pgwizard.plan import manifests
 from pgwizard.plan.plan import Plan
-from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE, wait_until
+from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE
 
 KUBECONFIG = os.environ.get("PGWIZARD_TEST_KUBECONFIG")
 LIVE = [
@@ -60,18 +60,24 @@ class Kubectl:
 
     def wait_for_job(self, name: str) -> None:
         """Until it has succeeded. One that failed, or never ends, is an error with what its pods printed."""
-
-        def has_succeeded() -> bool:
-            conditions = self.json("get", "job", name).get("status", {}).get("conditions", [])
-            reached = {item["type"] for item in conditions if item["status"] == "True"}
-            assert "Failed" not in reached, f"{name}: {conditions}\n{output()}"
-            return "Complete" in reached
-
-        def output() -> str:
+        end = self.wait_for_end(name)
+        if end != "Complete":
             logs = self.outcome("logs", f"job/{name}", "--all-containers", "--tail=60")[1]
-            return (logs + self.outcome("describe", "pods")[1]).decode(errors="replace")
+            described = self.outcome("describe", "pods")[1]
+            raise AssertionError(f"Job {name}: {end or 'no end'}\n{(logs + described).decode(errors='replace')}")
 
-        wait_until(f"Job {name} is complete", has_succeeded, output)
+    def wait_for_end(self, job: str) -> str:
+        """Until a Job has ended: Complete or Failed; empty where it has not within the deadline."""
+        output = '--output=jsonpath={.status.conditions[?(@.status=="True")].type}{"\\n"}'
+        command = [self.binary, f"--kubeconfig={KUBECONFIG}", f"--namespace={self.namespace}", "get", "job", job]
+        deadline = f"--request-timeout={DEADLINE_SECONDS:.0f}s"
+        with subprocess.Popen([*command, "--watch", output, deadline], stdout=subprocess.PIPE, text=True) as watch:
+            assert watch.stdout is not None
+            try:
+                ends = ({*line.split()} & {"Complete", "Failed"} for line in watch.stdout)
+                return next((end.pop() for end in ends if end), "")
+            finally:
+                watch.kill()
 
     def json(self, *arguments: str) -> Any:
         return json.loads(self.run(*arguments, "-o", "json")[0])

@@ -18,22 +18,26 @@ from support.waiting import wait_until
 
 MODES = {"alternate screen": 1049, "mouse": 1000, "every move of the mouse": 1003, "paste": 2004}
 
+AS_NOBODY = ("unshare", "--user", "--map-user=987654")
+"""Before a command: it runs with a user id that nobody has, as in OpenShift and in many pipelines."""
+
 
 class Terminal:
     """A wizard on a terminal of its own, in a session of its own."""
 
-    def __init__(self, folder: Path, *arguments: str, stderr: int | None = None) -> None:
+    def __init__(self, folder: Path, *arguments: str, stderr: int | None = None, nobody: bool = False) -> None:
+        """nobody: as a user id without an entry in passwd, and without HOME."""
         self.ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (40, 120))
         self.settings = termios.tcgetattr(theirs)
         self.theirs = theirs
-        home = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "TERM": "xterm-256color"}
+        home = {} if nobody else {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pgwizard", *arguments],
+            [*(AS_NOBODY if nobody else ()), sys.executable, "-m", "pgwizard", *arguments],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs if stderr is None else stderr,
-            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **home},
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "xterm-256color", **home},
             cwd=folder,
             start_new_session=True,
         )

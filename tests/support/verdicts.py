@@ -31,9 +31,9 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.status.observe import POLLED, Again, observe
 from pgwizard.status.snapshot import Snapshot
 from pgwizard.status.verdict import Verdict, judge
-from support import archives
+from support import archives, small_volumes
 from support.archives import SEGMENT, WAL, back_up, change, delete, end, files, keep, mend, remove, stored, write
-from support.live_releases import CLAIM, FULL, INCREMENTAL, POD, Site, site
+from support.live_releases import CLAIM, FULL, HOOK, INCREMENTAL, POD, Site, site
 from support.own_store import CERTIFICATE, KEY, SECRET, OwnStore
 from support.restoring import recover, recover_in_place, run_offline
 from support.rigtools import KUBECONFIG, find_kubectl
@@ -43,6 +43,8 @@ _AGAIN_SECONDS = 5.0
 """How often all sources are read: what a fault needs longer than this is not the pace of its source."""
 _SLOWEST = 15.0
 """A fault shows within so many seconds once its source is read."""
+_INFO = ("--stanza=main", "--output=json", "--io-timeout=5")
+"""As the status reads the repository."""
 _GARBAGE = "printf garbage | dd of=/tmp/file bs=1 seek=5000 conv=notrunc status=none"
 
 
@@ -162,7 +164,7 @@ class Lab:
 
 @dataclass(frozen=True)
 class Fault:
-    """make: the fault; undo: its end, after which no reason has ``reason`` in it. states: the verdicts that are right.
+    """make: the fault; undo: its end. states: the verdicts that are right; reason: an expression that finds the reason.
 
     oracle: what a restore must do, by default ``check_windows``; ahead: how far the status' clock is ahead.
     """
@@ -179,13 +181,14 @@ class Fault:
 
 @dataclass
 class Row:
-    """One fault, and what the verdict and each tool report of it."""
+    """One fault, and what the verdict and each tool report of it. pace: how long ``pgbackrest info`` itself takes."""
 
     fault: str
     verdict: str = ""
     reason: str = ""
     shown: float = float("inf")
     gone: float = float("inf")
+    pace: float = 0
     oracle: str = ""
     tools: tuple[str, str, str] = ("", "", "")
     errors: list[str] = field(default_factory=list)
@@ -256,7 +259,8 @@ def _last(log: str) -> str:
 
 def _info(lab: Lab) -> dict[str, Any]:
     with contextlib.suppress(AssertionError, ValueError, IndexError):
-        return lab.place.info()
+        output = lab.place.in_pod("pgbackrest", archives.QUIET, *_INFO, "info")
+        return dict(json.loads(output)[0])
     return {}
 
 
@@ -420,6 +424,18 @@ def _switch(lab: Lab) -> None:
     lab.row()
 
 
+def _fill_volume(lab: Lab) -> None:
+    lab.scale(0)
+    small_volumes.fill(lab.place, lab.job("fill"))
+    lab.scale(1)
+
+
+def _empty_volume(lab: Lab) -> None:
+    lab.scale(0)
+    small_volumes.empty(lab.place, lab.job("empty"))
+    lab.scale(1)
+
+
 def _nothing(_: Lab) -> None:
     pass
 
@@ -431,7 +447,14 @@ def _lose_history(lab: Lab) -> None:
     remove(lab.place, lab.notes["path"])
 
 
+def _archive_history(lab: Lab) -> None:
+    """As the status advises."""
+    name = lab.notes["path"].rpartition("/")[2]
+    lab.place.in_pod("bash", "-c", f'pgbackrest --stanza=main archive-push "$PGDATA/pg_wal/{name}"')
+
+
 def _clone(lab: Lab) -> None:
+    lab.full()  # after a switch the newest backup may be of a timeline that was left
     timeline = int(lab.place.sql("SELECT timeline_id FROM pg_control_checkpoint()"))
     lab.notes["clone"] = f"{timeline + 1:08X}"
     done = recover(lab.place, lab.job("clone"), archives=True)
@@ -468,6 +491,8 @@ def _empty_bucket(lab: Lab) -> None:
 
 
 def _apply_again(lab: Lab) -> None:
+    """As the status advises."""
+    lab.place.kubectl.run("delete", "job", HOOK, "--ignore-not-found")
     lab.place.apply(_answers(lab))
     lab.row()
 
@@ -498,7 +523,7 @@ FAULTS = (
         ("at risk",),
         f"{FULL} never",
         lambda lab: _schedule(lab, "0 2 30 2 *"),
-        lambda lab: _schedule(lab, "0 2 * * 0"),
+        lambda lab: _schedule(lab, "0 2 1 1 *"),
         check_later,
     ),
     Fault(
@@ -536,6 +561,7 @@ FAULTS = (
         has_tools=False,
     ),
     Fault("page corrupted", ("at risk",), "has page checksum errors", _damage_page, _mend_page),
+    Fault("volume nearly full", ("at risk",), "of the volume is free", _fill_volume, _empty_volume, check_later),
     Fault("archiver stuck", ("at risk",), "waiting to be archived", _block_archiver, _unblock_archiver),
     Fault("queue-max drop", ("at risk",), "WAL", _drop_wal, _two_fulls),
     Fault(
@@ -562,7 +588,7 @@ FAULTS = (
         lambda lab: lab.store.switch("first"),
         unreachable,
     ),
-    Fault("segment deleted: last", ("at risk",), "is missing", _delete_last, _two_fulls),
+    Fault("segment deleted: last", ("at risk",), "is missing|WAL was dropped", _delete_last, _two_fulls),
     Fault("segment deleted: middle", ("at risk",), "is missing", _delete_middle, _two_fulls),
     Fault(
         "segment deleted: backup's first", ("at risk",), "cannot be recovered: WAL segment", _delete_first, _two_fulls
@@ -579,7 +605,7 @@ FAULTS = (
     Fault("backup file overwritten, verified", ("at risk",), "found damaged files", _overwrite_file, _mend_and_verify),
     Fault("timeline switch", ("recoverable",), "", _switch, _nothing),
     Fault("second switch", ("recoverable",), "", _switch, _nothing),
-    Fault(".history missing", ("at risk", "not recoverable"), ".history", _lose_history, _mend),
+    Fault(".history missing", ("at risk", "not recoverable"), r"\.history", _lose_history, _archive_history),
     Fault("clone in the same path", ("at risk",), "another server archives", _clone, _remove_clone),
     Fault(
         "archive.info gone",
@@ -636,12 +662,15 @@ def run(lab: Lab, fault: Fault) -> Row:
         row.shown = seconds
         if seconds == float("inf") or verdict is None:
             row.errors.append(f"never shown: {_short(verdict)}")
-        if seconds > _SLOWEST + _AGAIN_SECONDS:
-            row.errors.append("shows late")
         if verdict is not None:
             row.verdict = verdict.state
-            row.reason = next((each.text for each in verdict.reasons if fault.reason in each.text), "")
-            row.tools = _tools(lab) if fault.has_tools else ("", "", "")
+            row.reason = next((each.text for each in verdict.reasons if re.search(fault.reason, each.text)), "")
+            begun = time.monotonic()
+            message = str(_info(lab).get("status", {}).get("message", "fails"))
+            row.pace = time.monotonic() - begun
+            row.tools = _tools(lab, message) if fault.has_tools else ("", "", "")
+            if seconds > _SLOWEST + _AGAIN_SECONDS + row.pace:
+                row.errors.append("shows late")
             row.oracle = (fault.oracle or check_windows)(lab, verdict)
     except AssertionError as error:
         row.errors.append(str(error).strip()[:600])
@@ -660,7 +689,7 @@ def run(lab: Lab, fault: Fault) -> Row:
 def _is_shown(fault: Fault, verdict: Verdict) -> bool:
     if not fault.reason and fault.states == ("recoverable",):
         return verdict.state == "recoverable" and bool(verdict.branches)
-    return verdict.state in fault.states and any(fault.reason in each.text for each in verdict.reasons)
+    return verdict.state in fault.states and any(re.search(fault.reason, each.text) for each in verdict.reasons)
 
 
 def _short(verdict: Verdict | None) -> str:
@@ -669,8 +698,8 @@ def _short(verdict: Verdict | None) -> str:
     return f"{verdict.state}: {'; '.join(each.text for each in verdict.reasons)}"[:600]
 
 
-def _tools(lab: Lab) -> tuple[str, str, str]:
-    """What others say: check_pgbackrest, ``pgbackrest info`` and ``pgbackrest verify``."""
+def _tools(lab: Lab, message: str) -> tuple[str, str, str]:
+    """What others say: check_pgbackrest, ``pgbackrest info``, which printed ``message``, and ``pgbackrest verify``."""
     check = "absent"
     if shutil.which("check_pgbackrest"):
         kubectl = lab.place.kubectl
@@ -678,7 +707,6 @@ def _tools(lab: Lab) -> tuple[str, str, str]:
         words = ["check_pgbackrest", "--stanza=main", "--service=archives", f"--prefix={prefix}"]
         done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
         check = {0: "OK", 1: "WARNING", 2: "CRITICAL"}.get(done.returncode, "UNKNOWN")
-    message = str(_info(lab).get("status", {}).get("message", "fails"))
     _, out, _ = lab.place.kubectl.outcome(
         *("exec", POD, "--container=postgresql", "--", "pgbackrest", archives.QUIET, "--stanza=main"),
         *("--io-timeout=2", "--output=text", "verify"),
@@ -688,10 +716,10 @@ def _tools(lab: Lab) -> tuple[str, str, str]:
 
 
 def table(rows: list[Row]) -> str:
-    titles = ("fault", "verdict", "shown s", "gone s", "oracle", "check_pgb.", "info", "verify", "reason")
+    titles = ("fault", "verdict", "shown s", "pace s", "gone s", "oracle", "check_pgb.", "info", "verify", "reason")
     cells: list[tuple[str, ...]] = [titles]
     for row in rows:
-        times = tuple(f"{seconds:.0f}" if seconds < 1e6 else "-" for seconds in (row.shown, row.gone))
+        times = tuple(f"{seconds:.0f}" if seconds < 1e6 else "-" for seconds in (row.shown, row.pace, row.gone))
         oracle = "WRONG" if row.errors else row.oracle
         cells.append((row.fault, row.verdict, *times, oracle, *row.tools, row.reason[:100]))
     widths = [max(len(line[column]) for line in cells) for column in range(len(titles))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -146,6 +147,33 @@ def test_each_format_is_written_into_its_folder_and_names_the_secrets_that_must_
         await until(pilot, lambda: "Exported" not in painted(pilot))
 
     with_screen(scenario, export=folders.export)
+
+
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_an_export_that_takes_long_is_named_until_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch, *, is_hidden: bool
+) -> None:
+    may_end = asyncio.Event()
+
+    async def write_slowly(_: Any, *arguments: Any) -> None:
+        if "chart" in arguments:
+            await may_end.wait()
+
+    async def scenario(pilot: Pilot[int], screen: BaseScreen[None]) -> None:
+        await begin_exporting(pilot, screen)
+        await press(pilot, "h")
+        await until(pilot, lambda: "Write into the folder" in painted(pilot))
+        monkeypatch.setattr(asyncio, "to_thread", write_slowly)
+        await press(pilot, "enter")
+        await until(pilot, lambda: "Writing" in painted(pilot) and "Esc hides it" in painted(pilot))
+        if is_hidden:
+            await press(pilot, "escape")
+            await until(pilot, lambda: "Writing" not in painted(pilot))
+        may_end.set()
+        await until(pilot, lambda: isinstance(pilot.app.screen, TextWindow))
+        assert "Writing" not in painted(pilot)
+
+    with_screen(scenario, export=Folders().export)
 
 
 def test_esc_exports_nothing() -> None:

@@ -105,7 +105,8 @@ DRILL_TIMEOUT = duration("--timeout", default="6h", about="how long the drill ma
 DRILL_QUERY = text("--query", value="SQL", about="a query that must succeed on what was restored")
 EXPECTED_ANSWER = text("--expect", value="TEXT", about="what the query must answer")
 BACKUP_TYPE = choice("--type", choices=("incr", "full"), default="incr", about="incremental or full")
-JOB_NAME = text("--job", value="JOB", about="the log of this Job; by default the newest backup Job's")
+JOB_KIND = choice("--kind", choices=("backup", "verify", "drill"), default="backup", about="what the Job does")
+JOB_NAME = text("--job", value="JOB", about="the log of this Job, whatever it does; by default the newest's")
 FOLLOW = switch("-f", "--follow", about="print the log until the Job ends; exits with 9 if it fails")
 TAIL = number("--tail", value="LINES", default=200, about="how many of the last lines to print")
 
@@ -126,6 +127,7 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (TIMEOUT, NO_WAIT),
     (TAKE_OVER, ADOPTABLE),
     (TAIL, FOLLOW),
+    (JOB_NAME, JOB_KIND),
     (OUTPUT_FOLDER, VALUES_ONLY),
     (FORCE, VALUES_ONLY),
     (RECOVERY_TARGET, UNDO),
@@ -379,12 +381,13 @@ VERBS: dict[str, Verb] = {
         Verb(
             "logs",
             "Print the log of a backup Job",
-            "Prints the newest backup Job's log, or that of --job. Where the log of a failed Job shows a known fault, "
-            "its cause and fix follow on standard error.",
-            "pgwizard logs -n shop -f\npgwizard logs postgresql -n shop --job postgresql-pgbackrest-init",
+            "Prints the newest backup Job's log, that of a scheduled verification or drill with --kind, or that of "
+            "--job. Where the log of a failed Job shows a known fault, its cause and fix follow on standard error.",
+            "pgwizard logs -n shop -f\npgwizard logs -n shop --kind verify\n"
+            "pgwizard logs postgresql -n shop --job postgresql-pgbackrest-init",
             "backup:logs",
             (_NAME,),
-            (JOB_NAME, FOLLOW, TAIL, *_RELEASE),
+            (JOB_KIND, JOB_NAME, FOLLOW, TAIL, *_RELEASE),
             synonyms=("log",),
         ),
         Verb(

@@ -15,7 +15,7 @@ from pgwizard.answers.schema import field_at
 from pgwizard.export.translate import TemplateKind, Terms, translate
 from pgwizard.export.values import CONFIGURATIONS, SCRIPTS, VALUES, ChartValue, label_lists, terms
 from pgwizard.export.values_schema import values_schema
-from pgwizard.plan.manifests import BARE_VALUE, ORDER, SECRETS_TO_CREATE, templates_dir
+from pgwizard.plan.manifests import BARE_VALUE, ORDER, SECRETS_TO_CREATE, script, templates_dir
 from pgwizard.plan.plan import Plan
 
 LEFT_OUT: Final = SECRETS_TO_CREATE | {"namespace"}
@@ -51,7 +51,7 @@ def chart(plan: Plan) -> dict[str, str]:
             text = translate((folder / name).read_text(encoding="utf-8"), name, meaning)
             files[f"templates/{name}"] = f"{_CHECK}{text}" if role == "statefulset" else text
     for name in SCRIPTS:
-        files[f"files/{name}"] = (folder / "files" / name).read_text(encoding="utf-8")
+        files[f"files/{name}"] = script(name)
     return files
 
 

@@ -599,8 +599,7 @@ def _frequency(name: str, schedule: cron.CronSchedule) -> _Problems:
     if shortest < _OFTEN_SECONDS[name]:
         effect = _OFTEN[name]
         yield _warning(f"schedule.{name}", f"starts every {span(shortest)}: {effect}")
-    days = schedule.longest_gap_seconds() // 86_400
-    if name == "full" and days > _LONG_DAYS:
+    if name == "full" and (days := schedule.longest_gap_seconds() // 86_400) > _LONG_DAYS:
         yield _warning(
             "schedule.full",
             f"full backups are up to {days} days apart: a restore replays all incremental ones in between, and nothing "

@@ -324,6 +324,8 @@ def _instant(local: datetime, time_zone: tzinfo | None) -> datetime:
 
 
 def _offset(utc: datetime, time_zone: tzinfo | None) -> timedelta:
+    if time_zone is UTC:
+        return timedelta()
     return _in_zone(utc, time_zone).utcoffset() or timedelta()
 
 
@@ -409,6 +411,8 @@ def zone(name: str) -> tzinfo:
     """The time zone of an IANA name. Raises ValueError."""
     if name == "Local":
         raise ValueError("Kubernetes does not accept 'Local'; expected an IANA name, such as Europe/Berlin")
+    if name in ("Etc/UTC", "UTC"):
+        return UTC  # the default, whose runs are found without a look at the clock on the wall
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):

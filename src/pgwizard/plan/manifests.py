@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, Template
 from jinja2.bccache import Bucket
 
 from pgwizard.plan.plan import Pair, Plan
@@ -109,6 +109,18 @@ def render_file(plan: Plan, name: str) -> str:
     return _Rendering(plan).file(name)
 
 
+_BEFORE = {"drill.sh": "recovery.sh"}
+"""Whose text comes before that of a script."""
+
+
+@functools.cache
+def script(name: str) -> str:
+    """A script of the templates, such as ``drill.sh``, as a pod runs it. None depends on a plan."""
+    folder = templates_dir() / "files"
+    names = (_BEFORE[name], name) if name in _BEFORE else (name,)
+    return "".join((folder / each).read_text(encoding="utf-8") for each in names)
+
+
 def repository_options(plan: Plan) -> list[Pair]:
     """The [global] section of pgbackrest.conf; empty without a repository."""
     if not plan.backups:
@@ -141,7 +153,8 @@ class _Rendering:
 
     def file(self, name: str) -> str:
         if name not in self._files:
-            self._files[name] = _file_environment(name).get_template(f"files/{name}").render(self._values)
+            is_script = name.endswith(".sh")
+            self._files[name] = script(name) if is_script else _configuration(name).render(self._values)
         return self._files[name]
 
     def checksum(self, name: str) -> str:
@@ -309,8 +322,9 @@ def _yaml_environment() -> Environment:
     return _environment(_place)
 
 
-def _file_environment(name: str) -> Environment:
-    return _conf_environment(postgresql_value if name == "postgresql.conf" else pgbackrest_value)
+def _configuration(name: str) -> Template:
+    quote = postgresql_value if name == "postgresql.conf" else pgbackrest_value
+    return _conf_environment(quote).get_template(f"files/{name}")
 
 
 @functools.cache

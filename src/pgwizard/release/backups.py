@@ -1,4 +1,4 @@
-"""The backup Jobs of a release: start one, suspend a schedule, read or follow a Job's log."""
+"""The Jobs of a release: start a backup, suspend a schedule, read or follow a Job's log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pgwizard.kube.commands import Commands
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import rollout
-from pgwizard.release.layout import BackupType, Layout, backup_type
+from pgwizard.release.layout import BackupType, Layout, Work, backup_type
 from pgwizard.text import fit, fit_line
 
 TAIL_LINES = 200
@@ -196,10 +196,11 @@ def suspension(cron: Object) -> Finding | None:
     return Finding(text=text, severity="warning", key="status-suspended", fix=RESUME)
 
 
-async def newest_first(cluster: Cluster, layout: Layout) -> list[Object]:
-    """The backup Jobs of a release, that of the first backup among them. Raises ClusterError."""
-    jobs_there = filter(layout.is_backup, await list_objects(cluster, JOB, layout.release.namespace))
-    whole = [{**job, "apiVersion": JOB.api_version, "kind": JOB.kind} for job in jobs_there]
+async def newest_first(cluster: Cluster, layout: Layout, work: Work | None = "backup") -> list[Object]:
+    """The Jobs of a release that do this work, or any: that of the first backup among them. Raises ClusterError."""
+    jobs_there = await list_objects(cluster, JOB, layout.release.namespace)
+    own = (job for job in jobs_there if (does := layout.work(job)) is not None and work in (None, does))
+    whole = [{**job, "apiVersion": JOB.api_version, "kind": JOB.kind} for job in own]
     return sorted(whole, key=lambda job: str(job["metadata"].get("creationTimestamp", "")), reverse=True)
 
 

@@ -17,9 +17,11 @@ from pgwizard.plan.names import DATA, STANZA, Names, ReleaseRef
 
 BackupType = Literal["full", "incr"]
 JobType = Literal["full", "incr", "verify", "drill"]
+Work = Literal["backup", "verify", "drill"]
 Configuration = Mapping[str, Mapping[str, str]]
 """pgbackrest.conf: by section, options by name."""
 
+_CHECKS: Mapping[JobType, Work] = {"verify": "verify", "drill": "drill"}
 _CONTAINERS = ("postgresql", "postgres", "database")
 _CONFIG_FOLDER = "/etc/pgbackrest"
 _TRUST_FOLDER = "/usr/local/share/ca-certificates"
@@ -79,7 +81,11 @@ class Layout:
 
     def is_check(self, workload: Object) -> bool:
         """Whether a CronJob, or a Job of it, verifies the repository of this release, or drills."""
-        return job_type(workload, self.release.name) in ("verify", "drill")
+        return job_type(workload, self.release.name) in _CHECKS
+
+    def work(self, job: Object) -> Work | None:
+        """What a Job of this release does; None for any other Job."""
+        return _CHECKS.get(job_type(job, self.release.name)) or ("backup" if self.is_backup(job) else None)
 
     def _backs_up(self, name: str, spec: Mapping[str, Any]) -> bool:
         """Whether a pod runs pgBackRest's backup in the pod of the database."""

@@ -26,6 +26,8 @@ _MOST_NAMES = 20
 """Damaged backups, files and segments that a record keeps by name."""
 _WAL = re.compile(r"\s*archiveId: \S+, total WAL checked: (\d+), total valid WAL: (\d+)")
 _BACKUP = re.compile(r"\s*backup: (\S+), status: ([a-z -]+), total files checked: (\d+), total valid files: (\d+)")
+_VALID = re.compile(r"valid backups: (\d+)")
+"""In place of the lines of valid backups in the log of a scheduled verification."""
 _FAULT = re.compile(r"(missing file|invalid checksum|invalid size|invalid result) '?([^\s':]+)")
 _SEGMENT = re.compile(r"(?:^|/)([0-9A-F]{24})-[0-9a-f]{40}")
 
@@ -81,6 +83,8 @@ def read(report: str, log: str, began: datetime, ended: datetime) -> RepositoryV
     for line in report.splitlines():
         if match := _WAL.match(line):
             checked, valid = checked + int(match[1]), valid + int(match[2])
+        elif match := _VALID.match(line):
+            backups += int(match[1])
         elif (match := _BACKUP.match(line)) and match[2] != "in-progress":
             backups += 1
             if match[2] != "valid":
@@ -107,8 +111,7 @@ def read(report: str, log: str, began: datetime, ended: datetime) -> RepositoryV
 
 def result_lines(verification: RepositoryVerification) -> list[str]:
     """A verification as text, the result first."""
-    count = "1 backup" if verification.backups == 1 else f"{verification.backups:,} backups"
-    read = f"{count} and {verification.segments_checked:,} WAL segments were read in {span(verification.seconds)}"
+    read = f"{counts(verification)} were read in {span(verification.seconds)}"
     if verification.is_valid:
         return [f"✓ valid: {read}"]
     lines = [f"✗ damaged: {read}"]
@@ -118,6 +121,12 @@ def result_lines(verification: RepositoryVerification) -> list[str]:
     if bad := verification.segments_checked - verification.segments_valid:
         lines.append(f"! {bad:,} WAL segment{'s are' if bad > 1 else ' is'} damaged")
     return [*lines, *(f"  {name}" for name in (*verification.files, *verification.segments))]
+
+
+def counts(verification: RepositoryVerification) -> str:
+    """How much was read, in words."""
+    backups = "1 backup" if verification.backups == 1 else f"{verification.backups:,} backups"
+    return f"{backups} and {verification.segments_checked:,} WAL segments"
 
 
 def encoded(verification: RepositoryVerification) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 
 from pgwizard.kube.api import Object
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import drills
 from pgwizard.restore.scratch_job import ScratchTemplate, scratch_job
+from pgwizard.restore.scripts import script_of
 from pgwizard.restore.target import lsn_text
 
 COMPONENT = drills.CONTAINER
@@ -38,13 +38,6 @@ class DrillPlan:
     must_exceed: int | None
 
 
-@cache
-def _script() -> str:
-    from pgwizard.plan.manifests import templates_dir  # loads the engine of the templates
-
-    return (templates_dir() / "files" / "drill.sh").read_text(encoding="utf-8")
-
-
 def job_name(release: ReleaseRef, at: datetime) -> str:
     """The name of the Job of a drill that begins now."""
     return f"{release.name[:40]}-drill-{at:%Y%m%d-%H%M%S}"
@@ -62,7 +55,15 @@ def manifest(
     """The Job."""
 
     def command(arguments: Sequence[str]) -> list[str]:
-        return ["/bin/bash", "-c", _script(), drills.CONTAINER, str(len(plan.options)), *plan.options, *arguments]
+        return [
+            "/bin/bash",
+            "-c",
+            script_of("drill"),
+            drills.CONTAINER,
+            str(len(plan.options)),
+            *plan.options,
+            *arguments,
+        ]
 
     return scratch_job(
         template,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -52,7 +53,8 @@ class WalEvent:
     at: its time, UTC; where the WAL has none, that of the commit before it, and None if that is not known.
     name: of a restore point; database: of what was removed, its OID, or its name where that is known.
     relations: how many tables, indexes and the like lost their files; is_rewrite: all of them kept their entries in the
-    catalog, as after TRUNCATE.
+    catalog, as after TRUNCATE. is_unique: whether no other restore point has its name; is_reachable: whether a backup
+    had ended before it.
     """
 
     kind: WalEventKind
@@ -64,6 +66,8 @@ class WalEvent:
     database: str = ""
     relations: int = 0
     is_rewrite: bool = False
+    is_unique: bool = True
+    is_reachable: bool = True
 
     @property
     def is_loss(self) -> bool:
@@ -80,7 +84,11 @@ class WalEvent:
         """The state just before it; of a restore point, the state at it."""
         place = RecoveryTarget("name", self.name, at=self.at, timeline=self.timeline, lsn=self.lsn)
         if self.kind == "restore-point":
-            return place if is_point_name(self.name) else replace(place, kind="lsn", value=self.position)
+            return (
+                place
+                if self.is_unique and is_point_name(self.name)
+                else replace(place, kind="lsn", value=self.position)
+            )
         if self.kind == "dropped-database" or not self.xid:  # its files are gone before its transaction ends
             return replace(place, kind="lsn", value=self.position, is_exclusive=True)
         return replace(place, kind="xid", value=self.xid, is_exclusive=True)
@@ -149,7 +157,8 @@ async def read(
         raise PreflightError(
             f"release {release}: the WAL cannot be read: none of {unreadable} segments could be read: {why}"
         )
-    named = [replace(each, database=names.get(each.database, each.database)) for each in events(reading.lines)]
+    consistent = min((each.lsn_stop for each in whole_backups(view.backups)), default=0)
+    named = located(events(reading.lines), names, consistent)
     totals = totals_of(reading.lines)
     end = until
     if reading.is_cut:  # a timeline begins after the last commit of the one before it
@@ -157,12 +166,26 @@ async def read(
     return ReleaseHistory(
         since,
         end,
-        tuple(named),
+        named,
         totals["commits"],
         totals["unlisted"],
         reading.count,
         unreadable,
         is_cut=reading.is_cut,
+    )
+
+
+def located(there: Sequence[WalEvent], databases: Mapping[str, str], consistent: int) -> tuple[WalEvent, ...]:
+    """Events with what others decide. databases: names by OID; consistent: where the first backup ended in the WAL."""
+    counts = Counter(each.name for each in there)
+    return tuple(
+        replace(
+            each,
+            database=databases.get(each.database, each.database),
+            is_unique=not each.name or counts[each.name] == 1,
+            is_reachable=each.lsn >= consistent,
+        )
+        for each in there
     )
 
 

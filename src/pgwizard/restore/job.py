@@ -11,12 +11,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib import resources
 
 from pgwizard.kube.api import CLAIM, JOB, Object, Ref
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release.record import Origin
+from pgwizard.restore.scripts import script_of
 from pgwizard.restore.target import RestorePlan, lsn_text
 from pgwizard.status.repository import read_lsn
 from pgwizard.status.wal import Fork
@@ -50,11 +49,6 @@ class Receipt:
     def moment(self) -> datetime | None:
         """The time of the commit at which recovery stopped, UTC; None where the reason names none."""
         return Fork(self.timeline, self.lsn, self.reason).moment
-
-
-@cache
-def _script() -> str:
-    return resources.files("pgwizard.restore").joinpath("restore.sh").read_text(encoding="utf-8")
 
 
 def job_name(release: ReleaseRef, id_: str) -> str:
@@ -111,7 +105,7 @@ def manifest(
     state = "clone" if origin else "unknown" if plan.silence else "archived"
 
     def command(arguments: Sequence[str]) -> list[str]:
-        return ["/bin/bash", "-c", _script(), CONTAINER, state, str(len(options)), *options, *arguments]
+        return ["/bin/bash", "-c", script_of("restore"), CONTAINER, state, str(len(options)), *options, *arguments]
 
     storage = {"persistentVolumeClaim": {"claimName": Names.of(release.name).claim}}
     spec = _reading(pod_spec(stateful, CONTAINER, storage, command), origin)

@@ -34,6 +34,7 @@ from pgwizard.restore import preview_job, scratch
 from pgwizard.restore.last_commit import stop_at_commit
 from pgwizard.restore.preview_job import LIFE_SECONDS, Aim, Reached
 from pgwizard.restore.run import Preparation
+from pgwizard.restore.scripts import script_of
 from pgwizard.restore.target import RecoveryTarget, RestorePlan, lsn_text
 from pgwizard.restore.view import read_view
 from pgwizard.status.snapshot import ReleaseSummary
@@ -61,9 +62,10 @@ async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     await rights.require(cluster, _accesses(release))
     if not ReleaseSummary.of(live_record).backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to show.")
-    if live_record.unfinished_restore is not None or live_record.awaits_restore:
+    if live_record.unfinished_restore is not None:
         raise records.unfinished_restore(release, cluster.commands)
-    return Preparation(release, None, await read_view(cluster, live_record))
+    origin = live_record.origin if live_record.reads_origin else None
+    return Preparation(release, None, await read_view(cluster, live_record), live_record.awaits_restore, origin)
 
 
 async def find(cluster: Cluster, release: ReleaseRef) -> OpenPreview | None:
@@ -100,7 +102,8 @@ async def start(
             template = await scratch.read_template(cluster, release)
             is_ours = True
             aim = Aim(target, stop.timeline, stop.position)
-            await cluster.create(preview_job.manifest(template, release, stop, aim, name))
+            job = preview_job.manifest(template, release, stop, aim, name, origin=preparation.origin)
+            await cluster.create(job)
             opened = await _wait(cluster, release, stop, name, stage, now=now, is_first=True)
         except AlreadyExists:
             raise _open(cluster.commands, release) from None
@@ -236,7 +239,7 @@ async def _pods(cluster: Cluster, release: ReleaseRef) -> Sequence[Object]:
 
 
 async def _run(cluster: Cluster, release: ReleaseRef, pod: str, *words: str, seconds: float) -> str:
-    command = ("/bin/bash", "-c", preview_job.script(), preview_job.CONTAINER, *words)
+    command = ("/bin/bash", "-c", script_of("preview"), preview_job.CONTAINER, *words)
     result = await cluster.exec(release.namespace, pod, preview_job.CONTAINER, command, timeout_seconds=seconds)
     if result.exit_code != 0:
         text = plain((result.stderr or result.stdout).decode(errors="replace"))

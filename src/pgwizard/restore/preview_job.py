@@ -11,12 +11,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib import resources
 
 from pgwizard.kube.api import Object
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.release.record import Origin
+from pgwizard.restore.job import origin_variables
 from pgwizard.restore.scratch_job import ScratchTemplate, scratch_job
+from pgwizard.restore.scripts import script_of
 from pgwizard.restore.target import RecoveryTarget, RestorePlan, TargetRefusal, lsn_text, read_target, shown_moment
 from pgwizard.status.repository import read_lsn
 from pgwizard.text import fit, plain
@@ -70,12 +71,6 @@ class Reached:
     locks: int = 0
 
 
-@cache
-def script() -> str:
-    """What runs in the pod."""
-    return resources.files("pgwizard.restore").joinpath("preview.sh").read_text(encoding="utf-8")
-
-
 def job_name(release: ReleaseRef) -> str:
     """The name of the Job: a release has one preview at most."""
     return f"{release.name[:40]}-preview"
@@ -86,12 +81,17 @@ def lifetime_seconds(plan: RestorePlan) -> float:
     return LIFE_SECONDS + plan.seconds * _SLOWEST
 
 
-def manifest(template: ScratchTemplate, release: ReleaseRef, plan: RestorePlan, aim: Aim, name: str) -> Object:
-    """The Job. name: of its first target, as for ``target_lines``."""
+def manifest(
+    template: ScratchTemplate, release: ReleaseRef, plan: RestorePlan, aim: Aim, name: str, *, origin: Origin | None
+) -> Object:
+    """The Job. name: of its first target, as for ``target_lines``.
+
+    origin: the repository to restore from, where it is not the release's own.
+    """
     options = (f"--set={plan.backup}", f"--target-timeline={plan.timeline}", "--type=standby")
 
     def command(arguments: Sequence[str]) -> list[str]:
-        return ["/bin/bash", "-c", script(), CONTAINER, "serve", str(len(options)), *options, *arguments]
+        return ["/bin/bash", "-c", script_of("preview"), CONTAINER, "serve", str(len(options)), *options, *arguments]
 
     variables = {"PREVIEW_TARGET": "\n".join(target_lines(plan, name))}
     seconds = lifetime_seconds(plan)
@@ -99,6 +99,7 @@ def manifest(template: ScratchTemplate, release: ReleaseRef, plan: RestorePlan, 
         template, release, job_name(release), CONTAINER, command, variables=variables, deadline_seconds=seconds
     )
     [container] = job["spec"]["template"]["spec"]["containers"]
+    container["env"] += origin_variables(origin) if origin else ()
     there = {each["name"] for each in container["env"]}
     container["env"] += [  # so that psql needs no options
         {"name": own, "value": f"$({other})"}

@@ -13,6 +13,7 @@ from pgwizard.restore.history import ReleaseHistory, WalEvent
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.journal import Journal
 from pgwizard.restore.target import RepositoryView, RestorePlan, reachable_spans, shown_moment
+from pgwizard.status.wal import TO_THE_END
 from pgwizard.text import fit, span, visible
 
 
@@ -27,15 +28,21 @@ def preview_rows(plan: RestorePlan) -> Mapping[str, str]:
     return {name: rows[name] for name in ("Target", "Backup", "Replay")}
 
 
-def plan_rows(plan: RestorePlan) -> Mapping[str, str]:
-    """What a restore would use, and what is lost."""
+def plan_rows(plan: RestorePlan, *, is_new: bool = False, is_clone: bool = False) -> Mapping[str, str]:
+    """What a restore would use, and what is lost. is_new: whether the release was made to be restored; is_clone:
+    whether it is restored from the repository of another, which runs on and loses nothing.
+    """
+    downtime = "" if is_new else "; the database is down meanwhile"
     rows: Mapping[str, str] = {
         "Target": plan.target,
         "Backup": f"{fit(plan.backup)}, on timeline {plan.timeline}",
         "Replay": f"about {_count(plan.segments, 'WAL segment')}; fetches at most {human_size(plan.bytes)}",
-        "Loses": loss_text(plan),
-        "Takes": f"about {span(plan.seconds)}, and a full backup after it; the database is down meanwhile",
+        "Lacks" if is_clone else "Loses": loss_text(plan),
+        "Takes": f"about {span(plan.seconds)}, and a full backup after it{downtime}",
     }
+    if plan.silence and is_new:
+        since = shown_moment(plan.archived_until) if plan.archived_until else "the last backup"
+        return {**rows, "Archive": f"ends with what was archived until {since}: what was written later is lost"}
     if plan.silence:
         since = f"after {shown_moment(plan.archived_until)}" if plan.archived_until else "after the last backup"
         return {
@@ -70,6 +77,8 @@ def _event_moment(event: WalEvent) -> str:
 
 
 def _options(event: WalEvent) -> str:
+    if not event.is_reachable:
+        return "not reachable: no backup had ended"
     return f"--to {shlex.quote(visible(event.target.typed))}" + (" --before" if event.target.is_exclusive else "")
 
 
@@ -106,8 +115,9 @@ def unfinished_text(stage: str) -> str:
 
 
 def receipt_text(receipt: Receipt) -> str:
-    """``timeline 2, before 2026-11-27 21:00:05.473485+00``."""
-    return f"timeline {receipt.timeline}, {receipt.reason}"
+    """``timeline 2, before 2026-11-27 21:00:05.473485+00``, in PostgreSQL's own words, or where it was the end."""
+    is_end = receipt.reason.startswith(TO_THE_END)
+    return f"timeline {receipt.timeline}, {'to the end of the archive' if is_end else receipt.reason}"
 
 
 def outcome_text(receipt: Receipt) -> str:

@@ -1,33 +1,17 @@
-#!/bin/bash
 # Restores, recovers and promotes in the Job of a restore, and prints a receipt: restore.sh STATE COUNT
 # RESTORE-OPTION... SERVER-ARGUMENT..., of which the first COUNT are pgBackRest's. STATE: archived, where the server has
 # archived its WAL; unknown, where it did not answer; clone, where the repository is another release's, and nothing is
 # written to it. It runs as the only one that mounts the volume.
-set -uo pipefail
-export LC_ALL=C
-export PGBACKREST_ARCHIVE_ASYNC=n # before 2.59 an asynchronous archive-get may end recovery at a change of timeline
-export PGBACKREST_LOG_LEVEL_CONSOLE=warn # of what PostgreSQL runs, a line a segment of its own is enough
 
 readonly unarchived=201 recovery=202 settings=203 archive=204 stop=205 unkept=206 # pgBackRest's own end at 122
-readonly data="$PGDATA" wal="$PGDATA/pg_wal"
+readonly wal="$data/pg_wal"
 readonly archive_seconds=300
-readonly most_refusals=100 # of the server, one after the other: 30 s at least
-readonly silent="-c log_statement=none -c log_min_duration_statement=-1 -c log_min_duration_sample=-1
-  -c log_transaction_sample_rate=0 -c log_min_error_statement=panic"
-readonly limits="max_connections max_worker_processes max_wal_senders max_prepared_xacts max_locks_per_xact"
-
+# Neither a setting of the role nor one of the database may log the password, or stop what is set here.
+session="-c log_statement=none -c log_min_duration_statement=-1 -c log_min_duration_sample=-1
+  -c log_transaction_sample_rate=0 -c log_min_error_statement=panic -c default_transaction_read_only=off
+  -c search_path=pg_catalog"
 readonly state="$1" count="$2"
 readonly restore=("${@:3:$count}") arguments=("${@:$((count + 3))}")
-
-backrest() {
-  pgbackrest --stanza=main --log-level-console="$1" "${@:2}"
-}
-
-# Neither a setting of the role nor one of the database may log the password, or stop what is set here.
-sql() {
-  PGOPTIONS="$silent -c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c search_path=pg_catalog" \
-    psql -XAtq -v ON_ERROR_STOP=1 -v VERBOSITY=terse -U "$POSTGRES_USER" -d postgres "$@"
-}
 
 give_up() {
   echo "$2"
@@ -41,21 +25,13 @@ leave() {
   exit "$1"
 }
 
-# What pg_control says under a name; nothing where it is missing or damaged.
-control() {
-  local text
-  text="$(pg_controldata -D "$data" 2>&1)" || return 0
-  if [[ "$text" != *"checksum does not match"* ]]; then
-    sed -n "s/^$1: *//p" <<<"$text"
-  fi
+# Nothing in the server's log is needed again.
+note() {
+  :
 }
 
-# The limits that the data directory was last used with, a line each: recovery refuses lower ones.
-control_limits() {
-  local name
-  for name in $limits; do
-    control "$name setting" | grep . || echo 0
-  done
+fail_recovery() {
+  give_up "$recovery" "$1"
 }
 
 # A server that was killed has left WAL that only the volume has, and a restore deletes it. Of one that did not
@@ -135,67 +111,10 @@ own=()
 if [[ "$state" == clone ]]; then
   own=(-c archive_mode=off)
 fi
-maxima=()
-after="$(control_limits)"
-line=0
-for limit in $limits; do
-  ((++line))
-  setting="${limit/prepared_xacts/prepared_transactions}"
-  setting="${setting/locks_per_xact/locks_per_transaction}"
-  configured="$(postgres -D "$data" "${arguments[@]}" -C "$setting" 2>/dev/null)" || configured=0
-  most="$({
-    echo "$configured"
-    sed -n "${line}p" <<<"$before"
-    sed -n "${line}p" <<<"$after"
-  } | sort -n | tail -n 1)"
-  if ((most > 0)); then
-    maxima+=(-c "$setting=$most")
-  fi
-done
-
-# The answers to our own questions, asked before there can be one, would read like a failure.
-without_refusals() {
-  grep --line-buffered -vE "FATAL: +the database system is (starting up|not yet accepting connections)" || true
-}
-
-# What the configuration logs of statements would hold the password.
-postgres -D "$data" "${arguments[@]}" "${maxima[@]}" "${own[@]}" -c listen_addresses= -c hot_standby=on \
-  -c max_logical_replication_workers=0 -c cron.launch_active_jobs=off \
-  -c logging_collector=off -c log_destination=stderr -c log_statement=none -c log_duration=off \
-  -c log_min_duration_statement=-1 -c log_min_error_statement=panic > >(without_refusals) 2>&1 &
+set_maxima "$before" "${arguments[@]}"
+postgres -D "$data" "${arguments[@]}" "${maxima[@]}" "${own[@]}" "${alone[@]}" > >(server_log) 2>&1 &
 server=$!
-answer="" ticks=0 refusals=0
-while kill -0 "$server" 2>/dev/null; do
-  if answer="$(sql -c "SELECT pg_is_in_recovery()" 2>&1)"; then
-    answer="${answer##*$'\n'}" # a warning may precede it
-    refusals=0
-  else
-    case "$answer" in
-      *"is starting up"* | *"not yet accepting connections"* | *"No such file or directory"*) refusals=0 ;;
-      *) ((++refusals)) ;;
-    esac
-    if ((refusals == most_refusals)); then
-      give_up "$recovery" "the server cannot be asked how far recovery is: $answer"
-    fi
-  fi
-  if [[ "$answer" == f ]]; then
-    break
-  fi
-  if [[ "$answer" == t ]] && ((ticks++ % 10 == 0)); then
-    if [[ "$(sql -c "SELECT pg_get_wal_replay_pause_state()" 2>/dev/null)" == paused ]]; then
-      give_up "$recovery" "recovery is paused, and nothing would continue it; what PostgreSQL printed above says why"
-    fi
-    sql 2>/dev/null <<'SQL'
-SELECT 'replayed to ' || pg_last_wal_replay_lsn() || coalesce(', ' ||
-  to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', '')
-SQL
-  fi
-  sleep 0.3
-done
-if [[ "$answer" != f ]]; then
-  wait "$server"
-  give_up "$recovery" "the server ended during recovery"
-fi
+await_recovery
 recovered=$EPOCHSECONDS
 
 refusal="$(
@@ -227,11 +146,11 @@ SQL
 
 if [[ "$state" != clone ]]; then
   sql -c "SELECT txid_current()" -c "SELECT pg_switch_wal()" >/dev/null || give_up "$archive" "no WAL could be written"
-  for ((waited = 0; waited < archive_seconds; waited++)); do
+  for ((tries = 0; tries < 5 * archive_seconds; tries++)); do
     if ! compgen -G "$wal/archive_status/*.ready" >/dev/null; then
       break
     fi
-    sleep 1
+    sleep 0.2
   done
 fi
 if compgen -G "$wal/archive_status/*.ready" >/dev/null; then

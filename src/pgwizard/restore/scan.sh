@@ -1,20 +1,22 @@
 #!/bin/bash
-# Prints what pg_waldump finds in archived WAL: scan.sh STANZA WHAT VALUE LABEL SINCE UNTIL MOST. Standard input has a
+# Prints what pg_waldump finds in archived WAL: scan.sh STANZA WHAT VALUE VOLUME SINCE UNTIL MOST. Standard input has a
 # line a segment: its name, and where the segment beside it was read just before, that one's name and a WAL position
 # behind the record that crosses from one to the other. Of a name behind + only that record is printed.
 # WHAT: "times" prints when each was archived; "name" and "xid" the restore point or the commit VALUE; "events" all
 # commits, restore points and dropped databases between SINCE and UNTIL, at most MOST plain commits and 1000 others;
 # "last" the last commit before the WAL position VALUE, or without one before the first commit that is later than UNTIL,
 # and "past" where that was read.
-# LABEL: the backup that pg_control is taken from, where there is no database.
+# VOLUME: not empty in a pod with the volume of the database.
 set -uo pipefail
 export LC_ALL=C TZ=UTC
-readonly stanza=$1 what=$2 value=$3 label=$4 since=$5 until=$6 most=$7
+readonly stanza=$1 what=$2 value=$3 volume=$4 since=$5 until=$6 most=$7
 
 backrest() { timeout 120 pgbackrest --log-level-console=off --log-level-stderr=error "$@" </dev/null; }
 
-if [ "$what" = times ]; then
+if [ "$what" = times ] || [ -z "$volume" ]; then
   id=$(backrest repo-ls "archive/$stanza" | sed -n '/^[0-9.]*-[0-9]*$/p' | sort -t- -k2,2n | tail -n 1)
+fi
+if [ "$what" = times ]; then
   while read -r name; do
     backrest repo-ls --output=json --filter="^$name-" "archive/$stanza/$id/${name:0:16}" |
       sed -n "s/.*\"time\":\([0-9]*\).*/$name \1/p"
@@ -26,24 +28,31 @@ find /tmp -maxdepth 1 -name 'pgwizard-wal.*' -mmin +30 -exec rm -rf {} + 2>/dev/
 folder=$(mktemp -d /tmp/pgwizard-wal.XXXXXX) || exit 1
 trap 'rm -rf "$folder"' EXIT
 
-control() { # archive-get asks pg_control which database's WAL it is to get
-  local path="backup/$stanza/$label/pg_data/global" name
-  name=$(backrest repo-ls "$path" | grep -m 1 '^pg_control') || return
-  backrest repo-get "$path/$name" | case "$name" in
-    *.gz) gzip -dc ;; *.lz4) lz4 -dc ;; *.zst) zstd -dc ;; *.bz2) bzip2 -dc ;; *) cat ;;
-  esac
-}
-if [ -n "$label" ] && [ ! -s "$PGDATA/global/pg_control" ]; then
-  mkdir -p "$PGDATA/global"
-  control >"$PGDATA/global/pg_control" || {
-    echo "pg_control of backup $label cannot be read" >&2
-    exit 1
+stored() { # archive-get would ask pg_control whose WAL it is to get, and without a database there is none
+  local path="archive/$stanza/$id/${1:0:16}" name tool
+  name=$(backrest repo-ls --filter="^$1-" "$path" 2>&1 | head -n 1) && [ -n "$name" ] || {
+    echo "${name:-it is not in the archive}"
+    return 1
   }
-fi
+  case "$name" in
+    "$1"-*.gz) tool=gzip ;; "$1"-*.lz4) tool=lz4 ;; "$1"-*.zst) tool=zstd ;; "$1"-*.bz2) tool=bzip2 ;;
+    "$1"-*) tool= ;; *) echo "$name" && return 1 ;;
+  esac
+  if [ -n "$tool" ] && ! command -v "$tool" >/dev/null; then
+    echo "it is compressed, and the image has no $tool"
+    return 1
+  fi
+  # -f: what is not compressed any more is let through
+  backrest repo-get "$path/$name" 2>&1 >"$folder/stored" && ${tool:-cat} ${tool:+-dcf} <"$folder/stored" >"$folder/$1"
+}
 
 get() { # what is not archived yet is still on the volume
+  if [ -z "$volume" ]; then
+    stored "$1"
+    return
+  fi
   timeout 120 pgbackrest --stanza="$stanza" --log-level-console=off --no-archive-async archive-get "$1" "$folder/$1" \
-    </dev/null 2>&1 || { [ -z "$label" ] && cp "$PGDATA/pg_wal/$1" "$folder/$1" 2>/dev/null; }
+    </dev/null 2>&1 || cp "$PGDATA/pg_wal/$1" "$folder/$1" 2>/dev/null
 }
 
 records() {

@@ -21,7 +21,7 @@ _ARCHIVE_SECONDS = 300.0
 _FAILING_SECONDS = 75.0
 """After so long with a cause that is known the wait ends: PostgreSQL has tried again meanwhile."""
 _SQL_SECONDS = 60.0
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)

@@ -370,7 +370,7 @@ def choose(view: RepositoryView, target: RecoveryTarget, now: datetime) -> Resto
 def _newer_backup(view: RepositoryView, plan: RestorePlan) -> TargetRefusal | None:
     """Older versions of pgBackRest do not know every form of a file, and find that out in the middle of a restore."""
     taken_by = next((backup.version for backup in view.backups if backup.label == plan.backup), "")
-    if view.image is None or not _VERSION.fullmatch(taken_by) or version(taken_by) <= view.image:
+    if view.image is None or not _VERSION.fullmatch(taken_by) or version(taken_by)[:2] <= view.image[:2]:
         return None
     return TargetRefusal(
         "newer-backup",

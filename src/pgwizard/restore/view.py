@@ -5,6 +5,7 @@ The commands run in the database's pod, or in a pod of their own where the datab
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
@@ -187,8 +188,11 @@ class _Reading:
         backups = repository.backups
         size = archiver.segment_bytes if archiver else segment_bytes(backups)
         try:
-            listing = await probes.archive(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
-            damaged = await self._damaged(backups)
+            listing, damaged, printed = await asyncio.gather(
+                probes.archive(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod),
+                self._damaged(backups),
+                self._output("pgbackrest", "version"),
+            )
             archive = listing.archive(size)
             timeline = archiver.timeline if archiver else max(archive.timelines, default=1)
             if continuity(archive, whole_backups(backups, damaged), timeline).has_hole:
@@ -205,7 +209,7 @@ class _Reading:
             damaged=damaged,
             silence=self.silence,
             rates=drills.rates(self.record.drills) or USUAL_RATES,
-            image=printed_version(await self._output("pgbackrest", "version")),
+            image=printed_version(printed),
         )
 
     async def _damaged(self, backups: Sequence[Backup]) -> frozenset[str]:

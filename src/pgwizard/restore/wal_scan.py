@@ -20,7 +20,7 @@ from pgwizard.quantities import human_size
 from pgwizard.restore.pod_command import read_output
 from pgwizard.restore.reader import reader_pod
 from pgwizard.restore.server import DatabaseServer
-from pgwizard.restore.target import NO_BACKUP, RepositoryView, lsn_text
+from pgwizard.restore.target import RepositoryView, lsn_text
 from pgwizard.status.wal import Archive
 from pgwizard.text import plain
 
@@ -62,13 +62,13 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class WalScan:
-    """pod: where it runs; label: of the backup that pg_control is taken from, empty in the database's pod."""
+    """pod: where it runs; has_volume: whether that is the database's pod."""
 
     cluster: Cluster
     release: ReleaseRef
     archive: Archive
     pod: str
-    label: str = ""
+    has_volume: bool
 
     async def records(
         self, kind: ScanKind, value: str, names: Sequence[str], beside: str = "", moments: Moments | None = None
@@ -118,7 +118,7 @@ class WalScan:
 
     async def _run(self, kind: ScanKind, value: str, lines: Sequence[str], moments: Moments | None) -> list[str]:
         window = moments.words if moments is not None else ("", "", "0")
-        command = ("bash", "-c", script(), NAME, STANZA, kind, value, self.label, *window)
+        command = ("bash", "-c", script(), NAME, STANZA, kind, value, "volume" if self.has_volume else "", *window)
         text = await read_output(
             self.cluster,
             self.release,
@@ -142,12 +142,10 @@ async def open_scan(cluster: Cluster, release: ReleaseRef, view: RepositoryView)
             hint="Restore to a time instead.",
         )
     if not view.silence:
-        yield WalScan(cluster, release, view.archive, Names.of(release.name).pod)
+        yield WalScan(cluster, release, view.archive, Names.of(release.name).pod, has_volume=True)
         return
-    if not view.whole_backups:
-        raise PreflightError(f"release {release}: {NO_BACKUP}, and the WAL cannot be searched without one")
     async with reader_pod(cluster, release) as pod:
-        yield WalScan(cluster, release, view.archive, pod, view.whole_backups[-1].label)
+        yield WalScan(cluster, release, view.archive, pod, has_volume=False)
 
 
 async def unarchived(cluster: Cluster, release: ReleaseRef, view: RepositoryView) -> list[str]:

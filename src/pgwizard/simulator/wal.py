@@ -1,6 +1,6 @@
 """Owns what pg_waldump prints of the simulated WAL: a commit a segment, 5 s after it began, and what a test adds.
 
-Not simulated: which database's control file the pod has, and records that cross from one segment into the next.
+Not simulated: where the pod gets the segments from, and records that cross from one segment into the next.
 """
 
 from __future__ import annotations

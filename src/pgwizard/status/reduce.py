@@ -136,7 +136,7 @@ def _compare_wal(snapshot: Snapshot, wal: Wal | None) -> Snapshot:
 
 def _with_log(runs: Sequence[Run], observation: LogRead | LogFailed) -> tuple[Run, ...]:
     return tuple(
-        _add_log(run, observation) if run.real_name == observation.job.name and run.state == "failed" else run
+        _add_log(run, observation) if run.real_name == observation.job.name and run.state != "running" else run
         for run in runs
     )
 
@@ -149,17 +149,18 @@ def _add_log(run: Run, observation: LogRead | LogFailed) -> Run:
         if isinstance(observation, LogRead)
         else (f"the log cannot be read: {observation.why}",)
     )
-    fault = diagnose("\n".join(lines)) or diagnose(run.message)
+    fault = (diagnose("\n".join(lines)) or diagnose(run.message)) if run.state == "failed" else None
     return replace(run, tail=lines[-MAX_TAIL_LINES:], unread="", fault=fault, verification=_verification(run, lines))
 
 
 def _verification(run: Run, lines: Sequence[str]) -> RepositoryVerification | None:
-    """The result in the log of a verification that failed; None where it did not get to its report."""
+    """The result in the log of a verification; None where there is none."""
     if run.kind != "verify" or run.started is None or run.ended is None:
         return None
-    text = "\n".join(lines)
+    # pgBackRest has logged the same report before, indented
+    place = max((number for number, line in enumerate(lines) if line.startswith("stanza: ")), default=0)
     try:
-        return verification.read(text, "", run.started, run.ended)
+        return verification.read("\n".join(lines[place:]), "\n".join(lines[:place]), run.started, run.ended)
     except ValueError:
         return None
 

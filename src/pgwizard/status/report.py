@@ -319,12 +319,16 @@ def _files_fact(snapshot: Snapshot) -> Fact:
 
 def verification_text(snapshot: Snapshot) -> str:
     """When the repository was verified last, and whether that is long ago."""
+    from pgwizard.release.verification import counts
+
     verification = snapshot.verification
     if verification is None:
         has_record = snapshot.release is None or snapshot.release.has_record
         return "never verified" if has_record else "results of pgwizard verify are not kept without a record"
     age = snapshot.at - verification.moment
     text = "valid" if verification.is_valid else "damaged"
+    if verification.backups and verification.is_valid:
+        text += f", {counts(verification)}"
     late = ", verify again" if age > _VERIFIED_FOR else ""
     return f"verified {about(max(age.total_seconds(), 0))} ago: {text}{late}"
 
@@ -349,7 +353,7 @@ def _drill_facts(snapshot: Snapshot) -> Iterator[Fact]:
 
 
 def _volume_fact(snapshot: Snapshot) -> Fact:
-    from pgwizard.status.verdict import is_nearly_full
+    from pgwizard.status.verdict import is_full_soon, is_nearly_full
 
     volume = snapshot.volume
     if volume is None:
@@ -360,7 +364,11 @@ def _volume_fact(snapshot: Snapshot) -> Fact:
         text += f": an S3 outage fills it in {span(days * 86_400)}" if days < 1_000 else ": outlasts any S3 outage"
     elif snapshot.wants_backups:
         text += "; how fast WAL would fill it is not known yet"
-    mark: Literal["✓", "!"] = "!" if is_nearly_full(volume) or (days is not None and days < 1) else "✓"
+    grown = snapshot.full_days
+    if grown is not None and grown < 1_000:
+        text += f"; full in {span(grown * 86_400)} as the database grows"
+    is_short = is_nearly_full(volume) or is_full_soon(snapshot) or (days is not None and days < 1)
+    mark: Literal["✓", "!"] = "!" if is_short else "✓"
     return _with_age(snapshot, "volume", Fact(mark, "volume", text))
 
 
@@ -407,7 +415,7 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
     end = run.ended or (snapshot.at if run.state == "running" else None)
     took = span((end - run.started).total_seconds()) if end and run.started else ""
     backup = snapshot.backup_of(run)
-    if run.verification is not None:
+    if run.verification is not None and not run.verification.is_valid:
         came = "found damage"
     elif run.drill is not None and (check := run.drill.failed_check) is not None:
         came = plain(f"failed: {check.name}: {check.text}", 120)

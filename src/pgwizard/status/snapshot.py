@@ -56,6 +56,8 @@ _WAITING_USUAL = 2
 """A segment, and the history file of a backup that ended with it."""
 _SHORTEST_SPAN = timedelta(hours=1)
 """The shortest time to compute a rate from."""
+_TREND = timedelta(days=7)
+"""How far back the growth of the database is measured."""
 _HEADER_BYTES = 40
 """What a segment begins with, before its first record."""
 _SWITCH_SECONDS = 30
@@ -202,10 +204,11 @@ class Cron:
 class Run:
     """One Job that takes a backup, verifies or drills. message is Kubernetes' own; ended is None while it runs.
 
-    tail: the last lines of a failed one's log, None until they are read; unread: why they were not at the last try,
-    which is not the last one; fault: what they mean. name: fit to be shown; raw: what the cluster calls it, where that
-    is not the same. stuck_since: since when the backup has ended and another container keeps the Job from ending.
-    verification: the result of one that found damage; drill: the receipt in its pod.
+    tail: the last lines of the log of one that failed or verified, None until they are read; unread: why they were not
+    at the last try, which is not the last one; fault: what they mean. name: fit to be shown; raw: what the cluster
+    calls it, where that is not the same. stuck_since: since when the backup has ended and another container keeps the
+    Job from ending.
+    verification: the result in the log of one that verified; drill: the receipt in its pod.
     refusal: why admission refuses its pod.
     """
 
@@ -435,8 +438,9 @@ class Snapshot:
 
     @property
     def runs_without_log(self) -> tuple[Run, ...]:
-        """Failed Jobs whose log is still to be read."""
-        return tuple(run for run in self.runs if run.state == "failed" and run.tail is None)
+        """Failed Jobs, and the newest verification, whose log is still to be read."""
+        newest = [run.uid for run in self.runs if run.kind == "verify" and run.state == "succeeded"][-1:]
+        return tuple(run for run in self.runs if run.tail is None and (run.state == "failed" or run.uid in newest))
 
     @property
     def has_other_pgbackrest(self) -> bool:
@@ -492,8 +496,10 @@ class Snapshot:
         results = [self.release.verification] if self.release and self.release.verification else []
         for run in self.runs:
             if run.kind == "verify" and run.state != "running" and run.ended is not None:
-                results += [run.verification] if run.verification else []
-                results += [_valid(run.ended, run.started)] if run.state == "succeeded" else []
+                if run.verification is not None:
+                    results.append(run.verification)
+                elif run.state == "succeeded":
+                    results.append(_valid(run.ended, run.started))
         results += [
             _valid(cron.succeeded) for cron in self.crons if cron.kind == "verify" and cron.succeeded is not None
         ]
@@ -558,7 +564,7 @@ class Snapshot:
             self.whole_backups,
             self._segment_bytes,
             timeline or None,
-            damaged=self.verification.segments if self.verification else (),
+            damaged=(*(self.verification.segments if self.verification else ()), self.missing_wal),
         )
 
     @property
@@ -576,6 +582,7 @@ class Snapshot:
             self.has_other_database,
             tuple(self.damaged_backups),
             self.verification,
+            self.missing_wal,
         )
         return (self.archive, self.archive_before, self.repository, *others)
 
@@ -649,6 +656,21 @@ class Snapshot:
         return None
 
     @property
+    def database_bytes_per_day(self) -> float | None:
+        """By how much the database grew a day in the week before its newest backup; None without two, a day apart."""
+        newest = self.backups[-1].stop if self.backups else LONG_AGO
+        recent = [backup for backup in self.backups if newest - backup.stop <= _TREND]
+        if not recent or (passed := newest - recent[0].stop) < timedelta(days=1):
+            return None
+        return (recent[-1].size - recent[0].size) / (passed / timedelta(days=1))
+
+    @property
+    def full_days(self) -> float | None:
+        """After how many days the volume is full, as the database grows; None where unknown, or where it does not."""
+        rate = self.database_bytes_per_day
+        return self.volume.free / rate if self.volume and rate and rate > 0 else None
+
+    @property
     def outage_days(self) -> float | None:
         """After how many days without S3 the volume is full of WAL; None where unknown, or where none is written."""
         rate = self.wal_bytes_per_day
@@ -697,7 +719,7 @@ def _is_idle(archiver: Archiver, read_at: datetime, written: int) -> bool:
 
 
 def _valid(ended: datetime, began: datetime | None = None) -> RepositoryVerification:
-    """The result of a Job that found nothing damaged. What it has read is in its log alone."""
+    """The result of a Job that found nothing damaged, without its log: how much it has read is not known."""
     seconds = (ended - began).total_seconds() if began else 0.0
     return RepositoryVerification(ended.isoformat(), seconds, 0, (), (), 0, 0, ())
 

@@ -17,7 +17,8 @@ from pgwizard.diagnose.diagnose import diagnose, sharper
 from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0, SCALED_UP
-from pgwizard.plan.names import Names
+from pgwizard.plan.names import STANZA, Names
+from pgwizard.quantities import human_size
 from pgwizard.release import drills
 from pgwizard.release.backups import FIND_DAMAGE, RESUME, damage_cause, full_backup_command
 from pgwizard.status.backup_files import MANIFEST, ComparedBackup
@@ -34,7 +35,7 @@ from pgwizard.status.snapshot import (
 )
 from pgwizard.status.wal import Archive, Hole, Reach, RecoveryWindow
 from pgwizard.status.walk import ArchiveWalk
-from pgwizard.text import fit
+from pgwizard.text import fit, span
 
 STALE_SECONDS = 180.0
 """After this an answer that the verdict depends on is old; for other sources their interval is added."""
@@ -50,6 +51,8 @@ _OVERDUE = timedelta(hours=2)
 _SIDECAR_GRACE = timedelta(minutes=1)
 _CA_SOON = timedelta(days=14)
 _LEAST_FREE = 0.1
+_FULL_SOON_DAYS = 7
+_LARGER = "Make storage.size larger, and apply."
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,11 @@ def is_nearly_full(volume: Volume) -> bool:
     return volume.free < volume.size * _LEAST_FREE
 
 
+def is_full_soon(snapshot: Snapshot) -> bool:
+    """Whether the growth of the database fills the volume within days."""
+    return snapshot.full_days is not None and snapshot.full_days < _FULL_SOON_DAYS
+
+
 # ---- why something is not known ------------------------------------------------------------------------------------
 
 
@@ -166,6 +174,13 @@ def _deploy_again(snapshot: Snapshot) -> str:
     if release is None or release.has_record:
         return "Apply again"
     return f"Deploy it again with {release.manager}" if release.manager else "Create it again"
+
+
+def _set_up_again(snapshot: Snapshot) -> str:
+    """What brings the stanza back: the hook Job, which has run and is not created again while nothing else changes."""
+    words = ("delete", "job", Names.of(snapshot.ref.name).init, "--ignore-not-found")
+    delete = snapshot.commands.kubectl(*words, namespace=snapshot.ref.namespace)
+    return f"Delete the Job that set it up: {delete}. {_deploy_again(snapshot)}: it creates what is missing."
 
 
 def _unfinished_restore(snapshot: Snapshot) -> Finding | None:
@@ -281,11 +296,7 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         return _lost(text, _ANOTHER_PATH, "status-foreign")
     running = next((run.name for run in snapshot.runs if run.state == "running" and run.kind in ("full", "init")), None)
     if repository.stanza:
-        fix = (
-            f"Job {running} is running: it may fix that."
-            if running
-            else f"{_deploy_again(snapshot)}: it creates what is missing."
-        )
+        fix = f"Job {running} is running: it may fix that." if running else _set_up_again(snapshot)
         return _lost(f"pgBackRest reports: {repository.stanza}", fix)
     walk = snapshot.walk
     windows, branches = _windows(snapshot, walk, repository.wal), walk.continuity.branches if walk else ()
@@ -369,13 +380,20 @@ def _broken(
         )
     if not continuity.is_connected:
         text = f"the archive lacks {continuity.timeline:08X}.history: recovery cannot get to the server's timeline"
-        yield _reason(text, remedy, "wal-history")
+        yield _reason(text, _archive_history(snapshot, continuity.timeline), "wal-history")
     yield from _gaps(windows, remedy)
     yield from _worthless(continuity.worthless, "" if windows else f"{remedy}; then {_WHO_DELETES}")
     if not windows and continuity.elsewhere:
         label, timeline = list(continuity.elsewhere.items())[-1]
         text = f"backup {label} can be recovered on timeline {timeline} only, which the server has left"
         yield _reason(text, remedy, "wal-branch")
+
+
+def _archive_history(snapshot: Snapshot, timeline: int) -> str:
+    """How to archive a history again: PostgreSQL never deletes that of its own timeline from its volume."""
+    push = f'pgbackrest --stanza={STANZA} archive-push "$PGDATA/pg_wal/{timeline:08X}.history"'
+    words = ("exec", Names.of(snapshot.ref.name).pod, "--container=postgresql", "--", "bash", "-c", push)
+    return f"Archive it again from the server: {snapshot.commands.kubectl(*words, namespace=snapshot.ref.namespace)}"
 
 
 def _gaps(windows: Sequence[RecoveryWindow], remedy: str) -> Iterable[Finding]:
@@ -713,7 +731,11 @@ def _surroundings(snapshot: Snapshot) -> Iterable[Finding]:
         )
     if volume is not None and is_nearly_full(volume):
         free = volume.free / volume.size
-        yield _reason(f"only {free:.0%} of the volume is free", "Make storage.size larger, and apply.")
+        yield _reason(f"only {free:.0%} of the volume is free", _LARGER)
+    if is_full_soon(snapshot):
+        when = span((snapshot.full_days or 0) * 86_400)
+        grows = human_size(int(snapshot.database_bytes_per_day or 0))
+        yield _reason(f"the volume is full in {when} if the database keeps growing by {grows} a day", _LARGER)
     for ref, health in snapshot.objects.items():
         if health.status == "failed" and ref not in _server(snapshot):  # ``outage`` reports those
             yield _reason(f"{fit(str(ref))}: {health.message}")

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from pgwizard.status.repository import Backup, segment_number
 
-_TO_THE_END = "no recovery target specified"
+TO_THE_END = "no recovery target specified"
 """What PostgreSQL writes into a history file whose timeline begins where all WAL of the one before ended."""
 _LATE = timedelta(minutes=5)
 """So much later than the beginning of the next timeline may the last segment of the one before it be archived."""
@@ -365,7 +365,7 @@ def _goes_beyond(archive: Archive, live: int, other: int) -> bool:
     if fork is None:
         return True
     left, offset = divmod(fork.lsn, archive.segment_bytes)
-    return newest.last > left or (newest.last == left and offset > 0 and not fork.reason.startswith(_TO_THE_END))
+    return newest.last > left or (newest.last == left and offset > 0 and not fork.reason.startswith(TO_THE_END))
 
 
 def _strangers(archive: Archive, live: int) -> Iterator[int]:

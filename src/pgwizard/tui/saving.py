@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.text import Text
 
 from pgwizard.errors import OutputError
 from pgwizard.tui.base import BaseScreen
-from pgwizard.tui.widgets.dialogs import ChoiceDialog, Line, TextWindow
+from pgwizard.tui.widgets.dialogs import ChoiceDialog, Line, TextWindow, Working
 from pgwizard.wizard.draft import Draft
 
 if TYPE_CHECKING:
     from pgwizard.export.folder import ExportFormat
     from pgwizard.plan.plan import Plan
 
+T = TypeVar("T")
+SHOW_SECONDS = 0.5
+"""Work that takes longer is named."""
 SAVED = "answers.yaml"
 _FORMATS: dict[str, tuple[ExportFormat, str]] = {
     "h": ("helm", "Helm chart: its values are the answers"),
@@ -65,18 +69,33 @@ class Saving:
                 self._screen.notify("not exported: the answers have problems", severity="warning", markup=False)
                 return
             plan = resolve(draft.answers, draft.facts)
-            files = await asyncio.to_thread(export_folder, plan, chosen)
+            files = await self._in_sight("Preparing the files", export_folder, plan, chosen)
             hint = f"Enter writes {len(files.texts)} files, none with a secret: {', '.join(list(files.texts)[:2])} ..."
             folder = await window(Line("Write into the folder", _FOLDERS[chosen], hint))
             if folder is None:
                 return
             try:
-                await asyncio.to_thread(self._screen.start.export, folder, files.texts, files.replaceable)
+                write = self._screen.start.export
+                await self._in_sight(f"Writing {len(files.texts)} files", write, folder, files.texts, files.replaceable)
             except OutputError as error:
                 self._fail(error)
                 continue
             await window(TextWindow("Exported", _result(plan, folder, files.texts)))
             return
+
+    async def _in_sight(self, what: str, work: Callable[..., T], *arguments: Any) -> T:
+        """The result of blocking work; a window names it once it takes so long that a person would wonder."""
+        running = asyncio.create_task(asyncio.to_thread(work, *arguments))
+        await asyncio.wait([running], timeout=SHOW_SECONDS)
+        if running.done():
+            return running.result()
+        window = Working(what)
+        await self._screen.app.push_screen(window)
+        try:
+            return await running
+        finally:
+            if window.is_current:  # else it was hidden, or another window is over it
+                window.dismiss()
 
     def _fail(self, error: OutputError) -> None:
         self._screen.notify(f"{error.message}. {error.hint}", severity="error", markup=False)

@@ -1,4 +1,4 @@
-"""``backup`` starts a backup now, ``logs`` prints the log of a backup Job."""
+"""``backup`` starts a backup now, ``logs`` prints the log of a Job: of a backup, a verification, a drill."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pgwizard.cli import connect
 from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine, explain_command
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.run_lines import require_proof
-from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_NAME, TAIL
+from pgwizard.cli.table import BACKUP_TYPE, FOLLOW, JOB_KIND, JOB_NAME, TAIL
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
 from pgwizard.diagnose.diagnose import diagnose
@@ -21,7 +21,7 @@ from pgwizard.kube.health import assess
 from pgwizard.kube.jobs import has_succeeded
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import backups, records
-from pgwizard.release.layout import BackupType
+from pgwizard.release.layout import BackupType, Work
 from pgwizard.release.record import absence
 from pgwizard.status import probes
 from pgwizard.status.observe import database_outage
@@ -30,6 +30,7 @@ from pgwizard.text import fit
 
 _NAMED = 5
 """How many Jobs a message names."""
+_WORK: dict[Work, str] = {"backup": "backup", "verify": "verification", "drill": "drill"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,10 @@ def logs(call: Invocation, writer: Writer) -> None:
 
     async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
-        job = _job_named(
-            await backups.newest_first(cluster, await records.find_layout(cluster, release)), release, call[JOB_NAME]
-        )
+        named, kind = call[JOB_NAME], cast("Work", call[JOB_KIND])
+        layout = await records.find_layout(cluster, release)
+        jobs = await backups.newest_first(cluster, layout, None if named else kind)
+        job = _job_named(jobs, release, named, "Job" if named else f"{_WORK[kind]} Job")
         if call[FOLLOW] and assess(job).status == "progressing" and not await has_succeeded(cluster, job):
             await _follow(cluster, job, release, writer, now())
             return
@@ -122,16 +124,16 @@ def logs(call: Invocation, writer: Writer) -> None:
     connect.run(call, writer, work, released=True)
 
 
-def _job_named(jobs: list[Object], release: ReleaseRef, name: str | None) -> Object:
-    """The Job with that name, or else the newest. Raises PreflightError."""
+def _job_named(jobs: list[Object], release: ReleaseRef, name: str | None, kind: str) -> Object:
+    """The Job with that name, or else the newest. kind: what it is called. Raises PreflightError."""
     if not jobs:
-        raise PreflightError(f"release {fit(str(release))} has no backup Job")
+        raise PreflightError(f"release {fit(str(release))} has no {kind}")
     for job in jobs:
         if name in (None, job["metadata"]["name"]):
             return job
     named = ", ".join(fit(job["metadata"]["name"]) for job in jobs[:_NAMED])
     raise PreflightError(
-        f"release {fit(str(release))} has no backup Job {fit(name or '')}", hint=f"The newest are: {named}."
+        f"release {fit(str(release))} has no {kind} {fit(name or '')}", hint=f"The newest are: {named}."
     )
 
 

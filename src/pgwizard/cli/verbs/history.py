@@ -31,7 +31,8 @@ class HistoryEventLine(JsonLine):
     at: its time, of a restore point and of a dropped database that of the commit before it; xid: empty for none; name:
     of a restore point; database: of what was removed, by its OID where the name is not known; relations: how many
     tables and indexes were removed; isRewrite: all of them stayed in the catalog, as after TRUNCATE. to, before: the
-    options of a restore to the state before it, of a restore point to the state at it.
+    options of a restore to the state before it, of a restore point to the state at it. isReachable: whether a backup
+    had ended before it, which such a restore needs.
     """
 
     type_name = "historyEvent"
@@ -48,6 +49,7 @@ class HistoryEventLine(JsonLine):
     is_loss: bool
     to: str
     before: bool
+    is_reachable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def history(call: Invocation, writer: Writer) -> None:
         rows = event_lines(history_.events)
         for event, row in zip(history_.events, rows, strict=True):
             writer.line(row, _line(event))
-        loss = next((each for each in reversed(history_.events) if each.is_loss), None)
+        loss = next((each for each in reversed(history_.events) if each.is_loss and each.is_reachable), None)
         text = history_text(history_)
         if loss is not None:
             options = ["--to", loss.target.typed, *(["--before"] if loss.target.is_exclusive else [])]
@@ -126,6 +128,7 @@ def _line(event: WalEvent) -> HistoryEventLine:
         event.is_loss,
         target.typed,
         target.is_exclusive,
+        event.is_reachable,
     )
 
 

@@ -163,7 +163,8 @@ def restore(call: Invocation, writer: Writer) -> None:
         if plan is None:
             writer.line(UNTOUCHED, NoteLine(UNTOUCHED))
         else:
-            show_plan(writer, plan)
+            is_clone = preparation.origin is not None
+            show_plan(writer, plan, plan_rows(plan, is_new=preparation.awaits_restore, is_clone=is_clone))
         if call[RESTORE_PLAN_ONLY]:
             return
         written = NOTHING_WRITTEN if request is None else f"release {release} is created, and nothing was restored"
@@ -238,7 +239,7 @@ def _preview(call: Invocation, writer: Writer) -> None:
             raise _unreachable(writer, plan)
         if isinstance(target, TargetRefusal):
             raise _unreachable(writer, target)
-        show_plan(writer, plan, preview_rows(plan))
+        show_plan(writer, plan, {"Target": plan.target} if opened else preview_rows(plan))
         if call[RESTORE_PLAN_ONLY]:
             return
         if opened is None:
@@ -351,8 +352,8 @@ async def _confirm(
         raise Interrupted(f"not approved: {written}")
 
 
-def show_plan(writer: Writer, plan: RestorePlan, rows: Mapping[str, str] | None = None) -> None:
-    """What a restore would do. rows: shown of it, by default all."""
+def show_plan(writer: Writer, plan: RestorePlan, rows: Mapping[str, str]) -> None:
+    """What a restore would do. rows: what is shown of it to people."""
     line = RestorePlanLine(
         plan.target,
         plan.backup,
@@ -367,7 +368,7 @@ def show_plan(writer: Writer, plan: RestorePlan, rows: Mapping[str, str] | None 
         plan.silence,
         plan.archived_until,
     )
-    writer.line("\n".join(row_lines(rows or plan_rows(plan))), line)
+    writer.line("\n".join(row_lines(rows)), line)
 
 
 def show_preview(writer: Writer, opened: OpenPreview, cluster: Cluster) -> None:

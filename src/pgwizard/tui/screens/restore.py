@@ -56,8 +56,8 @@ tables, the newest first. Enter takes the moment just before it.
 ━ can be reached   ● end of a backup   · cannot be reached   ▲ target
 A line a timeline: each restore begins a new one.
 
-F8 shows the target on a read-only server first, in a pod that is thrown away. psql opens in it, and it moves to later \
-moments. It stays open until you end it, for four hours at most.
+After Enter, F8 shows the target on a read-only server first, in a pod that is thrown away. psql opens in it, and it \
+moves to later moments. It stays open until you end it, for about four hours at most.
 
 Nothing is written before you type the release's name. Then the database stops, is restored in a Job, and starts only \
 if the target was reached. A full backup follows.

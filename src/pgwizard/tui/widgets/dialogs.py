@@ -161,6 +161,22 @@ class TextWindow(Window):
         yield KeyLine()
 
 
+class Working(Window):
+    """What is being done, until whoever opened it dismisses it; Esc hides it alone."""
+
+    HELP: ClassVar[str] = "It closes by itself. Esc hides it, and the work continues."
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = title
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(f"{self._title} ...", classes="title", markup=False)
+            yield Static("It closes by itself. Esc hides it, and the work continues.", classes="hint", markup=False)
+        yield KeyLine()
+
+
 class ChoiceDialog(Window):
     """A question that one key answers, or the choice that is highlighted; answers with the key, or None."""
 
