@@ -117,7 +117,7 @@ def test_up_and_down_move_the_moment_and_show_what_it_loses() -> None:
     driven(scenario)
 
 
-def test_a_moment_is_judged_again_when_enter_is_pressed() -> None:
+def test_a_moment_that_has_come_since_it_was_typed_is_taken() -> None:
     async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
         await typed(pilot, f"{datetime.fromtimestamp(sim.clock.now() + 60, UTC):%Y-%m-%dT%H:%M:%SZ}")
         assert "is in the future" in words(pilot)
