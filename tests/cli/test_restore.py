@@ -182,7 +182,7 @@ def test_a_restore_that_failed_exits_with_12_and_the_next_run_ends_it(released: 
     assert faulting.live(released, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
     released.outcomes.clear()
     other = restore("--to", "latest", "--dry-run")
-    assert (other.code, other.out.splitlines()[0]) == (0, "Target   the newest state"), "another target can be given"
+    assert (other.code, other.out.splitlines()[1]) == (0, "Target   the newest state"), "another target can be given"
     assert headless.run("apply", "answers.yaml", "--demo").code == 5
     assert restore("--yes").code == 0
     assert released.store.peek(Ref(STATEFULSET, "postgresql", "default")) is not None
@@ -220,6 +220,7 @@ def test_a_stopped_restore_shows_whether_and_how_it_resumes(released: SimCluster
     released.faults.clear()
     again = restore("--yes") if resource == "cronjobs" else restore("--to", "latest", "--yes")
     assert (again.code, again.err) == (0, "")
+    assert ("has not ended. It continues with the stage suspend." in again.out) == (resource == "cronjobs")
 
 
 def test_a_secret_that_an_override_of_a_clone_names_is_read(

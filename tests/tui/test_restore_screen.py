@@ -117,6 +117,17 @@ def test_up_and_down_move_the_moment_and_show_what_it_loses() -> None:
     driven(scenario)
 
 
+def test_a_moment_that_has_come_since_it_was_typed_is_taken() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await typed(pilot, f"{datetime.fromtimestamp(sim.clock.now() + 60, UTC):%Y-%m-%dT%H:%M:%SZ}")
+        assert "is in the future" in words(pilot)
+        await sim.clock.sleep(120)
+        await press(pilot, "enter")
+        await reached(pilot, screen, "confirming")
+
+    driven(scenario)
+
+
 def test_the_ends_of_the_calendar_are_no_targets() -> None:
     async def scenario(pilot: Pilot[int], _screen: RestoreScreen, _sim: SimCluster) -> None:
         await typed(pilot, "0001-01-01T00:00:00+05:00")

@@ -159,6 +159,7 @@ def restore(call: Invocation, writer: Writer) -> None:
                 return
         preparation = await restore_run.prepare(cluster, release)
         journal = await _journal(call, writer, cluster, preparation, now)
+        show_resumed(writer, preparation.journal, journal)
         plan = preparation.shown_plan(journal)
         if plan is None:
             writer.line(UNTOUCHED, NoteLine(UNTOUCHED))
@@ -350,6 +351,14 @@ async def _confirm(
     question = f"Type the release's name to {what} in {release.namespace}: "
     if await prompt.ask(question, written=written) != release.name:
         raise Interrupted(f"not approved: {written}")
+
+
+def show_resumed(writer: Writer, unfinished: Journal | None, journal: Journal) -> None:
+    """Where a restore that has not ended, if there is one, continues."""
+    if unfinished is not None:
+        began = shown_moment(datetime.fromisoformat(unfinished.at))
+        text = f"A restore that began at {began} has not ended. It continues with the stage {journal.stage}."
+        writer.line(text, NoteLine(text))
 
 
 def show_plan(writer: Writer, plan: RestorePlan, rows: Mapping[str, str]) -> None:

@@ -248,7 +248,9 @@ class TargetChoice(HostAccess, VerticalScroll):
                 self.post_message(self.Confirmed())
             else:
                 self.notify(f"Not the release's name, {self._release}: nothing was written", markup=False)
-        elif isinstance(self._target, RecoveryTarget) and self._is_reachable:
+            return
+        self._show()  # time has passed since it was typed
+        if isinstance(self._target, RecoveryTarget) and self._is_reachable:
             self.post_message(self.RestoreRequest(self._target))
 
     def on_resize(self) -> None:
