@@ -87,17 +87,20 @@ def test_a_backup_of_a_database_that_is_down_starts_with_a_warning(released: Sim
     assert (line["type"], line["message"]) == ("warning", "the database is down: its StatefulSet is scaled to 0")
 
 
-def test_a_backup_during_a_restore_starts_with_a_warning_that_does_not_advise_to_start_the_database(
-    released: SimCluster,
-) -> None:
+def test_a_backup_during_a_restore_is_refused_and_no_job_is_started(released: SimCluster) -> None:
     released.runtime.change(Ref(STATEFULSET, "postgresql", "default"), lambda obj: obj["spec"].update(replicas=0))
     secret = released.store.peek(secret_ref(ReleaseRef("default", "postgresql")))
     assert secret is not None
     restoration = Restoration("2026-11-28T10:00:00+00:00", is_finished=False, details={})
     released.store.put({**secret, "data": read(secret).with_restore(restoration).secret()["data"]})
-    assert run("backup").err == (
-        "warning: the backup would fail: a restore has not ended   pgwizard restore postgresql -n default resumes it.\n"
+    before = jobs(released)
+    done = run("backup")
+    assert done.code == 5
+    assert done.err == (
+        "pgwizard: a restore of release default/postgresql has not ended\n"
+        "Resume it first: pgwizard restore postgresql -n default\n"
     )
+    assert jobs(released) == before
 
 
 @pytest.mark.parametrize("resource", ["statefulsets", "pods"])

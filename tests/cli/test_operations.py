@@ -26,7 +26,7 @@ from pgwizard.cli.run_lines import reporter
 from pgwizard.cli.verbs import releases
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
-from pgwizard.errors import Finding
+from pgwizard.errors import Finding, Forbidden
 from pgwizard.kube.api import Cluster, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import record, stages
@@ -549,6 +549,39 @@ def test_a_verification_ends_with_0_only_if_everything_is_valid_and_the_status_s
     result = looked("-n", "default")
     assert result.code == 11
     assert f"found damaged files in backup {label}: {label}/pg_data/base/1/1255.gz" in result.out
+
+
+def test_a_verification_whose_result_may_not_be_kept_is_refused_before_anything_is_read(
+    sim: SimCluster, answers: str, volume: None
+) -> None:
+    headless.run("--headless", answers, "--apply", "--demo")
+    sim.rules.deny("patch", "secrets")
+    requests: list[Request] = []
+    sim.faults.append(requests.append)
+    done = headless.run("verify", "--demo", "-n", "default")
+    assert (done.code, done.out) == (5, "")
+    assert "patch secrets postgresql-pgwizard in namespace default" in done.err
+    assert not [request for request in requests if request.resource == "pods/exec"]
+
+
+@pytest.mark.parametrize(("is_damaged", "code"), [(False, 4), (True, 11)])
+def test_the_result_of_a_verification_is_printed_even_if_it_cannot_be_kept(
+    sim: SimCluster, answers: str, volume: None, is_damaged: bool, code: int
+) -> None:
+    headless.run("--headless", answers, "--apply", "--demo")
+    repository = sim.runtime.programs.repository("default")
+    if is_damaged:
+        repository.damaged_contents[repository.backups[0]["label"]] = ["pg_data/base/1/1255.gz"]
+
+    def refuse(request: Request) -> None:
+        if (request.verb, request.resource) == ("patch", "secrets"):
+            raise Forbidden("the quota of writes is used up", status=403)
+
+    sim.faults.append(refuse)
+    done = headless.run("verify", "--demo", "-n", "default")
+    assert (done.code, done.out.split(":")[0]) == (code, "✗ damaged" if is_damaged else "✓ valid")
+    assert "the result is not kept" in done.err
+    assert "the quota of writes is used up" in done.err
 
 
 def test_a_verification_that_is_stopped_names_what_may_go_on(sim: SimCluster, answers: str, volume: None) -> None:

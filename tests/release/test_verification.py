@@ -86,6 +86,7 @@ def test_the_result_is_kept_in_the_record_and_outlives_an_apply() -> None:
         sim.runtime.programs.repository("default").damaged_contents[label] = ["pg_data/base/1/1255.gz"]
         result = await verification.verify(sim, Layout.of(RELEASE), clock(sim))
         assert result.damaged == (DamagedBackup(label, 1),)
+        await verification.keep(sim, Layout.of(RELEASE), result)
         before, _ = await records.get(sim, RELEASE)
         assert before.verification == result
         await sim.apply(before.finish(before.inventory, "deployed").secret(), force=True)

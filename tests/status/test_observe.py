@@ -723,7 +723,7 @@ def test_one_look_distinguishes_dropped_wal_from_new_wal() -> None:
     own: list[int] = []
 
     def psql(command: list[str], _: bytes) -> ExecResult | None:
-        dropping = f"900|{segment(900)}|2026-11-23 11:00:00+00|0|||{own[0]}|60|1|16777216|0\n0\n"
+        dropping = f"900|{segment(900)}|2026-11-23 11:00:00+00|0|||{own[0]}|60|1|16777216|0\n0|0\n"
         return ExecResult(dropping.encode(), b"", 0) if command[0] == "psql" else None
 
     async def scenario(sim: SimCluster) -> None:

@@ -166,7 +166,7 @@ def test_the_archiver_is_read_with_and_without_waiting_segments() -> None:
         lsn=98_304,
     )
     assert probes.archiver_of(line) == result
-    assert probes.archiver_of(f"{line}3\n") == replace(result, waiting=3)
+    assert probes.archiver_of(f"{line}3|75\n") == replace(result, waiting=3, waiting_seconds=75)
     assert probes.archiver_of("0|||0|||7|0|1|16777216|0") == Archiver(
         0, "", None, 0, "", None, system_id="7", timeline=1
     )
@@ -259,7 +259,8 @@ def test_archiving_that_fails_names_its_cause_from_the_server_s_log() -> None:
 
     def psql(command: list[str], _: bytes) -> ExecResult | None:
         failing = (
-            f"1|{segment(1)}|2026-11-23 11:00:00+00|3|{segment(2)}|2026-11-23 11:05:00+00|{own[0]}|60|1|16777216|0\n4\n"
+            f"1|{segment(1)}|2026-11-23 11:00:00+00|3|{segment(2)}|2026-11-23 11:05:00+00|{own[0]}|60|1|16777216|0\n"
+            "4|9\n"
         )
         return ExecResult(failing.encode(), b"", 0) if command[0] == "psql" else None
 
@@ -285,7 +286,7 @@ def test_archiving_that_fails_names_its_cause_from_the_collected_log_where_the_c
 
     def in_pod(command: list[str], _: bytes) -> ExecResult | None:
         if command[0] == "psql":
-            return ExecResult(f"0|||3|{segment(2)}|2026-11-23 11:05:00+00|7|60|1|16777216|0\n4\n".encode(), b"", 0)
+            return ExecResult(f"0|||3|{segment(2)}|2026-11-23 11:05:00+00|7|60|1|16777216|0\n4|9\n".encode(), b"", 0)
         return ExecResult(line.encode(), b"", 0) if tuple(command) == probes.COLLECTED_LOG_COMMAND else None
 
     async def scenario(sim: SimCluster) -> None:

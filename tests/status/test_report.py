@@ -143,7 +143,7 @@ def test_a_status_is_text_with_the_verdict_first() -> None:
         " 2 Nov                                                              F░░░░░░░░░",
         " 9 Nov  ▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░F░░░░░░░░░",
         "16 Nov  ▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░▪░░░░░░░░░F░░░░░░░░░",
-        "23 Nov  ▫░░░░│",
+        "23 Nov  ▪▫░░░│",
         "",
         "pgbackrest info",
         "  backup               type   ended              took    database   stored     WAL from",
@@ -281,7 +281,7 @@ FACTS: list[tuple[dict[str, Any], str]] = [
         "! archiver    failing at 000000000000000000000000, last segment 38 s ago, 3 wait",
     ),
     (
-        {"archiver": replace(ARCHIVER, waiting=5_000)},
+        {"archiver": replace(ARCHIVER, waiting=5_000, waiting_seconds=61)},
         "! archiver    behind, last segment 38 s ago, 5,000 wait",
     ),
     (
@@ -355,8 +355,8 @@ LIMITS: list[tuple[str, str, dict[str, Any]]] = [
     ("volume", "volume", {"volume": Volume(10 * GB, GB - 1)}),
     ("certificate", "CA", {"certificate": MirroredCertificate(NOW + timedelta(days=14), "same")}),
     ("certificate", "CA", {"certificate": MirroredCertificate(NOW + timedelta(days=14, seconds=-1), "same")}),
-    ("archiver", "archiver", {"archiver": replace(ARCHIVER, waiting=1, last_at=NOW - timedelta(seconds=185))}),
-    ("archiver", "archiver", {"archiver": replace(ARCHIVER, waiting=1, last_at=NOW - timedelta(seconds=186))}),
+    ("archiver", "archiver", {"archiver": replace(ARCHIVER, waiting=1, waiting_seconds=60)}),
+    ("archiver", "archiver", {"archiver": replace(ARCHIVER, waiting=1, waiting_seconds=61)}),
     *(
         (source, label, {"answered_at": {**FINE.answered_at, source: NOW - timedelta(seconds=seconds)}})
         for source, label, limit in (
@@ -405,6 +405,28 @@ def test_a_job_and_a_schedule_are_cells() -> None:
         "0 2 * * 0 Europe/Berlin",
     )
     assert report.cron_cells(FINE, replace(FULL, schedule="never"))[1] == "is not known"
+
+
+@pytest.mark.parametrize("width", [30, 78])
+def test_a_failed_job_hides_no_backup_of_its_day(width: int) -> None:
+    taken, noon = backup("full", 1.4), backup("full", 1.4).start
+    failed = replace(DONE, state="failed", started=noon + timedelta(minutes=2), ended=noon + timedelta(minutes=3))
+    snapshot = replace(FINE, repository=RepositoryInfo((taken,)), runs=(failed, replace(failed, uid="again")))
+    strip = "".join(line[8:] for line in report.timeline(snapshot, judge(snapshot), width)[1:])
+    assert (strip.count("F"), strip.count("▫")) == (1, 1)
+
+
+def test_a_failed_job_without_a_backup_beside_it_is_where_it_failed() -> None:
+    failed = replace(DONE, state="failed", started=NOW - timedelta(hours=7), ended=NOW - timedelta(hours=6))
+    snapshot = replace(FINE, runs=(failed,))
+    before = report.timeline(replace(FINE, runs=()), judge(FINE), 78)[-1].ljust(78)
+    after = report.timeline(snapshot, judge(snapshot), 78)[-1].ljust(78)
+    assert [(place, mark) for place, mark in enumerate(after) if mark != before[place]] == [(8 + 2, "▫")]
+
+
+def test_the_next_full_backup_of_a_database_that_is_down_is_not_called_fine() -> None:
+    shown = [str(fact) for fact in report.facts(DOWN)]
+    assert "! next full   Sun 29 Nov 02:00 UTC (in 5 d); it fails if the database is still down" in shown
 
 
 def test_a_repository_without_backups_has_no_timeline() -> None:

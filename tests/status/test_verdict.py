@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -169,8 +169,18 @@ def test_a_backup_of_an_earlier_timeline_counts_where_the_archive_reaches_from_i
     assert (state_and_reasons(snapshot), window_of(judge(snapshot))) == (("recoverable", []), (at(1.4), at(seconds=38)))
 
 
+@pytest.mark.parametrize("count", [1, 10])
+def test_wal_that_became_ready_a_moment_ago_is_no_risk_however_long_the_database_was_idle(count: int) -> None:
+    fresh = replace(ARCHIVER, waiting=count, waiting_seconds=8, last_at=at(seconds=240))
+    assert state_and_reasons(replace(FINE, archiver=fresh)) == ("recoverable", [])
+    old = replace(fresh, waiting_seconds=61)
+    assert state_and_reasons(replace(FINE, archiver=old))[0] == "at risk"
+
+
 def test_with_waiting_wal_the_window_ends_with_the_last_backup() -> None:
-    verdict = judge(replace(FINE, archiver=replace(ARCHIVER, waiting=5_000, last_at=at(seconds=3))))
+    verdict = judge(
+        replace(FINE, archiver=replace(ARCHIVER, waiting=5_000, waiting_seconds=300, last_at=at(seconds=3)))
+    )
     assert (verdict.state, window_of(verdict)) == ("at risk", (at(1.4), at(seconds=38)))
     drained = judge(replace(FINE, archiver=replace(ARCHIVER, waiting=2, last_at=at(seconds=3))))
     assert (drained.state, window_of(drained)) == ("recoverable", (at(1.4), at(seconds=3)))
@@ -326,7 +336,26 @@ def test_after_a_restore_to_an_older_moment_the_timeline_that_was_left_is_a_wind
     verdict = judge(result)
     assert (verdict.state, window_of(verdict)) == ("recoverable", (at(1.4), at(seconds=38)))
     assert [(window.timeline, window.until) for window in verdict.branches] == [(1, at(seconds=38))]
-    assert report.other_windows(verdict, NOW) == ["on timeline 1 from Sun 22 Nov 02:24 to Mon 23 Nov 11:59 UTC"]
+    assert report.other_windows(verdict, NOW) == [
+        "on timeline 1, which was left, from Mon 23 Nov 07:00 to Mon 23 Nov 11:59 UTC"
+    ]
+
+
+def test_after_an_undo_the_branch_begins_where_it_parted_from_the_path_that_the_server_is_on_again() -> None:
+    parted = base64.b64encode(b"1\t3/E8000028\tbefore 2026-11-23 07:00:00+00\n").decode()
+    back = base64.b64encode(b"1\t5/18000000\tno recovery target specified\n").decode()
+    seconds = int(at(seconds=30).timestamp())
+    histories = [f"history 00000002 {seconds} {parted}", f"history 00000003 {seconds} {back}"]
+    more = [*histories, *lines_of(1000, 1010, timeline=2), *lines_of(1304, 1310, timeline=3)]
+    (branch,) = judge(archived(timeline=3, more=more)).branches
+    assert (branch.timeline, branch.since) == (2, datetime(2026, 11, 23, 7, tzinfo=UTC))
+
+
+def test_a_branch_of_which_no_moment_is_known_begins_with_its_backup() -> None:
+    parted = base64.b64encode(b"1\t3/E8000028\tafter LSN 3/E8000028\n").decode()
+    history = f"history 00000002 {int(at(seconds=30).timestamp())} {parted}"
+    (branch,) = judge(archived(timeline=2, more=[history, *lines_of(1000, 1303, timeline=2)])).branches
+    assert (branch.timeline, branch.since) == (1, at(1.4))
 
 
 def test_a_backup_that_is_newer_than_the_listing_of_the_archive_counts_by_what_info_says() -> None:
@@ -654,19 +683,19 @@ RISKS: list[tuple[dict[str, Any], str]] = [
         "archiving fails: 000000010000000500000018 at 2026-11-23 11:59 UTC",
     ),
     (
-        {"archiver": replace(ARCHIVER, waiting=7, last_at=at(seconds=600))},
+        {"archiver": replace(ARCHIVER, waiting=7, waiting_seconds=61, last_at=at(seconds=600))},
         "7 WAL segments waiting to be archived; the last was archived at 2026-11-23 11:50 UTC",
     ),
     (
-        {"archiver": replace(ARCHIVER, waiting=7, last_at=None)},
+        {"archiver": replace(ARCHIVER, waiting=7, waiting_seconds=61, last_at=None)},
         "7 WAL segments waiting to be archived; none was yet",
     ),
     (
-        {"archiver": replace(ARCHIVER, waiting=5_000, last_at=at(seconds=3))},
+        {"archiver": replace(ARCHIVER, waiting=5_000, waiting_seconds=300, last_at=at(seconds=3))},
         "5000 WAL segments waiting to be archived; the last was archived at 2026-11-23 11:59 UTC",
     ),
     (
-        {"archiver": replace(ARCHIVER, waiting=1, last_at=at(seconds=600))},
+        {"archiver": replace(ARCHIVER, waiting=1, waiting_seconds=61, last_at=at(seconds=600))},
         "1 WAL segment waiting to be archived; the last was archived at 2026-11-23 11:50 UTC",
     ),
     (
@@ -840,6 +869,17 @@ def test_a_database_scaled_to_0_is_the_first_reason_without_false_ones() -> None
     assert state_and_reasons(never) == ("unknown", [str(reason), "the repository has not been read yet"])
     bare = replace(DOWN, release=ReleaseSummary(1, "deployed", NOW, backups=False, superuser=None))
     assert state_and_reasons(bare) == ("not recoverable", [str(reason), "this release makes no backups"])
+
+
+def test_a_schedule_that_a_restore_has_suspended_is_not_to_be_resumed() -> None:
+    suspended = replace(FINE, crons=(replace(FULL, suspended=True), INCR))
+    fixes = {str(reason): reason.fix for reason in judge(suspended).reasons}
+    assert fixes["the schedule postgresql-pgbackrest-full is suspended"] == "Resume it: pgwizard status, key s."
+    restoring = replace(suspended, release=replace(RELEASE, is_restore_unfinished=True))
+    fixes = {str(reason): reason.fix for reason in judge(restoring).reasons}
+    assert fixes["the schedule postgresql-pgbackrest-full is suspended"] == (
+        "The restore resumes it at its end, unless it was suspended before."
+    )
 
 
 def test_a_database_that_is_down_for_a_restore_is_not_to_be_started() -> None:

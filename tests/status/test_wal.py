@@ -130,7 +130,7 @@ def test_a_timeline_that_ends_between_two_segments_shares_none_with_the_next() -
 def test_after_a_restore_to_an_older_moment_the_newest_backup_is_usable_only_on_the_abandoned_timeline() -> None:
     there = archive({1: "1-20", 2: "8-24"}, {2: [(1, 8.5)]}, "before 2026-11-01 00:08:30+00")
     result = continuity(there, [backup(3, 4), backup(14, 15)], 2)
-    assert windows(there, [backup(3, 4), backup(14, 15)], 2) == ["2: 1-3F 4-24", "1: 1-3F 4-20"]
+    assert windows(there, [backup(3, 4), backup(14, 15)], 2) == ["2: 1-3F 4-24", "1: 1-3F 8-20"]
     assert result.elsewhere == {"1-14F": 1}
 
 

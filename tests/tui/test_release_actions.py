@@ -80,6 +80,35 @@ def test_a_backup_starts_a_job_of_the_kind_that_is_chosen() -> None:
     acting(scenario)
 
 
+def test_no_backup_is_taken_while_a_restore_has_not_ended() -> None:
+    async def scenario(pilot: Pilot[int], actions: ReleaseActions, sim: SimCluster, watch: Watch) -> None:
+        before, seen = jobs(sim), watch.snapshot
+        assert seen is not None
+        assert seen.release is not None
+        watch.snapshot = replace(seen, release=replace(seen.release, is_restore_unfinished=True))
+        assert await actions.back_up() is False
+        refusal = (
+            "a restore of release default/postgresql has not ended "
+            "Resume it first: pgwizard restore postgresql -n default"
+        )
+        await settled(pilot)
+        assert notices(pilot) == [refusal]
+        watch.snapshot = seen  # taken before the restore began
+        secret = sim.store.peek(record.secret_ref(RELEASE))
+        assert secret is not None
+        begun = record.Restoration("2026-11-28T10:00:00+00:00", is_finished=False, details={})
+        sim.store.put({**secret, "data": record.read(secret).with_restore(begun).secret()["data"]})
+        run_to_the_end(pilot, actions.back_up, results := list[bool]())
+        await until(pilot, lambda: "Take a backup now?" in painted(pilot))
+        await press(pilot, "f")
+        await until(pilot, lambda: results == [False])
+        await settled(pilot)
+        assert notices(pilot) == [refusal, refusal]
+        assert jobs(sim) == before
+
+    acting(scenario)
+
+
 def test_esc_starts_no_backup() -> None:
     async def scenario(pilot: Pilot[int], actions: ReleaseActions, sim: SimCluster, _: Watch) -> None:
         before, results = jobs(sim), list[bool]()
@@ -103,6 +132,20 @@ def test_a_verification_is_shown_with_its_result_and_kept_in_the_record() -> Non
         secret = sim.store.peek(record.secret_ref(ReleaseRef("default", "postgresql")))
         assert secret is not None
         assert record.read(secret).verification is not None
+
+    acting(scenario)
+
+
+def test_a_verification_whose_result_may_not_be_kept_reads_nothing() -> None:
+    async def scenario(pilot: Pilot[int], actions: ReleaseActions, sim: SimCluster, _: Watch) -> None:
+        sim.rules.deny("patch", "secrets")
+        run_to_the_end(pilot, actions.verify, results := list[Any]())
+        await until(pilot, lambda: "Verify the repository now?" in painted(pilot))
+        await press(pilot, "y")
+        await until(pilot, lambda: results == [None])
+        await settled(pilot)
+        assert "patch secrets postgresql-pgwizard in namespace default" in notices(pilot)[-1]
+        assert not any("valid" in notice for notice in notices(pilot))
 
     acting(scenario)
 
@@ -134,6 +177,7 @@ def test_a_drill_is_shown_with_its_result_and_kept_in_the_record() -> None:
     async def scenario(pilot: Pilot[int], actions: ReleaseActions, sim: SimCluster, _: Watch) -> None:
         run_to_the_end(pilot, actions.drill, results := list[Any]())
         await until(pilot, lambda: "Prove by a restore beside the database?" in painted(pilot))
+        assert "it needs a second volume of 10Gi until it ends" in painted(pilot)  # the claim's, and not the disk's
         await press(pilot, "y")
         await until(pilot, lambda: any("-drill-" in job for job in jobs(sim)))
         run_to_the_end(pilot, actions.drill, others := list[Any]())

@@ -223,13 +223,27 @@ def test_a_restore_that_was_stopped_is_resumed() -> None:
     async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
         await stop_while_restoring(pilot, screen)
         assert "The restore has not ended. The database is down until it has." in words(pilot)
-        await press(pilot, "r")
-        await reached(pilot, screen, "open")
-        assert "A restore to the newest state has not ended. next its stage restore" in words(pilot)
+        assert "Press r to resume the restore" in words(pilot)
+        assert " r resume " in painted(pilot).splitlines()[-1]
         await press(pilot, "r")
         await reached(pilot, screen, "confirming")
         await press(pilot, *RELEASE.name, "enter")
         await reached(pilot, screen, "ended")
+
+    driven(scenario)
+
+
+def test_an_open_restore_that_is_opened_again_is_resumed_by_the_key_that_both_lines_name() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
+        await stop_while_restoring(pilot, screen)
+        await press(pilot, "escape", "R")
+        screen = await on_top(pilot)
+        await reached(pilot, screen, "open")
+        assert "A restore to the newest state has not ended. next its stage restore" in words(pilot)
+        assert "Press r to resume it" in words(pilot)
+        assert " r resume " in painted(pilot).splitlines()[-1]
+        await press(pilot, "r")
+        await reached(pilot, screen, "confirming")
 
     driven(scenario)
 
@@ -246,7 +260,7 @@ def test_a_failed_restore_says_why_and_that_the_database_is_down() -> None:
         assert "unable to load info file" in text
         assert "The database is down until it has" in text
         await press(pilot, "r")
-        await reached(pilot, screen, "open")
+        await reached(pilot, screen, "confirming")
 
     driven(scenario, outcomes=[FAILS])
 
@@ -312,6 +326,8 @@ def test_an_open_restore_is_aimed_at_another_moment() -> None:
     async def scenario(pilot: Pilot[int], screen: RestoreScreen, _sim: SimCluster) -> None:
         await stop_while_restoring(pilot, screen)
         await press(pilot, "r")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, "escape")
         await reached(pilot, screen, "open")
         await press(pilot, "t")
         await reached(pilot, screen, "choosing")
@@ -435,6 +451,8 @@ def test_an_undo_of_what_touched_nothing_is_confirmed_and_ends_as_what_it_is() -
         await until(pilot, lambda: screen.run.state == "failed")
         sim.outcomes.clear()
         await press(pilot, "r")
+        await reached(pilot, screen, "confirming")
+        await press(pilot, "escape")
         await reached(pilot, screen, "open")
         await press(pilot, "f7")
         await reached(pilot, screen, "confirming")

@@ -304,8 +304,8 @@ VERBS: dict[str, Verb] = {
             "verify",
             "Verify the repository",
             "Reads every file of every backup and all WAL with pgbackrest verify, in the database's pod, and reports "
-            "what is damaged; exits 0 only if nothing is. The result is kept in the record, and the status shows it. "
-            "It downloads the whole repository.",
+            "what is damaged; exits 0 only if nothing is. The result is kept in the record, and the status shows it: "
+            "the right to patch that Secret is checked first. It downloads the whole repository.",
             "pgwizard verify -n shop\npgwizard verify postgresql -n shop --json",
             "verify:verify",
             (_NAME,),

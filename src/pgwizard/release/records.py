@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pgwizard.errors import AnswersError, ClusterError, Finding, Forbidden, NotFound, PreflightError
 from pgwizard.kube.api import NAMESPACE, SECRET, Cluster, list_objects, side_by_side
+from pgwizard.kube.commands import Commands
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import live, record
 from pgwizard.release.layout import Layout
@@ -44,6 +45,12 @@ async def get(cluster: Cluster, release: ReleaseRef) -> tuple[record.Record, str
     if own_record is None:
         raise await _absence(cluster, release)
     return own_record, version
+
+
+def unfinished_restore(release: ReleaseRef, commands: Commands) -> PreflightError:
+    """The refusal of what must not be done while a restore has not ended."""
+    command = commands.pgwizard("restore", release.name, namespace=release.namespace)
+    return PreflightError(f"a restore of release {release} has not ended", hint=f"Resume it first: {command}")
 
 
 async def find_layout(cluster: Cluster, release: ReleaseRef) -> Layout:

@@ -14,9 +14,9 @@ from datetime import datetime
 
 from pgwizard.clock import Clock
 from pgwizard.errors import PreflightError
-from pgwizard.kube.api import Cluster
+from pgwizard.kube.api import Access, Cluster
 from pgwizard.plan.names import STANZA
-from pgwizard.release import record
+from pgwizard.release import record, rights
 from pgwizard.release.layout import Layout
 from pgwizard.release.record import DamagedBackup, RepositoryVerification
 from pgwizard.text import fit, plain, span
@@ -39,10 +39,12 @@ def command(stanza: str = STANZA) -> tuple[str, ...]:
 
 
 async def verify(cluster: Cluster, layout: Layout, now: Clock) -> RepositoryVerification:
-    """Read the whole repository and keep the result in the record, if there is one.
+    """Read the whole repository. Nothing is written: ``keep`` does that.
 
-    Raises PreflightError where pgBackRest does not get to the end, and ClusterError.
+    Raises PreflightError where a right is missing that this or ``keep`` needs, before anything is read, and where
+    pgBackRest does not get to the end. Raises ClusterError.
     """
+    await rights.require(cluster, _accesses(layout))
     began = now()
     release = layout.release
     done = await cluster.exec(
@@ -50,14 +52,26 @@ async def verify(cluster: Cluster, layout: Layout, now: Clock) -> RepositoryVeri
     )
     log = done.stderr.decode(errors="replace")
     try:
-        result = read(done.stdout.decode(errors="replace"), log, began, now())
+        return read(done.stdout.decode(errors="replace"), log, began, now())
     except ValueError as error:
         reason = plain(log.strip() or done.stdout.decode(errors="replace"), 300)
         text = f"pgbackrest verify of release {release} ended with {done.exit_code}: {reason or error}"
         raise PreflightError(text, hint="Once the reason is fixed, verify again.") from error
+
+
+async def keep(cluster: Cluster, layout: Layout, verification: RepositoryVerification) -> None:
+    """Write the result into the record, if there is one. Raises ClusterError."""
     if layout.has_record:
-        await cluster.patch(record.secret_ref(release), {"data": {record.VERIFICATION_KEY: encoded(result)}})
-    return result
+        data = {record.VERIFICATION_KEY: encoded(verification)}
+        await cluster.patch(record.secret_ref(layout.release), {"data": data})
+
+
+def _accesses(layout: Layout) -> list[Access]:
+    needed = rights.in_namespace(layout.release.namespace, [("pods/exec", "", ("get", "create"))])
+    if layout.has_record:
+        secret = record.secret_ref(layout.release)
+        needed.append(Access("patch", "secrets", "", secret.namespace, secret.name))
+    return needed
 
 
 def read(report: str, log: str, began: datetime, ended: datetime) -> RepositoryVerification:

@@ -44,7 +44,7 @@ from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusa
 from pgwizard.restore.view import read_view
 from pgwizard.status.snapshot import ReleaseSummary, moment
 from pgwizard.status.wal import continuity
-from pgwizard.text import fit, span
+from pgwizard.text import fit, plain, span
 
 CONTINUITY = "continuity"
 """The check that is made before the Job: whether the repository holds a backup and all WAL behind it."""
@@ -80,13 +80,17 @@ async def run(
     await rights.require(cluster, _accesses(release))
     if not ReleaseSummary.of(own_record).backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
-    if own_record.unfinished_restore is not None:
-        command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
-        raise PreflightError(f"a restore of release {release} has not ended", hint=f"Resume it first: {command}")
+    if own_record.unfinished_restore is not None or own_record.awaits_restore:
+        raise records.unfinished_restore(release, cluster.commands)
     result = await _Drill(cluster, release, report, now, seconds, query, left).result(own_record)
     own_record, _ = await records.get(cluster, release)
     await cluster.patch(record.secret_ref(release), record.drills_patch(own_record, result))
     return result
+
+
+async def volume_size(cluster: Cluster, release: ReleaseRef) -> str:
+    """The size of the volume that a drill takes until it ends, as a quantity. Raises ClusterError."""
+    return plain((await scratch.read_template(cluster, release)).size)
 
 
 def _accesses(release: ReleaseRef) -> list[Access]:

@@ -64,8 +64,7 @@ async def finish(cluster: Cluster, release: ReleaseRef, report: Report, *, now: 
 def _open_journal(cluster: Cluster, own_record: Record) -> Journal:
     """The newest restore, whose undo is still offered. Raises PreflightError."""
     if own_record.unfinished_restore is not None or own_record.awaits_restore:
-        command = cluster.commands.pgwizard("restore", own_record.ref.name, namespace=own_record.ref.namespace)
-        raise PreflightError(f"a restore of release {own_record.ref} has not ended", hint=f"Resume it first: {command}")
+        raise records.unfinished_restore(own_record.ref, cluster.commands)
     try:
         journal = read_journal(own_record.restorations[-1]) if own_record.restorations else None
     except ValueError as error:

@@ -63,8 +63,7 @@ async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     if not ReleaseSummary.of(live_record).backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to show.")
     if live_record.unfinished_restore is not None:
-        command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
-        raise PreflightError(f"a restore of release {release} has not ended", hint=f"Resume it first: {command}")
+        raise records.unfinished_restore(release, cluster.commands)
     origin = live_record.origin if live_record.reads_origin else None
     return Preparation(release, None, await read_view(cluster, live_record), live_record.awaits_restore, origin)
 

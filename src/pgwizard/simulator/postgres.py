@@ -411,7 +411,7 @@ class Programs:
         repository, now = self.repository(namespace), self._clock.now()
         answers = (
             (r"pg_stat_archiver", self._archiver(namespace)),
-            (r"pg_ls_archive_statusdir", "0"),
+            (r"pg_ls_archive_statusdir", "0|0"),
             (r"pg_is_in_recovery", "f"),
             (r"txid_current", "t"),
             (r"pg_create_restore_point", lsn(repository.number(now))),

@@ -60,7 +60,8 @@ last_failed_time, system_identifier, setting, timeline_id, bytes_per_wal_segment
 CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_current_wal_insert_lsn() - '0/0' END
 FROM pg_stat_archiver, pg_control_system(), pg_control_checkpoint(), pg_control_init(), pg_settings
 WHERE name = 'archive_timeout'"""
-_WAITING = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
+_WAITING = """SELECT count(*), coalesce(extract(epoch FROM now() - min(modification))::bigint, 0)
+FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"""
 
 DATABASE = (
     "dbname=postgres options='-c statement_timeout=15s -c lock_timeout=0 -c search_path=pg_catalog -c datestyle=ISO "
@@ -182,7 +183,8 @@ def _lsn(positions: Any) -> int:
 
 
 def archiver_of(text: str) -> Archiver:
-    """The archiver in psql's lines: the columns of the statistics, and in a second line the waiting segments.
+    """The archiver in psql's lines: the columns of the statistics, and in a second line the waiting segments
+    and the age of the oldest in seconds.
 
     Raises ValueError for anything else.
     """
@@ -190,6 +192,7 @@ def archiver_of(text: str) -> Archiver:
     archived, wal, at, failed, failed_wal, failed_at, system_id, timeout, timeline, segment, lsn = head.strip().split(
         "|"
     )
+    waiting, age = map(int, more[0].split("|")) if more else (None, 0)
     return Archiver(
         archived=int(archived),
         last_wal=plain(wal),
@@ -197,7 +200,8 @@ def archiver_of(text: str) -> Archiver:
         failed=int(failed),
         failed_wal=plain(failed_wal),
         failed_at=moment(failed_at),
-        waiting=int(more[0]) if more else None,
+        waiting=waiting,
+        waiting_seconds=age,
         system_id=str(int(system_id)),
         timeout_seconds=int(timeout),
         timeline=int(timeline),

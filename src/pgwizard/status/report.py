@@ -5,7 +5,7 @@ Pure: the same event gives the same line. It does not print.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -87,7 +87,7 @@ def _span(span: RecoveryWindow, now: datetime) -> str:
 def other_windows(verdict: Verdict, now: datetime) -> list[str]:
     """The windows beside the newest one, a line each: the newer ones first, then those of other timelines."""
     lines = [f"also {_span(each, now)}" for each in reversed(verdict.windows[:-1])]
-    return [*lines, *(f"on timeline {each.timeline} {_span(each, now)}" for each in verdict.branches)]
+    return [*lines, *(f"on timeline {each.timeline}, which was left, {_span(each, now)}" for each in verdict.branches)]
 
 
 def reason_lines(verdict: Verdict) -> list[str]:
@@ -184,6 +184,8 @@ def _version_facts(snapshot: Snapshot) -> Iterator[Fact]:
 
 
 def _next_full(snapshot: Snapshot) -> Fact:
+    from pgwizard.status.verdict import outage
+
     if not snapshot.crons and "cronjobs" not in snapshot.answered_at:
         return _not_known(snapshot, "cronjobs", "next full")
     due = snapshot.next_full
@@ -192,6 +194,8 @@ def _next_full(snapshot: Snapshot) -> Fact:
     else:
         ahead = about((due - snapshot.at).total_seconds())
         fact = Fact("✓", "next full", f"{when(due, snapshot.at)} UTC (in {ahead})")
+        if outage(snapshot) is not None:
+            fact = Fact("!", fact.label, f"{fact.text}; it fails if the database is still down")
     return _with_age(snapshot, "cronjobs", fact)
 
 
@@ -249,7 +253,7 @@ def _archiver_fact(archiver: Archiver, read_at: datetime, snapshot: Snapshot) ->
     waits = f", {archiver.waiting:,} wait" if archiver.waiting else ""
     if archiver.is_failing:
         return Fact("!", "archiver", f"failing at {archiver.failed_wal}, {last}{waits}")
-    if is_delayed(archiver, read_at):
+    if is_delayed(archiver):
         return Fact("!", "archiver", f"behind, {last}{waits}")
     if is_archiving(archiver, read_at):
         return Fact("✓", "archiver", f"fine, {last}{waits}{_exposure_text(snapshot)}")
@@ -519,7 +523,7 @@ def loading_or_empty(snapshot: Snapshot, source: str, empty: str) -> str:
 
 _WEEKS = 5
 _RANKS = "▪F▫"
-"""Marks of the timeline; if several coincide, the last one listed here is shown."""
+"""Marks of the timeline, in the order in which they are placed: a later one takes the cell of an earlier one."""
 
 
 def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
@@ -544,10 +548,14 @@ def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
         "UTC     " + "".join(day.ljust(cells) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")).rstrip()
     ]
     first, cell_seconds, placed = this_week - timedelta(days=7 * (weeks - 1)), 86_400 / cells, dict[int, str]()
-    for moment, mark in marks:
+    for moment, mark in sorted(marks, key=lambda each: (_RANKS.find(each[1]), each[0])):
         if moment >= first:
             place = int((moment - first).total_seconds() / cell_seconds)
-            placed[place] = max(placed.get(place, mark), mark, key=_RANKS.find)
+            if mark == "▫":
+                latest = int((now - first).total_seconds() / cell_seconds)
+                placed.setdefault(_free_beside(placed, place, cells, latest), mark)
+            else:
+                placed[place] = mark
     for back in range(weeks - 1, -1, -1):
         monday = this_week - timedelta(days=7 * back)
         begin = 7 * cells * (weeks - 1 - back)
@@ -560,6 +568,16 @@ def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
             row[here] = row[here] if row[here] in "F▪▫" else "│"
         lines.append(f"{monday.day:>2} {monday:%b}  {''.join(row)}".rstrip())
     return lines
+
+
+def _free_beside(placed: Mapping[int, str], place: int, cells: int, latest: int) -> int:
+    """The nearest cell of the same day for a failure, so that it hides no backup; its own where none is free.
+
+    cells: of a day; latest: the last cell that is not in the future.
+    """
+    day = place // cells * cells
+    free = (each for each in range(day, min(day + cells, latest + 1)) if placed.get(each, "▫") == "▫")
+    return min(free, key=lambda each: abs(each - place), default=place)
 
 
 def _window_mark(verdict: Verdict, begin: datetime, now: datetime, cells: int) -> str:

@@ -252,6 +252,7 @@ class BackupEnd:
 class Archiver:
     """The server's statistics of its archiving. waiting: segments that are ready and not archived, None if unknown.
 
+    waiting_seconds: for how long the oldest of them has been ready, 0 where none is or that is unknown.
     system_id: the server's own; timeout_seconds: its archive_timeout, 0 for none; timeline: its own, 0 if unknown.
     lsn: where the next WAL record goes, 0 for a server in recovery.
     """
@@ -263,6 +264,7 @@ class Archiver:
     failed_wal: str
     failed_at: datetime | None
     waiting: int | None = None
+    waiting_seconds: int = 0
     fault: Diagnosis | None = None
     system_id: str = ""
     timeout_seconds: int = 0

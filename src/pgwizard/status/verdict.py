@@ -91,6 +91,8 @@ def outdated_seconds(snapshot: Snapshot, source: str) -> float | None:
 
 _ARCHIVES = timedelta(seconds=30)
 """How long a segment may take to be archived, plus the interval at which the archiver is polled."""
+_WAITS_SECONDS = 60
+"""For how long a segment may wait: pgBackRest tries as long before it reports a failure."""
 
 
 def is_archiving(archiver: Archiver, read_at: datetime) -> bool:
@@ -99,7 +101,7 @@ def is_archiving(archiver: Archiver, read_at: datetime) -> bool:
     Waiting segments must be new: pgBackRest tries for a minute before it reports a failure. A database without writes
     archives nothing, so False is no fault.
     """
-    if archiver.last_at is None or archiver.is_failing or is_delayed(archiver, read_at):
+    if archiver.last_at is None or archiver.is_failing or is_delayed(archiver):
         return False
     age, allowed = read_at - archiver.last_at, timedelta(seconds=archiver.timeout_seconds) + _ARCHIVES
     if archiver.waiting and age > _ARCHIVES:
@@ -107,10 +109,9 @@ def is_archiving(archiver: Archiver, read_at: datetime) -> bool:
     return not archiver.timeout_seconds or age <= allowed
 
 
-def is_delayed(archiver: Archiver, read_at: datetime) -> bool:
-    """Whether WAL waits: more than is usual, or for too long."""
-    long = (archiver.last_at or LONG_AGO) < read_at - timedelta(seconds=STALE_SECONDS)
-    return archiver.is_behind or (bool(archiver.waiting) and long)
+def is_delayed(archiver: Archiver) -> bool:
+    """Whether WAL waits for too long. The time of the last archived segment does not show it: see an idle database."""
+    return bool(archiver.waiting) and archiver.waiting_seconds > _WAITS_SECONDS
 
 
 def is_ending(certificate: MirroredCertificate, now: datetime) -> bool:
@@ -626,7 +627,7 @@ def _archiving(snapshot: Snapshot) -> Iterable[Finding]:
     if age is not None:
         yield _explain(snapshot, "archiver", f"the archiver last answered {age:.0f} s ago")
     yield from _failing(snapshot)
-    if not archiver.is_failing and is_delayed(archiver, at):
+    if not archiver.is_failing and is_delayed(archiver):
         last = f"the last was archived at {archiver.last_at:%Y-%m-%d %H:%M} UTC" if archiver.last_at else "none was yet"
         count = f"{archiver.waiting} WAL segment{'' if archiver.waiting == 1 else 's'}"
         yield _reason(f"{count} waiting to be archived; {last}")
@@ -656,11 +657,13 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
         yield _reason(f"the Role {role} lets no backup Job reach the database", fix)
     if "cronjobs" in snapshot.answered_at and not any(cron.kind == "full" for cron in snapshot.crons):
         yield _reason("there is no schedule of full backups", f"{_deploy_again(snapshot)}: it creates what is missing.")
+    is_restoring = _unfinished_restore(snapshot) is not None
     for cron in snapshot.crons:
         if not cron.is_backup:  # a late check proves nothing wrong
             continue
         if cron.suspended:
-            yield _reason(f"the schedule {cron.name} is suspended", RESUME)
+            fix = "The restore resumes it at its end, unless it was suspended before." if is_restoring else RESUME
+            yield _reason(f"the schedule {cron.name} is suspended", fix)
             continue
         if cron.is_never_due:
             fix = "Change schedule.full or schedule.incremental, and apply."

@@ -180,9 +180,10 @@ class Continuity:
     """Which backups of an archive can be recovered, and to when.
 
     timeline: the server's own; windows: on it, oldest first; branches: windows on timelines that the server has left,
-    beyond where it left them; reaches: of each backup on the server's timeline, oldest first; elsewhere: backups that
-    are not on its path, by the timeline on which each can be used; strangers: timelines on which another server
-    archives; is_connected: whether a history file says where the server's timeline comes from.
+    each from where it parts from the server's path, as far as that moment is known; reaches: of each backup on the
+    server's timeline, oldest first; elsewhere: backups that are not on its path, by the timeline on which each can be
+    used; strangers: timelines on which another server archives; is_connected: whether a history file says where the
+    server's timeline comes from.
     """
 
     timeline: int
@@ -222,7 +223,9 @@ def continuity(archive: Archive, backups: Sequence[Backup], timeline: int | None
             if reach.backup.label not in placed:
                 elsewhere.setdefault(reach.backup.label, other)
         if _goes_beyond(archive, live, other):
-            branches += [window for window in _windows(other, usable) if window.last[:8] == f"{other:08X}"]
+            beyond = [window for window in _windows(other, usable) if window.last[:8] == f"{other:08X}"]
+            parted = _parting(archive, live, other)
+            branches += [_since(window, parted) if parted else window for window in beyond]
     is_connected = live == 1 or live in archive.histories
     windows = _windows(live, [reach for reach in own if reach.is_usable])
     return Continuity(live, tuple(windows), tuple(branches), own, elsewhere, foreign, is_connected=is_connected)
@@ -333,6 +336,23 @@ def _windows(timeline: int, reaches: Iterable[Reach]) -> list[RecoveryWindow]:
                 timeline, reach.backup.label, since, before.until, reach.last, reach.hole
             )
     return sorted(windows.values(), key=lambda window: window.since)
+
+
+def _parting(archive: Archive, live: int, other: int) -> datetime | None:
+    """When the paths to two timelines part; None where that is not known."""
+    shared = None
+    for (timeline, fork), (other_timeline, other_fork) in zip(archive.path(live), archive.path(other), strict=False):
+        if timeline != other_timeline:
+            break
+        forks = [each for each in (fork, other_fork) if each is not None]
+        shared = min(forks, key=lambda each: each.lsn, default=None)
+        if len(forks) < 2 or fork != other_fork:
+            break
+    return shared.moment if shared else None
+
+
+def _since(window: RecoveryWindow, moment: datetime) -> RecoveryWindow:
+    return replace(window, since=min(max(window.since, moment), window.until))
 
 
 def _goes_beyond(archive: Archive, live: int, other: int) -> bool:

@@ -11,7 +11,8 @@ from pgwizard.release.live_objects import current_answers
 from pgwizard.release.report import error_lines
 from pgwizard.release.stages import Event
 from pgwizard.restore import drill as restore_drill
-from pgwizard.status.snapshot import Cron, Snapshot
+from pgwizard.status import probes
+from pgwizard.status.snapshot import Cron, ReleaseSummary, Snapshot
 from pgwizard.status.verdict import outage
 from pgwizard.text import fit, plain
 from pgwizard.tui.base import ScreenPart
@@ -44,6 +45,9 @@ class ReleaseActions:
         snapshot = self._watch.snapshot
         if snapshot is None or not snapshot.wants_backups:
             return False
+        if snapshot.release is not None and snapshot.release.is_restore_unfinished:
+            self._refuse(records.unfinished_restore(snapshot.ref, snapshot.commands))
+            return False
         stopped = outage(snapshot)
         title = "Take a backup now?" + (f" It would fail: {stopped.text}" if stopped else "")
         choices = {"f": "full: the whole database", "i": "incremental: changes since the last backup"}
@@ -54,6 +58,9 @@ class ReleaseActions:
         kind: Literal["full", "incr"] = "full" if key == "f" else "incr"
         try:
             layout = await records.find_layout(cluster, snapshot.ref)
+            summary = await probes.summary(cluster, layout)
+            if isinstance(summary, ReleaseSummary) and summary.is_restore_unfinished:  # begun since the snapshot
+                raise records.unfinished_restore(snapshot.ref, cluster.commands)
             job = await backups.backup_now(cluster, layout, kind, self._screen.start.now())
         except PgwizardError as error:
             self._refuse(error)
@@ -85,9 +92,13 @@ class ReleaseActions:
             return
         finally:
             self._is_verifying = False
-        self._watch.ask_again("release")
         severity: Literal["information", "error"] = "information" if result.is_valid else "error"
         self._screen.host.notify(verification.result_lines(result)[0], severity=severity, markup=False, timeout=15)
+        try:
+            await verification.keep(cluster, layout, result)
+        except PgwizardError as error:
+            self._refuse(error)
+        self._watch.ask_again("release")
 
     async def drill(self) -> None:
         """Restore the newest state beside the database and check it; progress and result are shown as notices."""
@@ -97,7 +108,14 @@ class ReleaseActions:
         if self._is_drilling:
             self._screen.host.notify("A drill is running; its result will be shown here.", markup=False)
             return
-        size = human_size(snapshot.volume.size) if snapshot.volume else "the database's size"
+        cluster = self._writable()
+        if cluster is None:
+            return
+        try:
+            size = await restore_drill.volume_size(cluster, snapshot.ref)
+        except PgwizardError as error:
+            self._refuse(error)
+            return
         choices = {"y": f"yes: it needs a second volume of {size} until it ends"}
         key = await self._screen.host.push_screen_wait(ChoiceDialog("Prove by a restore beside the database?", choices))
         cluster = self._writable() if key is not None else None

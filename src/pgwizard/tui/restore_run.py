@@ -42,6 +42,7 @@ RestoreState = Literal[
     "failed",
     "ended",
 ]
+_STOPS = "Ctrl+C stops watching. A running Job continues to its end; the next stage waits until you resume."
 _UNTOUCHED = "Stopped. The database was not touched."
 _PREVIEWS = "Press p for psql, t for a later moment, i to restore in place, x to end it."
 _MAX_LOG_LINES = 400
@@ -79,8 +80,11 @@ class RestoreRun:
         """Whether the restore runs, or its lock is still to be released."""
         return self.state in ("running", "stopping")
 
-    def begin(self) -> None:
-        """Read what can be restored, or find the restore that has not ended. Nothing is written."""
+    def begin(self, *, resumes: bool = False) -> None:
+        """Read what can be restored, or find the restore that has not ended. Nothing is written.
+
+        resumes: whether that restore is to be confirmed at once.
+        """
         self._preparation, self._journal, self.message = None, None, ""
         self._target, self._preview = None, None
         self._archive = self._listed_since = self._unread = None
@@ -88,7 +92,12 @@ class RestoreRun:
         self._log.clear()
         self._view.restart()
         self._turn("reading", "Reading the repository. Nothing is written before you confirm.")
-        self._do(self._read)
+        self._do(lambda: self._read(resumes=resumes))
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether a restore has begun here and not ended, or was seen to be open."""
+        return self.state == "open" or (self.state in ("stopped", "failed") and self._stage != "")
 
     @property
     def can_preview(self) -> bool:
@@ -148,8 +157,10 @@ class RestoreRun:
             self._do(self._plan_undo)
 
     def resume(self) -> None:
-        """Continue the restore that has not ended."""
-        if self._journal is not None:
+        """Ask for the confirmation to continue the restore that has not ended; after a stop, read it again first."""
+        if self.state != "open":
+            self.begin(resumes=True)
+        elif self._journal is not None:
             self._confirm(restore.resumed(self._journal, is_undo=False))
 
     def go_back(self) -> bool:
@@ -164,7 +175,7 @@ class RestoreRun:
         is_resumed = self._preparation is not None and self._preparation.journal is not None
         self._stage = self._journal.stage if self._journal is not None and is_resumed else ""
         self._view.show_log()
-        self._turn("running", "Ctrl+C stops watching. The restore then waits until it is resumed.")
+        self._turn("running", _STOPS)
         self._do(self._run)
 
     def stop(self) -> bool:
@@ -214,7 +225,7 @@ class RestoreRun:
         except Exception as error:  # noqa: BLE001 - whatever ended it is shown as its outcome
             self._fail(error)
 
-    async def _read(self) -> None:
+    async def _read(self, *, resumes: bool) -> None:
         cluster = await self._screen.connection.once_connected()
         preparation = self._preparation = await restore.prepare(cluster, self._release)
         if preparation.journal is not None:
@@ -225,6 +236,8 @@ class RestoreRun:
             ]
             self._view.end("stopped", rows, has_log=False)
             self._turn("open", "Press r to resume it, t for another target, or F7 to bring back the state before it.")
+            if resumes:
+                self.resume()
         elif preparation.view is not None:
             with contextlib.suppress(PreflightError):  # one that does not answer is refused where another is begun
                 if (opened := await preview.find(cluster, self._release)) is not None:
@@ -383,7 +396,7 @@ class RestoreRun:
 
     @property
     def _next(self) -> str:
-        return f"Press r to look again{' and resume it' if self._stage else ''}, Esc for the status."
+        return f"Press r to {'resume the restore' if self._stage else 'look again'}, Esc for the status."
 
     def _turn(self, state: RestoreState, prompt: str) -> None:
         self.state = state

@@ -78,6 +78,8 @@ def backup(call: Invocation, writer: Writer) -> None:
             raise PreflightError(
                 f"release {release} takes no backups", hint="Set repository.enabled to true and apply."
             )
+        if summary.is_restore_unfinished:
+            raise records.unfinished_restore(release, cluster.commands)
         if (down := await database_outage(cluster, release, summary, now=now)) is not None:
             writer.note(f"warning: the backup would fail: {down.whole}", WarningLine.of(down))
         command = cluster.commands.pgwizard("logs", release.name, "-f", namespace=release.namespace)

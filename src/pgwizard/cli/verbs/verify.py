@@ -12,7 +12,7 @@ from pgwizard.cli.json_lines import JsonLine, NoteLine
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.writer import Writer
 from pgwizard.clock import Clock
-from pgwizard.errors import Interrupted, NotProven
+from pgwizard.errors import ClusterError, Interrupted, NotProven
 from pgwizard.kube.api import Cluster
 from pgwizard.release import records, verification
 from pgwizard.release.record import RepositoryVerification
@@ -29,7 +29,7 @@ class VerificationLine(RepositoryVerification, JsonLine):
 
 
 def verify(call: Invocation, writer: Writer) -> None:
-    """Raises NotProven where something is damaged."""
+    """Raises NotProven where something is damaged, and ClusterError where the result cannot be kept."""
 
     async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
@@ -39,12 +39,19 @@ def verify(call: Invocation, writer: Writer) -> None:
             result = await verification.verify(cluster, layout, now)
         parts = {item.name: getattr(result, item.name) for item in fields(result)}
         writer.line("\n".join(verification.result_lines(result)), VerificationLine(**parts))
-        if not layout.has_record:
-            text = f"the result is not kept: pgwizard has no record of release {release}"
+        loss: ClusterError | None = None
+        try:
+            await verification.keep(cluster, layout, result)
+        except ClusterError as error:
+            loss = error
+        if loss is not None or not layout.has_record:
+            text = f"the result is not kept: {loss or f'pgwizard has no record of release {release}'}"
             writer.note(f"· {text}", NoteLine(text))
         if not result.is_valid:
             take = cluster.commands.pgwizard("backup", release.name, "--type", "full", namespace=release.namespace)
             raise NotProven(f"{release}: the repository is damaged", hint=f"Take a full backup: {take}")
+        if loss is not None:
+            raise loss
 
     interruption = Interrupted("stopped: pgbackrest verify may still run in the database's pod, which does no harm")
     connect.run(call, writer, work, released=True, interruption=lambda: interruption)

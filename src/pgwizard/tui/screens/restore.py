@@ -29,7 +29,7 @@ from pgwizard.tui.widgets.target_choice import TargetChoice
 class RestoreScreen(ReportsDefects, BaseScreen[None]):
     """Restores a release in place."""
 
-    LEAVING = "A restore is running. Press Ctrl+Q again to leave it: it then waits until it is resumed."
+    LEAVING = "A restore is running. Press Ctrl+Q again to leave it: its next stage waits until you resume it."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go_on", "status"),
         Binding("f6", "history", "history", tooltip="list what was committed, what removed tables first"),
@@ -39,7 +39,8 @@ class RestoreScreen(ReportsDefects, BaseScreen[None]):
         Binding("i", "in_place", "restore", tooltip="restore in place to what the preview shows"),
         Binding("x", "end_preview", "end", tooltip="end the preview, and delete its volume"),
         Binding("f7", "undo", "undo", tooltip="bring back the state before the newest restore"),
-        Binding("r", "again", "look again", tooltip="resume the restore that has not ended, or look again"),
+        Binding("r", "resume", "resume", tooltip="resume the restore that has not ended"),
+        Binding("r", "again", "look again", tooltip="read again what can be restored"),
         Binding("e", "explain", "explain", tooltip="show the message with its cause and fix"),
         Binding("escape", "leave", "back"),
     ]
@@ -60,7 +61,8 @@ moves to later moments. It stays open until you end it, for about four hours at 
 
 Nothing is written before you type the release's name. Then the database stops, is restored in a Job, and starts only \
 if the target was reached. A full backup follows.
-Ctrl+C stops watching. The restore then waits until it is resumed here or by pgwizard restore.
+Ctrl+C stops watching. A running Job continues to its end; the next stage waits until the restore is resumed here or \
+by pgwizard restore.
 F7 undoes the newest restore, as long as the repository holds the state before it."""
 
     def __init__(self, release: ReleaseRef) -> None:
@@ -112,8 +114,10 @@ F7 undoes the newest restore, as long as the repository holds the state before i
             "in_place": ("showing",),
             "end_preview": ("showing",),
             "undo": ("choosing", "open", "ended"),
-            "again": ("open", "failed", "stopped"),
+            "again": ("failed", "stopped"),
         }
+        if action == "resume" or (action == "again" and self.run.can_resume):
+            return action == "resume" and self.run.can_resume
         if action == "leave":
             return self.run.state != "stopping"
         if action == "preview":
@@ -153,14 +157,19 @@ F7 undoes the newest restore, as long as the repository holds the state before i
     def action_undo(self) -> None:
         self.run.undo()
 
+    def action_resume(self) -> None:
+        """Ask for the confirmation to resume the restore that has not ended."""
+        self._reconnect()
+        self.run.resume()
+
     def action_again(self) -> None:
-        """Resume the restore that has not ended, or read the repository again."""
-        if self.run.state == "open":
-            self.run.resume()
-            return
+        """Read the repository again."""
+        self._reconnect()
+        self.run.begin()
+
+    def _reconnect(self) -> None:
         if not self.connection.connected.is_set():
             self.connection.connect()
-        self.run.begin()
 
     def action_explain(self) -> None:
         """Show the message about how it ended."""
