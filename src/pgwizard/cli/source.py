@@ -114,10 +114,14 @@ def release_of(source: Source, *, may_lack_certificate: bool = False) -> Located
 
     loaded, answers = _load(source)
     ca, wrong = inputs.certificate(answers, source.folder, utc_now(), source.ca_file)
-    unread = wrong[0] if may_lack_certificate and wrong and _is_file_missing(answers, source) else None
-    if loaded.problems or (wrong and not unread):
+    unread = None
+    if loaded.problems or wrong:
         errors = checks.check(answers, Facts(ca=ca)).errors
-        raise AnswersError(source.name, _together(loaded, wrong, errors, needs_certificate=False))
+        problems = _together(loaded, wrong, errors, needs_certificate=False)
+        is_alone = problems == [*map(loaded.locate, wrong)]
+        if not (may_lack_certificate and is_alone and _is_file_missing(answers, source)):
+            raise AnswersError(source.name, problems)
+        [unread] = wrong
     answers = _trusting(answers, source)
     request = ReleaseRequest(answers, inputs.read_secrets(answers, source.folder), ca)
     return LocatedRelease(source.name, request, loaded.locate, unread)

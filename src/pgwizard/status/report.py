@@ -81,7 +81,8 @@ def window(verdict: Verdict, now: datetime) -> str:
 
 
 def _span(span: RecoveryWindow, now: datetime) -> str:
-    return f"from {when(span.since, now)} to {when(span.until, now)} UTC"
+    since, until = when(span.since, now), when(span.until, now)
+    return f"at {since} UTC, for less than a minute" if since == until else f"from {since} to {until} UTC"
 
 
 def other_windows(verdict: Verdict, now: datetime) -> list[str]:
