@@ -21,7 +21,7 @@ import yaml
 from pgwizard.cli.source import Source, resolve_plan
 from pgwizard.plan import manifests
 from pgwizard.plan.plan import Plan
-from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE
+from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE, wait_until
 
 KUBECONFIG = os.environ.get("PGWIZARD_TEST_KUBECONFIG")
 LIVE = [
@@ -67,17 +67,20 @@ class Kubectl:
             raise AssertionError(f"Job {name}: {end or 'no end'}\n{(logs + described).decode(errors='replace')}")
 
     def wait_for_end(self, job: str) -> str:
-        """Until a Job has ended: Complete or Failed; empty where it has not within the deadline."""
-        output = '--output=jsonpath={.status.conditions[?(@.status=="True")].type}{"\\n"}'
-        command = [self.binary, f"--kubeconfig={KUBECONFIG}", f"--namespace={self.namespace}", "get", "job", job]
-        deadline = f"--request-timeout={DEADLINE_SECONDS:.0f}s"
-        with subprocess.Popen([*command, "--watch", output, deadline], stdout=subprocess.PIPE, text=True) as watch:
-            assert watch.stdout is not None
-            try:
-                ends = ({*line.split()} & {"Complete", "Failed"} for line in watch.stdout)
-                return next((end.pop() for end in ends if end), "")
-            finally:
-                watch.kill()
+        """Until a Job has ended: Complete or Failed; empty where it has not within the deadline.
+
+        Each look is a request of its own: a watch of kubectl's has missed the end of a Job on a busy machine.
+        """
+        output = '--output=jsonpath={.status.conditions[?(@.status=="True")].type}'
+        ends = set[str]()
+
+        def has_ended() -> bool:
+            ends.update({*self.outcome("get", "job", job, output)[1].decode().split()} & {"Complete", "Failed"})
+            return bool(ends)
+
+        with contextlib.suppress(AssertionError):
+            wait_until(f"Job {job} has ended", has_ended)
+        return next(iter(ends), "")
 
     def json(self, *arguments: str) -> Any:
         return json.loads(self.run(*arguments, "-o", "json")[0])
