@@ -483,6 +483,16 @@ def test_a_backup_of_a_newer_pgbackrest_than_the_image_s_is_refused(
     ) == expected
 
 
+def test_a_timeline_above_1_without_its_history_is_refused() -> None:
+    repository = view({2: "3-9"}, [backup(3, 4, 2)])
+    plan = choose(repository, RecoveryTarget("latest"), moment(NOW))
+    assert isinstance(plan, TargetRefusal)
+    assert (plan.reason, plan.text) == (
+        "no-history",
+        "the archive lacks 00000002.history, without which PostgreSQL cannot recover to timeline 2",
+    )
+
+
 def test_the_archive_is_walked_once_for_all_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     walked: list[int] = []
 

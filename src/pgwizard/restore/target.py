@@ -39,6 +39,7 @@ RefusalReason = Literal[
     "unknown-backup",
     "damaged-backup",
     "newer-backup",
+    "no-history",
     "unknown-point",
     "ambiguous-point",
 ]
@@ -364,7 +365,19 @@ def choose(view: RepositoryView, target: RecoveryTarget, now: datetime) -> Resto
     if not view.spans:
         return TargetRefusal("no-backup", NO_BACKUP, "Take a full backup, as soon as the database runs.")
     plan = _plan_to(view, target, now)
-    return plan if isinstance(plan, TargetRefusal) else _newer_backup(view, plan) or plan
+    return plan if isinstance(plan, TargetRefusal) else _no_history(view, plan) or _newer_backup(view, plan) or plan
+
+
+def _no_history(view: RepositoryView, plan: RestorePlan) -> TargetRefusal | None:
+    """PostgreSQL recovers to no timeline above 1 by its number without the history of it."""
+    if plan.timeline == 1 or plan.timeline in view.archive.histories:
+        return None
+    return TargetRefusal(
+        "no-history",
+        f"the archive lacks {plan.timeline:08X}.history, without which PostgreSQL cannot recover to timeline "
+        f"{plan.timeline}",
+        "Archive it again, as the status of the release says.",
+    )
 
 
 def _newer_backup(view: RepositoryView, plan: RestorePlan) -> TargetRefusal | None:
