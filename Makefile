@@ -62,8 +62,8 @@ faults: $(READY) ## a fault at every request of an install and an upgrade, as a 
 
 bench: $(READY) ## timed figures, as ratios measured side by side
 	@status=0; \
-	for part in run form export $${PGWIZARD_TEST_KUBECONFIG:+apply browser}; do $(VENV)/bin/python bench/$$part.py || status=1; done; \
-	if [ -z "$$PGWIZARD_TEST_KUBECONFIG" ]; then echo "bench/apply.py and bench/browser.py need a cluster: PGWIZARD_TEST_KUBECONFIG is not set"; fi; \
+	for part in run form export $${PGWIZARD_TEST_KUBECONFIG:+apply browser restore}; do $(VENV)/bin/python bench/$$part.py || status=1; done; \
+	if [ -z "$$PGWIZARD_TEST_KUBECONFIG" ]; then echo "bench/apply.py, bench/browser.py and bench/restore.py need a cluster: PGWIZARD_TEST_KUBECONFIG is not set"; fi; \
 	exit $$status
 
 idle: $(READY) ## whether a status screen that nobody touches grows, in 30 minutes
