@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -119,9 +120,14 @@ def test_plain_commits_beyond_the_most_are_counted(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_in_the_pod(tmp_path: Path) -> None:
-    before = set(Path("/tmp").glob("pgwizard-wal.*"))
+    made = tmp_path / "made"  # by this run: others have folders in /tmp at the same time
+    program = tmp_path / "mktemp"
+    program.write_text(f"#!/bin/bash\n{shutil.which('mktemp')} \"$@\" | tee '{made}'\n", encoding="utf-8")
+    program.chmod(0o755)
     scanned(tmp_path, "000000010000000000000003\n000000010000000000000004\n", str(RECORDED / "15.txt"))
-    assert set(Path("/tmp").glob("pgwizard-wal.*")) - before == set()
+    folder = Path(made.read_text(encoding="utf-8").strip())
+    assert folder.name.startswith("pgwizard-wal.")
+    assert not folder.exists()
 
 
 def number_of(name: str) -> int:

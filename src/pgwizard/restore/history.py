@@ -84,11 +84,8 @@ class WalEvent:
         """The state just before it; of a restore point, the state at it."""
         place = RecoveryTarget("name", self.name, at=self.at, timeline=self.timeline, lsn=self.lsn)
         if self.kind == "restore-point":
-            return (
-                place
-                if self.is_unique and is_point_name(self.name)
-                else replace(place, kind="lsn", value=self.position)
-            )
+            is_named = self.is_unique and is_point_name(self.name)
+            return place if is_named else replace(place, kind="lsn", value=self.position)
         if self.kind == "dropped-database" or not self.xid:  # its files are gone before its transaction ends
             return replace(place, kind="lsn", value=self.position, is_exclusive=True)
         return replace(place, kind="xid", value=self.xid, is_exclusive=True)
