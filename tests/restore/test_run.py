@@ -505,7 +505,7 @@ async def down(sim: SimCluster) -> None:
 
 
 def system_of_server(sim: SimCluster) -> int:
-    return sim.runtime.programs._system_id("default")
+    return sim.runtime.programs.system_id("default")
 
 
 def test_a_database_that_does_not_run_is_restored_without_a_restore_point() -> None:
