@@ -291,6 +291,7 @@ def test_the_job_has_the_labels_and_annotations_that_the_answers_want_on_jobs() 
         {"plan": {"backup": "--repo1-path=/x"}},
         {"plan": {"value": "a\nb"}},
         {"plan": {"seconds": float("inf")}},
+        {"plan": {"seconds": 1e308}},
         {"plan": {"lost_since": "2026-11-28T10:00:00", "lost_until": "2026-11-28T10:30:00Z"}},
     ],
 )
