@@ -82,7 +82,7 @@ def window(verdict: Verdict, now: datetime) -> str:
 
 def _span(span: RecoveryWindow, now: datetime) -> str:
     since, until = when(span.since, now), when(span.until, now)
-    return f"at {since} UTC, for less than a minute" if since == until else f"from {since} to {until} UTC"
+    return f"in the minute of {since} UTC" if since == until else f"from {since} to {until} UTC"
 
 
 def other_windows(verdict: Verdict, now: datetime) -> list[str]:
