@@ -57,6 +57,7 @@ def driver_class(drawing: type[Driver]) -> type[Driver]:
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             self._file = _Output(target)
+            self._events = asyncio.get_running_loop()
             self._is_drawing = self._is_stopped = False
 
         def start_application_mode(self) -> None:
@@ -69,14 +70,14 @@ def driver_class(drawing: type[Driver]) -> type[Driver]:
 
         def _sigtstp_application(self, *_: object) -> None:
             """As ``_sigcont_application``, within the event loop: a handler may interrupt what holds a lock."""
-            if self._auto_restart:
-                self._loop.call_soon_threadsafe(self._stop)
+            if self._is_drawing:
+                self._events.call_soon_threadsafe(self._stop)
             else:  # another program has the terminal, and the event loop waits for it
                 super()._sigtstp_application()
 
         def _sigcont_application(self, *_: object) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self._continue)
+                self._events.call_soon_threadsafe(self._continue)
 
         def _stop(self) -> None:
             self._is_stopped = self._is_drawing
