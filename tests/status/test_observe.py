@@ -710,6 +710,20 @@ def test_a_store_that_is_down_gets_a_longer_timeout_while_it_is_observed() -> No
     on(scenario)
 
 
+def test_a_store_that_does_not_answer_is_shown_while_pgbackrest_still_tries() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        result = await seen(sim, lambda snapshot: not snapshot.pending_sources)
+        assert "repository" not in result.slow_since
+        store_down(sim, [])
+        result = await seen(sim, lambda snapshot: "repository" in snapshot.slow_since)
+        assert (result.at - result.slow_since["repository"]).total_seconds() == 5
+        assert "· repository  no answer for 5 s, pgBackRest tries up to 50 s; reading" in map(str, report.facts(result))
+        result = await seen(sim, lambda snapshot: "repository" in snapshot.failures)
+        assert "repository" not in result.slow_since
+
+    on(scenario)
+
+
 def test_a_release_without_backups_is_seen_as_such() -> None:
     async def scenario(sim: SimCluster) -> None:
         snapshot = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -59,6 +59,7 @@ from pgwizard.status.observations import (
     ReleaseRead,
     RepositoryRead,
     SourceFailed,
+    SourceSlow,
     VolumeRead,
     failure,
 )
@@ -73,6 +74,8 @@ _SOON_SECONDS = 1.5
 """After how long an unsettled record is read again."""
 _IO_TIMEOUT_SECONDS = 5
 """How long pgBackRest tries one request to the store; see ``probes.info_command``."""
+_SLOW_SECONDS = 5.0
+"""A source that has not answered within this time is reported as slow: other than the store's, all answer at once."""
 _INFO_TRIES = 15
 """``pgbackrest info`` has ended after this many times its --io-timeout, on a busy machine too."""
 _CHEAP_SEGMENTS = 4_000
@@ -405,14 +408,29 @@ async def _poll(
     again: Again,
 ) -> None:
     while True:
+        since = now()  # an answer is as old as its request
         try:
-            observation: Observation = await ask(now())  # an answer is as old as its request
+            with _reported_if_slow(source, since, queue, now):
+                observation: Observation = await ask(since)
         except ValueError as error:  # the message of the program
             observation = SourceFailed(now(), source, failure(plain(str(error))))
         except Exception as error:  # noqa: BLE001 - a source that fails silently would look up to date
             observation = SourceFailed(now(), source, failure(_why(error)))
         await queue.put(observation)
         await again.due(source, PACE_SECONDS[source])
+
+
+@contextlib.contextmanager
+def _reported_if_slow(source: str, since: datetime, queue: asyncio.Queue[Observation], now: Clock) -> Iterator[None]:
+    def report() -> None:
+        with contextlib.suppress(asyncio.QueueFull):  # it only explains why nothing changes
+            queue.put_nowait(SourceSlow(now(), source, since))
+
+    timer = asyncio.get_running_loop().call_later(_SLOW_SECONDS, report)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 async def _read_release(cluster: Cluster, layout: Layout, at: datetime) -> ReleaseRead:
