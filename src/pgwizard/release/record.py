@@ -424,4 +424,11 @@ def _restoration(at: Any, is_finished: Any, details: Any) -> Restoration:
 
 def _is_moment(at: Any) -> bool:
     """Whether it is a time with its zone. Python takes any character between date and time."""
-    return re.fullmatch(r"[-+:.TZ0-9]+", at) is not None and datetime.fromisoformat(at).tzinfo is not None
+    if re.fullmatch(r"[-+:.TZ0-9]+", at) is None:
+        return False
+    moment = datetime.fromisoformat(at)
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:  # in the first or the last hours of the calendar
+        return False
+    return moment.tzinfo is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any, Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -82,15 +83,21 @@ def read_journal(restoration: Restoration) -> Journal:
         raise refusal from None
     plans = [plan for plan in (journal.plan, journal.undo) if plan is not None]
     names = [name for name in (*journal.suspended, journal.backup) if name]
-    if (
-        not _ID.fullmatch(journal.id)
-        or not all(is_label(plan.backup) and (not plan.value or is_point_name(plan.value)) for plan in plans)
-        or not all(map(_NAME.fullmatch, names))
-    ):
+    if not _ID.fullmatch(journal.id) or not all(map(_can_be_followed, plans)) or not all(map(_NAME.fullmatch, names)):
         raise refusal
     receipt = journal.receipt and replace(journal.receipt, reason=fit(journal.receipt.reason))
     undo = journal.undo and _fit(journal.undo)
-    return replace(journal, plan=_fit(journal.plan), undo=undo, receipt=receipt)
+    return replace(journal, at=restoration.at, plan=_fit(journal.plan), undo=undo, receipt=receipt)
+
+
+def _can_be_followed(plan: RestorePlan) -> bool:
+    moments = filter(None, (plan.at, plan.lost_since, plan.lost_until, plan.archived_until))
+    return (
+        is_label(plan.backup)
+        and (not plan.value or is_point_name(plan.value))
+        and isfinite(plan.seconds)
+        and all(moment.tzinfo for moment in moments)
+    )
 
 
 def _fit(plan: RestorePlan) -> RestorePlan:

@@ -456,8 +456,9 @@ def _at_time(view: RepositoryView, target: RecoveryTarget, now: datetime) -> Res
 
 
 def _alive_at(view: RepositoryView, at: datetime) -> int:
-    """The timeline that the server wrote at a moment."""
-    return next(each.timeline for each in reversed(view.lives) if each.birth is None or each.birth <= at)
+    """The timeline that the server wrote at a moment; the oldest that is there, where it wrote an earlier one."""
+    alive = (each.timeline for each in reversed(view.lives) if each.birth is None or each.birth <= at)
+    return next(alive, view.lives[0].timeline)
 
 
 def _why_not(view: RepositoryView, at: datetime, timeline: int, now: datetime) -> TargetRefusal:
