@@ -559,6 +559,16 @@ def test_a_revision_that_is_applied_elsewhere_is_seen_within_two_seconds() -> No
     on(scenario)
 
 
+def test_the_first_picture_needs_one_read_of_the_record() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        first = len(sim.requests)
+        await seen(sim, lambda snapshot: not snapshot.pending_sources)
+        reads = [each for each in sim.requests[first:] if (each.verb, each.name) == ("get", "postgresql-pgwizard")]
+        assert len(reads) == 1
+
+    on(scenario)
+
+
 def test_an_apply_without_a_watched_change_shows_soon_and_at_once_on_request() -> None:
     async def scenario(sim: SimCluster) -> None:
         again, changed = observe.Again(), list[float]()

@@ -174,7 +174,8 @@ async def observe(
             for source in (
                 questions.keys() & set(snapshot.sources) - asking.keys()
             ):  # an apply may have turned backups on
-                asking[source] = asyncio.create_task(_poll(source, questions[source], queue, now, again))
+                polling = _poll(source, questions[source], queue, now, again, is_read=source == "release")
+                asking[source] = asyncio.create_task(polling)
             for source in asking.keys() - set(snapshot.sources):
                 asking[source].cancel()
                 tasks.append(asking.pop(source))
@@ -212,7 +213,8 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
         return ("release", "repository", "archive", "backups", "archiver", "volume")
     if after.walk is not None and after.walk is not before.walk and after.walk.has_new_hole:
         return ("archive",)
-    touched = _objects(before) != _objects(after) or before.is_changing < after.is_changing
+    are_listed = not any(resource.plural in before.pending_sources for resource in WATCHED)
+    touched = (are_listed and _objects(before) != _objects(after)) or before.is_changing < after.is_changing
     return ("release",) if touched else ()
 
 
@@ -406,7 +408,12 @@ async def _poll(
     queue: asyncio.Queue[Observation],
     now: Clock,
     again: Again,
+    *,
+    is_read: bool,
 ) -> None:
+    """Ask at the pace of the source. is_read: it was read just now, so it is asked only when that is due again."""
+    if is_read:
+        await again.due(source, PACE_SECONDS[source])
     while True:
         since = now()  # an answer is as old as its request
         try:
