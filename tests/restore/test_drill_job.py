@@ -116,6 +116,9 @@ def test_the_server_reaches_no_other_system_and_has_the_limits_of_the_backup(tmp
         "max_logical_replication_workers=0",
         "cron.launch_active_jobs=off",
         "max_connections=100",
+        "lc_messages=C",
+        "log_error_verbosity=default",
+        "log_min_messages=warning",
     ):
         assert f"-c {setting}" in server
 
@@ -162,6 +165,12 @@ def test_a_check_that_fails_ends_the_script_with_1_after_the_others(
     failed = {check["name"]: check["text"] for check in receipt["checks"] if check["outcome"] == "failed"}
     assert (code, failed) == (1, {name: text})
     assert len(receipt["checks"]) == 7
+
+
+def test_the_newest_segment_begins_where_segments_of_the_database_s_size_put_it(tmp_path: Path) -> None:
+    large = CONTROL.replace("16777216", str(64 * 1024**2))
+    _, receipt = drilled(tmp_path, pg_controldata=large)
+    assert outcomes(receipt)["wal"] == f"failed: {SHORT.replace('begins at 0/7000000', 'begins at 0/18000000')}"
 
 
 def test_a_long_answer_is_no_failure(tmp_path: Path) -> None:

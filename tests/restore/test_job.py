@@ -55,6 +55,7 @@ def test_the_script_gives_no_secret_to_a_command_line_and_keeps_archiving_on() -
         "\\getenv password POSTGRES_PASSWORD",
         "ALTER ROLE :\"name\" PASSWORD :'password';",
     ]
+    assert "pg_stat_statements.track_utility=off" in SCRIPT, "which would keep the statement with the password"
     switched = [line.strip() for line in lines if "archive_mode" in line or "archive-mode" in line]
     assert switched == [
         "-c archive_mode=off -c fsync=off -c full_page_writes=off -c shared_buffers=64MB -c huge_pages=off",
