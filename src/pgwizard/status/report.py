@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pgwizard.errors import Finding
 from pgwizard.quantities import human_size
-from pgwizard.text import about, fit, plain, span
+from pgwizard.text import about, fit, plain, span, table_lines
 
 if TYPE_CHECKING:
     from pgwizard.status.repository import Backup, Wal
@@ -82,7 +82,7 @@ def window(verdict: Verdict, now: datetime) -> str:
 
 def _span(span: RecoveryWindow, now: datetime) -> str:
     since, until = when(span.since, now), when(span.until, now)
-    return f"at {since} UTC, for less than a minute" if since == until else f"from {since} to {until} UTC"
+    return f"in the minute of {since} UTC" if since == until else f"from {since} to {until} UTC"
 
 
 def other_windows(verdict: Verdict, now: datetime) -> list[str]:
@@ -117,9 +117,7 @@ def facts(snapshot: Snapshot) -> list[Fact]:
 
 
 def _not_known(snapshot: Snapshot, source: str, label: str) -> Fact:
-    from pgwizard.status.verdict import (
-        failure_text,
-    )  # imported late, here and below: only a snapshot needs it
+    from pgwizard.status.verdict import failure_text  # imported late, here and below: only a snapshot needs it
 
     if source in snapshot.failures:
         return Fact("?", label, f"not known: {failure_text(snapshot, source)}")
@@ -628,8 +626,4 @@ def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
 
 
 def _table(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
-    if not rows:
-        return []
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    cells = ["   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return ["", title, *(f"  {line}" for line in cells)]
+    return ["", title, *(f"  {line}" for line in table_lines(rows))] if rows else []

@@ -358,7 +358,7 @@ _WHO_DELETES = "find out what deletes WAL: a lifecycle rule of the bucket, or a 
 def _broken(
     snapshot: Snapshot, walk: ArchiveWalk, windows: Sequence[RecoveryWindow], running: str | None
 ) -> Iterable[Finding]:
-    """Faults of the WAL in the archive. taken: the Job that takes a full backup now."""
+    """Faults of the WAL in the archive. running: the Job that takes a full backup now, if any."""
     remedy = f"Job {running} takes a full backup" if running else f"{_NEW_WINDOW} {_full_backup(snapshot)}"
     continuity = walk.continuity
     if walk.has_new_hole and snapshot.archive_before is None:
