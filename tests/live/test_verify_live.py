@@ -73,9 +73,11 @@ def test_a_verification_tells_a_sound_repository_from_a_damaged_and_an_incomplet
     end, log = scheduled(place, "missing")
     assert end == "Failed", log
     assert "valid backups: 0" in log.splitlines(), log
-    [damaged] = by_hand(place, 11)["damaged"]
+    result = by_hand(place, 11)
+    [damaged] = result["damaged"]
     assert damaged["label"] == label
     assert damaged["files"] > 1, "all files of the bundle are missing"
+    assert {name.partition("/")[0] for name in result["files"]} == {label}, result
 
     rig_s3.request("PUT", bundle, body=whole)
     segment = largest(place, "archive/main", ".gz")

@@ -12,8 +12,14 @@ from support.rigtools import KUBECONFIG
 from support.waiting import DEADLINE_SECONDS
 
 ABSENT = "skipped"
-_SERVICES = {"archives": (), "retention": ("--retention-full=1", "--retention-age=24h")}
-"""The services of check_pgbackrest that read a repository, with what they need to judge it."""
+_SERVICES = {
+    "archives": ("--max-archives-check-number=10000",),
+    "retention": ("--retention-full=1", "--retention-age=24h"),
+}
+"""The services of check_pgbackrest that read a repository, with what they need to judge it.
+
+Without a highest number it does not end where it cannot tell how timelines follow one another, as with a clone's.
+"""
 _STATES = {0: "OK", 1: "WARNING", 2: "CRITICAL"}
 """Exit codes of a Nagios plugin; anything else is unknown."""
 _IO_TIMEOUT_SECONDS = 2

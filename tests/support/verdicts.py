@@ -684,14 +684,14 @@ def run(lab: Lab, fault: Fault) -> Row:
             if seconds > _SLOWEST + _AGAIN_SECONDS + row.pace:
                 row.errors.append("shows late")
             row.oracle = (fault.oracle or check_windows)(lab, verdict)
-    except AssertionError as error:
+    except (AssertionError, subprocess.TimeoutExpired) as error:
         row.errors.append(str(error).strip()[:600])
     try:
         fault.undo(lab)
         row.gone, after = watch.until(lambda verdict: verdict.state == "recoverable")
         if row.gone == float("inf"):
             row.errors.append(f"does not go away: {_short(after)}")
-    except AssertionError as error:
+    except (AssertionError, subprocess.TimeoutExpired) as error:
         row.errors.append(f"its end: {str(error).strip()[:600]}")
     finally:
         watch.stop()
