@@ -291,6 +291,7 @@ def test_the_job_has_the_labels_and_annotations_that_the_answers_want_on_jobs() 
         {"plan": {"backup": "--repo1-path=/x"}},
         {"plan": {"value": "a\nb"}},
         {"plan": {"seconds": float("inf")}},
+        {"plan": {"seconds": 1e308}},
         {"plan": {"lost_since": "2026-11-28T10:00:00", "lost_until": "2026-11-28T10:30:00Z"}},
     ],
 )
@@ -505,7 +506,7 @@ async def down(sim: SimCluster) -> None:
 
 
 def system_of_server(sim: SimCluster) -> int:
-    return sim.runtime.programs._system_id("default")
+    return sim.runtime.programs.system_id("default")
 
 
 def test_a_database_that_does_not_run_is_restored_without_a_restore_point() -> None:

@@ -777,8 +777,8 @@ def test_backups_of_another_release_do_not_make_this_one_recoverable() -> None:
     async def scenario(sim: SimCluster) -> None:
         await another(sim, "shop")
         programs = sim.runtime.programs
-        theirs, ours = programs.repository("shop").system_id, programs._system_id("shop")
-        assert theirs == programs._system_id("default") != ours
+        theirs, ours = programs.repository("shop").system_id, programs.system_id("shop")
+        assert theirs == programs.system_id("default") != ours
         reason = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
         first = await observe.look(sim, ReleaseRef("shop", "postgresql"), now=clock(sim))
         assert [run.state for run in first.runs] == ["failed"]

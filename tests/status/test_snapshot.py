@@ -356,7 +356,7 @@ def test_times_are_read_as_kubernetes_and_postgresql_write_them() -> None:
     noon = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
     for text in ("2026-11-23T12:00:00Z", "2026-11-23 12:00:00+00", "2026-11-23 13:00:00+01", "2026-11-23T12:00:00"):
         assert status_snapshot.moment(text) == noon
-    for wrong in (None, "", "yesterday"):
+    for wrong in (None, "", "yesterday", "0001-01-01T00:00:00+14:00"):
         assert status_snapshot.moment(wrong) is None
 
 

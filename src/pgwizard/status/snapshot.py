@@ -730,6 +730,6 @@ def moment(text: str | None) -> datetime | None:
     """A time as Kubernetes or PostgreSQL writes it, in UTC; None for none, and for what is no time."""
     try:
         read = datetime.fromisoformat(text or "")
-    except ValueError:
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
