@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,20 +11,8 @@ from pgwizard.kube.api import Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.ownership import adoptable, disowning_patch, ending_patch, other_owner, without_marks
 from pgwizard.simulator.cluster import SimCluster
-from support.faulting import POD, SECRET, SERVICE, STATEFULSET, answers_of, applied, cluster, deployed, live
+from support.faulting import POD, SECRET, SERVICE, STATEFULSET, answers_of, applied, deployed, live, on
 from support.live_releases import merged
-from support.simtime import run
-
-
-def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
-    """A scenario on a cluster of its own."""
-
-    async def main() -> None:
-        async with cluster() as sim:
-            await scenario(sim)
-
-    run(main())
-
 
 HELM = {"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "default"}
 ARGO_ID = "shop:apps/StatefulSet:default/postgresql"

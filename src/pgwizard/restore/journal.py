@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import isfinite
 from typing import Any, Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from pgwizard.release.record import Restoration
+from pgwizard.release.record import LONGEST_SECONDS, Restoration
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.target import RestorePlan, is_point_name
 from pgwizard.status.repository import is_label
@@ -95,7 +94,7 @@ def _can_be_followed(plan: RestorePlan) -> bool:
     return (
         is_label(plan.backup)
         and (not plan.value or is_point_name(plan.value))
-        and isfinite(plan.seconds)
+        and 0 <= plan.seconds <= LONGEST_SECONDS
         and all(moment.tzinfo for moment in moments)
     )
 
