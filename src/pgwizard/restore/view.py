@@ -27,7 +27,7 @@ from pgwizard.restore.target import USUAL_RATES, RepositoryView
 from pgwizard.status import probes
 from pgwizard.status.repository import Backup, RepositoryInfo, segment_number
 from pgwizard.status.snapshot import Archiver, ReleaseSummary
-from pgwizard.status.wal import continuity
+from pgwizard.status.wal import reaches
 from pgwizard.status.walk import whole_backups
 from pgwizard.text import fit
 
@@ -195,7 +195,7 @@ class _Reading:
             )
             archive = listing.archive(size)
             timeline = archiver.timeline if archiver else max(archive.timelines, default=1)
-            if continuity(archive, whole_backups(backups, damaged), timeline).has_hole:
+            if any(each.hole for each in reaches(archive, whole_backups(backups, damaged), timeline)):
                 again = await probes.archive(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
                 archive = again.archive(size, listing)
         except (ValueError, ClusterError, DeadlineError) as error:
