@@ -265,6 +265,14 @@ def test_a_plan_takes_as_long_as_the_release_s_own_drills_have_shown() -> None:
     assert plan.seconds == 20 + 10 + 20
 
 
+def test_a_target_of_this_moment_loses_nothing() -> None:
+    moments = {0.0: "nothing that is archived", 0.01: "less than 1 s: all that", 0.02: "1 s: all that was committed"}
+    for minutes, words in moments.items():
+        plan = choose(WHOLE, at(NOW - minutes), moment(NOW))
+        assert isinstance(plan, RestorePlan)
+        assert loss_text(plan).startswith(words)
+
+
 def test_a_plan_becomes_the_options_of_pgbackrest() -> None:
     plans = [choose(WHOLE, target, moment(NOW)) for target in (at(20, is_exclusive=True), RecoveryTarget("latest"))]
     assert [plan.options for plan in plans if isinstance(plan, RestorePlan)] == [

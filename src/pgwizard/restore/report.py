@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -17,9 +18,15 @@ from pgwizard.status.wal import TO_THE_END
 from pgwizard.text import fit, span, visible
 
 
-def row_lines(rows: Mapping[str, str]) -> list[str]:
-    """Rows as text, a line each."""
-    return [f"{name:8} {text}" for name, text in rows.items()]
+def row_lines(rows: Mapping[str, str], columns: int | None = None) -> list[str]:
+    """Rows as text, a line each; or as many as fit into so many columns, between words."""
+    lines = [f"{name:8} {text}" for name, text in rows.items()]
+    if columns is None:
+        return lines
+    wrap = textwrap.TextWrapper(
+        max(columns, 20), subsequent_indent=" " * 9, break_long_words=False, break_on_hyphens=False
+    )
+    return [part for line in lines for part in wrap.wrap(line)]
 
 
 def preview_rows(plan: RestorePlan) -> Mapping[str, str]:
@@ -32,13 +39,16 @@ def plan_rows(plan: RestorePlan, *, is_new: bool = False, is_clone: bool = False
     """What a restore would use, and what is lost. is_new: whether the release was made to be restored; is_clone:
     whether it is restored from the repository of another, which runs on and loses nothing.
     """
+    takes = f"about {span(plan.seconds)}, by {fit(plan.basis)}"
+    if not plan.basis:
+        takes = "not known before the first drill or restore"
     downtime = "" if is_new else "; the database is down meanwhile"
     rows: Mapping[str, str] = {
         "Target": plan.target,
         "Backup": f"{fit(plan.backup)}, on timeline {plan.timeline}",
         "Replay": f"about {_count(plan.segments, 'WAL segment')}; fetches at most {human_size(plan.bytes)}",
         "Lacks" if is_clone else "Loses": loss_text(plan),
-        "Takes": f"about {span(plan.seconds)}, and a full backup after it{downtime}",
+        "Takes": f"{takes}{downtime}. A full backup follows",
     }
     if plan.silence and is_new:
         since = shown_moment(plan.archived_until) if plan.archived_until else "the last backup"
@@ -61,7 +71,10 @@ def loss_text(plan: RestorePlan) -> str:
     until = shown_moment(plan.lost_until and plan.lost_until.replace(microsecond=0))
     if plan.lost_since is None or plan.lost_until is None:
         return f"all that was committed after the target, until {until}"
-    lost = span((plan.lost_until - plan.lost_since).total_seconds())
+    seconds = (plan.lost_until - plan.lost_since).total_seconds()
+    if seconds <= 0:
+        return "nothing that is archived"
+    lost = span(seconds) if seconds >= 1 else "less than 1 s"
     return f"{lost}: all that was committed from {shown_moment(plan.lost_since)} until {until}"
 
 

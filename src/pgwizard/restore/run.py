@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pgwizard.clock import Clock
 from pgwizard.diagnose.diagnose import diagnose
@@ -281,6 +282,9 @@ class _Run:
     now: Clock
     journal: Journal
     is_current: bool = False
+    stopped_at: datetime | None = None
+    """When the server was stopped; None where another run did it, so that it was down for longer than a restore takes.
+    """
 
     @property
     def is_open(self) -> bool:
@@ -444,6 +448,7 @@ class _Run:
 
     async def _stop(self) -> None:
         async with stages.enter("stop", self.report) as stage:
+            self.stopped_at = self.now()
             await self._take_down(stage)
             await self._write(self.journal.at_stage("restore"))
             stage.done(f"{Names.of(self.release.name).pod} is gone")
@@ -576,6 +581,9 @@ class _Run:
                 raise RestoreFailed(
                     f"release {self.release}: the server is still in recovery", hint=f"See what it waits for: {see}"
                 )
+            if self.stopped_at is not None:
+                seconds = (self.now() - self.stopped_at).total_seconds()
+                self.journal = replace(self.journal, down_seconds=round(seconds, 1))
             await self._write(self.journal.at_stage("resume" if self.journal.is_untouched_undo else "archive"))
             stage.done(ready)
 

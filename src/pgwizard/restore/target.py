@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Literal
 
 from pgwizard.plan.pgbackrest import Version, version, version_text
-from pgwizard.release.drills import START_SECONDS, RestoreRates
+from pgwizard.release.drills import RestoreRates
 from pgwizard.status.repository import Backup, is_label, read_lsn
 from pgwizard.status.wal import Archive, Reach, RecoveryPath, strangers
 from pgwizard.status.walk import whole_backups
@@ -114,9 +114,10 @@ class RestorePlan:
     target: for people. type, value, is_exclusive: pgBackRest's. must_reach: the WAL position that recovery must get to;
     0 where PostgreSQL itself fails unless it reaches the target. left: the timeline that the server is on now.
     lost_since, lost_until: whatever was committed between them is lost; None where the moment is not known.
-    segments, bytes: what is replayed and fetched, at most; seconds: an estimate of all. silence: why the server does
-    not answer, empty where it does; archived_until: then, what it wrote later is not in the archive, as far as known.
-    position: where the target is in the WAL; 0 where that is not known.
+    segments, bytes: what is replayed and fetched, at most; seconds: an estimate of all; basis: what has shown it, empty
+    where nothing of this release has. silence: why the server does not answer, empty where it does; archived_until:
+    then, what it wrote later is not in the archive, as far as known. position: where the target is in the WAL; 0 where
+    that is not known.
     """
 
     target: str
@@ -136,6 +137,7 @@ class RestorePlan:
     silence: str = ""
     archived_until: datetime | None = None
     position: int = 0
+    basis: str = ""
 
     @property
     def is_newest(self) -> bool:
@@ -203,8 +205,8 @@ class RepositoryView:
 
     damaged: the labels of backups that lack files, or hold files whose contents are damaged.
     is_answering: whether the server can still commit and archive, so that what it has written until now is reachable;
-    silence: why it does not answer. rates: those of its drills, where there are any. image: the version of the image's
-    pgBackRest, None where that is not known.
+    silence: why it does not answer. rates: those of its restores and drills, where there are any. image: the version of
+    the image's pgBackRest, None where that is not known.
     """
 
     archive: Archive
@@ -740,8 +742,7 @@ def _archived_until(view: RepositoryView) -> datetime | None:
 
 
 def _with_estimate(plan: RestorePlan, rates: RestoreRates) -> RestorePlan:
-    seconds = START_SECONDS + rates.seconds(plan.bytes, plan.segments)
-    return replace(plan, seconds=round(seconds, 1))
+    return replace(plan, seconds=round(rates.seconds(plan.bytes, plan.segments), 1), basis=rates.basis)
 
 
 def _share(span: Span, backup: Backup, at: datetime, now: datetime) -> float:

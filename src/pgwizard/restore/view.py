@@ -20,7 +20,7 @@ from pgwizard.release import drills
 from pgwizard.release.image_version import printed_version
 from pgwizard.release.layout import Layout
 from pgwizard.release.record import Origin, Record
-from pgwizard.restore import job
+from pgwizard.restore import job, journal
 from pgwizard.restore.pod_command import read_output
 from pgwizard.restore.reader import reader_pod
 from pgwizard.restore.target import USUAL_RATES, RepositoryView
@@ -208,7 +208,7 @@ class _Reading:
             is_answering=not self.silence,
             damaged=damaged,
             silence=self.silence,
-            rates=drills.rates(self.record.drills) or USUAL_RATES,
+            rates=journal.rates(self.record.restorations) or drills.rates(self.record.drills) or USUAL_RATES,
             image=printed_version(printed),
         )
 

@@ -84,7 +84,8 @@ def history(call: Invocation, writer: Writer) -> None:
         def report(text: str) -> None:
             writer.note(f"· {text}", NoteLine(text))
 
-        view = await read_view(cluster, record)
+        with writer.waiting(f"Reading the repository of release {release} ..."):
+            view = await read_view(cluster, record)
         history_ = await wal_history.read(cluster, release, view, since, until, report=report)
         rows = event_lines(history_.events)
         for event, row in zip(history_.events, rows, strict=True):
