@@ -96,6 +96,29 @@ def test_a_dry_run_and_a_refusal_write_nothing(released: SimCluster) -> None:
     assert set(writes(released)) <= {"pods/exec"}
 
 
+def test_a_plan_needs_no_permission_to_write_and_says_which_are_missing(released: SimCluster) -> None:
+    for verb, resource in (("patch", "secrets"), ("patch", "statefulsets"), ("create", "jobs"), ("delete", "jobs")):
+        released.rules.deny(verb, resource)
+    released.requests.clear()
+    planned = restore("--to", "latest", "--dry-run")
+    assert (planned.code, planned.err) == (0, "")
+    assert "Rights   missing: patch secrets; patch statefulsets; create and delete jobs\n" in planned.out
+    refused = restore("--to", "latest", "--yes")
+    assert refused.code == 5
+    assert "does not let you do all that this needs; nothing was written" in refused.err
+    preview = restore("--to", "latest", "--preview", "--dry-run")
+    assert (preview.code, preview.out.splitlines()[-1]) == (0, "Rights   missing: create and delete jobs")
+    assert restore("--to", "latest", "--preview", "--yes").code == 5
+    assert set(writes(released)) <= {"pods/exec"}
+
+
+def test_a_plan_that_cannot_be_read_is_refused(released: SimCluster) -> None:
+    released.rules.deny("create", "pods/exec")
+    refused = restore("--to", "latest", "--dry-run")
+    assert (refused.code, refused.out) == (5, "")
+    assert "create pods/exec in namespace default" in refused.err
+
+
 def test_a_restore_without_a_target_names_the_options(released: SimCluster) -> None:
     refused = restore("--yes")
     assert (refused.code, refused.err) == (

@@ -34,7 +34,7 @@ from pgwizard.errors import Interrupted, UsageError
 from pgwizard.kube.api import Cluster
 from pgwizard.local.zone import local_zone
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import clone
+from pgwizard.release import clone, rights
 from pgwizard.release.apply import ReleaseRequest
 from pgwizard.release.changes import Change
 from pgwizard.release.record import Origin
@@ -50,6 +50,7 @@ from pgwizard.restore.report import (
     plan_rows,
     preview_rows,
     result_lines,
+    rights_row,
     row_lines,
     unfinished_text,
 )
@@ -169,9 +170,11 @@ def restore(call: Invocation, writer: Writer) -> None:
             writer.line(UNTOUCHED, NoteLine(UNTOUCHED))
         else:
             is_clone = preparation.origin is not None
-            show_plan(writer, plan, plan_rows(plan, is_new=preparation.awaits_restore, is_clone=is_clone))
+            rows = plan_rows(plan, is_new=preparation.awaits_restore, is_clone=is_clone)
+            show_plan(writer, plan, {**rows, **rights_row(preparation.lacks)})
         if call[RESTORE_PLAN_ONLY]:
             return
+        rights.refuse(cluster, preparation.lacks)
         written = NOTHING_WRITTEN if request is None else f"release {release} is created, and nothing was restored"
         await _confirm(call, release, written=written)
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
@@ -246,9 +249,11 @@ def _preview(call: Invocation, writer: Writer) -> None:
             raise _unreachable(writer, plan)
         if isinstance(target, TargetRefusal):
             raise _unreachable(writer, target)
-        show_plan(writer, plan, {"Target": plan.target} if opened else preview_rows(plan))
+        shown = {"Target": plan.target, **rights_row(preparation.lacks)}
+        show_plan(writer, plan, shown if opened else preview_rows(plan, preparation.lacks))
         if call[RESTORE_PLAN_ONLY]:
             return
+        rights.refuse(cluster, preparation.lacks)
         if opened is None:
             if prompt.is_interactive(yes=call[YES]) and not await prompt.confirm(_QUESTION):
                 raise Interrupted("not approved: nothing was written")
