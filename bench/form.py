@@ -109,7 +109,7 @@ def _form() -> Any:
     from pgwizard.cli import start
     from pgwizard.tui.app import WizardApp
 
-    gc.set_threshold(50_000)  # as the command line does
+    gc.set_threshold(100_000)  # as the command line does
     return WizardApp(start.start(demo=True, raw={"release": {"name": "bench"}}))
 
 

@@ -9,12 +9,13 @@ export PGBACKREST_LOG_LEVEL_CONSOLE=warn # of what PostgreSQL runs, a line a seg
 readonly data="$PGDATA"
 readonly most_refusals=100 # of the server, one after the other: 30 s at least
 readonly limits="max_connections max_worker_processes max_wal_senders max_prepared_xacts max_locks_per_xact"
-# Of a server that recovers: it can be asked, by nobody outside of its pod; it works for no other system; and what it
-# logs of statements would hold the password.
+# Of a server that recovers: it can be asked, by nobody outside of its pod; it works for no other system; what it logs
+# of statements would hold the password; and its log is read here, as it is by default.
 readonly alone=(
   -c listen_addresses= -c hot_standby=on -c max_logical_replication_workers=0 -c cron.launch_active_jobs=off
   -c logging_collector=off -c log_destination=stderr -c log_statement=none -c log_duration=off
   -c log_min_duration_statement=-1 -c log_min_error_statement=panic
+  -c lc_messages=C -c log_error_verbosity=default -c log_min_messages=warning
 )
 # Of one whose volume goes with its pod: it archives nothing, and need not survive a crash.
 # shellcheck disable=SC2034 # restore.sh has none
@@ -194,14 +195,13 @@ finish() {
   exit "$((failures > 0))"
 }
 
-# Where the newest segment of the newest timeline begins.
-newest_position() {
+# The name of the newest segment of the newest timeline.
+newest_segment() {
   local archive folder name
   archive="archive/main/$(backrest off repo-ls archive/main | grep -E '^[0-9]+-[0-9]+$' | sort -t - -k 2n | tail -n 1)"
   folder="$(backrest off repo-ls "$archive" | grep -E '^[0-9A-F]{16}$' | sort | tail -n 1)"
   name="$(backrest off repo-ls "$archive/$folder" | grep -oE '^[0-9A-F]{24}-' | sort | tail -n 1)"
-  [[ -n "$name" ]] || return 1
-  echo "$(((16#${name:8:8} << 32) + 16#${name:16:8} * segment))"
+  [[ -n "$name" ]] && echo "${name%-}"
 }
 
 # ---- restore ---------------------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ newest_position() {
 echo "drill: restoring"
 newest=""
 if [[ -z "${DRILL_MUST_EXCEED:-}" ]]; then
-  newest="$(newest_position)" || end wal failed "the archive cannot be listed, or holds no WAL"
+  newest="$(newest_segment)" || end wal failed "the archive cannot be listed, or holds no WAL"
 fi
 mkdir -p "$data" && chmod 700 "$data"
 error="" status=0
@@ -229,7 +229,11 @@ fi
 size="$(du -sb "$data" | cut -f 1)"
 segment="$(control "Bytes per WAL segment")"
 begin="$(bytes_of_lsn "$(sed -n 's/^START WAL LOCATION: \([0-9A-F/]*\).*/\1/p' "$data/backup_label")")" || begin=0
-must_exceed="$(bytes_of_lsn "${DRILL_MUST_EXCEED:-$(lsn_of_bytes "${newest:-0}")}")" || must_exceed=0
+if [[ -n "$newest" ]]; then
+  must_exceed="$(((16#${newest:8:8} << 32) + 16#${newest:16:8} * segment))"
+else
+  must_exceed="$(bytes_of_lsn "${DRILL_MUST_EXCEED:-}")" || must_exceed=0
+fi
 end restore passed "$size bytes"
 
 # ---- recovery --------------------------------------------------------------------------------------------------------

@@ -68,14 +68,13 @@ finish() {
   exit "$((failures > 0))"
 }
 
-# Where the newest segment of the newest timeline begins.
-newest_position() {
+# The name of the newest segment of the newest timeline.
+newest_segment() {
   local archive folder name
   archive="archive/main/$(backrest off repo-ls archive/main | grep -E '^[0-9]+-[0-9]+$' | sort -t - -k 2n | tail -n 1)"
   folder="$(backrest off repo-ls "$archive" | grep -E '^[0-9A-F]{16}$' | sort | tail -n 1)"
   name="$(backrest off repo-ls "$archive/$folder" | grep -oE '^[0-9A-F]{24}-' | sort | tail -n 1)"
-  [[ -n "$name" ]] || return 1
-  echo "$(((16#${name:8:8} << 32) + 16#${name:16:8} * segment))"
+  [[ -n "$name" ]] && echo "${name%-}"
 }
 
 # ---- restore ---------------------------------------------------------------------------------------------------------
@@ -83,7 +82,7 @@ newest_position() {
 echo "drill: restoring"
 newest=""
 if [[ -z "${DRILL_MUST_EXCEED:-}" ]]; then
-  newest="$(newest_position)" || end wal failed "the archive cannot be listed, or holds no WAL"
+  newest="$(newest_segment)" || end wal failed "the archive cannot be listed, or holds no WAL"
 fi
 mkdir -p "$data" && chmod 700 "$data"
 error="" status=0
@@ -103,7 +102,11 @@ fi
 size="$(du -sb "$data" | cut -f 1)"
 segment="$(control "Bytes per WAL segment")"
 begin="$(bytes_of_lsn "$(sed -n 's/^START WAL LOCATION: \([0-9A-F/]*\).*/\1/p' "$data/backup_label")")" || begin=0
-must_exceed="$(bytes_of_lsn "${DRILL_MUST_EXCEED:-$(lsn_of_bytes "${newest:-0}")}")" || must_exceed=0
+if [[ -n "$newest" ]]; then
+  must_exceed="$(((16#${newest:8:8} << 32) + 16#${newest:16:8} * segment))"
+else
+  must_exceed="$(bytes_of_lsn "${DRILL_MUST_EXCEED:-}")" || must_exceed=0
+fi
 end restore passed "$size bytes"
 
 # ---- recovery --------------------------------------------------------------------------------------------------------

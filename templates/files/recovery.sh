@@ -9,12 +9,13 @@ export PGBACKREST_LOG_LEVEL_CONSOLE=warn # of what PostgreSQL runs, a line a seg
 readonly data="$PGDATA"
 readonly most_refusals=100 # of the server, one after the other: 30 s at least
 readonly limits="max_connections max_worker_processes max_wal_senders max_prepared_xacts max_locks_per_xact"
-# Of a server that recovers: it can be asked, by nobody outside of its pod; it works for no other system; and what it
-# logs of statements would hold the password.
+# Of a server that recovers: it can be asked, by nobody outside of its pod; it works for no other system; what it logs
+# of statements would hold the password; and its log is read here, as it is by default.
 readonly alone=(
   -c listen_addresses= -c hot_standby=on -c max_logical_replication_workers=0 -c cron.launch_active_jobs=off
   -c logging_collector=off -c log_destination=stderr -c log_statement=none -c log_duration=off
   -c log_min_duration_statement=-1 -c log_min_error_statement=panic
+  -c lc_messages=C -c log_error_verbosity=default -c log_min_messages=warning
 )
 # Of one whose volume goes with its pod: it archives nothing, and need not survive a crash.
 # shellcheck disable=SC2034 # restore.sh has none

@@ -138,7 +138,15 @@ OSC = "\x1b]52;c;aGVsbG8=\x07"
 WRONG: dict[str, list[Any]] = {
     "outcome": [f"deployed{OSC}", "\u202edeployed", None, ["deployed"]],
     "number": ["1", 1.5, True, None],
-    "at": [5, None, "now", "2026-11-23", "2026-11-23T09:00", "2026-11-23\u202e09:00+00:00"],
+    "at": [
+        5,
+        None,
+        "now",
+        "2026-11-23",
+        "2026-11-23T09:00",
+        "2026-11-23\u202e09:00+00:00",
+        "0001-01-01T00:00:00+14:00",
+    ],
     "answers": [[], "x", None],
     "spec": [5],
     "more": [5],

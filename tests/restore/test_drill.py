@@ -163,7 +163,7 @@ def test_the_job_has_a_volume_of_its_own_and_neither_token_nor_ports_nor_the_lab
     async def scenario(sim: SimCluster) -> None:
         jobs: list[Object] = []
         sim.store.listeners.append(lambda change: jobs.append(change[2]) if change[2]["kind"] == "Job" else None)
-        await drilled(sim, query=DrillQuery("SELECT '$(PGDATA)'", "x"))
+        await drilled(sim, query=DrillQuery("SELECT $$ $(PGDATA) $$", "x"))
         job = next(job for job in jobs if "-drill-" in job["metadata"]["name"])
         stateful = live(sim, STATEFULSET, "postgresql")
         require_apart(job, stateful)
@@ -173,7 +173,7 @@ def test_the_job_has_a_volume_of_its_own_and_neither_token_nor_ports_nor_the_lab
         assert container["resources"]["requests"] == {"cpu": "100m", "memory": "256Mi"}
         assert container["env"][len(database["env"]) :] == [
             {"name": "DRILL_MUST_EXCEED", "value": "0/C000001"},
-            {"name": "DRILL_QUERY", "value": "SELECT '$$(PGDATA)'"},
+            {"name": "DRILL_QUERY", "value": "SELECT $$$$ $$(PGDATA) $$$$"},
             {"name": "DRILL_EXPECT", "value": "x"},
         ]
 

@@ -116,6 +116,9 @@ def test_the_server_reaches_no_other_system_and_has_the_limits_of_the_backup(tmp
         "max_logical_replication_workers=0",
         "cron.launch_active_jobs=off",
         "max_connections=100",
+        "lc_messages=C",
+        "log_error_verbosity=default",
+        "log_min_messages=warning",
     ):
         assert f"-c {setting}" in server
 
@@ -164,6 +167,12 @@ def test_a_check_that_fails_ends_the_script_with_1_after_the_others(
     assert len(receipt["checks"]) == 7
 
 
+def test_the_newest_segment_begins_where_segments_of_the_database_s_size_put_it(tmp_path: Path) -> None:
+    large = CONTROL.replace("16777216", str(64 * 1024**2))
+    _, receipt = drilled(tmp_path, pg_controldata=large)
+    assert outcomes(receipt)["wal"] == f"failed: {SHORT.replace('begins at 0/7000000', 'begins at 0/18000000')}"
+
+
 def test_a_long_answer_is_no_failure(tmp_path: Path) -> None:
     long = PSQL.replace("*orders*) echo 5", "*orders*) set -e; head -c 300000 /dev/zero | tr '\\0' x")
     code, receipt = drilled(tmp_path, variables={"DRILL_QUERY": "SELECT n FROM orders"}, psql=long)
@@ -182,6 +191,7 @@ def test_what_the_image_or_the_database_lacks_is_skipped(tmp_path: Path) -> None
     )
 
 
+CHECK = {"name": "restore", "outcome": "passed", "seconds": 1.5, "text": "fine\x1b[2J"}
 RECEIPT = {
     "backup": "A",
     "timeline": 2,
@@ -189,7 +199,7 @@ RECEIPT = {
     "reached_at": "2026-11-27T21:00:04Z",
     "bytes": 5,
     "segments": 6,
-    "checks": [{"name": "restore", "outcome": "passed", "seconds": 1.5, "text": "fine\x1b[2J"}],
+    "checks": [CHECK],
 }
 
 
@@ -212,8 +222,15 @@ def test_a_receipt_is_read_from_the_end_of_the_container_and_made_printable() ->
     )
 
 
+ENDLESS = {**RECEIPT, "checks": [{**CHECK, "seconds": float("inf")}]}
+
+
 @pytest.mark.parametrize(
-    "message", ["{}", "[]", "5", "{", json.dumps({**RECEIPT, "checks": [{"outcome": "x"}]}), json.dumps([RECEIPT])]
+    "message",
+    [
+        *("{}", "[]", "5", "{", json.dumps({**RECEIPT, "checks": [{"outcome": "x"}]}), json.dumps([RECEIPT])),
+        json.dumps(ENDLESS),
+    ],
 )
 def test_another_text_in_the_place_of_a_receipt_is_refused(message: str) -> None:
     with pytest.raises(ValueError, match="the receipt of its pod cannot be read"):

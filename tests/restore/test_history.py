@@ -110,6 +110,15 @@ def test_the_target_of_an_event_comes_first_where_there_is_little_room_and_times
     ]
 
 
+def test_a_transaction_whose_number_was_given_again_after_a_restore_is_named_by_its_time() -> None:
+    later = NOON + timedelta(minutes=5)
+    both = [WalEvent("removal", NOON, 1, 24, "730", relations=1), WalEvent("commit", later, 2, 24, "730")]
+    removal, commit = history.located(both, {}, 16)
+    assert removal.target == RecoveryTarget("time", at=NOON, is_exclusive=True)
+    assert commit.target == RecoveryTarget("time", at=later, is_exclusive=True)
+    assert event_lines([removal])[0].endswith("--to 2026-11-28T12:00:00.000000Z --before")
+
+
 def test_a_commit_is_placed_by_its_own_record() -> None:
     line = (
         "000000020000000100000003 2026-11-28T17:24:45.225042 rmgr: Transaction len (rec/tot): 1245/1245, "

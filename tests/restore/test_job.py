@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pgwizard.restore.job import Receipt, receipt_of, shortfall
+from pgwizard.plan.names import ReleaseRef
+from pgwizard.restore.job import Receipt, manifest, receipt_of, shortfall
 from pgwizard.restore.scripts import script_of
 from pgwizard.restore.target import RestorePlan
+from support.headless import rendered
 
 SCRIPT = script_of("restore")
 LEFT = "pgBackRest ended with 38: nothing was touched\npgwizard-untouched\n"
@@ -53,11 +55,21 @@ def test_the_script_gives_no_secret_to_a_command_line_and_keeps_archiving_on() -
         "\\getenv password POSTGRES_PASSWORD",
         "ALTER ROLE :\"name\" PASSWORD :'password';",
     ]
+    assert "pg_stat_statements.track_utility=off" in SCRIPT, "which would keep the statement with the password"
     switched = [line.strip() for line in lines if "archive_mode" in line or "archive-mode" in line]
     assert switched == [
         "-c archive_mode=off -c fsync=off -c full_page_writes=off -c shared_buffers=64MB -c huge_pages=off",
         "own=(-c archive_mode=off)",
     ], "for a clone alone, and without a trace in the data directory"
+
+
+def test_the_name_of_a_restore_point_is_none_of_a_variable() -> None:
+    """Kubernetes would put the password into the command line, and a single dollar in the place of two."""
+    stateful, release = rendered()["statefulset"], ReleaseRef("default", "postgresql")
+    plan = replace(PLAN, type="name", value="a$$b $(POSTGRES_PASSWORD)")
+    job = manifest(stateful, release, "x", plan, {}, origin=None)
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    assert "--target=a$$$$b $$(POSTGRES_PASSWORD)" in container["command"]
 
 
 def test_an_end_of_the_script_is_none_of_pgbackrest() -> None:

@@ -71,6 +71,14 @@ def test_a_point_that_is_there_twice_is_refused_with_both_places() -> None:
     assert result.text.endswith(" is in the WAL more than once: 0/4000060 on timeline 1 and 0/5000060 on timeline 1")
 
 
+def test_transactions_at_one_position_of_two_timelines_are_two() -> None:
+    """Two restores to one moment begin alike: the first transaction of each has the same number and position."""
+    later = COMMIT.replace("11:42:34", "11:59:00")
+    result = placed(XID, [f"00000003000000010000000F {later}", f"00000002000000010000000F {COMMIT}"])
+    assert isinstance(result, TargetRefusal)
+    assert result.text.endswith(" more than once: 1/F00B878 on timeline 3 and 1/F00B878 on timeline 2")
+
+
 def search(
     folder: Path, names: str, pgbackrest: str, *, has_volume: bool = True, **programs: str
 ) -> tuple[int, str, str]:

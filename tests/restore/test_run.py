@@ -290,6 +290,9 @@ def test_the_job_has_the_labels_and_annotations_that_the_answers_want_on_jobs() 
         {"suspended": {"../cron": True}},
         {"plan": {"backup": "--repo1-path=/x"}},
         {"plan": {"value": "a\nb"}},
+        {"plan": {"seconds": float("inf")}},
+        {"plan": {"seconds": 1e308}},
+        {"plan": {"lost_since": "2026-11-28T10:00:00", "lost_until": "2026-11-28T10:30:00Z"}},
     ],
 )
 def test_a_record_with_other_texts_than_ours_is_not_followed(change: dict[str, Any]) -> None:
@@ -299,6 +302,12 @@ def test_a_record_with_other_texts_than_ours_is_not_followed(change: dict[str, A
     more = {key: {**good.details[key], **value} if key == "plan" else value for key, value in change.items()}
     with pytest.raises(ValueError, match="cannot read"):
         read_journal(replace(good, details={**good.details, **more}))
+
+
+def test_when_a_restore_began_is_read_from_where_it_is_checked() -> None:
+    plan = RestorePlan("t", "20261128-103028F", 1, "default", "", False, 0, 1, None, None, 1, 1, 1)
+    good = Journal("20261128-103028", "2026-11-28T10:30:28+00:00", plan).restoration()
+    assert read_journal(replace(good, details={**good.details, "at": "\x1b[2J"})).at == "2026-11-28T10:30:28+00:00"
 
 
 def test_a_journal_that_could_not_be_resumed_is_not_begun() -> None:
@@ -497,7 +506,7 @@ async def down(sim: SimCluster) -> None:
 
 
 def system_of_server(sim: SimCluster) -> int:
-    return sim.runtime.programs._system_id("default")
+    return sim.runtime.programs.system_id("default")
 
 
 def test_a_database_that_does_not_run_is_restored_without_a_restore_point() -> None:

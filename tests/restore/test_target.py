@@ -119,6 +119,8 @@ AGAIN = view(
     left={2: [Left(1, 8.5, 21)], 3: [Left(1, 8.5, 21), Left(2, 11.5, 28)]},
     begun={2: 14, 3: 20},
 )
+EXPIRED = view({2: "8-17"}, [backup(10, 11, 2, late=14)], left={2: [Left(1, 8.5, 21)]}, begun={2: 14})
+"""As RESTORED, once no backup is left that needs timeline 1."""
 SECOND = 1 / 60
 BY_TIME: list[tuple[str, RepositoryView, float, str]] = [
     ("the newest backup before the moment", WHOLE, 20, "1-10F 1 time"),
@@ -143,6 +145,7 @@ BY_TIME: list[tuple[str, RepositoryView, float, str]] = [
     ("on the first of three branches", AGAIN, 15, "1-3F 1 time"),
     ("on the second of three branches", AGAIN, 25.5, "2-9F 2 time"),
     ("on the third of three branches", AGAIN, 35, "2-9F 3 time"),
+    ("on a branch of which all is expired", EXPIRED, 15, "before-first-backup None 25.02"),
 ]
 
 

@@ -5,7 +5,6 @@ It turns pydantic's findings into the words of the questions. It opens no files:
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -287,6 +286,8 @@ def _suggestion(word: str, choices: list[str]) -> str:
 
 
 def _guess(word: object, choices: list[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(str(word).lower(), [choice.lower() for choice in choices], 1, 0.6)
     named = [choice for choice in choices if close and choice.lower() == close[0]]
     return f": did you mean {named[0]}?" if named else ""

@@ -58,6 +58,11 @@ class Section(BaseModel):
     )
 
 
+def _no_entries() -> list[Any]:
+    """What ``list`` is, whose signature pydantic would parse, four times, at each start."""
+    return []
+
+
 # ---- kinds of text -------------------------------------------------------------------------------------------------
 
 
@@ -842,7 +847,7 @@ class Images(Section):
     pull_secrets: Annotated[
         list[ObjectName],
         Question("Pull Secrets", "Secrets in the release's namespace with the login of a private registry."),
-    ] = Field(default_factory=list)
+    ] = Field(default_factory=_no_entries)
 
 
 class Advanced(Section):
@@ -914,7 +919,7 @@ class Pods(Section):
     tolerations: Annotated[
         list[TolerationText],
         Question("Tolerations", "Taints that do not keep the pods away, such as dedicated=database:NoSchedule."),
-    ] = Field(default_factory=list)
+    ] = Field(default_factory=_no_entries)
     priority_class: Annotated[
         ObjectName | None,
         Question("PriorityClass", "Decides which pods go first where a node is full. null: the cluster's default."),

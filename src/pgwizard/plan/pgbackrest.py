@@ -7,7 +7,6 @@ what it brought itself.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from dataclasses import dataclass
@@ -194,6 +193,8 @@ def find_unknown(option: str, release: Version) -> str | None:
     if rows is None:
         if re.match(r"(repo|pg)[0-9]+-", name):
             return "there is one repository and one cluster, of index 1"
+        import difflib
+
         close = difflib.get_close_matches(add_index(name), known_options(), 1)
         return "is not an option of pgBackRest" + (f": did you mean {close[0]}?" if close else "")
     if rows[-1].section == "command":

@@ -7,7 +7,6 @@ compares it with the servers. The rules are those of guc.c: parse_bool, parse_in
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Mapping
@@ -221,6 +220,8 @@ def find_unknown(name: str, version: int) -> str | None:
         return f"{unknown}: use {present}"
     if others := [version_ for version_ in VERSIONS if name in _table(version_)]:
         return f"{unknown}, only of {', '.join(map(str, others))}"
+    import difflib
+
     close = difflib.get_close_matches(name, _table(_nearest(version)), 1)
     return unknown + (f": did you mean {close[0]}?" if close else "")
 

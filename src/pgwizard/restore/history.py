@@ -54,8 +54,8 @@ class WalEvent:
     name: of a restore point; database: of what was removed, its OID, or its name where that is known.
     relations: how many tables, indexes and the like lost their files; is_rewrite: all of them kept their entries in the
     catalog, as after TRUNCATE; is_catalog: whether entries of it changed, by DDL, or by ANALYZE or VACUUM, which
-    autovacuum runs too. is_unique: whether no other restore point has its name; is_reachable: whether a backup had
-    ended before it.
+    autovacuum runs too. is_unique: whether no other restore point has its name, or no transaction of another timeline
+    its number; is_reachable: whether a backup had ended before it.
     """
 
     kind: WalEventKind
@@ -90,6 +90,8 @@ class WalEvent:
             return place if is_named else replace(place, kind="lsn", value=self.position)
         if self.kind == "dropped-database" or not self.xid:  # its files are gone before its transaction ends
             return replace(place, kind="lsn", value=self.position, is_exclusive=True)
+        if not self.is_unique:
+            return RecoveryTarget("time", at=self.at, is_exclusive=True)
         return replace(place, kind="xid", value=self.xid, is_exclusive=True)
 
     @property
@@ -179,12 +181,13 @@ async def read(
 
 def located(there: Sequence[WalEvent], databases: Mapping[str, str], consistent: int) -> tuple[WalEvent, ...]:
     """Events with what others decide. databases: names by OID; consistent: where the first backup ended in the WAL."""
-    counts = Counter(each.name for each in there)
+    names = Counter(each.name for each in there if each.name)
+    numbers = Counter(each.xid for each in there if each.kind in ("commit", "removal"))
     return tuple(
         replace(
             each,
             database=databases.get(each.database, each.database),
-            is_unique=not each.name or counts[each.name] == 1,
+            is_unique=names[each.name] <= 1 and (each.kind == "dropped-database" or numbers[each.xid] <= 1),
             is_reachable=each.lsn >= consistent,
         )
         for each in there

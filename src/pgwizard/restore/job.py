@@ -105,7 +105,8 @@ def manifest(
     state = "clone" if origin else "unknown" if plan.silence else "archived"
 
     def command(arguments: Sequence[str]) -> list[str]:
-        return ["/bin/bash", "-c", script_of("restore"), CONTAINER, state, str(len(options)), *options, *arguments]
+        own = (state, str(len(options)), *map(verbatim, options))
+        return ["/bin/bash", "-c", script_of("restore"), CONTAINER, *own, *arguments]
 
     storage = {"persistentVolumeClaim": {"claimName": Names.of(release.name).claim}}
     spec = _reading(pod_spec(stateful, CONTAINER, storage, command), origin)
@@ -129,8 +130,12 @@ def origin_variables(origin: Origin) -> list[dict[str, str]]:
         "S3_REGION": origin.region,
         "S3_URI_STYLE": origin.uri_style,
     }
-    # Kubernetes would replace $(NAME) in a value.
-    return [{"name": f"PGBACKREST_REPO1_{name}", "value": text.replace("$(", "$$(")} for name, text in values.items()]
+    return [{"name": f"PGBACKREST_REPO1_{name}", "value": verbatim(text)} for name, text in values.items()]
+
+
+def verbatim(text: str) -> str:
+    """A text in a pod's command or variables so that it arrives as it is: Kubernetes replaces $(NAME), and $$ by $."""
+    return text.replace("$", "$$")
 
 
 def reader_manifest(

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from pgwizard.release.drills import RestoreRates
-from pgwizard.release.record import Restoration
+from pgwizard.release.record import LONGEST_SECONDS, Restoration
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.target import RestorePlan, is_point_name
 from pgwizard.status.repository import is_label
@@ -86,15 +86,21 @@ def read_journal(restoration: Restoration) -> Journal:
         raise refusal from None
     plans = [plan for plan in (journal.plan, journal.undo) if plan is not None]
     names = [name for name in (*journal.suspended, journal.backup) if name]
-    if (
-        not _ID.fullmatch(journal.id)
-        or not all(is_label(plan.backup) and (not plan.value or is_point_name(plan.value)) for plan in plans)
-        or not all(map(_NAME.fullmatch, names))
-    ):
+    if not _ID.fullmatch(journal.id) or not all(map(_can_be_followed, plans)) or not all(map(_NAME.fullmatch, names)):
         raise refusal
     receipt = journal.receipt and replace(journal.receipt, reason=fit(journal.receipt.reason))
     undo = journal.undo and _fit(journal.undo)
-    return replace(journal, plan=_fit(journal.plan), undo=undo, receipt=receipt)
+    return replace(journal, at=restoration.at, plan=_fit(journal.plan), undo=undo, receipt=receipt)
+
+
+def _can_be_followed(plan: RestorePlan) -> bool:
+    moments = filter(None, (plan.at, plan.lost_since, plan.lost_until, plan.archived_until))
+    return (
+        is_label(plan.backup)
+        and (not plan.value or is_point_name(plan.value))
+        and 0 <= plan.seconds <= LONGEST_SECONDS
+        and all(moment.tzinfo for moment in moments)
+    )
 
 
 def _fit(plan: RestorePlan) -> RestorePlan:
@@ -109,7 +115,7 @@ def rates(restorations: Sequence[Restoration]) -> RestoreRates | None:
     for restoration in reversed(restorations):
         with contextlib.suppress(ValueError):
             journal = read_journal(restoration)
-            if journal.down_seconds > 0 and journal.receipt is not None:
+            if journal.receipt is not None and 0 < journal.down_seconds <= LONGEST_SECONDS:
                 return _rates(journal, journal.receipt)
     return None
 

@@ -114,11 +114,11 @@ def doubt(target: RecoveryTarget, unreadable: int, searched: int, there: int) ->
 
 def _places(lines: Sequence[str]) -> Iterator[tuple[int, int, datetime | None]]:
     """Timeline, position and time of each. The segment in which a timeline begins repeats what came before it."""
-    timelines = set[int]()
+    seen = set[tuple[int, datetime | None]]()
     for match in filter(None, map(_PLACE.match, lines)):
         lsn = read_lsn(match["lsn"])
         at = datetime.fromisoformat(match["at"]).replace(tzinfo=UTC) if match["at"] else None
         timeline = int(match["name"][:8], 16)
-        if lsn not in timelines:
-            timelines.add(lsn)
+        if (lsn, at) not in seen:
+            seen.add((lsn, at))
             yield timeline, lsn, at

@@ -79,9 +79,9 @@ async def find(cluster: Cluster, release: ReleaseRef) -> OpenPreview | None:
     try:
         aim, reached = preview_job.aim_of(job), preview_job.reached_of(text)
         began = datetime.fromisoformat(str(job["metadata"]["creationTimestamp"]))
-    except ValueError as error:
+        ends_at = began + timedelta(seconds=float(job["spec"].get("activeDeadlineSeconds") or LIFE_SECONDS))
+    except (ValueError, OverflowError) as error:
         raise PreflightError(f"{_ref(release)}: {error}", hint=ended_by(cluster.commands, release)) from None
-    ends_at = began + timedelta(seconds=float(job["spec"].get("activeDeadlineSeconds") or LIFE_SECONDS))
     return OpenPreview(release, aim, reached, ends_at, pod)
 
 

@@ -6,10 +6,10 @@
 readonly unarchived=201 recovery=202 settings=203 archive=204 stop=205 unkept=206 # pgBackRest's own end at 122
 readonly wal="$data/pg_wal"
 readonly archive_seconds=300
-# Neither a setting of the role nor one of the database may log the password, or stop what is set here.
+# Neither a setting of the role nor one of the database may log or keep the password, or stop what is set here.
 session="-c log_statement=none -c log_min_duration_statement=-1 -c log_min_duration_sample=-1
   -c log_transaction_sample_rate=0 -c log_min_error_statement=panic -c default_transaction_read_only=off
-  -c search_path=pg_catalog"
+  -c pg_stat_statements.track_utility=off -c search_path=pg_catalog"
 readonly state="$1" count="$2"
 readonly restore=("${@:3:$count}") arguments=("${@:$((count + 3))}")
 

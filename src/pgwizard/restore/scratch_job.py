@@ -14,7 +14,7 @@ from pgwizard.kube.api import JOB, Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import DRILL_CPU, DRILL_MEMORY
 from pgwizard.quantities import read_quantity
-from pgwizard.restore.job import job_of, labels_with, pod_spec
+from pgwizard.restore.job import job_of, labels_with, pod_spec, verbatim
 
 _TTL_SECONDS = 600
 """After its end the Job of a client that was killed is deleted, with its volume."""
@@ -52,8 +52,7 @@ def scratch_job(
     spec = pod_spec(stateful, component, storage, command)
     spec["terminationGracePeriodSeconds"] = 1  # nothing in it is worth an orderly end
     [container] = spec["containers"]
-    # Kubernetes would replace $(NAME) in a value.
-    own = [{"name": key, "value": value.replace("$(", "$$(")} for key, value in variables.items()]
+    own = [{"name": key, "value": verbatim(value)} for key, value in variables.items()]
     container["env"] = [*(container.get("env") or ()), *own]
     if template.is_small:
         container["resources"] = _small(container.get("resources") or {})

@@ -19,6 +19,7 @@ from typing import Literal
 
 from pgwizard.plan.pgbackrest import Version, version, version_text
 from pgwizard.release.drills import RestoreRates
+from pgwizard.release.record import LONGEST_SECONDS
 from pgwizard.status.repository import Backup, is_label, read_lsn
 from pgwizard.status.wal import Archive, Reach, RecoveryPath, strangers
 from pgwizard.status.walk import whole_backups
@@ -506,8 +507,9 @@ def _at_time(view: RepositoryView, target: RecoveryTarget, now: datetime) -> Res
 
 
 def _alive_at(view: RepositoryView, at: datetime) -> int:
-    """The timeline that the server wrote at a moment."""
-    return next(each.timeline for each in reversed(view.lives) if each.birth is None or each.birth <= at)
+    """The timeline that the server wrote at a moment; the oldest that is there, where it wrote an earlier one."""
+    alive = (each.timeline for each in reversed(view.lives) if each.birth is None or each.birth <= at)
+    return next(alive, view.lives[0].timeline)
 
 
 def _why_not(view: RepositoryView, at: datetime, timeline: int, now: datetime) -> TargetRefusal:
@@ -742,7 +744,8 @@ def _archived_until(view: RepositoryView) -> datetime | None:
 
 
 def _with_estimate(plan: RestorePlan, rates: RestoreRates) -> RestorePlan:
-    return replace(plan, seconds=round(rates.seconds(plan.bytes, plan.segments), 1), basis=rates.basis)
+    seconds = min(rates.seconds(plan.bytes, plan.segments), LONGEST_SECONDS)
+    return replace(plan, seconds=round(seconds, 1), basis=rates.basis)
 
 
 def _share(span: Span, backup: Backup, at: datetime, now: datetime) -> float:

@@ -321,7 +321,8 @@ class Snapshot:
     """The state at ``at``; None means not known.
 
     objects: StatefulSet, pod and claim. answered_at: when each source last answered; failures: why a source did not
-    at its last try, which leaves its older answer in place. A source in neither is still pending. archive_before:
+    at its last try, which leaves its older answer in place. A source in neither is still pending. slow_since: when a
+    source was asked that takes long to answer. archive_before:
     the listing before ``archive``: what one of them has is not missing, as a listing may be older than what it is
     compared with. files: those of the backups, beside their manifests. known_walk: inputs and result of the last walk.
     expected_wal: the newest segment that the archiver reported before the repository last answered; missing_wal: what
@@ -349,6 +350,7 @@ class Snapshot:
     certificate: MirroredCertificate | None = None
     answered_at: Mapping[str, datetime] = field(default_factory=dict)
     failures: Mapping[str, Finding] = field(default_factory=dict)
+    slow_since: Mapping[str, datetime] = field(default_factory=dict)
     expected_wal: str = ""
     missing_wal: str = ""
     missing: Missing | None = None
@@ -734,6 +736,6 @@ def moment(text: str | None) -> datetime | None:
     """A time as Kubernetes or PostgreSQL writes it, in UTC; None for none, and for what is no time."""
     try:
         read = datetime.fromisoformat(text or "")
-    except ValueError:
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)

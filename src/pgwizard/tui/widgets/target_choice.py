@@ -210,8 +210,9 @@ class TargetChoice(HostAccess, VerticalScroll):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take the moment just before it."""
         event.stop()
-        line = self.query_one(TargetLine)
-        line.value = typed_target(self.query_one(EventList).events[event.option_index].target)
+        line, target = self.query_one(TargetLine), self.query_one(EventList).events[event.option_index].target
+        line.value = typed_target(target)
+        self._places[line.value] = target  # another timeline may have one at the same position
         line.cursor_position = len(line.value)
         self._show_line()
         self._show()
