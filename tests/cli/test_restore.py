@@ -18,12 +18,6 @@ from pgwizard.simulator.faults import FaultKind, Request, ScriptedOutcome
 from support import faulting, headless
 
 
-@pytest.fixture
-def released(sim: SimCluster, answers: str) -> SimCluster:
-    assert headless.run("apply", answers, "--demo").code == 0
-    return sim
-
-
 def restore(*options: str) -> headless.Run:
     return headless.run("restore", "postgresql", *options, "--demo")
 
