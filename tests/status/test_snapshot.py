@@ -166,7 +166,7 @@ def _job(name: str, cronjob: str, **status: Any) -> dict[str, Any]:
     }
 
 
-REPORT = """missing file '20261122-022400F/pg_data/base/1/2.gz'
+REPORT = """file missing '20261122-022400F/pg_data/base/1/2.gz'
 status: error
   archiveId: 15-1, total WAL checked: 7, total valid WAL: 7
   backup: 20261122-022400F, status: invalid, total files checked: 971, total valid files: 970

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -449,17 +450,26 @@ class Programs:
             text = (config_map.get("data") or {}).get("pgbackrest.conf")
             if not text:
                 continue
-            parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
-            try:
-                parser.read_string(text)
-            except configparser.Error:
+            configuration = _parsed(text)
+            if configuration is None:
                 continue
-            stanza = next((name for name in parser.sections() if not name.startswith("global")), "main")
-            options = dict(parser["global"]) if parser.has_section("global") else {}
+            stanza, options = configuration
             names = ("repo1-s3-bucket", "repo1-path")
             variables = _variables.get()
             return _Settings(stanza, *(variables.get(name) or options.get(name, "") for name in names))
         return _Settings("main", "", "")
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> tuple[str, Mapping[str, str]] | None:
+    """The stanza and the global options of a pgbackrest.conf, which each command reads; None for one with a fault."""
+    parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return None
+    stanza = next((name for name in parser.sections() if not name.startswith("global")), "main")
+    return stanza, dict(parser["global"]) if parser.has_section("global") else {}
 
 
 @contextlib.contextmanager
