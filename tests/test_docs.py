@@ -48,6 +48,25 @@ def _without_fences(text: str) -> str:
     return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
+# ---- docstrings ------------------------------------------------------------------------------------------------------
+
+
+def test_a_docstring_describes_the_parameters_that_a_function_has() -> None:
+    """``name: what it is``, at the beginning of a sentence or of a part of one."""
+    strange = []
+    for source in SOURCES:
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                arguments = node.args
+                every = [*arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+                names = {each.arg for each in every if each is not None}
+                text = " ".join((ast.get_docstring(node) or "").split())
+                lists = re.findall(r"(?:^|[.;] )([a-z_]+(?:, [a-z_]+)*): ", text)
+                described = {name for each in lists for name in each.split(", ")}
+                strange += [f"{source.name}:{node.lineno} {name}" for name in sorted(described - names)]
+    assert strange == []
+
+
 # ---- generated pages and links -------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,8 @@
-"""Printable text: text from outside without control characters, and lengths of time in words. Pure."""
+"""Printable text: text from outside without control characters, lengths of time in words, and tables. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def visible(text: str) -> str:
@@ -22,6 +24,12 @@ def fit(name: str) -> str:
 def fit_line(line: str) -> str:
     """A line of a log, safe for a terminal; columns are kept."""
     return "".join(c if c.isprintable() else " " for c in line[:1_000]).rstrip()
+
+
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of equally many cells as lines, their columns below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["   ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def span(seconds: float) -> str:

@@ -41,7 +41,7 @@ status: error
 """
 SEGMENT = "000000010000000000000007"
 LOG = f"""P01   INFO: invalid checksum '{FULL}/pg_data/base/1/1255.gz'
-P01   INFO: missing file '{FULL}/bundle/2'
+P01   INFO: file missing '{FULL}/bundle/2'
 P02   INFO: invalid result 15-1/0000000100000000/{SEGMENT}-1573eb30f14263bb14d56f6a4f6a6f41dc00793b.gz: [29] raised from
                                     [FormatError] on retry after 0ms
 P00 DETAIL: archiveId: 15-1, wal start: 000000010000000000000001, wal stop: 000000010000000000000008

@@ -84,7 +84,7 @@ def test_a_release_that_is_gone_is_made_without_its_server_and_restored() -> Non
         await restored(sim)
         repository = sim.runtime.programs.repository("gone")
         assert (repository.timeline, sum(each["type"] == "full" for each in repository.backups)) == (2, 2)
-        assert sim.runtime.programs._system_id("gone") == repository.system_id
+        assert sim.runtime.programs.system_id("gone") == repository.system_id
         assert (kept(sim).awaits_restore, len(kept(sim).restorations)) == (False, 1)
         assert not live(sim, CRONJOB, "postgresql-pgbackrest-full", "gone")["spec"].get("suspend")
         again = await apply.run(REQUEST, sim, lambda _: None, yes, apply.Options(), now=clock(sim))

@@ -191,6 +191,7 @@ def test_what_the_image_or_the_database_lacks_is_skipped(tmp_path: Path) -> None
     )
 
 
+CHECK = {"name": "restore", "outcome": "passed", "seconds": 1.5, "text": "fine\x1b[2J"}
 RECEIPT = {
     "backup": "A",
     "timeline": 2,
@@ -198,7 +199,7 @@ RECEIPT = {
     "reached_at": "2026-11-27T21:00:04Z",
     "bytes": 5,
     "segments": 6,
-    "checks": [{"name": "restore", "outcome": "passed", "seconds": 1.5, "text": "fine\x1b[2J"}],
+    "checks": [CHECK],
 }
 
 
@@ -221,8 +222,15 @@ def test_a_receipt_is_read_from_the_end_of_the_container_and_made_printable() ->
     )
 
 
+ENDLESS = {**RECEIPT, "checks": [{**CHECK, "seconds": float("inf")}]}
+
+
 @pytest.mark.parametrize(
-    "message", ["{}", "[]", "5", "{", json.dumps({**RECEIPT, "checks": [{"outcome": "x"}]}), json.dumps([RECEIPT])]
+    "message",
+    [
+        *("{}", "[]", "5", "{", json.dumps({**RECEIPT, "checks": [{"outcome": "x"}]}), json.dumps([RECEIPT])),
+        json.dumps(ENDLESS),
+    ],
 )
 def test_another_text_in_the_place_of_a_receipt_is_refused(message: str) -> None:
     with pytest.raises(ValueError, match="the receipt of its pod cannot be read"):

@@ -15,6 +15,7 @@ from pgwizard.release.record import RepositoryVerification
 from pgwizard.status.fleet import Fleet
 from pgwizard.status.metrics import METRICS, exposition
 from pgwizard.status.snapshot import Snapshot
+from support.exported_cronjobs import PROMTOOL, check_metrics
 from support.fleets import forty
 from support.snapshots import FINE, HOSTILE_NAME, NOW, RELEASE
 
@@ -80,6 +81,11 @@ def test_what_is_not_known_has_no_sample_and_its_source_is_down() -> None:
     assert not {"pgwizard_backups", "pgwizard_volume_free_bytes", "pgwizard_last_backup_timestamp_seconds"} & set(
         result
     )
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not on PATH: Prometheus does not read the metrics")
+def test_prometheus_reads_the_metrics_of_a_fleet_in_every_state() -> None:
+    assert check_metrics(exposition(forty())) == ""
 
 
 def test_a_fleet_in_every_state_is_valid_openmetrics() -> None:

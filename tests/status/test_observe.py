@@ -559,6 +559,16 @@ def test_a_revision_that_is_applied_elsewhere_is_seen_within_two_seconds() -> No
     on(scenario)
 
 
+def test_the_first_picture_needs_one_read_of_the_record() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        first = len(sim.requests)
+        await seen(sim, lambda snapshot: not snapshot.pending_sources)
+        reads = [each for each in sim.requests[first:] if (each.verb, each.name) == ("get", "postgresql-pgwizard")]
+        assert len(reads) == 1
+
+    on(scenario)
+
+
 def test_an_apply_without_a_watched_change_shows_soon_and_at_once_on_request() -> None:
     async def scenario(sim: SimCluster) -> None:
         again, changed = observe.Again(), list[float]()
@@ -710,6 +720,20 @@ def test_a_store_that_is_down_gets_a_longer_timeout_while_it_is_observed() -> No
     on(scenario)
 
 
+def test_a_store_that_does_not_answer_is_shown_while_pgbackrest_still_tries() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        result = await seen(sim, lambda snapshot: not snapshot.pending_sources)
+        assert "repository" not in result.slow_since
+        store_down(sim, [])
+        result = await seen(sim, lambda snapshot: "repository" in snapshot.slow_since)
+        assert (result.at - result.slow_since["repository"]).total_seconds() == 5
+        assert "· repository  no answer for 5 s, pgBackRest tries up to 50 s; reading" in map(str, report.facts(result))
+        result = await seen(sim, lambda snapshot: "repository" in snapshot.failures)
+        assert "repository" not in result.slow_since
+
+    on(scenario)
+
+
 def test_a_release_without_backups_is_seen_as_such() -> None:
     async def scenario(sim: SimCluster) -> None:
         snapshot = await observe.look(sim, ReleaseRef("default", "postgresql"), now=clock(sim))
@@ -753,8 +777,8 @@ def test_backups_of_another_release_do_not_make_this_one_recoverable() -> None:
     async def scenario(sim: SimCluster) -> None:
         await another(sim, "shop")
         programs = sim.runtime.programs
-        theirs, ours = programs.repository("shop").system_id, programs._system_id("shop")
-        assert theirs == programs._system_id("default") != ours
+        theirs, ours = programs.repository("shop").system_id, programs.system_id("shop")
+        assert theirs == programs.system_id("default") != ours
         reason = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
         first = await observe.look(sim, ReleaseRef("shop", "postgresql"), now=clock(sim))
         assert [run.state for run in first.runs] == ["failed"]

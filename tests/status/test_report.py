@@ -235,6 +235,7 @@ def test_a_release_that_is_gone_shows_its_last_known_state_only() -> None:
     assert report.loading_or_empty(LEFT, "jobs", "none yet") == "none"
 
 
+BACKUPS = "2 backups, 1.86Gi, +953.67Mi a day, WAL not counted"
 FACTS: list[tuple[dict[str, Any], str]] = [
     (
         {"archiver": replace(ARCHIVER, last_at=None, archived=0)},
@@ -251,6 +252,18 @@ FACTS: list[tuple[dict[str, Any], str]] = [
     (
         {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=96), waiting=1)},
         "· archiver    last segment 1 min 36 s ago, 1 wait",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=96), waiting=3, waiting_seconds=25)},
+        "· archiver    last segment 1 min 36 s ago, 3 wait for 25 s (late after 60 s)",
+    ),
+    (
+        {"slow_since": {"repository": NOW - timedelta(seconds=12)}},
+        f"· repository  no answer for 12 s, pgBackRest tries up to 50 s; {BACKUPS}",
+    ),
+    (
+        {"slow_since": {"repository": NOW - timedelta(seconds=70)}},
+        f"· repository  no answer for 1 min 10 s; {BACKUPS}",
     ),
     (
         {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=36), waiting=1)},

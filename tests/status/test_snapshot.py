@@ -166,7 +166,7 @@ def _job(name: str, cronjob: str, **status: Any) -> dict[str, Any]:
     }
 
 
-REPORT = """missing file '20261122-022400F/pg_data/base/1/2.gz'
+REPORT = """file missing '20261122-022400F/pg_data/base/1/2.gz'
 status: error
   archiveId: 15-1, total WAL checked: 7, total valid WAL: 7
   backup: 20261122-022400F, status: invalid, total files checked: 971, total valid files: 970
@@ -356,7 +356,7 @@ def test_times_are_read_as_kubernetes_and_postgresql_write_them() -> None:
     noon = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
     for text in ("2026-11-23T12:00:00Z", "2026-11-23 12:00:00+00", "2026-11-23 13:00:00+01", "2026-11-23T12:00:00"):
         assert status_snapshot.moment(text) == noon
-    for wrong in (None, "", "yesterday"):
+    for wrong in (None, "", "yesterday", "0001-01-01T00:00:00+14:00"):
         assert status_snapshot.moment(wrong) is None
 
 

@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,8 +29,8 @@ from pgwizard.kube.client import connect
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.status.observe import POLLED, Again, observe
 from pgwizard.status.snapshot import Snapshot
-from pgwizard.status.verdict import Verdict, judge
-from support import archives, small_volumes
+from pgwizard.status.verdict import WAITS_SECONDS, Verdict, judge
+from support import archives, other_checks, small_volumes
 from support.archives import SEGMENT, WAL, back_up, change, delete, end, files, keep, mend, remove, stored, write
 from support.live_releases import CLAIM, FULL, HOOK, INCREMENTAL, POD, Site, site
 from support.own_store import CERTIFICATE, KEY, SECRET, OwnStore
@@ -167,6 +166,7 @@ class Fault:
     """make: the fault; undo: its end. states: the verdicts that are right; reason: an expression that finds the reason.
 
     oracle: what a restore must do, by default ``check_windows``; ahead: how far the status' clock is ahead.
+    pace: after how many seconds its source can know of it, as the screen shows.
     """
 
     name: str
@@ -177,11 +177,15 @@ class Fault:
     oracle: Callable[[Lab, Verdict], str] | None = None
     ahead: timedelta = timedelta()
     has_tools: bool = True
+    pace: float = 0
 
 
 @dataclass
 class Row:
-    """One fault, and what the verdict and each tool report of it. pace: how long ``pgbackrest info`` itself takes."""
+    """One fault, and what the verdict and each tool report of it.
+
+    pace: how long its source needs for it: ``pgbackrest info``, or what the fault itself has as its pace.
+    """
 
     fault: str
     verdict: str = ""
@@ -562,7 +566,14 @@ FAULTS = (
     ),
     Fault("page corrupted", ("at risk",), "has page checksum errors", _damage_page, _mend_page),
     Fault("volume nearly full", ("at risk",), "of the volume is free", _fill_volume, _empty_volume, check_later),
-    Fault("archiver stuck", ("at risk",), "waiting to be archived", _block_archiver, _unblock_archiver),
+    Fault(
+        "archiver stuck",
+        ("at risk",),
+        "waiting to be archived",
+        _block_archiver,
+        _unblock_archiver,
+        pace=WAITS_SECONDS,
+    ),
     Fault("queue-max drop", ("at risk",), "WAL", _drop_wal, _two_fulls),
     Fault(
         "S3 stopped",
@@ -667,19 +678,20 @@ def run(lab: Lab, fault: Fault) -> Row:
             row.reason = next((each.text for each in verdict.reasons if re.search(fault.reason, each.text)), "")
             begun = time.monotonic()
             message = str(_info(lab).get("status", {}).get("message", "fails"))
-            row.pace = time.monotonic() - begun
-            row.tools = _tools(lab, message) if fault.has_tools else ("", "", "")
+            row.pace = max(fault.pace, time.monotonic() - begun)
+            if fault.has_tools:
+                row.tools = (other_checks.check_pgbackrest(lab.place), message[:20], other_checks.verify(lab.place))
             if seconds > _SLOWEST + _AGAIN_SECONDS + row.pace:
                 row.errors.append("shows late")
             row.oracle = (fault.oracle or check_windows)(lab, verdict)
-    except AssertionError as error:
+    except (AssertionError, subprocess.TimeoutExpired) as error:
         row.errors.append(str(error).strip()[:600])
     try:
         fault.undo(lab)
         row.gone, after = watch.until(lambda verdict: verdict.state == "recoverable")
         if row.gone == float("inf"):
             row.errors.append(f"does not go away: {_short(after)}")
-    except AssertionError as error:
+    except (AssertionError, subprocess.TimeoutExpired) as error:
         row.errors.append(f"its end: {str(error).strip()[:600]}")
     finally:
         watch.stop()
@@ -698,25 +710,19 @@ def _short(verdict: Verdict | None) -> str:
     return f"{verdict.state}: {'; '.join(each.text for each in verdict.reasons)}"[:600]
 
 
-def _tools(lab: Lab, message: str) -> tuple[str, str, str]:
-    """What others say: check_pgbackrest, ``pgbackrest info``, which printed ``message``, and ``pgbackrest verify``."""
-    check = "absent"
-    if shutil.which("check_pgbackrest"):
-        kubectl = lab.place.kubectl
-        prefix = f"{kubectl.binary} --kubeconfig={KUBECONFIG} -n {kubectl.namespace} exec {POD} -c postgresql --"
-        words = ["check_pgbackrest", "--stanza=main", "--service=archives", f"--prefix={prefix}"]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
-        check = {0: "OK", 1: "WARNING", 2: "CRITICAL"}.get(done.returncode, "UNKNOWN")
-    _, out, _ = lab.place.kubectl.outcome(
-        *("exec", POD, "--container=postgresql", "--", "pgbackrest", archives.QUIET, "--stanza=main"),
-        *("--io-timeout=2", "--output=text", "verify"),
-    )
-    status = re.search(r"status: (\w+)", out.decode(errors="replace"))
-    return check, message[:20], status[1] if status else "fails"
-
-
 def table(rows: list[Row]) -> str:
-    titles = ("fault", "verdict", "shown s", "pace s", "gone s", "oracle", "check_pgb.", "info", "verify", "reason")
+    titles = (
+        "fault",
+        "verdict",
+        "shown s",
+        "pace s",
+        "gone s",
+        "oracle",
+        "check_pgbackrest",
+        "info",
+        "verify",
+        "reason",
+    )
     cells: list[tuple[str, ...]] = [titles]
     for row in rows:
         times = tuple(f"{seconds:.0f}" if seconds < 1e6 else "-" for seconds in (row.shown, row.pace, row.gone))
@@ -752,6 +758,8 @@ def main() -> int:
     if KUBECONFIG is None:
         print("PGWIZARD_TEST_KUBECONFIG names no cluster", file=sys.stderr)
         return 1
+    if other_checks.find_check_pgbackrest() is None:
+        print("check_pgbackrest is not installed (Debian: check-pgbackrest): its column is skipped", file=sys.stderr)
     faults = [each for each in FAULTS if not chosen.faults or any(word in each.name for word in chosen.faults)]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder, laboratory(chosen.prefix, Path(folder)) as lab:

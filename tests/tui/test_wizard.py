@@ -944,14 +944,12 @@ def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_r
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         page = wizard.query_one(ReleaseColumn)
         await until(pilot, lambda: "release" in str(page.query_one("#releases-note", Static).content))
-        page._records = [Record(ReleaseRef("x", "a")), Record(ReleaseRef("x", "b"))]
-        page._show()
+        page.show_releases([Record(ReleaseRef("x", "a")), Record(ReleaseRef("x", "b"))])
         page.query_one("#releases FilterInput").focus()
         await press(pilot, *"x/b")
         await until(pilot, lambda: page.query_one("#releases", FilteredList).here == "x/b")
         page.query_one("#releases OptionList", OptionList).action_select()
-        page._records = [Record(ReleaseRef("x", "a0")), *page._records]
-        page._show()
+        page.show_releases([Record(ReleaseRef("x", name)) for name in ("a0", "a", "b")])
         await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
         assert cast("StatusScreen", pilot.app.screen).observed.release == ReleaseRef("x", "b")
 
@@ -962,8 +960,7 @@ def test_a_release_whose_record_cannot_be_read_is_listed_and_not_changed() -> No
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         page = wizard.query_one(ReleaseColumn)
         await until(pilot, lambda: "release" in str(page.query_one("#releases-note", Static).content))
-        page._records = [UnreadableRecord(ReleaseRef("x", "a"), "Secret x/a-pgwizard holds no record of a release")]
-        page._show()
+        page.show_releases([UnreadableRecord(ReleaseRef("x", "a"), "Secret x/a-pgwizard holds no record of a release")])
         page.query_one("#releases FilterInput").focus()
         await press(pilot, *"x/a")
         await until(pilot, lambda: page.query_one("#releases", FilteredList).here == "x/a")

@@ -1,6 +1,6 @@
 """``KubeCluster``: the ``Cluster`` protocol on a real API server.
 
-Owns the verbs, list-then-watch, and the streams of a pod (logs, commands, ports). ``kubehttp`` sends, ``kubeconfig``
+Owns the verbs, list-then-watch, and the streams of a pod (logs, commands, ports). ``http`` sends, ``kubeconfig``
 says where to and as whom. It knows no kinds: objects are dicts, and a path follows from apiVersion and kind.
 """
 

@@ -160,7 +160,7 @@ def _time(renewed: str) -> str:
     """The time of a Lease for people, in UTC; as it is where it is none."""
     try:
         return f"{datetime.fromisoformat(renewed).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except ValueError:
+    except (ValueError, OverflowError):
         return plain(renewed) or "an unknown time"
 
 

@@ -36,7 +36,7 @@ _MOST_VALUES = 400_000
 
 
 class WrongType(Exception):
-    """A value of the wrong type. line: 1-based; found, wanted: types in words, never the value."""
+    """A value of the wrong type. line: 1-based; actual, expected: types in words, never the value."""
 
     def __init__(self, line: int, place: str, actual: str, expected: str) -> None:
         super().__init__(place)

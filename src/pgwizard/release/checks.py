@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -33,6 +33,7 @@ from pgwizard.kube.api import (
     Ref,
     Resource,
     find_object,
+    list_objects,
     side_by_side,
 )
 from pgwizard.plan import checks as plan_checks
@@ -56,7 +57,7 @@ DEADLINE_SECONDS = 10.0
 """Longer than a handshake's own deadline, whose message is clearer."""
 OLDEST_SERVER = (1, 30)
 """A command with input ends in order from here on: WebSockets close one direction since ``v5.channel.k8s.io``."""
-NODES_READ = 500
+NODES_READ, _NODE_PAGE = 500, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +136,19 @@ async def _nodes(subject: Subject) -> Sequence[Finding]:
     image, nodes, is_placed = whole_name(images.postgresql), list[Object](), False
     has_image = runs(subject.surveyed.installation.statefulset, images.postgresql)
     try:
-        async with contextlib.aclosing(_objects(subject.cluster, NODE, NODES_READ)) as objects:
-            async for node in objects:
-                nodes.append(node)
-                has_image = has_image or image in _listed_images(node)
-                is_placed = is_placed or placement.takes(node, pods)
-                if has_image and is_placed:
-                    return ()
+        async with contextlib.aclosing(subject.cluster.pages(NODE, limit=_NODE_PAGE)) as pages:
+            async for page in pages:
+                for node in page.items:
+                    nodes.append(node)
+                    has_image = has_image or image in _listed_images(node)
+                    is_placed = is_placed or placement.takes(node, pods)
+                    if has_image and is_placed:
+                        return ()
+                if len(nodes) >= NODES_READ:
+                    break
     except Forbidden:
         return [*(() if has_image else (_unknown_image(images),)), *placement.unlisted(pods)]
-    if len(nodes) in (0, NODES_READ):
+    if not 0 < len(nodes) < NODES_READ:
         return ()
     return [*(() if has_image else (_unlisted_image(images),)), *placement.unplaceable(nodes, pods)]
 
@@ -209,15 +213,11 @@ async def _storage_class(subject: Subject) -> Sequence[Finding]:
     chosen = subject.answers.storage.storage_class
     if subject.surveyed.installation.claim is not None:
         return ()
-    names, default = set[str](), False
-    async with contextlib.aclosing(_objects(subject.cluster, STORAGE_CLASS)) as objects:
-        async for item in objects:
-            names.add(item["metadata"]["name"])
-            default = default or (item["metadata"].get("annotations") or {}).get(DEFAULT_STORAGE_CLASS) == "true"
+    classes = await list_objects(subject.cluster, STORAGE_CLASS)
     text = ""
-    if chosen is not None and chosen not in names:
+    if chosen is not None and all(item["metadata"]["name"] != chosen for item in classes):
         text = f"StorageClass {chosen} does not exist: the volume would wait for it"
-    elif chosen is None and not default:
+    elif chosen is None and not any(map(_is_default_class, classes)):
         text = "no StorageClass is the default, and the volume would wait for one: name one"
     return (_warning("storage.storageClass", text),) if text else ()
 
@@ -231,8 +231,8 @@ async def _limits(subject: Subject) -> Sequence[Finding]:
     if not subject.surveyed.namespace_exists or (answers.has_tls_mirror() and facts.ca is None):
         return ()
     cluster, namespace = subject.cluster, answers.release.namespace
-    ranges = [item async for item in _objects(cluster, LIMIT_RANGE, namespace=namespace)]
-    quotas = [item async for item in _objects(cluster, RESOURCE_QUOTA, namespace=namespace)]
+    ranges = await list_objects(cluster, LIMIT_RANGE, namespace)
+    quotas = await list_objects(cluster, RESOURCE_QUOTA, namespace)
     if not (ranges or quotas) or plan_checks.check(answers, facts).errors:
         return ()
     namespace_limits = limits.NamespaceLimits(
@@ -248,10 +248,8 @@ async def _limits(subject: Subject) -> Sequence[Finding]:
 async def _default(cluster: Cluster, resource: Resource, is_default: Callable[[Object], bool]) -> str | None:
     """The object of a kind that the cluster chooses for whoever names none; None also where they may not be listed."""
     with contextlib.suppress(Forbidden):
-        async with contextlib.aclosing(_objects(cluster, resource)) as objects:
-            async for item in objects:
-                if is_default(item):
-                    return str(item["metadata"]["name"])
+        defaults = filter(is_default, await list_objects(cluster, resource))
+        return next((str(item["metadata"]["name"]) for item in defaults), None)
     return None
 
 
@@ -420,19 +418,6 @@ def neighbours(
 def _s3(place: tuple[Endpoint, str, str]) -> str:
     endpoint, bucket, path = (plain(str(part), 100) for part in place)
     return f"{bucket}{path} at {endpoint}"
-
-
-async def _objects(
-    cluster: Cluster, resource: Resource, limit: int | None = None, namespace: str | None = None
-) -> AsyncGenerator[Object, None]:
-    count = 0
-    async with contextlib.aclosing(cluster.pages(resource, namespace, limit=100)) as pages:
-        async for page in pages:
-            for item in page.items:
-                yield item
-            count += len(page.items)
-            if limit is not None and count >= limit:
-                return
 
 
 _CHECKS = (

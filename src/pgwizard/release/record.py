@@ -25,6 +25,8 @@ _KEY = "record"
 VERIFICATION_KEY = "verification"
 DRILLS_KEY = "drills"
 _DRILLS = 5
+LONGEST_SECONDS = 1e9
+"""Nothing that a record tells of took longer."""
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _KIND = re.compile(r"[A-Z][A-Za-z]*")
 _VERSION = re.compile(r"([-.a-z0-9]+/)?v[a-z0-9]+")
@@ -351,7 +353,7 @@ def _verification(coded: Any) -> RepositoryVerification | None:
         )
         verification = RepositoryVerification(
             at=datetime.fromisoformat(data["at"]).astimezone(UTC).isoformat(),
-            seconds=float(data["seconds"]),
+            seconds=_seconds(data["seconds"]),
             backups=int(data["backups"]),
             damaged=damaged,
             files=tuple(plain(str(name), 200) for name in data["files"]),
@@ -368,16 +370,19 @@ def _drills(coded: Any) -> tuple[DrillResult, ...]:
     """The drills that are kept; none where this version cannot read them, as that is no reason to refuse."""
     try:
         return tuple(
-            drill_result(each, each["at"], float(each["seconds"])) for each in json.loads(base64.b64decode(coded))
+            drill_result(each, each["at"], _seconds(each["seconds"])) for each in json.loads(base64.b64decode(coded))
         )
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return ()
 
 
 def drill_result(data: Mapping[str, Any], at: str, seconds: float) -> DrillResult:
-    """A drill from JSON of the record or of its Job. Raises KeyError, TypeError, ValueError for anything else."""
+    """A drill from JSON of the record or of its Job.
+
+    Raises KeyError, TypeError, ValueError, OverflowError for anything else.
+    """
     checks = tuple(
-        DrillCheck(fit(str(each["name"])), each["outcome"], float(each["seconds"]), plain(str(each["text"])))
+        DrillCheck(fit(str(each["name"])), each["outcome"], _seconds(each["seconds"]), plain(str(each["text"])))
         for each in data["checks"]
     )
     if not all(check.outcome in get_args(DrillOutcome) for check in checks):
@@ -394,6 +399,14 @@ def drill_result(data: Mapping[str, Any], at: str, seconds: float) -> DrillResul
         segments=int(data["segments"]),
         checks=checks,
     )
+
+
+def _seconds(value: Any) -> float:
+    """Raises TypeError and ValueError for what is no time that anything takes; JSON may have infinity."""
+    seconds = float(value)
+    if not 0 <= seconds <= LONGEST_SECONDS:
+        raise ValueError
+    return seconds
 
 
 def _revision(number: Any, at: Any, outcome: Any, spec: Any, answers: Any) -> Revision:

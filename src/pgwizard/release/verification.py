@@ -28,7 +28,7 @@ _WAL = re.compile(r"\s*archiveId: \S+, total WAL checked: (\d+), total valid WAL
 _BACKUP = re.compile(r"\s*backup: (\S+), status: ([a-z -]+), total files checked: (\d+), total valid files: (\d+)")
 _VALID = re.compile(r"valid backups: (\d+)")
 """In place of the lines of valid backups in the log of a scheduled verification."""
-_FAULT = re.compile(r"(missing file|invalid checksum|invalid size|invalid result) '?([^\s':]+)")
+_FAULT = re.compile(r"(file missing|invalid checksum|invalid size|invalid result) '?([^\s':]+)")
 _SEGMENT = re.compile(r"(?:^|/)([0-9A-F]{24})-[0-9a-f]{40}")
 
 

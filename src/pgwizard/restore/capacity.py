@@ -100,7 +100,7 @@ async def find_node(cluster: Cluster, name: str) -> Object | None:
 def rivals_for(spec: Object, node: Object, pods: Sequence[Object]) -> list[str]:
     """The pods that wait for a node, could run on this one, and would take the place that the database gives up.
 
-    wanted: the spec of the pod that gives it up and needs it again. A pod that has room beside it is none of them.
+    spec: of the pod that gives it up and needs it again. A pod that has room beside it is none of them.
     """
     allocatable = (node.get("status") or {}).get("allocatable") or {}
     free = {size: amount for size in _SIZES if (amount := read_quantity(allocatable.get(size))) is not None}

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -294,7 +295,7 @@ class Programs:
         named = [claim for claim in claims if "postgresql-storage" in claim["metadata"]["name"]]
         return str(named[0]["metadata"]["uid"]) if named else namespace
 
-    def _system_id(self, namespace: str) -> int:
+    def system_id(self, namespace: str) -> int:
         """Of the database on the volume: a new one, unless another was restored there."""
         uid = self._volume(namespace)
         if uid in self._restored:
@@ -302,7 +303,7 @@ class Programs:
         return 7_400_000_000_000_000_000 + int.from_bytes(uid.encode()[:6], "big")
 
     async def _stanza_create(self, namespace: str, log: ContainerLog) -> int:
-        repository, system = self.repository(namespace), self._system_id(namespace)
+        repository, system = self.repository(namespace), self.system_id(namespace)
         stanza = repository.stanza
         self._say(log, f"stanza-create command begin {VERSION}: --stanza={stanza}")
         await self._clock.sleep(0.6)
@@ -420,7 +421,7 @@ class Programs:
             (r"FROM pg_database$", "5 postgres\n16384 myapp"),
             (r"server_version_num", "150014"),
             (r"server_version|version\(\)", "15.14 (Debian 15.14-0+deb12u1)"),
-            (r"system_identifier", str(self._system_id(namespace))),
+            (r"system_identifier", str(self.system_id(namespace))),
             (r"pg_database_size", "30723875"),
             (r"select\s+1", "1"),
         )
@@ -431,7 +432,7 @@ class Programs:
 
     def _archiver(self, namespace: str) -> str:
         """pg_stat_archiver, system_identifier and archive_timeout; nothing reaches another database's repository."""
-        repository, system = self.repository(namespace), self._system_id(namespace)
+        repository, system = self.repository(namespace), self.system_id(namespace)
         segment = repository.segment(self._clock.now())
         now = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S+00")
         archived = f"{int(segment[-8:], 16)}|{segment}|{now}|0||"
@@ -449,17 +450,26 @@ class Programs:
             text = (config_map.get("data") or {}).get("pgbackrest.conf")
             if not text:
                 continue
-            parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
-            try:
-                parser.read_string(text)
-            except configparser.Error:
+            configuration = _parsed(text)
+            if configuration is None:
                 continue
-            stanza = next((name for name in parser.sections() if not name.startswith("global")), "main")
-            options = dict(parser["global"]) if parser.has_section("global") else {}
+            stanza, options = configuration
             names = ("repo1-s3-bucket", "repo1-path")
             variables = _variables.get()
             return _Settings(stanza, *(variables.get(name) or options.get(name, "") for name in names))
         return _Settings("main", "", "")
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> tuple[str, Mapping[str, str]] | None:
+    """The stanza and the global options of a pgbackrest.conf, which each command reads; None for one with a fault."""
+    parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return None
+    stanza = next((name for name in parser.sections() if not name.startswith("global")), "main")
+    return stanza, dict(parser["global"]) if parser.has_section("global") else {}
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import copy
 import random
 import re
 import uuid
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -143,8 +143,8 @@ class Store:
         self.listeners: list[Callable[[StoreChange], None]] = []
         self.oldest = 0
         self._objects: dict[Ref, Object] = {}
-        self._refs: defaultdict[Resource, dict[Ref, None]] = defaultdict(dict)
-        """The keys of the objects of a kind."""
+        self._kinds: dict[Resource, dict[str, dict[str, Object]]] = {}
+        """The same objects by kind, namespace and name, as etcd has them; the namespace of all others is empty."""
         self._changes: deque[StoreChange] = deque()
         self._window = window
         self._random = random.Random(20)  # noqa: S311 (uids need to repeat, not to be secret)
@@ -153,8 +153,8 @@ class Store:
         other = copy.copy(self)
         memo[id(self)] = other
         own = {name: copy.deepcopy(getattr(self, name), memo) for name in ("now", "listeners", "_random")}
-        refs = defaultdict(dict, {kind: dict(refs) for kind, refs in self._refs.items()})
-        vars(other).update(own, _objects=dict(self._objects), _refs=refs, _changes=self._changes.copy())
+        kinds = {kind: {space: dict(items) for space, items in spaces.items()} for kind, spaces in self._kinds.items()}
+        vars(other).update(own, _objects=dict(self._objects), _kinds=kinds, _changes=self._changes.copy())
         return other
 
     def uid(self) -> str:
@@ -171,10 +171,9 @@ class Store:
 
     def find(self, kind: Resource, namespace: str | None = None) -> list[Object]:
         """Every object of a kind in name order; not to be changed."""
-        objects = [self._objects[ref] for ref in self._refs.get(kind, ())]
-        if namespace is not None:
-            objects = [obj for obj in objects if obj["metadata"].get("namespace") == namespace]
-        return sorted(objects, key=lambda obj: (obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
+        spaces = self._kinds.get(kind, {})
+        chosen = sorted(spaces) if namespace is None else [namespace]
+        return [obj for space in chosen for _, obj in sorted(spaces.get(space, {}).items())]
 
     def match(self, selector: Selector) -> list[Object]:
         """What the selector matches, in the order of etcd; not to be changed."""
@@ -213,14 +212,14 @@ class Store:
         self.version += 1
         new["metadata"]["resourceVersion"] = str(self.version)
         self._objects[ref] = new
-        self._refs[ref.resource][ref] = None
+        self._kinds.setdefault(ref.resource, {}).setdefault(ref.namespace or "", {})[ref.name] = new
         self._log((self.version, "ADDED" if before is None else "MODIFIED", new, before))
         return copy_object(new)
 
     def remove(self, ref: Ref) -> None:
         """Take the object out; a deletion has a resource version of its own."""
         last = copy_object(self._objects.pop(ref))
-        del self._refs[ref.resource][ref]
+        del self._kinds[ref.resource][ref.namespace or ""][ref.name]
         self.version += 1
         last["metadata"]["resourceVersion"] = str(self.version)
         self._log((self.version, "DELETED", last, last))

@@ -31,8 +31,8 @@ _SLOWEST_PACE = 60.0
 _RELIST_SECONDS = 60.0
 """How often releases are looked for."""
 _CALM_SECONDS = 1.0
-_LISTS_SEEN_GONE = 2
 """Changes of so long are one picture."""
+_LISTS_SEEN_GONE = 2
 _LABEL = "app.kubernetes.io/name"
 
 

@@ -115,6 +115,15 @@ class ListRead:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceSlow:
+    """A source that was asked at ``since`` has not answered by now."""
+
+    at: datetime
+    source: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFailed:
     """A source did not answer. why: with its cause, where that is known."""
 
@@ -149,7 +158,16 @@ class CrashLogRead:
 
 Reading = ReleaseRead | RepositoryRead | ArchiveRead | BackupFilesRead | ArchiverRead | VolumeRead | CertificateRead
 Observation = (
-    Reading | ObjectSeen | JobPodSeen | JobRefused | ListRead | SourceFailed | LogRead | LogFailed | CrashLogRead
+    Reading
+    | ObjectSeen
+    | JobPodSeen
+    | JobRefused
+    | ListRead
+    | SourceSlow
+    | SourceFailed
+    | LogRead
+    | LogFailed
+    | CrashLogRead
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -59,6 +59,7 @@ from pgwizard.status.observations import (
     ReleaseRead,
     RepositoryRead,
     SourceFailed,
+    SourceSlow,
     VolumeRead,
     failure,
 )
@@ -73,6 +74,8 @@ _SOON_SECONDS = 1.5
 """After how long an unsettled record is read again."""
 _IO_TIMEOUT_SECONDS = 5
 """How long pgBackRest tries one request to the store; see ``probes.info_command``."""
+_SLOW_SECONDS = 5.0
+"""A source that has not answered within this time is reported as slow: other than the store's, all answer at once."""
 _INFO_TRIES = 15
 """``pgbackrest info`` has ended after this many times its --io-timeout, on a busy machine too."""
 _CHEAP_SEGMENTS = 4_000
@@ -171,7 +174,8 @@ async def observe(
             for source in (
                 questions.keys() & set(snapshot.sources) - asking.keys()
             ):  # an apply may have turned backups on
-                asking[source] = asyncio.create_task(_poll(source, questions[source], queue, now, again))
+                polling = _poll(source, questions[source], queue, now, again, is_read=source == "release")
+                asking[source] = asyncio.create_task(polling)
             for source in asking.keys() - set(snapshot.sources):
                 asking[source].cancel()
                 tasks.append(asking.pop(source))
@@ -209,7 +213,8 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
         return ("release", "repository", "archive", "backups", "archiver", "volume")
     if after.walk is not None and after.walk is not before.walk and after.walk.has_new_hole:
         return ("archive",)
-    touched = _objects(before) != _objects(after) or before.is_changing < after.is_changing
+    are_listed = not any(resource.plural in before.pending_sources for resource in WATCHED)
+    touched = (are_listed and _objects(before) != _objects(after)) or before.is_changing < after.is_changing
     return ("release",) if touched else ()
 
 
@@ -403,16 +408,36 @@ async def _poll(
     queue: asyncio.Queue[Observation],
     now: Clock,
     again: Again,
+    *,
+    is_read: bool,
 ) -> None:
+    """Ask at the pace of the source. is_read: it was read just now, so it is asked only when that is due again."""
+    if is_read:
+        await again.due(source, PACE_SECONDS[source])
     while True:
+        since = now()  # an answer is as old as its request
         try:
-            observation: Observation = await ask(now())  # an answer is as old as its request
+            with _reported_if_slow(source, since, queue, now):
+                observation: Observation = await ask(since)
         except ValueError as error:  # the message of the program
             observation = SourceFailed(now(), source, failure(plain(str(error))))
         except Exception as error:  # noqa: BLE001 - a source that fails silently would look up to date
             observation = SourceFailed(now(), source, failure(_why(error)))
         await queue.put(observation)
         await again.due(source, PACE_SECONDS[source])
+
+
+@contextlib.contextmanager
+def _reported_if_slow(source: str, since: datetime, queue: asyncio.Queue[Observation], now: Clock) -> Iterator[None]:
+    def report() -> None:
+        with contextlib.suppress(asyncio.QueueFull):  # it only explains why nothing changes
+            queue.put_nowait(SourceSlow(now(), source, since))
+
+    timer = asyncio.get_running_loop().call_later(_SLOW_SECONDS, report)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 async def _read_release(cluster: Cluster, layout: Layout, at: datetime) -> ReleaseRead:

@@ -298,7 +298,7 @@ async def archive(
 async def compared_files(
     cluster: Cluster, layout: Layout, io_timeout_seconds: int, last: BackupFiles | None = None, *, pod: str = ""
 ) -> BackupFiles:
-    """The files of the backups beside their manifests; only what is new or has changed since ``known`` is compared.
+    """The files of the backups beside their manifests; only what is new or has changed since ``last`` is compared.
 
     Raises ValueError where that fails. io_timeout_seconds, pod: as for ``repository``.
     """

@@ -33,6 +33,7 @@ from pgwizard.status.observations import (
     ReleaseRead,
     RepositoryRead,
     SourceFailed,
+    SourceSlow,
     VolumeRead,
 )
 from pgwizard.status.repository import Wal, is_segment
@@ -74,8 +75,10 @@ def reduce(snapshot: Snapshot, observation: Observation) -> Snapshot:
     return replace(current, no_statefulset_since=observation.at if current.has_no_statefulset else None)
 
 
-def _apply(snapshot: Snapshot, observation: Reading | ObjectSeen | ListRead | SourceFailed) -> Snapshot:
+def _apply(snapshot: Snapshot, observation: Reading | ObjectSeen | ListRead | SourceSlow | SourceFailed) -> Snapshot:
     match observation:
+        case SourceSlow():
+            return replace(snapshot, slow_since={**snapshot.slow_since, observation.source: observation.since})
         case SourceFailed():
             return _with_failure(snapshot, observation.source, observation.why)
         case ObjectSeen():
@@ -116,11 +119,17 @@ def _with_answer(snapshot: Snapshot, observation: Reading) -> Snapshot:
 
 def _with_success(snapshot: Snapshot, source: str, at: datetime) -> Snapshot:
     failures = {other: why for other, why in snapshot.failures.items() if other != source}
-    return replace(snapshot, failures=failures, answered_at={**snapshot.answered_at, source: at})
+    answered_at = {**snapshot.answered_at, source: at}
+    return replace(snapshot, failures=failures, answered_at=answered_at, slow_since=_without(snapshot, source))
 
 
 def _with_failure(snapshot: Snapshot, source: str, why: Finding) -> Snapshot:
-    return replace(snapshot, failures={**snapshot.failures, source: why})
+    return replace(snapshot, failures={**snapshot.failures, source: why}, slow_since=_without(snapshot, source))
+
+
+def _without(snapshot: Snapshot, source: str) -> Mapping[str, datetime]:
+    """The slow sources other than this one."""
+    return {other: since for other, since in snapshot.slow_since.items() if other != source}
 
 
 def _compare_wal(snapshot: Snapshot, wal: Wal | None) -> Snapshot:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pgwizard.errors import Finding
 from pgwizard.quantities import human_size
-from pgwizard.text import about, fit, plain, span
+from pgwizard.text import about, fit, plain, span, table_lines
 
 if TYPE_CHECKING:
     from pgwizard.status.repository import Backup, Wal
@@ -117,9 +117,7 @@ def facts(snapshot: Snapshot) -> list[Fact]:
 
 
 def _not_known(snapshot: Snapshot, source: str, label: str) -> Fact:
-    from pgwizard.status.verdict import (
-        failure_text,
-    )  # imported late, here and below: only a snapshot needs it
+    from pgwizard.status.verdict import failure_text  # imported late, here and below: only a snapshot needs it
 
     if source in snapshot.failures:
         return Fact("?", label, f"not known: {failure_text(snapshot, source)}")
@@ -246,7 +244,7 @@ def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
 
 
 def _archiver_fact(archiver: Archiver, read_at: datetime, snapshot: Snapshot) -> Fact:
-    from pgwizard.status.verdict import is_archiving, is_delayed
+    from pgwizard.status.verdict import WAITS_SECONDS, is_archiving, is_delayed
 
     last = "nothing archived since its statistics began"  # a crash of the server resets the statistics
     if archiver.last_at is not None:
@@ -258,6 +256,8 @@ def _archiver_fact(archiver: Archiver, read_at: datetime, snapshot: Snapshot) ->
         return Fact("!", "archiver", f"behind, {last}{waits}")
     if is_archiving(archiver, read_at):
         return Fact("✓", "archiver", f"fine, {last}{waits}{_exposure_text(snapshot)}")
+    if archiver.waiting and archiver.waiting_seconds:
+        waits += f" for {archiver.waiting_seconds} s (late after {WAITS_SECONDS} s)"
     idle = "idle, " if archiver.waiting == 0 and archiver.last_at is not None else ""  # no writes
     return Fact("·", "archiver", f"{idle}{last}{waits}{_exposure_text(snapshot)}")
 
@@ -271,7 +271,23 @@ def _exposure_text(snapshot: Snapshot) -> str:
     )
 
 
+_STORE_SECONDS = 50
+"""For how long pgBackRest tries a store that does not answer, as the status calls it: see ``probes.info_command``."""
+
+
 def _repository_fact(snapshot: Snapshot) -> Fact:
+    """The repository; before it, for how long the store has not answered."""
+    fact, since = _repository_state(snapshot), snapshot.slow_since.get("repository")
+    if since is None:
+        return fact
+    seconds = (snapshot.at - since).total_seconds()
+    tries = f", pgBackRest tries up to {_STORE_SECONDS} s" if seconds < _STORE_SECONDS else ""
+    return Fact(
+        "·" if fact.mark == "✓" else fact.mark, fact.label, f"no answer for {span(seconds)}{tries}; {fact.text}"
+    )
+
+
+def _repository_state(snapshot: Snapshot) -> Fact:
     stored = snapshot.stored_bytes
     if snapshot.repository is None or stored is None:
         return _not_known(snapshot, "repository", "repository")
@@ -350,7 +366,8 @@ def _drill_facts(snapshot: Snapshot) -> Iterator[Fact]:
     late = "; drill again" if age > _DRILLED_FOR else ""
     yield Fact("✓", "drill", f"proven by a restore {ago} {drills.proof_text(drill)}{late}")
     if snapshot.restore_seconds is not None:
-        yield Fact("✓", "restore", f"to now would take about {span(snapshot.restore_seconds)}, by the last two drills")
+        basis = snapshot.restore_rates.basis if snapshot.restore_rates else ""
+        yield Fact("✓", "restore", f"to now would take about {span(snapshot.restore_seconds)}, by {basis}")
 
 
 def _volume_fact(snapshot: Snapshot) -> Fact:
@@ -610,8 +627,4 @@ def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
 
 
 def _table(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
-    if not rows:
-        return []
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    cells = ["   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return ["", title, *(f"  {line}" for line in cells)]
+    return ["", title, *(f"  {line}" for line in table_lines(rows))] if rows else []

@@ -21,6 +21,7 @@ from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
 from pgwizard.release import drills
+from pgwizard.release.drills import RestoreRates
 from pgwizard.release.live import LiveRelease
 from pgwizard.release.record import DamagedBackup, DrillResult, Origin, Record, RepositoryVerification
 from pgwizard.release.rollout import is_crash
@@ -320,7 +321,8 @@ class Snapshot:
     """The state at ``at``; None means not known.
 
     objects: StatefulSet, pod and claim. answered_at: when each source last answered; failures: why a source did not
-    at its last try, which leaves its older answer in place. A source in neither is still pending. archive_before:
+    at its last try, which leaves its older answer in place. A source in neither is still pending. slow_since: when a
+    source was asked that takes long to answer. archive_before:
     the listing before ``archive``: what one of them has is not missing, as a listing may be older than what it is
     compared with. files: those of the backups, beside their manifests. known_walk: inputs and result of the last walk.
     expected_wal: the newest segment that the archiver reported before the repository last answered; missing_wal: what
@@ -348,6 +350,7 @@ class Snapshot:
     certificate: MirroredCertificate | None = None
     answered_at: Mapping[str, datetime] = field(default_factory=dict)
     failures: Mapping[str, Finding] = field(default_factory=dict)
+    slow_since: Mapping[str, datetime] = field(default_factory=dict)
     expected_wal: str = ""
     missing_wal: str = ""
     missing: Missing | None = None
@@ -528,15 +531,20 @@ class Snapshot:
         return self.drills[-1] if self.drills else None
 
     @property
+    def restore_rates(self) -> RestoreRates | None:
+        """How fast the last drills restored; None before there is one."""
+        return drills.rates(self.drills)
+
+    @property
     def restore_seconds(self) -> float | None:
-        """How long a restore to now would take, by the last two drills; None where that is not known."""
-        rates = drills.rates(self.drills)
+        """How long a restore to now would take, by the last drills; None where that is not known."""
+        rates = self.restore_rates
         wal = self.own_repository.wal if self.own_repository else None
         if rates is None or wal is None or not self.whole_backups:
             return None
         backup = self.whole_backups[-1]
         count = segments_between(backup.wal_start, wal.last, self._segment_bytes)
-        return None if count is None else round(drills.START_SECONDS + rates.seconds(backup.size, count + 1), 1)
+        return None if count is None else round(rates.seconds(backup.size, count + 1), 1)
 
     @property
     def invalid_backups(self) -> dict[str, DamagedBackup]:
@@ -728,6 +736,6 @@ def moment(text: str | None) -> datetime | None:
     """A time as Kubernetes or PostgreSQL writes it, in UTC; None for none, and for what is no time."""
     try:
         read = datetime.fromisoformat(text or "")
-    except ValueError:
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)

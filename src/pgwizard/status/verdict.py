@@ -91,7 +91,7 @@ def outdated_seconds(snapshot: Snapshot, source: str) -> float | None:
 
 _ARCHIVES = timedelta(seconds=30)
 """How long a segment may take to be archived, plus the interval at which the archiver is polled."""
-_WAITS_SECONDS = 60
+WAITS_SECONDS = 60
 """For how long a segment may wait: pgBackRest tries as long before it reports a failure."""
 
 
@@ -111,7 +111,7 @@ def is_archiving(archiver: Archiver, read_at: datetime) -> bool:
 
 def is_delayed(archiver: Archiver) -> bool:
     """Whether WAL waits for too long. The time of the last archived segment does not show it: see an idle database."""
-    return bool(archiver.waiting) and archiver.waiting_seconds > _WAITS_SECONDS
+    return bool(archiver.waiting) and archiver.waiting_seconds > WAITS_SECONDS
 
 
 def is_ending(certificate: MirroredCertificate, now: datetime) -> bool:
@@ -358,7 +358,7 @@ _WHO_DELETES = "find out what deletes WAL: a lifecycle rule of the bucket, or a 
 def _broken(
     snapshot: Snapshot, walk: ArchiveWalk, windows: Sequence[RecoveryWindow], running: str | None
 ) -> Iterable[Finding]:
-    """Faults of the WAL in the archive. taken: the Job that takes a full backup now."""
+    """Faults of the WAL in the archive. running: the Job that takes a full backup now, if any."""
     remedy = f"Job {running} takes a full backup" if running else f"{_NEW_WINDOW} {_full_backup(snapshot)}"
     continuity = walk.continuity
     if walk.has_new_hole and snapshot.archive_before is None:

@@ -35,7 +35,7 @@ class ReleaseWatch:
     ) -> None:
         self.target = target
         self.snapshot: Snapshot | None = None
-        """The newest one; see also ``known``."""
+        """The newest one; see also ``current``."""
         self.trouble: PgwizardError | None = None
         """Why nothing is observed."""
         self.is_stale = False

@@ -17,7 +17,18 @@ from typing import Any
 
 from pgwizard.clock import Clock
 from pgwizard.errors import ClusterError, Finding, Forbidden, Gone, NotFound, PgwizardError, Unauthorized
-from pgwizard.kube.api import CONFIGMAP, NAMESPACE, SECRET, Access, Cluster, ListPage, Object, Ref, find_object
+from pgwizard.kube.api import (
+    CONFIGMAP,
+    NAMESPACE,
+    SECRET,
+    Access,
+    Cluster,
+    ListPage,
+    Object,
+    Ref,
+    find_object,
+    list_objects,
+)
 from pgwizard.release.survey import misplaced_finding, published_finding
 from pgwizard.tls import handshake
 from pgwizard.tls.chain import ChainVerdict
@@ -285,10 +296,8 @@ class _Walk:
 
     async def _namespaces(self) -> list[str]:
         """The release's own and the endpoint's first: they are the likely ones."""
-        names: list[str] = []
-        async with contextlib.aclosing(self.cluster.pages(NAMESPACE, metadata_only=True)) as pages:
-            async for page in pages:
-                names += [str(item["metadata"]["name"]) for item in page.items]
+        namespaces = await list_objects(self.cluster, NAMESPACE, metadata_only=True)
+        names = [str(item["metadata"]["name"]) for item in namespaces]
         likely = {self.search.namespace, *self.search.homes}
         return sorted(names, key=lambda name: (name not in likely, name))
 

@@ -19,6 +19,7 @@ from pgwizard.status.fleet import Fleet
 from pgwizard.status.fleet_report import TITLES, FleetRow, cost, rows, totals, worst
 from pgwizard.status.metrics import exposition
 from pgwizard.status.verdict import RecoveryState
+from pgwizard.text import table_lines
 
 _METRICS = "prometheus"
 
@@ -52,7 +53,8 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
 
     async def work(cluster: Cluster, now: Clock) -> list[FleetRow]:
         begun = now()
-        survey = await fleet.look(cluster, now=now)
+        with writer.waiting("Reading all releases and their repositories ..."):
+            survey = await fleet.look(cluster, now=now)
         lines = rows(survey)
         if metrics:
             writer.put(exposition(survey))
@@ -105,9 +107,7 @@ def _changed(reading: Fleet, printed: dict[object, tuple[object, ...]]) -> list[
 
 
 def _print(writer: Writer, fleet_lines: list[FleetRow], *, with_titles: bool = True) -> None:
-    table = [tuple(title.upper() for title in TITLES), *(each.cells for each in fleet_lines)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = ["   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    lines = table_lines([tuple(title.upper() for title in TITLES), *(each.cells for each in fleet_lines)])
     if with_titles and fleet_lines and not writer.is_json:
         writer.put(f"{lines[0]}\n")
     for line, each in zip(lines[1:], fleet_lines, strict=True):

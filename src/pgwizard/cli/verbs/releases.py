@@ -18,7 +18,7 @@ from pgwizard.release import records
 from pgwizard.release.live import LiveRelease
 from pgwizard.release.record import UnreadableRecord
 from pgwizard.release.uninstall import removal, remove
-from pgwizard.text import plain
+from pgwizard.text import plain, table_lines
 
 _OURS = "pgwizard"
 
@@ -59,9 +59,7 @@ def releases(call: Invocation, writer: Writer) -> None:
         )
         writer.note(text, NoteLine(text))
         return
-    table = [("NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT", "MANAGER"), *cells]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = ["   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    lines = table_lines([("NAMESPACE", "NAME", "REVISION", "OUTCOME", "AT", "MANAGER"), *cells])
     if not call[JSON]:
         writer.put(f"{lines[0]}\n")
     for line, item in zip(lines[1:], items, strict=True):

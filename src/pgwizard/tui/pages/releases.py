@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import work
@@ -38,7 +39,7 @@ class ReleaseColumn(Column):
         self.loaded_of: object = self
         """The cluster whose releases are listed; none so far."""
         self._target = target
-        self._records: list[records.Listed] = []
+        self._records: Sequence[records.Listed] = ()
 
     def on_mount(self) -> None:
         self._show()
@@ -49,8 +50,7 @@ class ReleaseColumn(Column):
 
     def clear(self, note: str) -> None:
         """Nothing is known of the releases."""
-        self._records = []
-        self._show()
+        self.show_releases(())
         self.note(note)
 
     def aim(self, target: str) -> None:
@@ -66,18 +66,23 @@ class ReleaseColumn(Column):
         where = "in this cluster"
         try:
             try:
-                self._records = await records.releases(cluster, None)
+                there = await records.releases(cluster, None)
             except Forbidden:
                 where = f"in {self._target} (no permission to list other namespaces)"
-                self._records = await records.releases(cluster, self._target)
+                there = await records.releases(cluster, self._target)
         except ClusterError as error:
             self.clear(f"! {error.message}")
             return
         self.loaded_of = self.connection.place
-        self._show()
-        count = len(self._records)
+        self.show_releases(there)
+        count = len(there)
         keys = "\nEnter: status · F6: change its answers" if count else ""
         self.note(f"{count or 'no'} release{'' if count == 1 else 's'} {where}{keys}")
+
+    def show_releases(self, there: Sequence[records.Listed]) -> None:
+        """List these, in this order."""
+        self._records = there
+        self._show()
 
     def _show(self) -> None:
         items = [Item(_NEW, shown=f"+ new release in {self._target}")]

@@ -22,7 +22,7 @@ from pgwizard.status import fleet
 from pgwizard.status.fleet import Fleet
 from pgwizard.status.fleet_report import TITLES, FleetRow, cost, row, totals
 from pgwizard.status.snapshot import Snapshot
-from pgwizard.text import plain, visible
+from pgwizard.text import plain, table_lines, visible
 from pgwizard.tui.base import BaseScreen
 from pgwizard.tui.copying import COPY, WRITE, Copies, Excerpt
 from pgwizard.tui.defects import ReportsDefects
@@ -162,7 +162,7 @@ All sources are read once a minute; changes of objects show at once."""
         """The lines that are shown."""
         if self._fleet is None:
             return None
-        lines = ["   ".join(cells).rstrip() for cells in (TITLES, *(each.cells for each in self._visible_rows()))]
+        lines = table_lines([TITLES, *(each.cells for each in self._visible_rows())])
         return Excerpt("the releases", "\n".join(lines) + "\n", "releases-status.txt")
 
     # ---- keys --------------------------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ class Dashboard(VerticalScroll):
         return focus is not None and focus is not self and not isinstance(focus, JobsTable)
 
     def show_snapshot(self, current: Snapshot, verdict: Verdict, last: Snapshot | None = None) -> None:
-        """known: as of now; last: the last one that was observed, where observing has ended."""
+        """current: as of now; last: the last one that was observed, where observing has ended."""
         self._release = current.ref
         self._show_ages(current, is_old=last is not None)
         self.query_one(FactLines).show_snapshot(current)

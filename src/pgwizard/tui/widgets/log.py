@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 
 class Log(ScrollView, can_focus=True):
-    """kept: how many lines are kept, the newest ones."""
+    """max_lines: how many lines are kept, the newest ones."""
 
     DEFAULT_CSS = "Log { padding: 0 1; background: $background; overflow-x: hidden; scrollbar-gutter: stable; }"
 

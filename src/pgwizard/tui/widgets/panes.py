@@ -52,7 +52,7 @@ class TextPart(Static):
         """What it says, without styles."""
 
     def show(self, text: str, renderable: RenderableType | None = None) -> None:
-        """shown: the same with styles, or in columns."""
+        """renderable: the same with styles, or in columns."""
         if text != self.text:
             # Ages change every second: where nothing but digits differs, the whole screen need not be laid out again.
             has_other_size = text.translate(_DIGITS) != self.text.translate(_DIGITS)

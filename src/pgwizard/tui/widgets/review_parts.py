@@ -41,7 +41,7 @@ class Headings(Static):
         self._ends: list[int] = []
 
     def show(self, titles: Sequence[str], current: int) -> None:
-        """shown: the number of the section that is shown."""
+        """current: the number of the section that is shown."""
         parts: list[tuple[str, str] | str] = []
         self._ends, end = [], 0
         for number, title in enumerate(titles):
