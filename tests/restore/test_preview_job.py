@@ -105,7 +105,7 @@ def test_the_answer_of_a_pod_is_made_printable_or_refused() -> None:
 PROGRAMS = {
     "pgbackrest": 'echo "$*"',
     "pg_controldata": "echo 'max_connections setting:              100'",
-    "postgres": '[[ "$*" == *" -C "* ]] && echo 20 || { echo "LOG:  recovery stopping before x"; exec sleep 60; }',
+    "postgres": '[[ "$*" == *" -C "* ]] && echo 20 || { echo "LOG:  recovery stopping before x"; exec sleep 600; }',
     "psql": """statement="$(cat)"
 case "$statement" in
   *json_build_object*) echo '{"lsn": "0/5000200"}' ;;
