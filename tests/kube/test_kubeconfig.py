@@ -336,6 +336,7 @@ def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("echo 'login \x1b[31mexpired' >&2; exit 1", r"/plugin failed with exit code 1: login \[31mexpired"),
         ("exit 3", "exit code 3: it wrote nothing"),
+        ("kill -KILL $$", "was ended by SIGKILL: it wrote nothing"),
         (f"echo 'not json {TOKEN}'", "did not print an ExecCredential"),
         (f"echo '[\"{TOKEN}\"]'", "did not print an ExecCredential"),
         ("cat <<'END'\n" + credential(token="").replace(EXEC, "other/v1") + "\nEND", "another version"),
