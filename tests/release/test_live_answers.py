@@ -151,6 +151,17 @@ def test_a_stateful_set_that_no_apply_can_change_stays_with_its_tool() -> None:
     )
 
 
+def test_a_database_in_a_container_of_another_name_stays_with_its_tool() -> None:
+    def change(pod: dict[str, Any]) -> None:
+        pod["containers"][0]["name"] = "db"
+
+    first = imported(Answers(), statefulset=changed_statefulset(change)).findings[0]
+    assert first.text == (
+        "StatefulSet postgresql cannot be taken over: its database is in container db, and a second server would start "
+        "beside it"
+    )
+
+
 def test_what_the_server_fills_in_and_tools_write_is_no_finding() -> None:
     def change(pod: dict[str, Any]) -> None:
         pod |= {"dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler", "restartPolicy": "Always"}
