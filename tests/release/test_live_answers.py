@@ -118,7 +118,8 @@ def test_other_probes_and_missing_ones_are_named_once() -> None:
     (finding,) = imported(Answers(), statefulset=changed_statefulset(change)).findings
     assert finding.whole == (
         "StatefulSet postgresql: startupProbe and livenessProbe and readinessProbe of container postgresql cannot be "
-        "expressed   An apply replaces them by pgwizard's own, and the pod starts again."
+        "expressed   An apply sets pgwizard's own over them, and the pod starts again. Remove a probe that has no "
+        "command, such as a tcpSocket, with the tool that set it: an apply cannot replace it."
     )
 
 

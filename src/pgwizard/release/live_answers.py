@@ -561,7 +561,8 @@ def _probes(live: Object, planned: Object, name: str) -> Iterator[Finding]:
     if there and others:
         yield _warning(
             f"{name}: {' and '.join(others)} of container postgresql cannot be expressed",
-            fix="An apply replaces them by pgwizard's own, and the pod starts again.",
+            fix="An apply sets pgwizard's own over them, and the pod starts again. Remove a probe that has no command, "
+            "such as a tcpSocket, with the tool that set it: an apply cannot replace it.",
         )
 
 
