@@ -157,6 +157,7 @@ POSTGRESQL = (
         ),
     ),
     ("session-library-missing", 'FATAL:  could not access file "$libdir/plugins/foo": No such file or directory'),
+    ("extension-library-missing", 'pg_dumpall: ERROR:  could not access file "$libdir/postgis-3": No such file'),
     (
         "session-timeout",
         (
