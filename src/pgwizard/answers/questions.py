@@ -415,7 +415,7 @@ RepositoryPath = Annotated[
     str,
     StringConstraints(max_length=512),
     PRINTABLE,
-    AfterValidator(_without_last_slash),  # names what is wrong; the pattern refuses it too
+    AfterValidator(_without_last_slash),  # clearer than the pattern, which refuses it too
     Matching(
         f"/|(/[^/{INVISIBLE}]+)+",
         "a path in the bucket; expected an absolute one, such as /postgresql",
