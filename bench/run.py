@@ -24,7 +24,12 @@ import termios
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pgwizard.restore.target import RepositoryView
 
 CHECKOUT = Path(__file__).parents[1]
 ANSWERS = "release: {name: postgresql}\n"
@@ -77,6 +82,7 @@ def main() -> int:
             results.append(_against_helm(answers, helm, Path(folder), options.rounds))
         else:
             print("helm is neither in RIG_HELM nor in KUBEBUILDER_ASSETS nor on PATH: not measured against it")
+    results.append(_first_target(options.rounds))
     _print_table(results)
     print(json.dumps([{**asdict(result), "met": result.met} for result in results]))
     return 0 if all(result.met for result in results) else 1
@@ -204,6 +210,56 @@ def _helm() -> str | None:
     return os.environ.get("RIG_HELM") or shutil.which(
         "helm", path=os.pathsep.join([os.environ.get("KUBEBUILDER_ASSETS", ""), os.environ.get("PATH", "")])
     )
+
+
+# ---- the choice of a restore's target ------------------------------------------------------------------------------
+
+
+def _first_target(rounds: int) -> Result:
+    """What the page of a restore computes when it opens, and at each key: the plan, and the strip of all moments."""
+    from pgwizard.restore.report import strip_lines
+    from pgwizard.restore.target import RecoveryTarget, RestorePlan, choose
+
+    times = []
+    for _ in range(rounds):
+        view, now = _large_repository()
+        begin = time.perf_counter()
+        plan = choose(view, RecoveryTarget("latest"), now)
+        strip_lines(view, None, now, 120)
+        times.append((time.perf_counter() - begin) * 1000)
+        if not isinstance(plan, RestorePlan):
+            raise SystemExit(f"no plan: {plan.text}")
+    name = "first target, 5,000 backups, 500,000 segments"
+    return Result(name, min(times), statistics.median(times), "16 ms", 16, 16, min(times) / 16, 1)
+
+
+def _large_repository() -> tuple[RepositoryView, datetime]:
+    """A segment a minute and a backup every 100 of them, on ten timelines; and now."""
+    from pgwizard.restore.target import RepositoryView
+    from pgwizard.status.repository import Backup
+    from pgwizard.status.wal import Archive, Fork, History, SegmentRun
+
+    begin, size, count = datetime(2026, 1, 1, tzinfo=UTC), 16 * MIB, 50_000
+    minutes = [begin + timedelta(minutes=minute) for minute in range(10 * count + 1)]
+    archive = Archive(
+        {
+            timeline: [SegmentRun(timeline, last - count, last - 1, count * 10**6, minutes[last - 1])]
+            for timeline, last in ((each, each * count) for each in range(1, 11))
+        },
+        {
+            timeline: History(
+                tuple(Fork(left, left * count * size) for left in range(1, timeline)), minutes[(timeline - 1) * count]
+            )
+            for timeline in range(2, 11)
+        },
+    )
+    backups = []
+    for number in range(1, 10 * count, 100):
+        name = archive.name(1 + number // count, number)
+        at, lsn = minutes[number], number * size + 0x138
+        stop = at + timedelta(seconds=50)
+        backups.append(Backup(f"{at:%Y%m%d-%H%M%S}F", "full", at, stop, 10**9, 10**8, name, name, lsn_stop=lsn))
+    return RepositoryView(archive, tuple(backups), 10, is_answering=True), minutes[-1]
 
 
 # ---- measuring and showing -----------------------------------------------------------------------------------------

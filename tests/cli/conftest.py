@@ -12,7 +12,7 @@ import pytest
 from pgwizard.cli import connect
 from pgwizard.kube.api import ExecResult
 from pgwizard.simulator.cluster import SimCluster
-from support import faulting, simtime
+from support import faulting, headless, simtime
 
 ANSWERS = "release:\n  namespace: default\n"
 
@@ -37,6 +37,13 @@ def sim(monkeypatch: pytest.MonkeyPatch) -> SimCluster:
 def answers(folder: Path) -> str:
     (folder / "answers.yaml").write_text(ANSWERS)
     return "answers.yaml"
+
+
+@pytest.fixture
+def released(sim: SimCluster, answers: str) -> SimCluster:
+    """The cluster with a release."""
+    assert headless.run("apply", answers, "--demo").code == 0
+    return sim
 
 
 @pytest.fixture

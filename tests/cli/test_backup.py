@@ -21,12 +21,6 @@ HOOK = "postgresql-pgbackrest-init"
 UNKNOWN_KEY = "P00  ERROR: [039]: HTTP request failed with 403 (Forbidden): <Code>InvalidAccessKeyId</Code>"
 
 
-@pytest.fixture
-def released(sim: SimCluster, answers: str) -> SimCluster:
-    assert run("apply", answers).code == 0
-    return sim
-
-
 def run(*arguments: str) -> headless.Run:
     return headless.run(*arguments, "--demo")
 

@@ -7,18 +7,10 @@ import os
 import re
 import signal
 
-import pytest
-
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Request
 from support import headless
 from support.faulting import JOB
-
-
-@pytest.fixture
-def released(sim: SimCluster, answers: str) -> SimCluster:
-    assert headless.run("apply", answers, "--demo").code == 0
-    return sim
 
 
 def drill(*options: str) -> headless.Run:

@@ -18,12 +18,6 @@ from pgwizard.simulator.faults import FaultKind, Request, ScriptedOutcome
 from support import faulting, headless
 
 
-@pytest.fixture
-def released(sim: SimCluster, answers: str) -> SimCluster:
-    assert headless.run("apply", answers, "--demo").code == 0
-    return sim
-
-
 def restore(*options: str) -> headless.Run:
     return headless.run("restore", "postgresql", *options, "--demo")
 
@@ -48,7 +42,7 @@ def test_a_restore_shows_its_plan_its_stages_and_what_it_reached(released: SimCl
         "Backup   IDF, on timeline 1",
         "Replay   about 1 WAL segment; fetches at most 29.32Mi",
         "Loses    nothing that is archived",
-        "Takes    about 20 s, and a full backup after it; the database is down meanwhile",
+        "Takes    not known before the first drill or restore; the database is down meanwhile. A full backup follows",
         "✓ restore point pgwizard-ID is archived",
         "✓ suspend       no backup starts",
         "✓ stop          postgresql-0 is gone",
@@ -60,6 +54,19 @@ def test_a_restore_shows_its_plan_its_stages_and_what_it_reached(released: SimCl
         "Release is restored to the newest state: timeline 2, to the end of the archive; last commit TIME UTC.",
         "Undo it: pgwizard restore postgresql --undo -n default",
     ]
+
+
+def test_a_plan_goes_by_how_long_the_restore_before_it_took(released: SimCluster) -> None:
+    first = restore("--to", "latest", "--yes", "--json")
+    assert first.code == 0
+    events = [json.loads(line) for line in first.out.splitlines()]
+    took = {each["stage"]: each["seconds"] for each in events if each["type"] == "event" and each["kind"] == "done"}
+    down = took["stop"] + took["restore"] + took["start"]
+    second = restore("--to", "latest", "--dry-run", "--json")
+    plan = json.loads(second.out)
+    assert plan["basis"].startswith("the restore of 20")
+    assert abs(plan["seconds"] - down) <= 2.5  # the Job measures in whole seconds
+    assert f"s, by {plan['basis']}; the database is down" in restore("--to", "latest", "--dry-run").out
 
 
 def test_a_dry_run_and_a_refusal_write_nothing(released: SimCluster) -> None:
@@ -81,6 +88,29 @@ def test_a_dry_run_and_a_refusal_write_nothing(released: SimCluster) -> None:
         "the target cannot be reached: 2001-01-01 00:00:00 UTC lies before the first backup that leads to it"
     )
     assert set(writes(released)) <= {"pods/exec"}
+
+
+def test_a_plan_needs_no_permission_to_write_and_says_which_are_missing(released: SimCluster) -> None:
+    for verb, resource in (("patch", "secrets"), ("patch", "statefulsets"), ("create", "jobs"), ("delete", "jobs")):
+        released.rules.deny(verb, resource)
+    released.requests.clear()
+    planned = restore("--to", "latest", "--dry-run")
+    assert (planned.code, planned.err) == (0, "")
+    assert "Rights   missing: patch secrets; patch statefulsets; create and delete jobs\n" in planned.out
+    refused = restore("--to", "latest", "--yes")
+    assert refused.code == 5
+    assert "does not let you do all that this needs; nothing was written" in refused.err
+    preview = restore("--to", "latest", "--preview", "--dry-run")
+    assert (preview.code, preview.out.splitlines()[-1]) == (0, "Rights   missing: create and delete jobs")
+    assert restore("--to", "latest", "--preview", "--yes").code == 5
+    assert set(writes(released)) <= {"pods/exec"}
+
+
+def test_a_plan_that_cannot_be_read_is_refused(released: SimCluster) -> None:
+    released.rules.deny("create", "pods/exec")
+    refused = restore("--to", "latest", "--dry-run")
+    assert (refused.code, refused.out) == (5, "")
+    assert "create pods/exec in namespace default" in refused.err
 
 
 def test_a_restore_without_a_target_names_the_options(released: SimCluster) -> None:
@@ -248,7 +278,7 @@ def test_a_clone_is_made_beside_its_source(released: SimCluster) -> None:
         "Backup   IDF, on timeline 1",
         "Replay   about 1 WAL segment; fetches at most 29.32Mi",
         "Lacks    nothing that is archived",
-        "Takes    about 20 s, and a full backup after it",
+        "Takes    not known before the first drill or restore. A full backup follows",
         "✓ restore point none: the release is new",
         "✓ suspend       no backup starts",
         "✓ stop          copy-0 is gone",

@@ -22,13 +22,26 @@ def open_terminal(tmp_path: Path) -> Iterator[Any]:
         yield start
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_leaves_the_terminal_as_it_was(open_terminal: Any, number: signal.Signals) -> None:
     terminal = open_terminal("--demo")
     terminal.read_until("simulated cluster")
     assert "alternate screen" in terminal.on()
     terminal.process.send_signal(number)
     assert terminal.end() == 128 + number
+    assert_restored(terminal)
+    assert b"Traceback" not in terminal.output
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGCONT, signal.SIGTERM), (signal.SIGTERM, signal.SIGCONT)])
+def test_a_wizard_that_is_continued_without_a_stop_leaves_the_terminal_as_it_was(
+    open_terminal: Any, numbers: tuple[signal.Signals, ...]
+) -> None:
+    terminal = open_terminal("--demo")
+    terminal.read_until("simulated cluster")
+    for number in numbers:  # systemd sends the second pair
+        terminal.process.send_signal(number)
+    assert terminal.end() == 143
     assert_restored(terminal)
     assert b"Traceback" not in terminal.output
 
@@ -76,13 +89,12 @@ def test_a_terminal_that_is_closed_ends_the_wizard(open_terminal: Any) -> None:
     terminal = open_terminal("--demo")
     terminal.read_until("simulated cluster")
     terminal.close_terminal()
-    terminal.process.send_signal(signal.SIGHUP)
     assert terminal.process.wait(DEADLINE_SECONDS) == 129
 
 
 @pytest.mark.parametrize("text", ["\x1b[?1049h", "simulated cluster"], ids=["at its start", "later"])
 def test_a_terminal_that_disappears_without_a_signal_ends_the_wizard(open_terminal: Any, text: str) -> None:
-    terminal = open_terminal("--demo")
+    terminal = open_terminal("--demo", is_controlling=False)
     terminal.read_until(text)
     terminal.close_terminal()
     assert terminal.process.wait(DEADLINE_SECONDS) == 129

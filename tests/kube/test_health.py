@@ -90,6 +90,20 @@ ENDED = {"terminated": {"exitCode": 2, "reason": "Error"}}
             Health("progressing", "cannot be scheduled: 0/1 nodes", "Unschedulable"),
         ),
         (
+            {
+                "conditions": [
+                    {
+                        "type": "PodScheduled",
+                        "status": "False",
+                        "reason": "SchedulerError",
+                        "message": 'running PreFilter plugin "VolumeBinding": waiting for ephemeral volume controller '
+                        'to create the persistentvolumeclaim "postgresql-drill-x-data"',
+                    }
+                ]
+            },
+            Health("progressing", "its volume claim is being created"),
+        ),
+        (
             container({"waiting": {"reason": "ContainerCreating"}}),
             Health("progressing", "starting: 0 of 1 containers started"),
         ),

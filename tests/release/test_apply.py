@@ -33,26 +33,15 @@ from support.faulting import (
     answers_of,
     applied,
     clock,
-    cluster,
     deployed,
     live,
+    on,
     secret,
     taken_over,
 )
-from support.simtime import run
 
 DATABASE = Ref(STATEFULSET, "postgresql", "default")
 VOLUME = Ref(CLAIM, "postgresql-storage-postgresql-0", "default")
-
-
-def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> None:
-    """A scenario on a cluster of its own."""
-
-    async def main() -> None:
-        async with cluster(**options) as sim:
-            await scenario(sim)
-
-    run(main())
 
 
 def uid(sim: SimCluster) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,19 +11,8 @@ from pgwizard.kube.api import Object, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.ownership import adoptable, disowning_patch, ending_patch, other_owner, without_marks
 from pgwizard.simulator.cluster import SimCluster
-from support.faulting import POD, SECRET, SERVICE, STATEFULSET, answers_of, applied, cluster, deployed, live
-from support.simtime import run
-
-
-def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
-    """A scenario on a cluster of its own."""
-
-    async def main() -> None:
-        async with cluster() as sim:
-            await scenario(sim)
-
-    run(main())
-
+from support.faulting import POD, SECRET, SERVICE, STATEFULSET, answers_of, applied, deployed, live, on
+from support.live_releases import merged
 
 HELM = {"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "default"}
 ARGO_ID = "shop:apps/StatefulSet:default/postgresql"
@@ -71,28 +59,65 @@ def test_keys_for_helm_do_not_make_helm_the_owner_until_helm_writes_them() -> No
     assert other_owner(stamped, is_ours=True) == "Helm release shop"
 
 
-def test_the_end_of_a_management_removes_marks_and_passes_fields_to_pgwizard() -> None:
+def fields_of(*containers: str) -> dict[str, Any]:
+    """The fields of a pod's template with these containers, as managedFields writes them."""
+    names: dict[str, Any] = {f'k:{{"name":"{name}"}}': {".": {}, "f:image": {}} for name in containers}
+    return {"f:metadata": {"f:labels": {"f:team": {}}}, "f:spec": {"f:containers": names, "f:volumeClaimTemplates": {}}}
+
+
+def own(fields: dict[str, Any]) -> dict[str, Any]:
+    return {"manager": "pgwizard", "operation": "Apply", "fieldsV1": fields}
+
+
+def tried(fields: dict[str, Any]) -> Object:
+    """An object as a dry run of pgwizard's apply gives it."""
+    return {"metadata": {"managedFields": [own(fields)]}}
+
+
+def test_the_end_of_a_management_removes_marks_and_passes_the_fields_that_both_write_to_pgwizard() -> None:
     obj = marked({**flux("helm"), "team": "data"}, {**HELM, "note": "kept"})
-    fields: dict[str, Any] = {"f:spec": {}}
-    theirs = {"manager": "helm-controller", "operation": "Apply", "fieldsV1": fields}
-    others = {"manager": "kubectl-edit", "operation": "Update"}
+    theirs = {"manager": "helm-controller", "operation": "Apply", "fieldsV1": fields_of("postgresql")}
+    others = {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
     obj["metadata"]["managedFields"] = [theirs, others]
-    assert ending_patch(obj) == {
+    assert ending_patch(obj, tried(fields_of("postgresql"))) == {
         "metadata": {
             "labels": dict.fromkeys(flux("helm")),
             "annotations": dict.fromkeys(HELM),
-            "managedFields": [others, {"manager": "pgwizard", "operation": "Apply", "fieldsV1": fields}],
+            "managedFields": [own(fields_of("postgresql")), others],
         }
     }
     metadata = without_marks(obj)["metadata"]
     assert (metadata["labels"], metadata["annotations"]) == ({"team": "data"}, {"note": "kept"})
 
 
+def test_what_the_tool_alone_has_set_stays_its_own_so_that_an_apply_does_not_remove_it() -> None:
+    obj = marked(annotations={"kubectl.kubernetes.io/last-applied-configuration": "{}"})
+    annotations: dict[str, Any] = {".": {}, "f:kubectl.kubernetes.io/last-applied-configuration": {}}
+    theirs = fields_of("postgresql", "exporter") | {"f:metadata": {"f:annotations": annotations}}
+    entry = {"manager": "kubectl-client-side-apply", "operation": "Update", "fieldsV1": theirs}
+    obj["metadata"]["managedFields"] = [entry]
+    left: dict[str, Any] = {"f:spec": {"f:containers": {'k:{"name":"exporter"}': {".": {}, "f:image": {}}}}}
+    assert ending_patch(obj, tried({"f:metadata": {"f:annotations": {"f:a": {}}}, **spec_of("postgresql")})) == {
+        "metadata": {
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": None},
+            "managedFields": [
+                own({"f:metadata": {"f:annotations": {"f:a": {}}}, **spec_of("postgresql")}),
+                {**entry, "fieldsV1": left},
+            ],
+        }
+    }
+
+
+def spec_of(*containers: str) -> dict[str, Any]:
+    return {"f:spec": fields_of(*containers)["f:spec"]}
+
+
 def test_fields_that_pgwizard_owns_already_stay_its_own() -> None:
     obj = marked(annotations=HELM)
-    own = {"manager": "pgwizard", "operation": "Apply"}
-    obj["metadata"]["managedFields"] = [own, {"manager": "helm", "operation": "Apply"}]
-    assert ending_patch(obj)["metadata"]["managedFields"] == [own]
+    before = own(fields_of("postgresql", "of-an-earlier-apply"))
+    helm = {"manager": "helm", "operation": "Apply", "fieldsV1": fields_of("postgresql")}
+    obj["metadata"]["managedFields"] = [before, helm]
+    assert ending_patch(obj, tried(fields_of("postgresql")))["metadata"]["managedFields"] == [before]
 
 
 def test_claim_templates_are_left_to_helm_because_the_server_fills_in_defaults_there() -> None:
@@ -105,14 +130,23 @@ def test_claim_templates_are_left_to_helm_because_the_server_fills_in_defaults_t
 # ---- a release that Helm manages ------------------------------------------------------------------------------------
 
 
-async def adopted_by_helm(sim: SimCluster) -> None:
-    """As Helm leaves a release that it has adopted: Helm's marks, Helm's fields, Helm's history."""
+async def adopted_by_helm(sim: SimCluster, **of_helm: int) -> None:
+    """As Helm leaves a release that it has adopted: Helm's marks, Helm's fields, Helm's history.
+
+    of_helm: fields of the StatefulSet's spec that only Helm sets.
+    """
     await deployed(sim)
     for ref in [Ref.of(obj) for obj in sim.store.everything() if _is_release_s(obj)]:
         obj = sim.store.peek(ref)
         assert obj is not None
         metadata = obj["metadata"]
-        entries = [{**entry, "manager": "helm"} for entry in metadata["managedFields"]]
+        fields: dict[str, Any] = {}
+        for entry in metadata["managedFields"]:
+            fields = merged(fields, entry["fieldsV1"])
+        if obj["kind"] == "StatefulSet":
+            obj = merged(obj, {"spec": of_helm})
+            fields = merged(fields, {"f:spec": {f"f:{name}": {} for name in of_helm}})
+        entries = [{**metadata["managedFields"][0], "manager": "helm", "operation": "Apply", "fieldsV1": fields}]
         labels = {**metadata["labels"], "app.kubernetes.io/managed-by": "Helm"}
         annotations = {**metadata.get("annotations", {}), **HELM}
         changed: dict[str, Any] = {"labels": labels, "annotations": annotations, "managedFields": entries}
@@ -160,6 +194,57 @@ def test_a_release_of_helm_is_taken_over_without_a_restart_and_without_helm_s_hi
             assert {entry["manager"] for entry in actual["metadata"]["managedFields"]} & {"helm"} == set()
 
         changed = await deployed(sim, answers_of(resources={"cpuRequest": "300m"}))
+        assert "apply statefulsets/postgresql" in changed.writes, "and without a conflict"
+
+    on(scenario)
+
+
+def test_what_only_helm_has_set_is_kept_where_a_release_is_taken_over() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await adopted_by_helm(sim, minReadySeconds=7)
+        password = live(sim, SECRET, "postgresql")["data"]
+        result = await applied(sim, take_over=True)
+        assert result.error is None
+        assert live(sim, STATEFULSET, "postgresql")["spec"]["minReadySeconds"] == 7
+        assert live(sim, SECRET, "postgresql")["data"] == password
+
+    on(scenario)
+
+
+NO_BACKUPS = {"enabled": False}  # a pod that pgwizard has made has a mark of its S3 credentials
+
+
+async def applied_by_kubectl(sim: SimCluster) -> None:
+    """A release without a record whose objects kubectl has applied."""
+    await deployed(sim, answers_of(repository=NO_BACKUPS))
+    await sim.delete(Ref(SECRET, "postgresql-pgwizard", "default"))
+    for obj in filter(_is_release_s, sim.store.everything()):
+        entries = [{**entry, "manager": "kubectl-client-side-apply"} for entry in obj["metadata"]["managedFields"]]
+        sim.store.put({**obj, "metadata": {**obj["metadata"], "managedFields": entries}})
+
+
+def test_a_conflict_with_kubectl_says_how_to_take_the_release_over() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await applied_by_kubectl(sim)
+        result = await applied(sim, answers_of(repository=NO_BACKUPS, resources={"cpuRequest": "300m"}))
+        assert isinstance(result.error, OwnershipConflict)
+        assert 'conflict with "kubectl-client-side-apply"' in str(result.error)
+        assert "pgwizard apply live.yaml --take-over" in (result.error.hint or "")
+
+    on(scenario)
+
+
+def test_a_release_of_kubectl_is_taken_over_without_a_restart() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await applied_by_kubectl(sim)
+        pod = live(sim, POD, "postgresql-0")["metadata"]["uid"]
+        result = await applied(sim, answers_of(repository=NO_BACKUPS), take_over=True)
+        assert result.error is None
+        assert live(sim, POD, "postgresql-0")["metadata"]["uid"] == pod
+        managers = {entry["manager"] for entry in live(sim, SERVICE, "postgresql")["metadata"]["managedFields"]}
+        assert managers == {"pgwizard"}
+
+        changed = await deployed(sim, answers_of(repository=NO_BACKUPS, resources={"cpuRequest": "300m"}))
         assert "apply statefulsets/postgresql" in changed.writes, "and without a conflict"
 
     on(scenario)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +17,12 @@ from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
 from pgwizard.simulator.streams import ContainerLog
 from support import headless
-from support.faulting import JOB, SECRET, STATEFULSET, ApplyRun, answers_of, applied, clock, cluster, deployed, live
-from support.simtime import run
+from support.faulting import JOB, SECRET, STATEFULSET, ApplyRun, answers_of, applied, clock, deployed, live, on
 from support.simulated import POD
 
 PROMISED_SECONDS = 20
 DATABASE = "default/postgresql-0"
 HOOK = "default/postgresql-pgbackrest-init*"
-
-
-def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> None:
-    """A scenario on a cluster of its own."""
-
-    async def main() -> None:
-        async with cluster(**options) as sim:
-            await scenario(sim)
-
-    run(main())
 
 
 def stuck(*outcomes: ScriptedOutcome, timeout: float = 120) -> ApplyRun:

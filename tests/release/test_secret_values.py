@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -24,14 +23,13 @@ from support.faulting import (
     ApplyRun,
     answers_of,
     applied,
-    cluster,
     data,
     deployed,
     given,
     live,
+    on,
     secret,
 )
-from support.simtime import run
 
 ENV = answers_of(
     credentials={"from": "env", "username": "DB_USER", "password": "DB_PASSWORD"},
@@ -47,16 +45,6 @@ CANARIES = {
     "s3_secretKey": "canary-secret-4c",
     "cipher_passphrase": "canary-passphrase-5b",
 }
-
-
-def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> None:
-    """A scenario on a cluster of its own."""
-
-    async def main() -> None:
-        async with cluster(**options) as sim:
-            await scenario(sim)
-
-    run(main())
 
 
 def unset(*names: str) -> SecretInputs:

@@ -9,8 +9,7 @@ from pgwizard.kube.api import Ref
 from pgwizard.release import deletion, stages
 from pgwizard.release.stages import Event
 from pgwizard.simulator.cluster import SimCluster
-from release.test_apply import on
-from support.faulting import ROLE, SERVICE, deployed, live, taken_over
+from support.faulting import ROLE, SERVICE, deployed, live, on, taken_over
 from support.simtime import run
 
 SERVED = Ref(SERVICE, "postgresql", "default")

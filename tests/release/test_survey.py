@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,27 +29,16 @@ from support.faulting import (
     answers_of,
     applied,
     clock,
-    cluster,
     data,
     deployed,
     given,
     live,
+    on,
     secret,
 )
-from support.simtime import run
 
 WRITING = ["get", "create", "patch", "update", "delete"]
 S3 = given(s3_accessKey="access", s3_secretKey="secret")
-
-
-def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> None:
-    """A scenario on a cluster of its own."""
-
-    async def main() -> None:
-        async with cluster(**options) as sim:
-            await scenario(sim)
-
-    run(main())
 
 
 def refused(result: Any) -> list[str]:

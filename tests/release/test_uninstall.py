@@ -15,8 +15,8 @@ from pgwizard.release.record import Restoration
 from pgwizard.release.stages import Event, Report
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Killed, Request
-from release.test_apply import DATABASE, VOLUME, on
-from support.faulting import CLAIM, CRONJOB, JOB, SECRET, SERVICE, answers_of, clock, deployed, live, taken_over
+from release.test_apply import DATABASE, VOLUME
+from support.faulting import CLAIM, CRONJOB, JOB, SECRET, SERVICE, answers_of, clock, deployed, live, on, taken_over
 
 
 async def removed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,8 +20,7 @@ from pgwizard.restore.drill_job import DrillQuery
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import FaultKind, Killed, Request, ScriptedOutcome
 from pgwizard.simulator.repository import SimulatedRepository
-from support import simtime
-from support.faulting import JOB, SECRET, STATEFULSET, clock, cluster, deployed, live
+from support.faulting import JOB, SECRET, STATEFULSET, clock, live, on_release
 from support.scratch_jobs import require_apart
 
 RELEASE = ReleaseRef("default", "postgresql")
@@ -33,19 +32,6 @@ async def drilled(
 ) -> DrillResult:
     report = (events if events is not None else []).append
     return await restore_drill.run(sim, RELEASE, report, now=clock(sim), seconds=3_600, query=query)
-
-
-def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
-    """Run it on a cluster with a release that is ten minutes old."""
-
-    async def whole() -> None:
-        sim = cluster()
-        async with sim:
-            await deployed(sim)
-            await sim.clock.sleep(600)
-            await scenario(sim)
-
-    simtime.run(whole())
 
 
 def repository(sim: SimCluster) -> SimulatedRepository:
@@ -102,7 +88,7 @@ def test_a_drill_of_a_healthy_release_passes_and_is_kept_and_leaves_nothing() ->
             await drilled(sim)
         assert len(kept(sim)) == 5, "the oldest are forgotten"
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_gap_behind_the_newest_backup_fails_before_and_after_the_restore() -> None:
@@ -115,7 +101,7 @@ def test_a_gap_behind_the_newest_backup_fails_before_and_after_the_restore() -> 
         assert failed[1].text.startswith("recovery ended at 0/5000000, and the newest segment begins at 0/C000000")
         assert kept(sim) == (result,)
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_damaged_segment_which_no_listing_shows_fails_by_the_position_that_recovery_reached() -> None:
@@ -125,7 +111,7 @@ def test_a_damaged_segment_which_no_listing_shows_fails_by_the_position_that_rec
         result = await drilled(sim)
         assert [check.name for check in result.checks if check.outcome == "failed"] == ["wal"]
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_damaged_backup_fails_at_the_restore_and_nothing_behind_it_is_checked() -> None:
@@ -137,7 +123,7 @@ def test_a_damaged_backup_fails_at_the_restore_and_nothing_behind_it_is_checked(
         assert result.failed_check is not None
         assert "unexpected eof in compressed data" in result.failed_check.text
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_repository_without_a_backup_that_can_be_restored_fails_without_a_job() -> None:
@@ -147,7 +133,7 @@ def test_a_repository_without_a_backup_that_can_be_restored_fails_without_a_job(
         assert outcomes(result) == {"continuity": "failed"}
         assert not any(request.resource == "jobs" and request.is_write for request in sim.requests[-20:])
 
-    on(scenario)
+    on_release(scenario)
 
 
 @pytest.mark.parametrize(("sql", "outcome"), [("SELECT 1", "passed"), ("SELECT wrong", "failed")])
@@ -156,7 +142,7 @@ def test_the_query_of_the_user_must_answer_what_is_expected(sql: str, outcome: s
         result = await drilled(sim, query=DrillQuery(sql, "5"))
         assert outcomes(result)["query"] == outcome
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_the_job_has_a_volume_of_its_own_and_neither_token_nor_ports_nor_the_labels_of_the_service() -> None:
@@ -177,7 +163,7 @@ def test_the_job_has_a_volume_of_its_own_and_neither_token_nor_ports_nor_the_lab
             {"name": "DRILL_EXPECT", "value": "x"},
         ]
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_the_requests_are_the_database_s_where_the_namespace_has_limit_ranges() -> None:
@@ -193,7 +179,7 @@ def test_the_requests_are_the_database_s_where_the_namespace_has_limit_ranges() 
         [database] = live(sim, STATEFULSET, "postgresql")["spec"]["template"]["spec"]["containers"]
         assert container["resources"] == database["resources"]
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_job_that_ends_without_a_receipt_is_an_error_and_no_result() -> None:
@@ -203,7 +189,7 @@ def test_a_job_that_ends_without_a_receipt_is_an_error_and_no_result() -> None:
             await drilled(sim)
         assert (kept(sim), drill_jobs(sim)) == ((), [])
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_drill_that_takes_too_long_is_ended_by_its_own_deadline() -> None:
@@ -213,7 +199,7 @@ def test_a_drill_that_takes_too_long_is_ended_by_its_own_deadline() -> None:
             await drilled(sim)
         assert (kept(sim), drill_jobs(sim)) == ((), [])
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_cancelled_drill_deletes_its_job() -> None:
@@ -227,7 +213,7 @@ def test_a_cancelled_drill_deletes_its_job() -> None:
             await task
         assert drill_jobs(sim) == []
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_the_job_of_a_client_that_was_killed_is_followed_and_deleted_later() -> None:
@@ -249,7 +235,7 @@ def test_the_job_of_a_client_that_was_killed_is_followed_and_deleted_later() -> 
         await drilled(sim)
         assert drill_jobs(sim) == []
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_client_killed_at_any_request_leaves_nothing_that_its_next_drill_does_not_delete() -> None:
@@ -264,7 +250,7 @@ def test_a_client_killed_at_any_request_leaves_nothing_that_its_next_drill_does_
             result = await drilled(sim)
             assert (result.failed_check, drill_jobs(sim)) == (None, [])
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_drill_waits_for_a_backup_that_runs() -> None:
@@ -276,7 +262,7 @@ def test_a_drill_waits_for_a_backup_that_runs() -> None:
         assert f"backup Job {job} runs: waiting for its end" in [event.text for event in events]
         assert result.backup == repository(sim).backups[-1]["label"]
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_release_with_an_unfinished_restore_is_refused() -> None:
@@ -287,7 +273,7 @@ def test_a_release_with_an_unfinished_restore_is_refused() -> None:
         with pytest.raises(PgwizardError, match="a restore of release default/postgresql has not ended"):
             await drilled(sim)
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_the_record_keeps_what_it_can_read_of_drills() -> None:
@@ -297,4 +283,4 @@ def test_the_record_keeps_what_it_can_read_of_drills() -> None:
         for coded in ("", "bm8=", "W10=", "W3t9XQ=="):
             assert record.read({**secret, "data": {**secret["data"], "drills": coded}}).drills == ()
 
-    on(scenario)
+    on_release(scenario)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -18,7 +19,7 @@ from pgwizard.kube.api import Cluster, ExecResult
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore import history
 from pgwizard.restore.history import WalEvent
-from pgwizard.restore.report import event_lines, history_text
+from pgwizard.restore.report import event_lines, history_text, short_event_lines
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, read_target
 from pgwizard.restore.wal_scan import script
 from pgwizard.status.repository import Backup
@@ -32,11 +33,17 @@ WHOLE_DAY = ("2026-11-28 00:00:00.000000", "2026-11-28 23:59:59.000000", "1000")
 
 
 def scanned(
-    folder: Path, names: str, recorded: str, *, what: str = "events", window: Sequence[str] = WHOLE_DAY
+    folder: Path,
+    names: str,
+    recorded: str,
+    *,
+    what: str = "events",
+    window: Sequence[str] = WHOLE_DAY,
+    pgbackrest: str = ":",
 ) -> list[str]:
-    """What the script prints where every segment holds this."""
+    """What the script prints where every segment holds this. pgbackrest: before it has read a segment."""
     programs = {
-        "pgbackrest": 'touch "${@: -1}"',
+        "pgbackrest": f'{pgbackrest}\ntouch "${{@: -1}}"',
         "pg_waldump": f"[[ \"$*\" != *--start* ]] && cat '{recorded}'",
         "timeout": 'shift; exec "$@"',
     }
@@ -64,9 +71,9 @@ def test_every_release_of_pg_waldump_is_understood(tmp_path: Path, version: str)
         ("removal", "removed 1 relation in database 16384", f"xid:{first + 3}", True),
         ("restore-point", "restore point before migration", "name:before migration", False),
         ("dropped-database", f"removed the files of database {dropped.database}", f"lsn:{dropped.position}", True),
-        ("commit", "commit", f"xid:{first + 4}", True),
+        ("commit", "commit, catalog changed", f"xid:{first + 4}", True),
         ("removal", "removed 1 relation in database 16384", f"xid:{first + 5}", True),
-        ("commit", "commit", f"xid:{first + 7}", True),
+        ("commit", "commit, catalog changed", f"xid:{first + 7}", True),
     ]
     assert result[4].at == result[3].at, "a restore point has the time of the commit before it"
     assert history.totals_of(lines) == {"commits": 7, "unlisted": 0}
@@ -90,6 +97,17 @@ def test_what_is_listed_can_be_restored_to_by_its_own_words() -> None:
         "--to name:once",
     ]
     assert [each.database for each in listed] == ["", "", "shop", "", ""]
+
+
+def test_the_target_of_an_event_comes_first_where_there_is_little_room_and_times_line_up() -> None:
+    here = [
+        WalEvent("removal", NOON, 1, 24, "730", database="shop", relations=12),
+        WalEvent("commit", NOON + timedelta(milliseconds=20), 1, 28, "7310", is_catalog=True),
+    ]
+    assert short_event_lines(here) == [
+        "2026-11-28 12:00:00.000000 UTC  before xid:730   removed 12 relations in database shop",
+        "2026-11-28 12:00:00.020000 UTC  before xid:7310  commit, catalog changed",
+    ]
 
 
 def test_a_transaction_whose_number_was_given_again_after_a_restore_is_named_by_its_time() -> None:
@@ -219,6 +237,25 @@ def test_segments_that_could_not_be_read_are_named() -> None:
         "5 commits from 2026-11-28 12:00:00 UTC to 2026-11-28 13:00:00 UTC; 9 WAL segments read; "
         "2 of them are not listed: narrow --from and --to; 1 segment could not be read."
     )
+    assert history_text(replace(result, why="000000010000000000000003: no permission")).endswith(
+        "; 1 segment could not be read (000000010000000000000003: no permission)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("tries", "expected"),
+    [(1, []), (2, ["unreadable 1 000000010000000000000004: it is not there"])],
+)
+def test_a_segment_that_is_archived_while_it_is_looked_for_is_read(
+    tmp_path: Path, tries: int, expected: list[str]
+) -> None:
+    """It is not in the archive at first, and not on the volume a moment later."""
+    failing = (
+        f'echo >>{tmp_path}/tried; [ "$(wc -l <{tmp_path}/tried)" -gt {tries} ] || {{ echo it is not there; exit 1; }}'
+    )
+    lines = scanned(tmp_path, "000000010000000000000004\n", str(RECORDED / "15.txt"), pgbackrest=failing)
+    assert [line for line in lines if line.startswith("unreadable")] == expected
+    assert any("desc: COMMIT" in line for line in lines) != bool(expected)
 
 
 def test_an_archive_that_cannot_be_read_is_not_an_empty_one() -> None:
@@ -234,8 +271,8 @@ def test_an_event_is_a_line_with_its_target() -> None:
         WalEvent("restore-point", None, 1, 9, name="it's \x1b[31mred"),
     ]
     assert event_lines(items) == [
-        "2026-11-28 12:00:00 UTC  removed 4 relations in database shop  --to xid:730 --before",
-        "before all others        restore point it's [31mred            --to lsn:0/9",
+        "2026-11-28 12:00:00.000000 UTC  removed 4 relations in database shop  --to xid:730 --before",
+        "before all others               restore point it's [31mred            --to lsn:0/9",
     ]
 
 

@@ -95,12 +95,12 @@ def search(
 
 def test_segments_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     only_b = '[[ "$*" == *" --no-archive-async archive-get B "* ]] || { echo "ERROR: [041]: no permission"; exit 41; }'
-    assert search(tmp_path, "A\nB\nC\n", only_b) == (0, f"unreadable 2 ERROR: [041]: no permission\nB {POINT}\n", "")
+    assert search(tmp_path, "A\nB\nC\n", only_b) == (0, f"unreadable 2 C: ERROR: [041]: no permission\nB {POINT}\n", "")
 
 
 def test_an_archive_that_cannot_be_read_is_not_one_without_the_point(tmp_path: Path) -> None:
     nothing = "echo 'ERROR: [041]: no permission'; exit 41"
-    assert search(tmp_path, "A\nB\n", nothing) == (0, "unreadable 2 ERROR: [041]: no permission\n", "")
+    assert search(tmp_path, "A\nB\n", nothing) == (0, "unreadable 2 B: ERROR: [041]: no permission\n", "")
     assert search(tmp_path, "", nothing) == (0, "", "")
 
 
@@ -140,7 +140,7 @@ def test_a_segment_that_no_program_of_the_image_decompresses_is_named(
     monkeypatch.setenv("PATH", str(programs))
     why = "it is compressed, and the image has no lz4"
     repository = STORED.replace("NAME", "B-0123.lz4")
-    assert search(tmp_path, "B\n", repository, has_volume=False) == (0, f"unreadable 1 {why}\n", "")
+    assert search(tmp_path, "B\n", repository, has_volume=False) == (0, f"unreadable 1 B: {why}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_segment_that_no_program_of_the_image_decompresses_is_named(
 def test_without_a_database_the_reason_why_a_segment_cannot_be_read_is_printed(
     tmp_path: Path, repository: str, why: str
 ) -> None:
-    assert search(tmp_path, "B\n", repository, has_volume=False) == (0, f"unreadable 1 {why}\n", "")
+    assert search(tmp_path, "B\n", repository, has_volume=False) == (0, f"unreadable 1 B: {why}\n", "")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -19,25 +18,11 @@ from pgwizard.restore.preview import OpenPreview
 from pgwizard.restore.target import RestorePlan, TargetRefusal, read_target, shown_moment
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import FaultKind, Killed, Request, ScriptedOutcome
-from support import simtime
-from support.faulting import CLAIM, JOB, POD, SECRET, STATEFULSET, clock, cluster, deployed, live
+from support.faulting import CLAIM, JOB, POD, SECRET, STATEFULSET, clock, live, on_release
 from support.scratch_jobs import require_apart
 
 RELEASE = ReleaseRef("default", "postgresql")
 JOB_NAME = "postgresql-preview"
-
-
-def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
-    """Run it on a cluster with a release that is ten minutes old."""
-
-    async def whole() -> None:
-        sim = cluster()
-        async with sim:
-            await deployed(sim)
-            await sim.clock.sleep(600)
-            await scenario(sim)
-
-    simtime.run(whole())
 
 
 def before(sim: SimCluster, seconds: float) -> str:
@@ -99,7 +84,7 @@ def test_a_preview_shows_the_last_commit_before_its_target_and_is_ended_without_
             each["metadata"]["resourceVersion"] for each in (secret, stateful)
         ]
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_preview_moves_forward_without_another_pod_and_not_back() -> None:
@@ -117,7 +102,7 @@ def test_a_preview_moves_forward_without_another_pod_and_not_back() -> None:
         assert (newest.pod, newest.aim.target.typed) == (first.pod, "latest")
         assert newest.reached.lsn > second.reached.lsn
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_move_to_a_moment_with_the_same_data_restarts_nothing() -> None:
@@ -134,7 +119,7 @@ def test_a_move_to_a_moment_with_the_same_data_restarts_nothing() -> None:
         assert ending.startswith("nothing was committed in between: its newest commit is of ")
         assert await preview.find(sim, RELEASE) == second
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_the_job_has_a_volume_of_its_own_and_neither_token_nor_ports_nor_the_labels_of_the_service() -> None:
@@ -160,7 +145,7 @@ def test_the_job_has_a_volume_of_its_own_and_neither_token_nor_ports_nor_the_lab
         }
         assert own["PREVIEW_TARGET"].splitlines()[2:] == ["recovery_target_timeline=1"]
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_damaged_segment_which_no_listing_shows_ends_the_preview() -> None:
@@ -172,7 +157,7 @@ def test_a_damaged_segment_which_no_listing_shows_ends_the_preview() -> None:
             await shown(sim, target)
         assert left(sim) == []
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_job_that_fails_is_deleted_and_its_log_is_in_the_error() -> None:
@@ -183,7 +168,7 @@ def test_a_job_that_fails_is_deleted_and_its_log_is_in_the_error() -> None:
         assert caught.value.log == ("preview: failed: x",)
         assert left(sim) == []
 
-    on(scenario)
+    on_release(scenario)
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 3, 5])
@@ -199,7 +184,7 @@ def test_a_start_that_is_cancelled_leaves_nothing(seconds: float) -> None:
             await task
         assert left(sim) == []
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_start_that_fails_and_cannot_be_ended_says_so_beside_its_reason() -> None:
@@ -211,7 +196,7 @@ def test_a_start_that_fails_and_cannot_be_ended_says_so_beside_its_reason() -> N
         assert "the preview of release default/postgresql could not be ended: " in caught.value.hint
         assert caught.value.hint.endswith("End it: pgwizard restore postgresql --preview --end -n default")
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_second_cancel_while_it_is_being_ended_says_that_it_may_be_left() -> None:
@@ -226,7 +211,7 @@ def test_a_second_cancel_while_it_is_being_ended_says_that_it_may_be_left() -> N
         with pytest.raises(Interrupted, match="could not be ended: that was stopped too"):
             await task
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_client_killed_at_any_request_leaves_what_can_be_ended_or_ends_at_its_deadline() -> None:
@@ -245,7 +230,7 @@ def test_a_client_killed_at_any_request_leaves_what_can_be_ended_or_ends_at_its_
         await sim.clock.sleep(6 * 3_600)
         assert left(sim) == [], "the Job ends at its deadline, and is deleted after it"
 
-    on(scenario)
+    on_release(scenario)
 
 
 async def killed(sim: SimCluster, last: int) -> None:
@@ -270,7 +255,7 @@ def test_a_release_with_an_unfinished_restore_has_no_preview() -> None:
         with pytest.raises(PreflightError, match="a restore of release default/postgresql has not ended"):
             await preview.prepare(sim, RELEASE)
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_preview_that_was_promoted_cannot_be_moved() -> None:
@@ -281,7 +266,7 @@ def test_a_preview_that_was_promoted_cannot_be_moved() -> None:
         with pytest.raises(PreflightError, match="its server was promoted, and has left the archive"):
             await shown(sim, "latest")
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_annotations_that_others_wrote_are_refused() -> None:
@@ -295,4 +280,4 @@ def test_annotations_that_others_wrote_are_refused() -> None:
         assert "End it: pgwizard restore postgresql --preview --end -n default" in caught.value.hint
         assert await ended(sim)
 
-    on(scenario)
+    on_release(scenario)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -25,8 +25,7 @@ from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import Fault, FaultKind, Killed, Request, ScriptedOutcome
 from pgwizard.status import probes
 from pgwizard.status.snapshot import Archiver
-from support import simtime
-from support.faulting import CRONJOB, JOB, POD, SECRET, STATEFULSET, applied, clock, cluster, deployed, live
+from support.faulting import CRONJOB, JOB, POD, SECRET, STATEFULSET, applied, clock, live, on_release
 
 RELEASE = ReleaseRef("default", "postgresql")
 LATEST = RecoveryTarget("latest")
@@ -67,19 +66,6 @@ async def restored(sim: SimCluster, target: RecoveryTarget = LATEST, *, is_undo:
     return result
 
 
-def on(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
-    """Run it on a cluster with a release that is ten minutes old."""
-
-    async def whole() -> None:
-        sim = cluster()
-        async with sim:
-            await deployed(sim)
-            await sim.clock.sleep(600)
-            await scenario(sim)
-
-    simtime.run(whole())
-
-
 def kept(sim: SimCluster) -> record.Record:
     return record.read(live(sim, SECRET, "postgresql-pgwizard"))
 
@@ -110,7 +96,7 @@ def test_a_restore_ends_with_a_running_server_on_a_new_timeline_and_a_new_full_b
         assert restoration.is_finished
         assert read_journal(restoration) == done.journal
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_the_job_is_the_database_s_pod_without_probes_and_outside_of_its_service() -> None:
@@ -143,7 +129,7 @@ def test_the_job_is_the_database_s_pod_without_probes_and_outside_of_its_service
         selector = {"app.kubernetes.io/component": "database"}.items()
         assert not selector <= job["spec"]["template"]["metadata"]["labels"].items()
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_schedules_that_were_suspended_stay_so() -> None:
@@ -155,7 +141,7 @@ def test_schedules_that_were_suspended_stay_so() -> None:
         assert (await restored(sim)).error is None
         assert suspended(sim) == [False, True]
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_restore_that_fails_leaves_the_database_down_until_one_succeeds() -> None:
@@ -174,7 +160,7 @@ def test_a_restore_that_fails_leaves_the_database_down_until_one_succeeds() -> N
         assert (again.error, again.stages[0]) == (None, "restore")
         assert (timelines(sim), suspended(sim)) == (2, [False, False])
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_restore_that_failed_is_undone_without_a_look_at_the_server() -> None:
@@ -188,7 +174,7 @@ def test_a_restore_that_failed_is_undone_without_a_look_at_the_server() -> None:
         assert (undone.journal.plan.type, undone.journal.plan.timeline) == ("default", 1)
         assert [job for job in sim.store.find(JOB, "default") if "-restore-" in job["metadata"]["name"]] == []
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_restore_that_failed_before_it_touched_anything_is_undone_by_a_start() -> None:
@@ -205,7 +191,7 @@ def test_a_restore_that_failed_before_it_touched_anything_is_undone_by_a_start()
         sim.outcomes.clear()
         assert isinstance((await restored(sim, is_undo=True)).error, PreflightError), "there is nothing to undo"
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_data_directory_that_one_try_has_touched_stays_so() -> None:
@@ -219,7 +205,7 @@ def test_a_data_directory_that_one_try_has_touched_stays_so() -> None:
         undone = await restored(sim, is_undo=True)
         assert (undone.error, undone.stages[:2]) == (None, ["stop", "restore"])
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_restore_that_failed_can_be_given_another_target() -> None:
@@ -239,7 +225,7 @@ def test_a_restore_that_failed_can_be_given_another_target() -> None:
         with pytest.raises(PreflightError, match="no restore of default/postgresql is open"):
             await restore_run.redirected(sim, await restore_run.prepare(sim, RELEASE), LATEST, clock(sim))
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_the_same_target_resumes_and_begins_nothing_again() -> None:
@@ -258,7 +244,7 @@ def test_the_same_target_resumes_and_begins_nothing_again() -> None:
         malformed = TargetRefusal("not-a-target", "yesterday is no target", "Give a time.")
         assert await restore_run.redirected(sim, started, malformed, clock(sim)) == malformed
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_the_job_has_the_labels_and_annotations_that_the_answers_want_on_jobs() -> None:
@@ -279,7 +265,7 @@ def test_the_job_has_the_labels_and_annotations_that_the_answers_want_on_jobs() 
             assert metadata["labels"]["app.kubernetes.io/component"] == "restore"
             assert metadata["annotations"] == {"sidecar.istio.io/inject": "false"}
 
-    on(scenario)
+    on_release(scenario)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +307,7 @@ def test_a_journal_that_could_not_be_resumed_is_not_begun() -> None:
             await restore_run.run(RELEASE, journal, sim, lambda _: None, now=clock(sim))
         assert kept(sim).restorations == ()
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_receipt_short_of_the_plan_keeps_the_server_down(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +319,7 @@ def test_a_receipt_short_of_the_plan_keeps_the_server_down(monkeypatch: pytest.M
         assert "recovery ended at WAL position 0/1000000, and the archive goes to" in failed.error.message
         assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 0
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_release_that_is_scaled_up_while_it_is_restored_is_not_relied_on() -> None:
@@ -353,7 +339,7 @@ def test_a_release_that_is_scaled_up_while_it_is_restored_is_not_relied_on() -> 
         again = await restored(sim)
         assert (again.error, again.stages[0], timelines(sim)) == (None, "restore", 3), "it is restored once more"
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_backup_that_fails_afterwards_is_taken_again_by_the_next_run() -> None:
@@ -366,7 +352,7 @@ def test_a_backup_that_fails_afterwards_is_taken_again_by_the_next_run() -> None
         again = await restored(sim)
         assert (again.error, again.stages) == (None, ["backup", "resume"])
 
-    on(scenario)
+    on_release(scenario)
 
 
 @pytest.mark.parametrize(
@@ -387,7 +373,7 @@ def test_whatever_ends_a_restore_that_has_begun_is_shown_with_its_state_and_how_
         assert f"The restore has not ended. {state}\nResume it: " in failed.error.hint
         assert (await restored(sim)).error is None
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_check_that_fails_after_the_first_write_is_no_check_before_it() -> None:
@@ -402,7 +388,7 @@ def test_a_check_that_fails_after_the_first_write_is_no_check_before_it() -> Non
         assert failed.error.message.startswith("pod shell in namespace default mounts volume claim")
         assert failed.error.hint.startswith("Delete it, and run the restore again.\nThe restore has not ended. ")
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_schedule_that_was_deleted_meanwhile_does_not_keep_a_restore_from_its_end() -> None:
@@ -416,7 +402,7 @@ def test_a_schedule_that_was_deleted_meanwhile_does_not_keep_a_restore_from_its_
         assert "CronJob postgresql-pgbackrest-incr is gone: an apply creates it again" in [x.text for x in done.events]
         assert done.events[-1].text == "2 schedules"
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_job_whose_receipt_is_gone_with_its_pod_restores_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -432,7 +418,7 @@ def test_a_job_whose_receipt_is_gone_with_its_pod_restores_once_more(monkeypatch
     def no_log(*_: object, **__: object) -> AsyncIterator[str]:
         raise PreflightError("Job default/x has no pod, so there is no log of it")
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_undo_goes_back_to_the_timeline_that_was_left_and_can_be_undone() -> None:
@@ -444,7 +430,7 @@ def test_undo_goes_back_to_the_timeline_that_was_left_and_can_be_undone() -> Non
             assert done.journal is not None
             assert (done.journal.plan.timeline, timelines(sim)) == (left, new)
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_an_undo_that_was_stopped_is_continued_by_an_undo_and_not_undone() -> None:
@@ -460,7 +446,7 @@ def test_an_undo_that_was_stopped_is_continued_by_an_undo_and_not_undone() -> No
         assert done.journal is not None
         assert (done.journal.plan.timeline, timelines(sim)) == (1, 3)
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_another_pod_that_mounts_the_volume_is_in_the_way() -> None:
@@ -474,7 +460,7 @@ def test_another_pod_that_mounts_the_volume_is_in_the_way() -> None:
         )
         assert kept(sim).restorations == ()
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_backup_that_expires_before_the_restore_is_confirmed_stops_it_before_anything_is_touched() -> None:
@@ -494,7 +480,7 @@ def test_a_backup_that_expires_before_the_restore_is_confirmed_stops_it_before_a
         assert (kept(sim).restorations, suspended(sim)) == ((), [False, False])
         assert live(sim, STATEFULSET, "postgresql")["spec"]["replicas"] == 1
 
-    on(scenario)
+    on_release(scenario)
 
 
 # ---- the server does not answer ----------------------------------------------------------------------------------
@@ -531,7 +517,7 @@ def test_a_database_that_does_not_run_is_restored_without_a_restore_point() -> N
         assert (timelines(sim), fulls(sim), suspended(sim)) == (2, 2, [False, False])
         assert [job for job in sim.store.find(JOB, "default") if "-restore-" in job["metadata"]["name"]] == []
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_slow_comparison_of_files_does_not_stop_a_restore(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -543,7 +529,7 @@ def test_a_slow_comparison_of_files_does_not_stop_a_restore(monkeypatch: pytest.
     async def scenario(sim: SimCluster) -> None:
         assert (await restored(sim)).error is None
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_volume_that_is_too_small_is_refused_before_the_database_stops() -> None:
@@ -558,7 +544,7 @@ def test_a_volume_that_is_too_small_is_refused_before_the_database_stops() -> No
         assert refused.error.hint == "Raise storage.size, apply, and run the restore again."
         assert (refused.stages, kept(sim).restorations) == ([], ())
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_key_that_may_only_read_is_found_before_the_database_stops(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -582,7 +568,7 @@ def test_a_key_that_may_only_read_is_found_before_the_database_stops(monkeypatch
         assert sim.clock.now() - begin < 120
         assert (refused.stages, kept(sim).restorations) == ([], ())
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_server_that_answers_too_late_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -596,7 +582,7 @@ def test_a_server_that_answers_too_late_is_named_with_what_to_do(monkeypatch: py
         assert isinstance(refused.error, PreflightError)
         assert refused.error.message.endswith("cannot be asked: it did not end within 20 s")
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_reader_job_whose_creation_is_not_confirmed_is_deleted() -> None:
@@ -606,7 +592,7 @@ def test_a_reader_job_whose_creation_is_not_confirmed_is_deleted() -> None:
         assert isinstance((await restored(sim)).error, Unreachable)
         assert [job for job in sim.store.find(JOB, "default") if "-read-" in job["metadata"]["name"]] == []
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_reader_job_that_outlives_its_client_is_deleted_after_its_end() -> None:
@@ -628,7 +614,7 @@ def test_a_volume_claim_that_is_gone_is_made_again_before_the_server_can_fill_it
         assert claim["spec"]["resources"] == before["spec"]["resources"]
         assert system_of_server(sim) == sim.runtime.programs.repository("default").system_id
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_an_empty_database_on_a_new_volume_gives_way_to_the_repository_s() -> None:
@@ -640,7 +626,7 @@ def test_an_empty_database_on_a_new_volume_gives_way_to_the_repository_s() -> No
         assert done.journal.plan.silence.startswith("it has another database: system identifier ")
         assert system_of_server(sim) == sim.runtime.programs.repository("default").system_id
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_repository_that_was_never_the_release_s_own_is_not_restored() -> None:
@@ -654,7 +640,7 @@ def test_a_repository_that_was_never_the_release_s_own_is_not_restored() -> None
         assert isinstance(refused.error, PreflightError)
         assert "holds backups of another database" in refused.error.message
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_server_that_answers_again_archives_before_it_is_restored() -> None:
@@ -672,7 +658,7 @@ def test_a_server_that_answers_again_archives_before_it_is_restored() -> None:
             )
         assert kept(sim).restorations == ()
 
-    on(scenario)
+    on_release(scenario)
 
 
 def test_a_server_is_never_started_on_another_volume_than_the_restored_one() -> None:
@@ -692,7 +678,7 @@ def test_a_server_is_never_started_on_another_volume_than_the_restored_one() -> 
         again = await restored(sim)
         assert (again.error, again.stages[0]) == (None, "restore")
 
-    on(scenario)
+    on_release(scenario)
 
 
 # ---- killed at any request -------------------------------------------------------------------------------------------
@@ -742,7 +728,7 @@ def _count_of_writes() -> int:
         await restored(sim)
         counts.append(sum(map(_counts, sim.requests[first:])))
 
-    on(scenario)
+    on_release(scenario)
     return counts[0]
 
 
@@ -766,4 +752,4 @@ def test_a_restore_that_is_killed_before_any_write_resumes() -> None:
             assert all(each.is_finished for each in kept(sim).restorations)
             assert [job for job in sim.store.find(JOB, "default") if "-restore-" in job["metadata"]["name"]] == [], nth
 
-        on(scenario)
+        on_release(scenario)

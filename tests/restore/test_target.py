@@ -25,7 +25,7 @@ from pgwizard.restore.target import (
     read_target,
 )
 from pgwizard.status.repository import Backup
-from pgwizard.status.wal import Archive, Fork, History, Reach, SegmentRun, reaches
+from pgwizard.status.wal import Archive, Fork, History, Reach, RecoveryPath, SegmentRun
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 SEGMENT = 16 * 1024**2
@@ -268,6 +268,14 @@ def test_a_plan_takes_as_long_as_the_release_s_own_drills_have_shown() -> None:
     assert plan.seconds == 20 + 10 + 20
 
 
+def test_a_target_of_this_moment_loses_nothing() -> None:
+    moments = {0.0: "nothing that is archived", 0.01: "less than 1 s: all that", 0.02: "1 s: all that was committed"}
+    for minutes, words in moments.items():
+        plan = choose(WHOLE, at(NOW - minutes), moment(NOW))
+        assert isinstance(plan, RestorePlan)
+        assert loss_text(plan).startswith(words)
+
+
 def test_a_plan_becomes_the_options_of_pgbackrest() -> None:
     plans = [choose(WHOLE, target, moment(NOW)) for target in (at(20, is_exclusive=True), RecoveryTarget("latest"))]
     assert [plan.options for plan in plans if isinstance(plan, RestorePlan)] == [
@@ -486,9 +494,10 @@ def test_a_backup_of_a_newer_pgbackrest_than_the_image_s_is_refused(
     ) == expected
 
 
-def test_a_timeline_above_1_without_its_history_is_refused() -> None:
+@pytest.mark.parametrize("target", [RecoveryTarget("latest"), at(8), position(6), position(6, "xid", 2)])
+def test_a_timeline_above_1_without_its_history_is_refused(target: RecoveryTarget) -> None:
     repository = view({2: "3-9"}, [backup(3, 4, 2)])
-    plan = choose(repository, RecoveryTarget("latest"), moment(NOW))
+    plan = choose(repository, target, moment(NOW))
     assert isinstance(plan, TargetRefusal)
     assert (plan.reason, plan.text) == (
         "no-history",
@@ -496,16 +505,51 @@ def test_a_timeline_above_1_without_its_history_is_refused() -> None:
     )
 
 
-def test_the_archive_is_walked_once_for_all_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "target", [at(16), RecoveryTarget("latest", timeline=2), RecoveryTarget("backup", "2-9F"), position(10, "xid", 2)]
+)
+def test_a_timeline_that_was_left_is_not_offered_without_its_history(target: RecoveryTarget) -> None:
+    archive = AGAIN.archive
+    histories = {timeline: each for timeline, each in archive.histories.items() if timeline != 2}
+    repository = dataclasses.replace(AGAIN, archive=dataclasses.replace(archive, histories=histories))
+    plan = choose(repository, target, moment(NOW))
+    assert isinstance(plan, TargetRefusal) or plan.timeline != 2
+    assert 2 not in {each.timeline for each in reachable_spans(repository, moment(NOW))}
+
+
+def test_the_archive_is_walked_once_a_timeline_for_what_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     walked: list[int] = []
 
-    def counted(archive: Archive, backups: Sequence[Backup], timeline: int) -> tuple[Reach, ...]:
-        walked.append(timeline)
-        return reaches(archive, backups, timeline)
+    class Counted(RecoveryPath):
+        def __init__(self, archive: Archive, timeline: int) -> None:
+            walked.append(timeline)
+            super().__init__(archive, timeline)
 
-    monkeypatch.setattr("pgwizard.restore.target.reaches", counted)
+    monkeypatch.setattr("pgwizard.restore.target.RecoveryPath", Counted)
     repository = dataclasses.replace(AGAIN)
-    for target in (at(15), at(2), RecoveryTarget("latest"), RecoveryTarget("backup", "1-3F"), position(9)):
+    for target in (at(15), at(2), at(30)):
         choose(repository, target, moment(NOW))
         reachable_spans(repository, moment(NOW))
     assert sorted(walked) == [1, 2, 3]
+
+
+def test_thousands_of_backups_are_looked_at_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On ten timelines, each of which is reached from all backups before it."""
+    looked: list[str] = []
+
+    class Counted(RecoveryPath):
+        def reach(self, backup: Backup) -> Reach | None:
+            looked.append(backup.label)
+            return super().reach(backup)
+
+    monkeypatch.setattr("pgwizard.restore.target.RecoveryPath", Counted)
+    forks = [Left(each, each * 1000 + 0.5, each * 1000) for each in range(1, 10)]
+    repository = view(
+        {each: f"{each * 1000 - 1000}-{each * 1000}" for each in range(1, 11)},
+        [backup(start, start + 1, 1 + start // 1000) for start in range(2, 9990, 4)],
+        left={each: forks[: each - 1] for each in range(2, 11)},
+    )
+    for target in (RecoveryTarget("latest"), at(5500), at(-5), position(5500), RecoveryTarget("backup", "3-2002F")):
+        choose(repository, target, moment(10_000))
+    reachable_spans(repository, moment(10_000))
+    assert len(looked) < 100

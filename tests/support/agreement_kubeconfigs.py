@@ -88,7 +88,14 @@ class Outcome:
 # ---- certificates ---------------------------------------------------------------------------------------------------
 
 
-def _pair(name: str, issuer: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None = None) -> Any:
+def _pair(
+    name: str,
+    issuer: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None = None,
+    *,
+    ca: bool = False,
+    named: bool = True,
+) -> Any:
+    """A certificate and its key. named: it has alternative names."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     day = datetime.datetime.now(datetime.UTC)
@@ -102,9 +109,9 @@ def _pair(name: str, issuer: tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
         .serial_number(x509.random_serial_number())
         .not_valid_before(day - datetime.timedelta(days=9))
         .not_valid_after(day + datetime.timedelta(days=9))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=ca or issuer is None, path_length=None), critical=True)
     )
-    if issuer is not None:
+    if issuer is not None and named:
         builder = builder.add_extension(x509.SubjectAlternativeName([*names, *addresses]), critical=False)
     return builder.sign(issuer[1] if issuer else key, hashes.SHA256()), key
 
@@ -144,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.name_in_sni = name or ""
             self.server.lab.contacts.add(f"{listener} {name or '-'}")
 
-        context = self.server.lab.server_context()
+        context = self.server.lab.server_context(self.server.title)
         context.sni_callback = cast("Any", note)
         self.request = self.connection = context.wrap_socket(self.request, server_side=True)
 
@@ -232,16 +239,27 @@ class Lab:
         self.other_ca = _pem(_pair("somebody"))[0]
         self.client = _pem(_pair("jane", authority))
         self.other_client = _pem(_pair("john", authority))
-        self._server_pem, self._ca_pem = folder / "server.pem", folder / "ca.pem"
-        self._server_pem.write_text("".join(_pem(_pair("api.test", authority))))
+        self._ca_pem = folder / "ca.pem"
         self._ca_pem.write_text(self.ca)
-        self._servers = [
-            _Server(self, title, tls=title in ("tls", "secure-proxy"))
-            for title in ("tls", "http", "proxy", "secure-proxy")
-        ]
-        self.tls_port, self.http_port, self.proxy_port, self.secure_proxy_port = (
-            each.server_address[1] for each in self._servers
-        )
+        middle = _pair("intermediate", authority, ca=True)
+        below, common = _pair("api.test", middle), _pair("localhost", authority, named=False)
+        self.intermediate, self.below_certificate = _pem(middle)[0], _pem(below)[0]
+        everyday = "".join(_pem(_pair("api.test", authority)))
+        self._sent = {
+            "tls": everyday,
+            "secure-proxy": everyday,
+            "below": "".join(_pem(below)),
+            "below, whole": "".join(_pem(below)) + self.intermediate,
+            "common name": "".join(_pem(common)),
+        }
+        for title, text in self._sent.items():
+            (folder / f"{title}.pem").write_text(text)
+        self._folder = folder
+        titles = ("tls", "http", "proxy", "secure-proxy", "below", "below, whole", "common name")
+        self._servers = [_Server(self, title, tls=title in self._sent) for title in titles]
+        ports = [each.server_address[1] for each in self._servers]
+        self.tls_port, self.http_port, self.proxy_port, self.secure_proxy_port = ports[:4]
+        self.below_port, self.whole_port, self.common_name_port = ports[4:]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.closed_port = free.getsockname()[1]
@@ -258,9 +276,10 @@ class Lab:
     def proxy(self) -> str:
         return f"http://127.0.0.1:{self.proxy_port}"
 
-    def server_context(self) -> ssl.SSLContext:
+    def server_context(self, title: str) -> ssl.SSLContext:
+        """That of the server, or of one behind the proxy."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._server_pem)
+        context.load_cert_chain(self._folder / f"{title if title in self._sent else 'tls'}.pem")
         context.load_verify_locations(self._ca_pem)
         context.verify_mode = ssl.CERT_OPTIONAL
         return context
@@ -301,7 +320,7 @@ def can_mount() -> bool:
     return done.returncode == 0
 
 
-class _Place:
+class Place:
     """The folder of one case."""
 
     def __init__(self, case: Case, folder: Path) -> None:
@@ -342,7 +361,7 @@ def _sorted_json(line: str) -> str:
     return line
 
 
-def _outcome(lab: Lab, place: _Place, words: str, unreachable: str) -> Outcome:
+def _outcome(lab: Lab, place: Place, words: str, unreachable: str) -> Outcome:
     contacts, request = tuple(sorted(lab.contacts)), lab.request
     end = "served" if request else "distrusted" if contacts else unreachable or "refused"
     lab.contacts, lab.request = set(), None
@@ -355,7 +374,7 @@ ln -s "$1" /run/secrets/kubernetes.io/serviceaccount; shift; exec "$@"
 """
 
 
-def run_kubectl(binary: str, lab: Lab, place: _Place) -> Outcome:
+def run_kubectl(binary: str, lab: Lab, place: Place) -> Outcome:
     case = place.case
     command = [binary, f"--cache-dir={place.folder / 'cache'}", "get", "configmap", "probe", "--output=name"]
     command += [f"--context={case.context}"] if case.context is not None else []
@@ -380,7 +399,7 @@ def run_kubectl(binary: str, lab: Lab, place: _Place) -> Outcome:
     return _outcome(lab, place, words, f"unreachable {where.partition(':')[0]}" if where else "")
 
 
-def run_pgwizard(lab: Lab, place: _Place) -> Outcome:
+def run_pgwizard(lab: Lab, place: Place) -> Outcome:
     case = place.case
 
     async def probe() -> None:
@@ -457,7 +476,7 @@ def compare_with(
                 skipped += 1
                 continue
             (folder / str(number)).mkdir()
-            place = _Place(case, folder / str(number))
+            place = Place(case, folder / str(number))
             tried += 1
             theirs, ours = run_kubectl(binary, lab, place), run_pgwizard(lab, place)
             if ours == theirs or (case.differs and ours.end == "refused" != theirs.end):

@@ -27,8 +27,10 @@ from pgwizard.plan.plan import Facts, resolve
 from pgwizard.plan.server import s3_server
 from pgwizard.tls.certificates import read_bundle
 from pgwizard.tls.chain import ChainVerdict, would_verify
+from pgwizard.tls.names import Rules
 from support.agreement import Row
 from support.agreement_options import compare_options
+from support.odd_certificates import DIFFERENCES, odd_cases
 from support.pgbackrest_cases import HOSTS, DialCase, ServerCase, cases, dials
 from support.rigtools import IMAGE, KUBECONFIG, Kubectl, find_kubectl, own_namespace, pod_object
 from support.waiting import wait_until
@@ -224,6 +226,34 @@ def compare_with(program: Pgbackrest, cases: Sequence[ServerCase]) -> list[Row]:
     return rows
 
 
+def compare_odd(program: Pgbackrest) -> Row:
+    """Odd certificates and bundles. One that pgwizard does not judge, or differs on by design, is no disagreement."""
+    odd, rules = list(odd_cases()), pgbackrest.rules(pgbackrest.version(program.version))
+    tried, wrong = 0, []
+    for case, answer in zip(odd, program.answers(odd), strict=True):
+        ours = _odd_verdict(case, rules)
+        if answer is None or ours is None:
+            continue
+        tried += 1
+        is_same = bool(ours) is bool(answer) and (not ours.startswith("[") or ours.startswith(answer))
+        if is_same is (case.label in DIFFERENCES):
+            wrong.append(f"{case.label}: pgbackrest {answer or 'trusts it'}, pgwizard {ours or 'trusts it'}")
+    return Row("odd", f"pgbackrest {program.version}, {program.place}", tried, tuple(wrong))
+
+
+def _odd_verdict(case: ServerCase, rules: Rules) -> str | None:
+    """Empty where pgwizard trusts the server, else why not; None where it leaves that to pgBackRest.
+
+    In pgBackRest's words where it gets as far as a handshake.
+    """
+    try:
+        sent = read_bundle(b"".join(case.sent))
+        result = would_verify(read_bundle(case.trusted), sent, case.host, datetime.now(UTC), rules)
+    except ValueError as error:
+        return str(error)
+    return None if result.ok is None else "" if result.ok else result.message or result.why
+
+
 def compare_servers(program: Pgbackrest) -> Row:
     """Where pgBackRest connects to, with the configuration that pgwizard writes."""
     version = pgbackrest.version(program.version)
@@ -251,6 +281,7 @@ def compare() -> Iterator[Row]:
         yield Row("chains", "pgbackrest, this machine", absent=here)
     else:
         yield from compare_with(here, all_cases)
+        yield compare_odd(here)
         yield compare_servers(here)
         yield compare_options(here.version, here.place, here.run_options)
     binary = find_kubectl()
@@ -263,6 +294,7 @@ def compare() -> Iterator[Row]:
             try:
                 with in_image(kubectl, tag) as program:
                     yield from compare_with(program, all_cases)
+                    yield compare_odd(program)
                     yield compare_servers(program)
                     yield compare_options(program.version, program.place, program.run_options)
             except LookupError as error:

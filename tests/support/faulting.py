@@ -13,7 +13,7 @@ import multiprocessing
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -143,6 +143,27 @@ async def deployed(sim: SimCluster, answers: Answers | None = None, secrets: Sec
     if result.error is not None:
         raise result.error
     return result
+
+
+def on(scenario: Callable[[SimCluster], Awaitable[None]], **options: Any) -> None:
+    """A scenario on a cluster of its own."""
+
+    async def main() -> None:
+        async with cluster(**options) as sim:
+            await scenario(sim)
+
+    run(main())
+
+
+def on_release(scenario: Callable[[SimCluster], Awaitable[None]]) -> None:
+    """A scenario on a cluster with a release that is ten minutes old."""
+
+    async def aged(sim: SimCluster) -> None:
+        await deployed(sim)
+        await sim.clock.sleep(600)
+        await scenario(sim)
+
+    on(aged)
 
 
 def live(sim: SimCluster, resource: Resource, name: str, namespace: str | None = "default") -> Object:

@@ -340,6 +340,18 @@ def _trust(lab: Lab) -> Iterator[Case]:
         "trust: data that is empty text in base64",
         config({"server": server, "certificate-authority-data": coded("x")}, user),
     )
+    below, whole = f"https://127.0.0.1:{lab.below_port}", f"https://127.0.0.1:{lab.whole_port}"
+    for what, trusted in {
+        "the root": lab.ca,
+        "the intermediate alone": lab.intermediate,
+        "the server's own certificate": lab.below_certificate,
+        "the intermediate beside another": lab.other_ca + lab.intermediate,
+    }.items():
+        for chain, server_below in (("", below), (", a whole chain is sent", whole)):
+            authority = {"certificate-authority-data": coded(trusted)}
+            yield one(f"trust: {what}{chain}", config({"server": server_below, **authority}, user))
+    common = f"https://localhost:{lab.common_name_port}"
+    yield one("trust: a server with a common name alone", config(_secure(lab, server=common), user))
     name = "tls-server-name"
     yield one("trust: a name of the certificate", config(_secure(lab, **{name: "api.test"}), user))
     yield one("trust: a name that is not in the certificate", config(_secure(lab, **{name: "x.test"}), user))

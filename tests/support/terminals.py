@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
@@ -9,8 +10,9 @@ import select
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +24,41 @@ AS_NOBODY = ("unshare", "--user", "--map-user=987654")
 """Before a command: it runs with a user id that nobody has, as in OpenShift and in many pipelines."""
 
 
+def _control(terminal: int) -> None:
+    """Make it the controlling terminal of this session, which then gets its Ctrl+C."""
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+
 class Terminal:
     """A wizard on a terminal of its own, in a session of its own."""
 
-    def __init__(self, folder: Path, *arguments: str, stderr: int | None = None, nobody: bool = False) -> None:
-        """nobody: as a user id without an entry in passwd, and without HOME."""
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        program: Sequence[str] = ("-m", "pgwizard"),
+        stderr: int | None = None,
+        nobody: bool = False,
+        is_controlling: bool = True,
+    ) -> None:
+        """program: what Python runs. is_controlling: the terminal sends it Ctrl+C and a hangup.
+
+        nobody: as a user id without an entry in passwd, and without HOME.
+        """
         self.ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (40, 120))
         self.settings = termios.tcgetattr(theirs)
         self.theirs = theirs
         home = {} if nobody else {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
         self.process = subprocess.Popen(
-            [*(AS_NOBODY if nobody else ()), sys.executable, "-m", "pgwizard", *arguments],
+            [*(AS_NOBODY if nobody else ()), sys.executable, *program, *arguments],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs if stderr is None else stderr,
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "xterm-256color", **home},
             cwd=folder,
             start_new_session=True,
+            preexec_fn=partial(_control, theirs) if is_controlling else None,  # noqa: PLW1509 - the tests have no threads
         )
         self.output = b""
 
@@ -112,4 +131,6 @@ def terminals(folder: Path) -> Iterator[Any]:
 def assert_restored(terminal: Terminal) -> None:
     assert terminal.on() == []
     assert terminal.last(r"\x1b\[\?25([hl])") == b"h"
+    pushed, popped = (len(re.findall(mode, terminal.output)) for mode in (rb"\x1b\[>[0-9]+u", rb"\x1b\[<u"))
+    assert pushed == popped, "the way in which keys are reported"
     assert termios.tcgetattr(terminal.theirs) == terminal.settings

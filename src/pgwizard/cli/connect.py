@@ -157,6 +157,8 @@ def snapshot_of(call: Invocation, writer: Writer, name: str) -> Snapshot:
     from pgwizard.status import observe  # most verbs need no status
 
     async def work(cluster: Cluster, now: Clock) -> Snapshot:
-        return await observe.look(cluster, await choose_release(call, cluster, name), now=now)
+        release = await choose_release(call, cluster, name)
+        with writer.waiting(f"Reading release {release} and its repository ..."):
+            return await observe.look(cluster, release, now=now)
 
     return run(call, writer, work, released=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -33,16 +34,44 @@ class Writer:
         self._json = as_json
         self._console = console
         self._spinner: Any = None
+        self._wait = ""
 
     @property
     def is_json(self) -> bool:
         """Whether it writes lines of JSON."""
         return self._json
 
+    @property
+    def columns(self) -> int | None:
+        """How wide the terminal is that lines go to; None where they go elsewhere."""
+        return None if self._json or not self._is_animated else int(self._console.width)
+
+    @contextlib.contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """Show a person at a terminal what is waited for, until something else is written or the wait ends."""
+        if not self._json and sys.stderr is not None and sys.stderr.isatty():
+            with contextlib.suppress(OSError):
+                self._wait = text[: shutil.get_terminal_size().columns - 1]
+                sys.stderr.write(self._wait)
+                sys.stderr.flush()
+        try:
+            yield
+        finally:
+            self._end_wait()
+
+    def _end_wait(self) -> None:
+        """Take what is waited for off the screen."""
+        if self._wait and sys.stderr is not None:
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"\r{' ' * len(self._wait)}\r")
+                sys.stderr.flush()
+        self._wait = ""
+
     # ---- standard output -------------------------------------------------------------------------------------------
 
     def put(self, text: str) -> None:
         """Write a text unchanged. Raises OutputError and BrokenPipeError."""
+        self._end_wait()
         with _guard_output():
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -52,6 +81,7 @@ class Writer:
         if self._json:
             self.put(line_of(record))
         elif text is not None and self._console is not None:
+            self._end_wait()
             from rich.text import Text
 
             with _guard_output():
@@ -70,6 +100,7 @@ class Writer:
             if kind != "began":
                 self.put(f"{line}\n")
         else:
+            self._end_wait()
             with _guard_output():
                 self._draw(line, text, kind)
 
@@ -77,6 +108,7 @@ class Writer:
 
     def note(self, text: str, record: JsonLine) -> None:
         """One line beside the data, or its JSON."""
+        self._end_wait()
         if sys.stderr is None:
             return
         try:

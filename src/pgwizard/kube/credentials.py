@@ -290,6 +290,9 @@ def _tls(target: Target, from_plugin: tuple[bytes, bytes] | None) -> tuple[bytes
     context = ssl.create_default_context() if authority is None else _trusting(authority, target.cluster.name)
     # Clusters have certificate authorities that lack what strict mode (Python 3.13's default) asks for; Go takes them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    # As in Go, whatever certificate-authority holds ends a chain, root or not, and a common name is no server's name.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.hostname_checks_common_name = False
     if target.cluster.values.get("insecure-skip-tls-verify") is True:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

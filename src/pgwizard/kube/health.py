@@ -37,6 +37,8 @@ STUCK = frozenset(
 """Reasons that a container rarely recovers from without help."""
 REFUSED = "FailedCreate"
 """The reason of an event about pods that a controller cannot create."""
+_VOLUME_AWAITED = "waiting for ephemeral volume controller to create the persistentvolumeclaim"
+"""The scheduler's message about each pod with an ephemeral claim, until the claim is there."""
 AWAITS_POD = "waiting for its pod"
 MESSAGE_CHARACTERS = 1000
 """The kubelet repeats the image three times before the reason."""
@@ -101,6 +103,8 @@ def _pod(obj: Object) -> Health:
     scheduled = condition(obj, "PodScheduled")
     if scheduled.get("status") == "False":
         why, reason = plain(scheduled.get("message", "")), plain(scheduled.get("reason", ""))
+        if _VOLUME_AWAITED in why:  # for a second or two, each time
+            return Health("progressing", "its volume claim is being created")
         return Health("progressing", f"cannot be scheduled: {why}", reason)
     for container in _containers(obj):
         if (fault := _container(container)) is not None:

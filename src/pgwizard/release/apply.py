@@ -602,13 +602,13 @@ async def _apply(prepared: _Preparation, cluster: Cluster, stage: Stage, options
     """Write what changes, in order, and stop at the first error. The Job belongs to the first backup."""
     for trial, change in zip(prepared.trials, prepared.changes, strict=False):
         ref = Ref.of(trial.planned)
-        if change.action == "unchanged" or ref.resource == JOB:
-            continue
+        if (change.action == "unchanged" and trial.owner is None) or ref.resource == JOB:
+            continue  # what is taken over may differ in its owner alone
         if ref.resource == NAMESPACE and not prepared.surveyed.namespace_exists:
             continue  # created before the lock
         stage.changing(change)
         if trial.owner is not None and trial.live is not None:
-            await cluster.patch(ref, ownership.ending_patch(trial.live))
+            await cluster.patch(ref, ownership.ending_patch(trial.live, trial.result))
         if trial.grows_from is not None and trial.live is not None:
             await _grow(prepared.plan, cluster, trial.planned, trial.live)
             continue

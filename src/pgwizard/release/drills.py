@@ -23,21 +23,26 @@ CONTAINER = "drill"
 _MARKS: Mapping[str, str] = {"passed": "✓", "failed": "✗", "skipped": "·"}
 _OF_DATABASE = {"rows", "indexes", "checksums"}
 """Checks that fail where the database was damaged before it was backed up."""
-_FEWEST_DRILLS = 2
+_USED_DRILLS = 2
 START_SECONDS = 20.0
 """What a restore in place takes beside restore and replay: stop, start of the Job's pod, and start of the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreRates:
-    """How fast a release is restored and its WAL replayed, by its own drills."""
+    """How fast a release is restored and its WAL replayed. start_seconds: what a restore in place takes beside.
+
+    basis: what has shown it, such as ``the last two drills``; empty where nothing of this release has.
+    """
 
     bytes_per_second: float
     segments_per_second: float
+    start_seconds: float = START_SECONDS
+    basis: str = ""
 
     def seconds(self, bytes_: int, segments: int) -> float:
-        """How long that much would take."""
-        return bytes_ / self.bytes_per_second + segments / self.segments_per_second
+        """How long a restore in place of that much would take."""
+        return self.start_seconds + bytes_ / self.bytes_per_second + segments / self.segments_per_second
 
 
 def receipt_of(pod: Object, at: datetime, seconds: float) -> DrillResult:
@@ -60,12 +65,16 @@ def without_receipt(at: datetime) -> DrillResult:
 
 
 def rates(drills: Sequence[DrillResult]) -> RestoreRates | None:
-    """The rates of the last two drills that restored and replayed something; None before there are two."""
-    used = [each for each in drills if each.bytes and each.segments][-_FEWEST_DRILLS:]
+    """The rates of the last two drills that restored and replayed something; of one, where there are no more."""
+    used = [each for each in drills if each.bytes and each.segments][-_USED_DRILLS:]
     restore, recovery = (sum(each.seconds_of(name) for each in used) for name in ("restore", "recovery"))
-    if len(used) < _FEWEST_DRILLS or not restore or not recovery:
+    if not used or not restore or not recovery:
         return None
-    return RestoreRates(sum(each.bytes for each in used) / restore, sum(each.segments for each in used) / recovery)
+    return RestoreRates(
+        sum(each.bytes for each in used) / restore,
+        sum(each.segments for each in used) / recovery,
+        basis="the last two drills" if len(used) == _USED_DRILLS else "the last drill",
+    )
 
 
 def proof_text(drill: DrillResult) -> str:

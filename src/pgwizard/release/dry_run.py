@@ -34,7 +34,7 @@ from pgwizard.plan.plan import Plan
 from pgwizard.quantities import live_bytes, read_quantity, size_text
 from pgwizard.release.deletion import is_refused_by_count
 from pgwizard.release.immutable import claim_size, claimed_size
-from pgwizard.release.ownership import other_owner, without_marks
+from pgwizard.release.ownership import applier_of, other_owner, without_marks
 from pgwizard.release.survey import claim_ref
 
 _LABELS = ".metadata.labels."
@@ -99,7 +99,8 @@ async def try_out(
         if not namespace_exists and ref.namespace is not None:
             return Trial(obj, None, obj)
         live = await find_object(cluster, ref)
-        owner = other_owner(live, is_ours=ref in inventory) if live is not None else None
+        is_ours = ref in inventory
+        owner = _owner(live, is_ours=is_ours, take_over=take_over)
         if owner is not None and not take_over:
             return _Refusal("owned", Finding("", f"{ref} belongs to {owner}"))
         if ref.resource == JOB:  # never changed, only created again
@@ -111,7 +112,9 @@ async def try_out(
             return Trial(live, live, live)
         try:
             tried = await _dry_run(cluster, plan, obj, live, force=force or owner is not None)
-            return tried if owner is None or isinstance(tried, _Refusal) else _without_owner(tried, owner)
+            if isinstance(tried, _Refusal):
+                return tried if is_ours else _refused_by_tool(tried, live)
+            return tried if owner is None else _without_owner(tried, owner)
         except NotFound:  # the server looks into the Role for what it would grant, and a dry run has made none
             role = _role_of(obj)
             if role is None or role not in planned or await find_object(cluster, role) is not None:
@@ -136,6 +139,19 @@ async def try_out(
         hint = next((each.fix for each in diagnoses if each is not None), "")
         raise PreflightError("the cluster refuses what would be written; nothing was written", invalid, hint=hint)
     return [item for item in tried if isinstance(item, Trial)]
+
+
+def _owner(live: Object | None, *, is_ours: bool, take_over: bool) -> str | None:
+    """The tool that must be asked first. kubectl is one only for who takes over: it never writes by itself."""
+    if live is None:
+        return None
+    return other_owner(live, is_ours=is_ours) or (applier_of(live) if take_over else None)
+
+
+def _refused_by_tool(refusal: _Refusal, live: Object | None) -> _Refusal:
+    """A conflict over an object that another tool has applied is about the object, not about a field."""
+    is_applied = live is not None and applier_of(live) is not None
+    return replace(refusal, why="owned") if refusal.why == "conflict" and is_applied else refusal
 
 
 def _without_owner(trial: Trial, owner: str) -> Trial:

@@ -6,7 +6,7 @@ Helm leaves annotations, Flux labels, Argo CD an annotation or a label; all of t
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pgwizard.kube.api import FIELD_MANAGER, Object
@@ -17,7 +17,8 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 _HELM_RELEASE, _HELM_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 _ARGO_ID, _ARGO_NAME = "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/instance"
 _FLUX = {"HelmRelease": "helm.toolkit.fluxcd.io", "Kustomization": "kustomize.toolkit.fluxcd.io"}
-_MARKS = (_HELM_RELEASE, _HELM_NAMESPACE, _ARGO_ID, _ARGO_NAME, *(f"{key}/" for key in _FLUX.values()))
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_MARKS = (_HELM_RELEASE, _HELM_NAMESPACE, _ARGO_ID, _ARGO_NAME, _LAST_APPLIED, *(f"{key}/" for key in _FLUX.values()))
 _MANAGERS = frozenset(
     {
         *("argocd-controller", "flux-client-side-apply", "helm", "helm-controller", "kubectl"),
@@ -38,6 +39,11 @@ def other_owner(live: Object, *, is_ours: bool = False) -> str | None:
     is_ours: the release's record lists it. Then a label that another tool rewrote does not make it another tool's.
     """
     return (_marked_by(live) if is_ours else deployer_of(live)) or None
+
+
+def applier_of(live: Object) -> str | None:
+    """The tool that has applied an object, as a field manager; the only trace of kubectl, and of Argo CD's labels."""
+    return next((str(entry["manager"]) for entry in _managed(live) if _is_tool_s(entry)), None)
 
 
 def _marked_by(live: Object) -> str:
@@ -101,22 +107,47 @@ def without_marks(obj: Object) -> Object:
     return {**obj, "metadata": metadata}
 
 
-def ending_patch(live: Object) -> Object:
-    """The merge patch that ends the management of other tools: their marks go, and pgwizard owns their fields.
+def ending_patch(live: Object, tried: Object) -> Object:
+    """The merge patch that ends the management of other tools: their marks go, and what an apply writes is pgwizard's.
 
-    A tool that still owned fields would be in conflict with each later change. One of the entries becomes pgwizard's,
-    so that the next apply removes what the tool had set and the answers have not; without any entry the server would
-    invent a manager of its own, ``before-first-apply``.
+    tried: the object as a dry run of the apply gave it. A tool that still owned these fields would be in conflict with
+    each later change. What only the tool has set, such as a sidecar, stays the tool's: an apply neither adds nor
+    removes it. pgwizard's own entry is among the rest, since without any the server would invent a manager.
     """
     metadata = live["metadata"]
     patch: dict[str, Any] = {kind: dict.fromkeys(_marks(metadata.get(kind))) for kind in ("labels", "annotations")}
-    entries = metadata.get("managedFields") or ()
-    theirs = [entry for entry in entries if entry.get("manager") in _MANAGERS and not entry.get("subresource")]
-    rest = [entry for entry in entries if entry not in theirs]
-    has_own = any((entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply") for entry in rest)
-    if theirs and not has_own:
-        rest.append({**theirs[0], "manager": FIELD_MANAGER, "operation": "Apply"})
-    return {"metadata": {**{kind: keys for kind, keys in patch.items() if keys}, "managedFields": rest}}
+    own = next(filter(_is_own_apply, _managed(live)), None) or next(filter(_is_own_apply, _managed(tried)), None)
+    written: Mapping[str, Any] = next((entry["fieldsV1"] for entry in _managed(tried) if _is_own_apply(entry)), {})
+    entries = [own] if own is not None else []
+    for entry in _managed(live):
+        fields = _without(entry.get("fieldsV1") or {}, written) if _is_tool_s(entry) else entry.get("fieldsV1")
+        if fields and not _is_own_apply(entry):
+            entries.append({**entry, "fieldsV1": fields})
+    return {"metadata": {**{kind: keys for kind, keys in patch.items() if keys}, "managedFields": entries}}
+
+
+def _managed(obj: Object) -> Sequence[Mapping[str, Any]]:
+    return obj["metadata"].get("managedFields") or ()
+
+
+def _is_tool_s(entry: Mapping[str, Any]) -> bool:
+    return entry.get("manager") in _MANAGERS and not entry.get("subresource")
+
+
+def _is_own_apply(entry: Mapping[str, Any]) -> bool:
+    return (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply")
+
+
+def _without(fields: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields in the form of managedFields, without those that are written too, and without marks."""
+    rest: dict[str, Any] = {}
+    for key, below in fields.items():
+        if key.removeprefix("f:").startswith(_MARKS) or (key in written and not written[key]):
+            continue
+        left = _without(below, written.get(key, {}))
+        if key not in written or left.keys() - {"."}:
+            rest[key] = left
+    return rest
 
 
 def _marks(pairs: Mapping[str, str] | None) -> Iterator[str]:

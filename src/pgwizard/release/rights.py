@@ -81,14 +81,35 @@ async def require_deletion(cluster: Cluster, refs: Sequence[Ref]) -> None:
 
 async def require(cluster: Cluster, needed: Sequence[Access]) -> None:
     """Raises PreflightError with every missing permission."""
-    allowed = await cluster.check_access(needed)
-    missing = [access for access, granted in allowed.items() if not granted]
+    refuse(cluster, await lacking(cluster, needed))
+
+
+async def lacking(cluster: Cluster, needed: Sequence[Access]) -> list[Access]:
+    """The permissions that are missing."""
+    return [access for access, granted in (await cluster.check_access(needed)).items() if not granted]
+
+
+def refuse(cluster: Cluster, missing: Sequence[Access]) -> None:
+    """Raises PreflightError with each, its kubectl line, and a Role that grants them; nothing where none is missing."""
     if missing:
         raise PreflightError(
             f"{cluster.server} does not let you do all that this needs; nothing was written",
             [Finding(text=_describe(access), fix=f"check: {access.command(cluster.commands)}") for access in missing],
             hint="An administrator grants it with:\n" + role(missing),
         )
+
+
+def reads(access: Access) -> bool:
+    """Whether it changes no object; a command in a pod counts as such."""
+    return access.verb in ("get", "list", "watch") or access.resource == "pods/exec"
+
+
+def summary(missing: Sequence[Access]) -> str:
+    """Verbs by resource: ``patch secrets; create and delete jobs``."""
+    verbs: dict[str, list[str]] = {}
+    for access in missing:
+        verbs.setdefault(access.resource, []).append(access.verb)
+    return "; ".join(f"{' and '.join(each)} {resource}" for resource, each in verbs.items())
 
 
 def _describe(access: Access) -> str:

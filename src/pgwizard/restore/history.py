@@ -53,8 +53,9 @@ class WalEvent:
     at: its time, UTC; where the WAL has none, that of the commit before it, and None if that is not known.
     name: of a restore point; database: of what was removed, its OID, or its name where that is known.
     relations: how many tables, indexes and the like lost their files; is_rewrite: all of them kept their entries in the
-    catalog, as after TRUNCATE. is_unique: whether no other restore point has its name, or no transaction of another
-    timeline its number; is_reachable: whether a backup had ended before it.
+    catalog, as after TRUNCATE; is_catalog: whether entries of it changed, by DDL, or by ANALYZE or VACUUM, which
+    autovacuum runs too. is_unique: whether no other restore point has its name, or no transaction of another timeline
+    its number; is_reachable: whether a backup had ended before it.
     """
 
     kind: WalEventKind
@@ -66,6 +67,7 @@ class WalEvent:
     database: str = ""
     relations: int = 0
     is_rewrite: bool = False
+    is_catalog: bool = False
     is_unique: bool = True
     is_reachable: bool = True
 
@@ -105,13 +107,14 @@ class WalEvent:
             case "restore-point":
                 return f"restore point {plain(self.name)}"
             case _:
-                return "commit"
+                return "commit, catalog changed" if self.is_catalog else "commit"
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseHistory:
     """What the WAL has of a stretch of time. events: oldest first; commits: all of them; unlisted: how many of those
-    are not among the events; segments: how many were read; unreadable: how many could not be.
+    are not among the events; segments: how many were read; unreadable: how many could not be, and why: the last of
+    them, and why not.
 
     until: the end of what was read, which is earlier than wanted where that is too much: then is_cut. It is since
     where nothing is known to have been read.
@@ -125,6 +128,7 @@ class ReleaseHistory:
     segments: int
     unreadable: int
     is_cut: bool
+    why: str = ""
 
 
 async def read(
@@ -171,6 +175,7 @@ async def read(
         reading.count,
         unreadable,
         is_cut=reading.is_cut,
+        why=why,
     )
 
 
@@ -264,7 +269,8 @@ def _event(line: str) -> WalEvent | None:
     commit = _COMMIT.match(rest)
     if commit is None:
         return None
-    event = WalEvent("commit", _moment(commit["at"]), timeline, lsn, commit["prepared"] or xid)
+    is_catalog = "; inval msgs:" in commit["parts"]
+    event = WalEvent("commit", _moment(commit["at"]), timeline, lsn, commit["prepared"] or xid, is_catalog=is_catalog)
     parts = dict(part.partition(": ")[::2] for part in commit["parts"].split("; ")[1:])
     files = parts.get("rels", "").split()
     if not files:

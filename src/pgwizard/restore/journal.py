@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
+from pgwizard.release.drills import RestoreRates
 from pgwizard.release.record import LONGEST_SECONDS, Restoration
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.target import RestorePlan, is_point_name
@@ -29,7 +31,8 @@ class Journal:
     the volume claim that was restored: on another one, the server would begin with an empty database. is_touched:
     whether the data directory may have been changed; until then the server can be started on it as it is. is_clone:
     whether the repository is another release's. is_finished: whether its undo is no longer offered. is_undo: whether it
-    brings back what an earlier restore left.
+    brings back what an earlier restore left. down_seconds: from the stop of the server until it was ready again; 0
+    where the restore was resumed in between.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Journal:
     is_clone: bool = False
     is_finished: bool = False
     is_undo: bool = False
+    down_seconds: float = 0
 
     @property
     def is_untouched_undo(self) -> bool:
@@ -100,4 +104,27 @@ def _can_be_followed(plan: RestorePlan) -> bool:
 
 
 def _fit(plan: RestorePlan) -> RestorePlan:
-    return replace(plan, target=fit(plan.target), silence=fit(plan.silence))
+    return replace(plan, target=fit(plan.target), silence=fit(plan.silence), basis=fit(plan.basis))
+
+
+def rates(restorations: Sequence[Restoration]) -> RestoreRates | None:
+    """How fast the newest restore was that ran in one go; None where there is none.
+
+    restorations: oldest first.
+    """
+    for restoration in reversed(restorations):
+        with contextlib.suppress(ValueError):
+            journal = read_journal(restoration)
+            if journal.receipt is not None and 0 < journal.down_seconds <= LONGEST_SECONDS:
+                return _rates(journal, journal.receipt)
+    return None
+
+
+def _rates(journal: Journal, receipt: Receipt) -> RestoreRates:
+    restore, recovery = max(receipt.restore_seconds, 1), max(receipt.recovery_seconds, 1)  # whole seconds
+    return RestoreRates(
+        max(journal.plan.bytes, 1) / restore,
+        max(journal.plan.segments, 1) / recovery,
+        max(journal.down_seconds - receipt.restore_seconds - receipt.recovery_seconds, 0),
+        f"the restore of {journal.at[:10]}",
+    )

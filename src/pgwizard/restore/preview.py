@@ -33,7 +33,7 @@ from pgwizard.release.stages import Report, Stage
 from pgwizard.restore import preview_job, scratch
 from pgwizard.restore.last_commit import stop_at_commit
 from pgwizard.restore.preview_job import LIFE_SECONDS, Aim, Reached
-from pgwizard.restore.run import Preparation
+from pgwizard.restore.run import Preparation, lacking_writes
 from pgwizard.restore.scripts import script_of
 from pgwizard.restore.target import RecoveryTarget, RestorePlan, lsn_text
 from pgwizard.restore.view import read_view
@@ -59,13 +59,13 @@ class OpenPreview:
 async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     """Read what a preview is chosen from. Raises PreflightError where there is nothing to show."""
     live_record, _ = await records.get(cluster, release)
-    await rights.require(cluster, _accesses(release))
+    lacks = await lacking_writes(cluster, _accesses(release))
     if not ReleaseSummary.of(live_record).backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to show.")
     if live_record.unfinished_restore is not None:
         raise records.unfinished_restore(release, cluster.commands)
     origin = live_record.origin if live_record.reads_origin else None
-    return Preparation(release, None, await read_view(cluster, live_record), live_record.awaits_restore, origin)
+    return Preparation(release, None, await read_view(cluster, live_record), live_record.awaits_restore, origin, lacks)
 
 
 async def find(cluster: Cluster, release: ReleaseRef) -> OpenPreview | None:

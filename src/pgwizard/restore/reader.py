@@ -15,7 +15,7 @@ from pgwizard.errors import ClusterError, DeadlineError, PreflightError
 from pgwizard.kube.api import JOB, POD, STATEFULSET, Cluster, Ref, list_objects
 from pgwizard.kube.health import assess
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import backups, records
+from pgwizard.release import backups, records, rights
 from pgwizard.restore import job as restore_job
 
 _START_SECONDS = 120.0
@@ -26,7 +26,9 @@ _POLL_SECONDS = 0.5
 
 @contextlib.asynccontextmanager
 async def reader_pod(cluster: Cluster, release: ReleaseRef) -> AsyncIterator[str]:
-    """The name of the pod; it is deleted at the end. Raises PreflightError where it does not start."""
+    """The name of the pod; it is deleted at the end. Raises PreflightError where it does not start, or may not."""
+    kinds = (("jobs", "batch", ("create", "delete")),)
+    await rights.require(cluster, rights.in_namespace(release.namespace, kinds))
     stateful = await cluster.get(Ref(STATEFULSET, release.name, release.namespace))
     name = restore_job.job_name(release, f"read-{secrets.token_hex(3)}")
     ref = Ref(JOB, name, release.namespace)

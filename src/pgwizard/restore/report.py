@@ -3,42 +3,62 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from pgwizard.kube.api import Access
 from pgwizard.kube.commands import Commands
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.quantities import human_size
+from pgwizard.release import rights
 from pgwizard.restore.history import ReleaseHistory, WalEvent
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.journal import Journal
-from pgwizard.restore.target import RepositoryView, RestorePlan, reachable_spans, shown_moment
+from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, reachable_spans, shown_moment
 from pgwizard.status.wal import TO_THE_END
 from pgwizard.text import fit, span, visible
 
-
-def row_lines(rows: Mapping[str, str]) -> list[str]:
-    """Rows as text, a line each."""
-    return [f"{name:8} {text}" for name, text in rows.items()]
+BEFORE = "before "
+"""In front of a target in the line of the page: to stop just before it."""
 
 
-def preview_rows(plan: RestorePlan) -> Mapping[str, str]:
-    """What a preview would use."""
+def row_lines(rows: Mapping[str, str], columns: int | None = None) -> list[str]:
+    """Rows as text, a line each; or as many as fit into so many columns, between words."""
+    lines = [f"{name:8} {text}" for name, text in rows.items()]
+    if columns is None:
+        return lines
+    wrap = textwrap.TextWrapper(
+        max(columns, 20), subsequent_indent=" " * 9, break_long_words=False, break_on_hyphens=False
+    )
+    return [part for line in lines for part in wrap.wrap(line)]
+
+
+def preview_rows(plan: RestorePlan, lacks: Sequence[Access] = ()) -> Mapping[str, str]:
+    """What a preview would use. lacks: permissions that are missing."""
     rows = plan_rows(plan)
-    return {name: rows[name] for name in ("Target", "Backup", "Replay")}
+    return {**{name: rows[name] for name in ("Target", "Backup", "Replay")}, **rights_row(lacks)}
+
+
+def rights_row(lacks: Sequence[Access]) -> Mapping[str, str]:
+    """What of it is not permitted; empty where all is."""
+    return {"Rights": f"missing: {rights.summary(lacks)}"} if lacks else {}
 
 
 def plan_rows(plan: RestorePlan, *, is_new: bool = False, is_clone: bool = False) -> Mapping[str, str]:
     """What a restore would use, and what is lost. is_new: whether the release was made to be restored; is_clone:
     whether it is restored from the repository of another, which runs on and loses nothing.
     """
+    takes = f"about {span(plan.seconds)}, by {fit(plan.basis)}"
+    if not plan.basis:
+        takes = "not known before the first drill or restore"
     downtime = "" if is_new else "; the database is down meanwhile"
     rows: Mapping[str, str] = {
         "Target": plan.target,
         "Backup": f"{fit(plan.backup)}, on timeline {plan.timeline}",
         "Replay": f"about {_count(plan.segments, 'WAL segment')}; fetches at most {human_size(plan.bytes)}",
         "Lacks" if is_clone else "Loses": loss_text(plan),
-        "Takes": f"about {span(plan.seconds)}, and a full backup after it{downtime}",
+        "Takes": f"{takes}{downtime}. A full backup follows",
     }
     if plan.silence and is_new:
         since = shown_moment(plan.archived_until) if plan.archived_until else "the last backup"
@@ -61,7 +81,10 @@ def loss_text(plan: RestorePlan) -> str:
     until = shown_moment(plan.lost_until and plan.lost_until.replace(microsecond=0))
     if plan.lost_since is None or plan.lost_until is None:
         return f"all that was committed after the target, until {until}"
-    lost = span((plan.lost_until - plan.lost_since).total_seconds())
+    seconds = (plan.lost_until - plan.lost_since).total_seconds()
+    if seconds <= 0:
+        return "nothing that is archived"
+    lost = span(seconds) if seconds >= 1 else "less than 1 s"
     return f"{lost}: all that was committed from {shown_moment(plan.lost_since)} until {until}"
 
 
@@ -72,8 +95,20 @@ def event_lines(events: Sequence[WalEvent]) -> list[str]:
     return [f"{at:{widths[0]}}  {text:{widths[1]}}  {options}" for at, text, options in cells]
 
 
+def short_event_lines(events: Sequence[WalEvent]) -> list[str]:
+    """The same where there is little room: the target comes before what happened, which may be cut."""
+    cells = [(_event_moment(each), visible(typed_target(each.target)), each.text) for each in events]
+    widths = [max((len(row[column]) for row in cells), default=0) for column in (0, 1)]
+    return [f"{at:{widths[0]}}  {target:{widths[1]}}  {text}" for at, target, text in cells]
+
+
+def typed_target(target: RecoveryTarget) -> str:
+    """What names a target in the line of the page."""
+    return f"{BEFORE}{target.typed}" if target.is_exclusive else target.typed
+
+
 def _event_moment(event: WalEvent) -> str:
-    return "before all others" if event.at is None else shown_moment(event.at)
+    return "before all others" if event.at is None else f"{event.at:%Y-%m-%d %H:%M:%S.%f} UTC"
 
 
 def _options(event: WalEvent) -> str:
@@ -99,6 +134,8 @@ def history_text(history: ReleaseHistory) -> str:
 def unread_parts(history: ReleaseHistory) -> list[str]:
     """Why events may be missing."""
     parts = [f"{_count(history.unreadable, 'segment')} could not be read"] if history.unreadable else []
+    if parts and history.why:
+        parts[0] += f" ({'the last of them, ' if history.unreadable > 1 else ''}{history.why})"
     return [*parts, "this is too much WAL to read at once"] if history.is_cut else parts
 
 

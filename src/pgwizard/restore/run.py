@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pgwizard.clock import Clock
 from pgwizard.diagnose.diagnose import diagnose
@@ -63,7 +64,7 @@ class Preparation:
     """What a restore would do, before anything is written. journal: of a restore that has not ended, if any.
 
     awaits_restore: whether the release is new, and was made to be restored. origin: the repository of another release
-    that it is restored from, if any.
+    that it is restored from, if any. lacks: permissions that are missing, none of which a plan needs.
     """
 
     release: ReleaseRef
@@ -71,6 +72,7 @@ class Preparation:
     view: RepositoryView | None
     awaits_restore: bool = False
     origin: record.Origin | None = None
+    lacks: tuple[Access, ...] = ()
 
     def shown_plan(self, journal: Journal) -> RestorePlan | None:
         """What to confirm; None where nothing is restored. The server of a new release has nothing to lose."""
@@ -80,26 +82,40 @@ class Preparation:
 
 
 async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
-    """Read the release. Raises PreflightError where it cannot be restored."""
+    """Read the release, which needs no permission to write. Raises PreflightError where it cannot be restored."""
     own_record, _ = await records.get(cluster, release)
-    await rights.require(cluster, _accesses(release))
+    lacks = await lacking_writes(cluster, _accesses(release))
     unfinished = own_record.unfinished_restore
     if unfinished is not None:
         return Preparation(
-            release, _journal(release, unfinished), None, origin=own_record.origin if own_record.reads_origin else None
+            release,
+            _journal(release, unfinished),
+            None,
+            origin=own_record.origin if own_record.reads_origin else None,
+            lacks=lacks,
         )
     summary = ReleaseSummary.of(own_record)
     if not summary.backups:
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
     if await find_object(cluster, _claim(release)) is None:
-        await rights.require(cluster, [Access("create", "persistentvolumeclaims", "", release.namespace)])
+        creation = Access("create", "persistentvolumeclaims", "", release.namespace)
+        lacks += await lacking_writes(cluster, [creation])
     return Preparation(
         release,
         None,
         await read_view(cluster, own_record),
         own_record.awaits_restore,
         own_record.origin if own_record.reads_origin else None,
+        lacks,
     )
+
+
+async def lacking_writes(cluster: Cluster, needed: Sequence[Access]) -> tuple[Access, ...]:
+    """The permissions to write that are missing. Raises PreflightError where one to read is."""
+    missing = await rights.lacking(cluster, needed)
+    if any(map(rights.reads, missing)):
+        rights.refuse(cluster, missing)
+    return tuple(missing)
 
 
 async def plan_to(
@@ -281,6 +297,9 @@ class _Run:
     now: Clock
     journal: Journal
     is_current: bool = False
+    stopped_at: datetime | None = None
+    """When the server was stopped; None where another run did it, so that it was down for longer than a restore takes.
+    """
 
     @property
     def is_open(self) -> bool:
@@ -444,6 +463,7 @@ class _Run:
 
     async def _stop(self) -> None:
         async with stages.enter("stop", self.report) as stage:
+            self.stopped_at = self.now()
             await self._take_down(stage)
             await self._write(self.journal.at_stage("restore"))
             stage.done(f"{Names.of(self.release.name).pod} is gone")
@@ -576,6 +596,9 @@ class _Run:
                 raise RestoreFailed(
                     f"release {self.release}: the server is still in recovery", hint=f"See what it waits for: {see}"
                 )
+            if self.stopped_at is not None:
+                seconds = (self.now() - self.stopped_at).total_seconds()
+                self.journal = replace(self.journal, down_seconds=round(seconds, 1))
             await self._write(self.journal.at_stage("resume" if self.journal.is_untouched_undo else "archive"))
             stage.done(ready)
 

@@ -46,13 +46,17 @@ stored() { # archive-get would ask pg_control whose WAL it is to get, and withou
   backrest repo-get "$path/$name" 2>&1 >"$folder/stored" && ${tool:-cat} ${tool:+-dcf} <"$folder/stored" >"$folder/$1"
 }
 
-get() { # what is not archived yet is still on the volume
+archived() {
+  timeout 120 pgbackrest --stanza="$stanza" --log-level-console=off --no-archive-async archive-get "$1" "$folder/$1" \
+    </dev/null 2>&1
+}
+
+get() { # what is not archived yet is still on the volume, unless it is archived and removed at that moment
   if [ -z "$volume" ]; then
     stored "$1"
     return
   fi
-  timeout 120 pgbackrest --stanza="$stanza" --log-level-console=off --no-archive-async archive-get "$1" "$folder/$1" \
-    </dev/null 2>&1 || cp "$PGDATA/pg_wal/$1" "$folder/$1" 2>/dev/null
+  archived "$1" >/dev/null || cp "$PGDATA/pg_wal/$1" "$folder/$1" 2>/dev/null || archived "$1"
 }
 
 records() {
@@ -86,7 +90,7 @@ chosen() {
         commits += is_commit
         if (is_commit && $0 !~ /; rels:/) { if (++plain > most) next }
         else if (++others > 1000) next
-        sub(/; inval msgs:.*/, "")
+        sub(/; inval msgs:.*/, "; inval msgs:") # that there are some says that the catalog changed
         moment = at; sub(/ /, "T", moment)
         print substr($0, 1, 24), (moment == "" ? "-" : moment), substr($0, 26, 4000)
       }
@@ -105,7 +109,7 @@ exec 3>&1
   while read -r word beside end; do
     name=${word#+}
     if ! error=$(get "$name"); then
-      unreadable=$((unreadable + 1)) last=${error:-it is not in the archive}
+      unreadable=$((unreadable + 1)) last="$name: ${error:-it is not in the archive}"
       continue
     fi
     records "$folder/$name" >"$folder/records"

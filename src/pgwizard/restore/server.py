@@ -58,8 +58,13 @@ class DatabaseServer:
         await read_output(self.cluster, self.release, command, seconds=_ARCHIVE_SECONDS, name="stanza-create")
 
     async def segment(self) -> str:
-        """The name of the WAL segment that is being written."""
-        return " ".join(await self._sql("SELECT pg_walfile_name(pg_current_wal_insert_lsn())"))
+        """The name of the newest WAL segment with a record. Right after a switch the next one is no file yet."""
+        return " ".join(
+            await self._sql(
+                "SELECT max(name) FROM pg_ls_waldir() WHERE length(name) = 24 AND name <= "
+                "pg_walfile_name(pg_current_wal_insert_lsn())"
+            )
+        )
 
     async def position(self) -> int:
         """Where the next WAL record will be. Raises PreflightError."""

@@ -7,18 +7,21 @@ end in another state than was asked for, without an error.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import zoneinfo
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from typing import Literal
 
 from pgwizard.plan.pgbackrest import Version, version, version_text
-from pgwizard.release.drills import START_SECONDS, RestoreRates
+from pgwizard.release.drills import RestoreRates
+from pgwizard.release.record import LONGEST_SECONDS
 from pgwizard.status.repository import Backup, is_label, read_lsn
-from pgwizard.status.wal import Archive, Reach, reaches, strangers
+from pgwizard.status.wal import Archive, Reach, RecoveryPath, strangers
 from pgwizard.status.walk import whole_backups
 from pgwizard.text import fit
 
@@ -112,9 +115,10 @@ class RestorePlan:
     target: for people. type, value, is_exclusive: pgBackRest's. must_reach: the WAL position that recovery must get to;
     0 where PostgreSQL itself fails unless it reaches the target. left: the timeline that the server is on now.
     lost_since, lost_until: whatever was committed between them is lost; None where the moment is not known.
-    segments, bytes: what is replayed and fetched, at most; seconds: an estimate of all. silence: why the server does
-    not answer, empty where it does; archived_until: then, what it wrote later is not in the archive, as far as known.
-    position: where the target is in the WAL; 0 where that is not known.
+    segments, bytes: what is replayed and fetched, at most; seconds: an estimate of all; basis: what has shown it, empty
+    where nothing of this release has. silence: why the server does not answer, empty where it does; archived_until:
+    then, what it wrote later is not in the archive, as far as known. position: where the target is in the WAL; 0 where
+    that is not known.
     """
 
     target: str
@@ -134,6 +138,7 @@ class RestorePlan:
     silence: str = ""
     archived_until: datetime | None = None
     position: int = 0
+    basis: str = ""
 
     @property
     def is_newest(self) -> bool:
@@ -157,12 +162,14 @@ class RestorePlan:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Moments that can be reached from one backup on one timeline, both ends included.
+    """Moments that can be reached on one timeline from backups that lead to the same end, both ends included.
 
-    until: None for now. is_open: whether the server adds to it; ends_at: when all that the archive has is replayed.
+    backups: oldest first; reach: of the newest one; until: None for now. is_open: whether the server adds to it;
+    ends_at: when all that the archive has is replayed.
     """
 
     timeline: int
+    backups: Sequence[Backup]
     reach: Reach
     since: datetime
     until: datetime | None
@@ -172,6 +179,16 @@ class Span:
     def holds(self, at: datetime) -> bool:
         """Whether a moment that is not in the future can be reached."""
         return self.since <= at and (self.until is None or at <= self.until)
+
+    def reach_before(self, at: datetime) -> Reach:
+        """From the newest backup that leads to a moment, which it holds."""
+        place = bisect_right(self.backups, at, key=_consistent_at)
+        return replace(self.reach, backup=self.backups[max(place, 1) - 1])
+
+
+def _consistent_at(backup: Backup) -> datetime:
+    """The first moment that a backup leads to: its end is known to the second."""
+    return backup.stop + _SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +206,8 @@ class RepositoryView:
 
     damaged: the labels of backups that lack files, or hold files whose contents are damaged.
     is_answering: whether the server can still commit and archive, so that what it has written until now is reachable;
-    silence: why it does not answer. rates: those of its drills, where there are any. image: the version of the image's
-    pgBackRest, None where that is not known.
+    silence: why it does not answer. rates: those of its restores and drills, where there are any. image: the version of
+    the image's pgBackRest, None where that is not known.
     """
 
     archive: Archive
@@ -224,27 +241,54 @@ class RepositoryView:
             death = birth or death
         return tuple(reversed(lives))
 
-    def usable(self, timeline: int) -> tuple[Reach, ...]:
-        """How far recovery gets towards a timeline, from each backup that leads there, oldest first."""
-        if timeline not in self._usable:
-            walked = reaches(self.archive, self.whole_backups, timeline)
-            self._usable[timeline] = tuple(reach for reach in walked if reach.is_usable)
-        return self._usable[timeline]
+    def usable(self, timeline: int, until: int | None = None, *, oldest_first: bool = False) -> Iterator[Reach]:
+        """How far recovery gets towards a timeline, from each backup that leads there, the newest first.
+
+        No older one gets further. until: the WAL position at which a backup must have ended.
+        """
+        path = RecoveryPath(self.archive, timeline)
+        backups = [backup for placed in self._leading_to(timeline) for _, backup in reversed(placed)]
+        for backup in reversed(backups) if oldest_first else backups:
+            if until is None or backup.lsn_stop <= until:
+                reach = path.reach(backup)
+                if reach is not None and reach.is_usable:
+                    yield reach
+
+    def _leading_to(self, timeline: int) -> list[list[tuple[int, Backup]]]:
+        """The backups on each timeline of a path, the last timeline first."""
+        return [self._placed.get(each, []) for each, _ in reversed(self.archive.path(timeline))]
 
     @cached_property
-    def _usable(self) -> dict[int, tuple[Reach, ...]]:
-        return {}
+    def _placed(self) -> dict[int, list[tuple[int, Backup]]]:
+        """Backups with the number of their first segment, oldest first, by timeline."""
+        placed: dict[int, list[tuple[int, Backup]]] = {}
+        for backup in self.whole_backups:
+            with contextlib.suppress(ValueError):  # the name of no segment: there is no WAL for it
+                number = self.archive.number(backup.wal_start)
+                placed.setdefault(int(backup.wal_start[:8], 16), []).append((number, backup))
+        for backups in placed.values():
+            backups.sort(key=_number)
+        return placed
 
     @cached_property
     def spans(self) -> tuple[Span, ...]:
-        """All that can be reached, by timeline and from the oldest backup to the newest."""
-        return tuple(self._spans())
+        """All that can be reached, by timeline and from the oldest moment to the newest."""
+        return tuple(span for life in self.lives for span in reversed([*self._spans(life)]))
 
-    def _spans(self) -> Iterator[Span]:
-        for life in self.lives:
-            is_live = life.timeline == self.timeline
-            for reach in self.usable(life.timeline):
-                since = reach.backup.stop + _SECOND  # the stop is known to the second
+    def _spans(self, life: Life) -> Iterator[Span]:
+        """The newest first, until the one that holds the first moment of the timeline."""
+        path = RecoveryPath(self.archive, life.timeline)
+        is_live = life.timeline == self.timeline
+        for placed in self._leading_to(life.timeline):
+            end = len(placed)
+            while end:
+                reach, newest = path.reach(placed[end - 1][1]), end
+                end -= 1
+                if reach is None or not reach.is_usable:
+                    continue
+                end = min(end, bisect_left(placed, path.beginning(reach.backup), key=_number))
+                backups = [backup for _, backup in placed[end:newest]]
+                since, last = _consistent_at(backups[0]), _consistent_at(backups[-1])
                 is_open = is_live and reach.hole is None and self.is_answering
                 until: datetime | None = None
                 if reach.hole is not None:
@@ -252,10 +296,16 @@ class RepositoryView:
                 elif not is_live:
                     until = life.death - _SECOND if life.death else None
                 elif not is_open:
-                    until = max(reach.until, since)  # the newest WAL may be the backup's own
+                    until = max(reach.until, last)  # the newest WAL may be the backup's own
                 since = max(since, life.birth) if life.birth else since
                 if until is None or since <= until:
-                    yield Span(life.timeline, reach, since, until, is_open, reach.until)
+                    yield Span(life.timeline, backups, reach, since, until, is_open, reach.until)
+                if since == life.birth:
+                    return
+
+
+def _number(placed: tuple[int, Backup]) -> int:
+    return placed[0]
 
 
 def is_point_name(text: str) -> bool:
@@ -439,18 +489,19 @@ def _at_time(view: RepositoryView, target: RecoveryTarget, now: datetime) -> Res
     span = next((span for span in reversed(view.spans) if span.timeline == timeline and span.holds(at)), None)
     if span is not None:
         is_end = not span.is_open and at >= span.ends_at  # no commit behind it could stop recovery
-        plan = _plan(view, span.reach, timeline, target, now)
-        share = _share(span, at, now)
+        reach = span.reach_before(at)
+        plan = _plan(view, reach, timeline, target, now)
+        share = _share(span, reach.backup, at, now)
         plan = replace(
             plan,
             lost_since=at,
             segments=round(plan.segments * share) or 1,
-            bytes=span.reach.backup.size + round((plan.bytes - span.reach.backup.size) * share),
+            bytes=reach.backup.size + round((plan.bytes - reach.backup.size) * share),
             at=at,
         )
         plan = _with_estimate(plan, view.rates)
         if is_end:
-            return replace(plan, type="default", value="", is_exclusive=False, must_reach=_last_lsn(view, span.reach))
+            return replace(plan, type="default", value="", is_exclusive=False, must_reach=_last_lsn(view, reach))
         return replace(plan, type="time", value=f"{at:%Y-%m-%d %H:%M:%S.%f}+00", is_exclusive=target.is_exclusive)
     return _why_not(view, at, timeline, now)
 
@@ -516,14 +567,11 @@ def _ceiling(at: datetime) -> datetime:
 
 def _newest(view: RepositoryView, target: RecoveryTarget, now: datetime) -> RestorePlan | TargetRefusal:
     timeline = target.timeline or view.timeline
-    usable = view.usable(timeline)
-    if not usable:
-        return _refusal(view, "no-backup", f"no backup leads to timeline {timeline}", now)
-    reach = next((reach for reach in reversed(usable) if reach.hole is None), None)
+    reach = next(view.usable(timeline), None)
     if reach is None:
-        hole = usable[-1].hole
-        gone = fit(hole.first) if hole else ""
-        text = f"the newest state cannot be reached: WAL segment {gone} is missing"
+        return _refusal(view, "no-backup", f"no backup leads to timeline {timeline}", now)
+    if reach.hole is not None:
+        text = f"the newest state cannot be reached: WAL segment {fit(reach.hole.first)} is missing"
         return _refusal(view, "hole", text, now)
     plan = _plan(view, reach, timeline, target, now)
     if timeline == view.timeline:
@@ -551,7 +599,7 @@ def _at_backup(view: RepositoryView, target: RecoveryTarget, now: datetime) -> R
             why = "has missing or damaged files"
         return _refusal(view, "damaged-backup", f"backup {fit(backup.label)} {why}", now, backup.stop)
     timeline = int(backup.wal_start[:8], 16)
-    reach = next((each for each in view.usable(timeline) if each.backup == backup), None)
+    reach = next((each for each in view.usable(timeline, backup.lsn_stop) if each.backup == backup), None)
     if reach is None:
         return _refusal(view, "hole", f"backup {fit(backup.label)} lacks WAL of its own", now, backup.stop)
     plan = _plan(view, reach, timeline, target, now)
@@ -602,19 +650,9 @@ def _at_position(view: RepositoryView, target: RecoveryTarget, now: datetime) ->
             "Check its name or number, or give the time.",
         )
     size = view.archive.segment_bytes
-    there = (
-        span.reach
-        for span in reversed(view.spans)
-        if span.timeline == timeline
-        and span.reach.backup.lsn_stop <= target.lsn
-        and span.reach.last is not None
-        and (
-            target.lsn < (view.archive.number(span.reach.last) + 1) * size
-            or (span.is_open and target.timeline)  # it is known: the server archives it before it stops
-        )
-    )
-    reach = next(there, None)
-    if reach is None:
+    reach = next(view.usable(timeline, target.lsn), None)
+    is_own = any(life.timeline == timeline for life in view.lives)
+    if not is_own or reach is None or not _is_there(view, reach, target):
         return _no_position(view, target, timeline, now)
     if target.kind == "lsn" and not target.timeline and (others := _also_on(view, target.lsn)):
         branches = " and ".join(map(str, sorted({timeline, *others})))
@@ -637,22 +675,28 @@ def _at_position(view: RepositoryView, target: RecoveryTarget, now: datetime) ->
     return _with_estimate(plan, view.rates)
 
 
+def _is_there(view: RepositoryView, reach: Reach, target: RecoveryTarget) -> bool:
+    """Whether recovery gets to a position, or will: a running server archives what it has written before it stops."""
+    if target.timeline == view.timeline and reach.hole is None and view.is_answering:
+        return True
+    return reach.last is not None and target.lsn // view.archive.segment_bytes <= view.archive.number(reach.last)
+
+
 def _no_position(view: RepositoryView, target: RecoveryTarget, timeline: int, now: datetime) -> TargetRefusal:
-    size, number = view.archive.segment_bytes, target.lsn // view.archive.segment_bytes
-    own = [span for span in view.spans if span.timeline == timeline]
-    if own and all(target.lsn < span.reach.backup.lsn_stop for span in own):
+    number = target.lsn // view.archive.segment_bytes
+    reach = next(view.usable(timeline, target.lsn), None)
+    first = next(view.usable(timeline, oldest_first=True), None)
+    if reach is None and first is not None:
         text = f"{target} lies before the end of the first backup"
-        return _refusal(view, "before-first-backup", text, now, min(span.reach.backup.stop for span in own))
+        return _refusal(view, "before-first-backup", text, now, first.backup.stop)
     for other in reversed(view.archive.timelines):
         if other != timeline and view.archive.run_at(other, number) is not None:
             death = _death(view, other)
             fix = f"Give a time before {shown_moment(death)}, when that timeline was left." if death else _OTHERWISE
             return TargetRefusal("other-branch", f"{target} is on timeline {other}, which the server has left", fix)
-    for span in reversed(own):
-        hole = span.reach.hole
-        if hole is not None and target.lsn >= view.archive.number(hole.first) * size:
-            text = f"{target} lies behind a hole: WAL segment {fit(hole.first)} is missing"
-            return _refusal(view, "hole", text, now, (span.until or now) + _SECOND)
+    if reach is not None and reach.hole is not None:
+        text = f"{target} lies behind a hole: WAL segment {fit(reach.hole.first)} is missing"
+        return _refusal(view, "hole", text, now, reach.until + _SECOND)
     return TargetRefusal("not-archived", f"{target} is not in the archive", _OTHERWISE)
 
 
@@ -700,13 +744,13 @@ def _archived_until(view: RepositoryView) -> datetime | None:
 
 
 def _with_estimate(plan: RestorePlan, rates: RestoreRates) -> RestorePlan:
-    seconds = START_SECONDS + rates.seconds(plan.bytes, plan.segments)
-    return replace(plan, seconds=round(seconds, 1))
+    seconds = min(rates.seconds(plan.bytes, plan.segments), LONGEST_SECONDS)
+    return replace(plan, seconds=round(seconds, 1), basis=rates.basis)
 
 
-def _share(span: Span, at: datetime, now: datetime) -> float:
+def _share(span: Span, backup: Backup, at: datetime, now: datetime) -> float:
     """How much of the WAL behind a backup was written until a moment, if it was written evenly."""
-    begin, end = span.reach.backup.start, span.ends_at if not span.is_open else now
+    begin, end = backup.start, span.ends_at if not span.is_open else now
     return min(max((at - begin) / (end - begin), 0.0), 1.0) if end > begin else 1.0
 
 

@@ -20,14 +20,14 @@ from pgwizard.release import drills
 from pgwizard.release.image_version import printed_version
 from pgwizard.release.layout import Layout
 from pgwizard.release.record import Origin, Record
-from pgwizard.restore import job
+from pgwizard.restore import job, journal
 from pgwizard.restore.pod_command import read_output
 from pgwizard.restore.reader import reader_pod
 from pgwizard.restore.target import USUAL_RATES, RepositoryView
 from pgwizard.status import probes
 from pgwizard.status.repository import Backup, RepositoryInfo, segment_number
 from pgwizard.status.snapshot import Archiver, ReleaseSummary
-from pgwizard.status.wal import continuity
+from pgwizard.status.wal import reaches
 from pgwizard.status.walk import whole_backups
 from pgwizard.text import fit
 
@@ -195,7 +195,7 @@ class _Reading:
             )
             archive = listing.archive(size)
             timeline = archiver.timeline if archiver else max(archive.timelines, default=1)
-            if continuity(archive, whole_backups(backups, damaged), timeline).has_hole:
+            if any(each.hole for each in reaches(archive, whole_backups(backups, damaged), timeline)):
                 again = await probes.archive(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
                 archive = again.archive(size, listing)
         except (ValueError, ClusterError, DeadlineError) as error:
@@ -208,7 +208,7 @@ class _Reading:
             is_answering=not self.silence,
             damaged=damaged,
             silence=self.silence,
-            rates=drills.rates(self.record.drills) or USUAL_RATES,
+            rates=journal.rates(self.record.restorations) or drills.rates(self.record.drills) or USUAL_RATES,
             image=printed_version(printed),
         )
 

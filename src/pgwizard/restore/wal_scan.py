@@ -169,7 +169,7 @@ def batches(names: Sequence[str]) -> list[Sequence[str]]:
 
 
 def unreadable_of(lines: Sequence[str]) -> tuple[int, str]:
-    """How many segments could not be read, and why the last one could not."""
+    """How many segments could not be read, and which is the last of them and why."""
     count, why = 0, ""
     for line in lines:
         word, _, rest = line.partition(" ")

@@ -366,7 +366,8 @@ def _drill_facts(snapshot: Snapshot) -> Iterator[Fact]:
     late = "; drill again" if age > _DRILLED_FOR else ""
     yield Fact("✓", "drill", f"proven by a restore {ago} {drills.proof_text(drill)}{late}")
     if snapshot.restore_seconds is not None:
-        yield Fact("✓", "restore", f"to now would take about {span(snapshot.restore_seconds)}, by the last two drills")
+        basis = snapshot.restore_rates.basis if snapshot.restore_rates else ""
+        yield Fact("✓", "restore", f"to now would take about {span(snapshot.restore_seconds)}, by {basis}")
 
 
 def _volume_fact(snapshot: Snapshot) -> Fact:

@@ -21,6 +21,7 @@ from pgwizard.plan import cron as plan_cron
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.tuning import SEGMENT_BYTES
 from pgwizard.release import drills
+from pgwizard.release.drills import RestoreRates
 from pgwizard.release.live import LiveRelease
 from pgwizard.release.record import DamagedBackup, DrillResult, Origin, Record, RepositoryVerification
 from pgwizard.release.rollout import is_crash
@@ -530,15 +531,20 @@ class Snapshot:
         return self.drills[-1] if self.drills else None
 
     @property
+    def restore_rates(self) -> RestoreRates | None:
+        """How fast the last drills restored; None before there is one."""
+        return drills.rates(self.drills)
+
+    @property
     def restore_seconds(self) -> float | None:
-        """How long a restore to now would take, by the last two drills; None where that is not known."""
-        rates = drills.rates(self.drills)
+        """How long a restore to now would take, by the last drills; None where that is not known."""
+        rates = self.restore_rates
         wal = self.own_repository.wal if self.own_repository else None
         if rates is None or wal is None or not self.whole_backups:
             return None
         backup = self.whole_backups[-1]
         count = segments_between(backup.wal_start, wal.last, self._segment_bytes)
-        return None if count is None else round(drills.START_SECONDS + rates.seconds(backup.size, count + 1), 1)
+        return None if count is None else round(rates.seconds(backup.size, count + 1), 1)
 
     @property
     def invalid_backups(self) -> dict[str, DamagedBackup]:

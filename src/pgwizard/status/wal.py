@@ -233,7 +233,7 @@ def continuity(archive: Archive, backups: Sequence[Backup], timeline: int | None
 
 def reaches(archive: Archive, backups: Sequence[Backup], timeline: int) -> tuple[Reach, ...]:
     """How far recovery gets towards a timeline from each backup that is on its path, in their order."""
-    path = _Path(archive, timeline)
+    path = RecoveryPath(archive, timeline)
     return tuple(reach for backup in backups if (reach := path.reach(backup)))
 
 
@@ -242,7 +242,7 @@ def strangers(archive: Archive, live: int) -> tuple[int, ...]:
     return tuple(_strangers(archive, live))
 
 
-class _Path:
+class RecoveryPath:
     """The path of a recovery to one timeline. Backups in the same run of segments share the rest of it."""
 
     def __init__(self, archive: Archive, timeline: int) -> None:
@@ -270,6 +270,12 @@ class _Path:
             hole = end.hole or Hole(archive.name(self._legs[-1][0], end.number), 1)
             return Reach(backup, None, backup.stop, hole)
         return Reach(backup, end.last, max(backup.stop, end.until or backup.stop), end.hole)
+
+    def beginning(self, backup: Backup) -> int:
+        """The first segment, by number, from which recovery comes to the same end as from a backup on the path."""
+        number = self._archive.number(backup.wal_start)
+        run = self._archive.run_at(int(backup.wal_start[:8], 16), number)
+        return run.first if run is not None else number
 
     def _end(self, leg: int, number: int) -> _End:
         """Where recovery ends that begins with a segment."""

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, ClassVar, TextIO, cast
+from typing import Any, ClassVar, cast
 
 from rich.text import Text
 from textual import on, work
@@ -30,6 +30,7 @@ from pgwizard.tui.defects import ReportsDefects
 from pgwizard.tui.keys import Keys, key_name
 from pgwizard.tui.navigation import BROWSER, WIZARD, Applied, Open, OpenMessages, OpenStatus
 from pgwizard.tui.start import Start
+from pgwizard.tui.terminal import driver_class
 
 LEAVE_SECONDS = 5.0
 END_SECONDS = 20.0
@@ -39,31 +40,6 @@ TERMINAL_SECONDS = 1.0
 STOPPED = "pgwizard: stopped"
 _IN_PALETTE = frozenset({"quit", "command_palette"})
 """Keys that are in the palette already, or open it."""
-
-
-class TerminalOutput:
-    """A terminal that may disappear: later output is lost.
-
-    Without this, Textual's writer thread would die, and the application would wait for it without end.
-    """
-
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        """Write; does nothing once the terminal is gone."""
-        with contextlib.suppress(OSError, ValueError):
-            if self._stream is not None:
-                self._stream.write(text)
-
-    def flush(self) -> None:
-        """Flush; does nothing once the terminal is gone."""
-        with contextlib.suppress(OSError, ValueError):
-            if self._stream is not None:
-                self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 class Opening(Screen[None]):
@@ -111,16 +87,7 @@ class WizardApp(ReportsDefects, BaseApp):
             await super().on_event(event)
 
     def get_driver_class(self) -> type[Driver]:
-        """Draws on standard output where standard error is no terminal; Textual always draws on standard error."""
-        drawing = super().get_driver_class()
-        target = sys.__stderr__ if sys.__stderr__ is not None and sys.__stderr__.isatty() else sys.__stdout__
-
-        class OnTerminal(drawing):  # type: ignore[misc,valid-type]
-            def __init__(self, *arguments: Any, **options: Any) -> None:
-                super().__init__(*arguments, **options)
-                self._file = TerminalOutput(target)
-
-        return OnTerminal
+        return driver_class(super().get_driver_class())
 
     def get_default_screen(self) -> Screen[Any]:
         return Opening()
@@ -129,8 +96,7 @@ class WizardApp(ReportsDefects, BaseApp):
         """Load the rest after the first paint."""
         self.begin_capture_print(self, stdout=False)
         if not self.is_headless:
-            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-                asyncio.get_running_loop().add_signal_handler(number, self.end_by, number)
+            self.signals.listen(self.end_by)
             self.set_interval(TERMINAL_SECONDS, self._end_without_terminal)
         self.call_after_refresh(self._load)
 
@@ -197,7 +163,7 @@ class WizardApp(ReportsDefects, BaseApp):
                 stream.flush()
 
     def end_by(self, number: int) -> None:
-        """SIGTERM, SIGHUP and SIGQUIT quit as Ctrl+C twice does; an apply that writes is stopped in order first."""
+        """A signal quits as Ctrl+C twice does; an apply that writes is stopped in order first."""
         if self._is_ending:
             self.exit(128 + number)
         self._is_ending = True

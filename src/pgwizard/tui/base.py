@@ -21,6 +21,7 @@ from pgwizard.plan.names import ReleaseRef
 from pgwizard.tui.connection import Connection
 from pgwizard.tui.navigation import Applied, Open
 from pgwizard.tui.start import Start
+from pgwizard.tui.terminal import Signals
 
 T = TypeVar("T")
 
@@ -38,6 +39,7 @@ class BaseApp(App[int]):
         self.start = start
         self.connection = Connection(start.connect, partial(setattr, self, "link"))
         self.applied: Signal[Applied] = Signal(self, "applied")
+        self.signals = Signals()
         start.follow_login(self._show_login)
 
     def _show_login(self, line: str) -> None:

@@ -13,6 +13,7 @@ from textual.worker import Worker, WorkerError
 
 from pgwizard.errors import PgwizardError, PreflightError
 from pgwizard.plan.names import ReleaseRef
+from pgwizard.release import rights
 from pgwizard.release.report import finding_of
 from pgwizard.release.stages import Event
 from pgwizard.restore import history, preview
@@ -299,6 +300,7 @@ class RestoreRun:
         if self._preparation is None:
             raise PgwizardError("no preview is planned")
         preparation, now = self._preparation, self._screen.start.now
+        rights.refuse(cluster, preparation.lacks)
         shown = await preview.start(cluster, preparation, target, plan, report=self._report_preview, now=now)
         self._show_preview(shown)
 
@@ -359,12 +361,17 @@ class RestoreRun:
         self._journal = journal
         self._view.confirm(self._preparation.shown_plan(journal) if self._preparation else journal.plan)
         name = self._release.name
-        self._turn("confirming", f"Type the release's name, {name}, and press Enter to restore it.")
+        prompt = f"Type the release's name, {name}, and press Enter to restore it."
+        if self._preparation is not None and self._preparation.lacks:
+            prompt = f"You cannot restore it. Missing permissions: {rights.summary(self._preparation.lacks)}."
+        self._turn("confirming", prompt)
 
     async def _run(self) -> None:
         cluster = await self._screen.connection.once_connected()
         if self._journal is None:
             raise PgwizardError("no restore is planned")
+        if self._preparation is not None:
+            rights.refuse(cluster, self._preparation.lacks)
         if self._preview is not None:  # it takes room on the node that the restore may need
             await preview.end(cluster, self._release, lambda _: None)
             self._preview = None

@@ -53,7 +53,8 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
 
     async def work(cluster: Cluster, now: Clock) -> list[FleetRow]:
         begun = now()
-        survey = await fleet.look(cluster, now=now)
+        with writer.waiting("Reading all releases and their repositories ..."):
+            survey = await fleet.look(cluster, now=now)
         lines = rows(survey)
         if metrics:
             writer.put(exposition(survey))

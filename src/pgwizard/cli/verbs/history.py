@@ -30,7 +30,8 @@ class HistoryEventLine(JsonLine):
 
     at: its time, of a restore point and of a dropped database that of the commit before it; xid: empty for none; name:
     of a restore point; database: of what was removed, by its OID where the name is not known; relations: how many
-    tables and indexes were removed; isRewrite: all of them stayed in the catalog, as after TRUNCATE. to, before: the
+    tables and indexes were removed; isCatalog: entries of the catalog changed, by DDL, or by ANALYZE or VACUUM, which
+    autovacuum runs too; isRewrite: all that was removed stayed in the catalog, as after TRUNCATE. to, before: the
     options of a restore to the state before it, of a restore point to the state at it. isReachable: whether a backup
     had ended before it, which such a restore needs.
     """
@@ -45,6 +46,7 @@ class HistoryEventLine(JsonLine):
     name: str
     database: str
     relations: int
+    is_catalog: bool
     is_rewrite: bool
     is_loss: bool
     to: str
@@ -57,7 +59,7 @@ class HistoryLine(JsonLine):
     """What was read of the WAL, the last line. commits: all of them; unlisted: those without a line of their own.
 
     until: where it ends, earlier than asked for if isCut: then there was too much WAL. unreadable: segments that could
-    not be read.
+    not be read; why: the last of them, and why not, empty for none.
     """
 
     type_name = "history"
@@ -68,6 +70,7 @@ class HistoryLine(JsonLine):
     segments: int
     unreadable: int
     is_cut: bool
+    why: str
 
 
 def history(call: Invocation, writer: Writer) -> None:
@@ -84,7 +87,8 @@ def history(call: Invocation, writer: Writer) -> None:
         def report(text: str) -> None:
             writer.note(f"· {text}", NoteLine(text))
 
-        view = await read_view(cluster, record)
+        with writer.waiting(f"Reading the repository of release {release} ..."):
+            view = await read_view(cluster, record)
         history_ = await wal_history.read(cluster, release, view, since, until, report=report)
         rows = event_lines(history_.events)
         for event, row in zip(history_.events, rows, strict=True):
@@ -124,6 +128,7 @@ def _line(event: WalEvent) -> HistoryEventLine:
         event.name,
         event.database,
         event.relations,
+        event.is_catalog,
         event.is_rewrite,
         event.is_loss,
         target.typed,
@@ -141,4 +146,5 @@ def _summary(summary: ReleaseHistory) -> HistoryLine:
         summary.segments,
         summary.unreadable,
         summary.is_cut,
+        summary.why,
     )

@@ -34,7 +34,7 @@ from pgwizard.errors import Interrupted, UsageError
 from pgwizard.kube.api import Cluster
 from pgwizard.local.zone import local_zone
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import clone
+from pgwizard.release import clone, rights
 from pgwizard.release.apply import ReleaseRequest
 from pgwizard.release.changes import Change
 from pgwizard.release.record import Origin
@@ -50,6 +50,7 @@ from pgwizard.restore.report import (
     plan_rows,
     preview_rows,
     result_lines,
+    rights_row,
     row_lines,
     unfinished_text,
 )
@@ -61,7 +62,8 @@ from pgwizard.text import fit
 class RestorePlanLine(JsonLine):
     """What a restore does. lost_since, lost_until: what was committed between them is lost, null where not known.
 
-    segments, bytes: what is replayed and fetched, at most; seconds: an estimate, without the full backup after it.
+    segments, bytes: what is replayed and fetched, at most; seconds: an estimate, without the full backup after it;
+    basis: what has shown it, empty where no drill or restore of this release has.
     silence: why the server does not answer, empty where it does; archived_until: then, what it wrote later is lost.
     """
 
@@ -76,6 +78,7 @@ class RestorePlanLine(JsonLine):
     segments: int
     bytes: int
     seconds: float
+    basis: str
     silence: str
     archived_until: datetime | None
 
@@ -149,25 +152,29 @@ def restore(call: Invocation, writer: Writer) -> None:
         release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
         request, origin = answers.request if answers else None, None
         if into is not None:
-            source = request or await clone.source_request(cluster, release)
-            origin = clone.origin_of(source.answers, "" if answers else str(release))
-            request = with_overrides(await clone.clone_request(cluster, source, into), call[SET])
+            with writer.waiting(f"Reading what {into} is cloned from ..."):
+                source = request or await clone.source_request(cluster, release)
+                origin = clone.origin_of(source.answers, "" if answers else str(release))
+                request = with_overrides(await clone.clone_request(cluster, source, into), call[SET])
         if request is not None:
             release = ReleaseRef.of(request.answers)
             interrupted = Interrupted("stopped", hint="Run it again at any time: it resumes.")
             if not await _create(call, writer, request, cluster, origin, show=show, now=now):
                 return
-        preparation = await restore_run.prepare(cluster, release)
-        journal = await _journal(call, writer, cluster, preparation, now)
+        with writer.waiting(f"Reading release {release} and its repository ..."):
+            preparation = await restore_run.prepare(cluster, release)
+            journal = await _journal(call, writer, cluster, preparation, now)
         show_resumed(writer, preparation.journal, journal)
         plan = preparation.shown_plan(journal)
         if plan is None:
             writer.line(UNTOUCHED, NoteLine(UNTOUCHED))
         else:
             is_clone = preparation.origin is not None
-            show_plan(writer, plan, plan_rows(plan, is_new=preparation.awaits_restore, is_clone=is_clone))
+            rows = plan_rows(plan, is_new=preparation.awaits_restore, is_clone=is_clone)
+            show_plan(writer, plan, {**rows, **rights_row(preparation.lacks)})
         if call[RESTORE_PLAN_ONLY]:
             return
+        rights.refuse(cluster, preparation.lacks)
         written = NOTHING_WRITTEN if request is None else f"release {release} is created, and nothing was restored"
         await _confirm(call, release, written=written)
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
@@ -203,7 +210,8 @@ def _finish(call: Invocation, writer: Writer) -> None:
 
     async def work(cluster: Cluster, now: Clock) -> None:
         release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
-        offer = await finish.read_offer(cluster, release)
+        with writer.waiting(f"Reading release {release} ..."):
+            offer = await finish.read_offer(cluster, release)
         text = f"Ends the undo of the restore to {offer.journal.plan.target}. "
         text += f"Deletes {', '.join(offer.copies)}." if offer.copies else "No copy of WAL was kept on the volume."
         writer.line(text, NoteLine(text))
@@ -232,17 +240,20 @@ def _preview(call: Invocation, writer: Writer) -> None:
         if typed is None:
             await preview.end(cluster, release, show)
             return
-        preparation = await preview.prepare(cluster, release)
-        opened = await preview.find(cluster, release)
         target = read_target(typed, local_zone(), is_exclusive=call[BEFORE])
-        plan = await restore_run.plan_to(cluster, preparation, target, now)
+        with writer.waiting(f"Reading release {release} and its repository ..."):
+            preparation = await preview.prepare(cluster, release)
+            opened = await preview.find(cluster, release)
+            plan = await restore_run.plan_to(cluster, preparation, target, now)
         if isinstance(plan, TargetRefusal):
             raise _unreachable(writer, plan)
         if isinstance(target, TargetRefusal):
             raise _unreachable(writer, target)
-        show_plan(writer, plan, {"Target": plan.target} if opened else preview_rows(plan))
+        shown = {"Target": plan.target, **rights_row(preparation.lacks)}
+        show_plan(writer, plan, shown if opened else preview_rows(plan, preparation.lacks))
         if call[RESTORE_PLAN_ONLY]:
             return
+        rights.refuse(cluster, preparation.lacks)
         if opened is None:
             if prompt.is_interactive(yes=call[YES]) and not await prompt.confirm(_QUESTION):
                 raise Interrupted("not approved: nothing was written")
@@ -374,10 +385,11 @@ def show_plan(writer: Writer, plan: RestorePlan, rows: Mapping[str, str]) -> Non
         plan.segments,
         plan.bytes,
         plan.seconds,
+        plan.basis,
         plan.silence,
         plan.archived_until,
     )
-    writer.line("\n".join(row_lines(rows)), line)
+    writer.line("\n".join(row_lines(rows, writer.columns)), line)
 
 
 def show_preview(writer: Writer, opened: OpenPreview, cluster: Cluster) -> None:

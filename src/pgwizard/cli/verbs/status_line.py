@@ -72,7 +72,7 @@ class CronPart(Cron):
 class StatusLine(JsonLine):
     """A release at a moment. Rates are bytes per day; outage_days: how long the volume has room for WAL without S3.
     exposure: what would be lost with the volume now. stored, stored_wal: bytes of backups and of WAL in the repository.
-    restore_seconds: how long a restore to now would take, by the last two drills. pgbackrest: the version in the
+    restore_seconds: how long a restore to now would take, by the last drills. pgbackrest: the version in the
     database's pod.
 
     answered: when each source last answered; unknown: why a source did not; loading: sources still being read.

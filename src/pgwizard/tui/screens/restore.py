@@ -6,7 +6,6 @@ The screen binds keys. ``restore_run`` plans and runs the restore, and ``widgets
 from __future__ import annotations
 
 import shlex
-import subprocess
 from typing import ClassVar
 
 from textual.app import ComposeResult, SuspendNotSupported
@@ -145,8 +144,7 @@ F7 undoes the newest restore, as long as the repository holds the state before i
         """Leave the terminal to psql, until it ends; where that is not possible, copy its command."""
         command = self.run.psql_command()
         try:
-            with self.app.suspend():
-                subprocess.run(shlex.split(command), check=False)
+            self.host.signals.lend(self.app, shlex.split(command))
         except (SuspendNotSupported, OSError):
             self.app.copy_to_clipboard(command)
             self.notify(f"psql cannot be opened here. Its command was copied: {command}", markup=False)

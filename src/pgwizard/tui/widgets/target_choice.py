@@ -18,7 +18,15 @@ from textual.widgets import Input, OptionList
 from pgwizard.local.zone import local_zone
 from pgwizard.restore.history import WalEvent
 from pgwizard.restore.locate import needs_lookup
-from pgwizard.restore.report import UNTOUCHED, event_lines, plan_rows, strip_lines, strip_moment
+from pgwizard.restore.report import (
+    BEFORE,
+    UNTOUCHED,
+    plan_rows,
+    short_event_lines,
+    strip_lines,
+    strip_moment,
+    typed_target,
+)
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, choose, read_target
 from pgwizard.text import visible
 from pgwizard.tui.base import HostAccess
@@ -33,7 +41,6 @@ ABOUT = (
 GO_ON = "Press Enter to go on. Nothing is written before you confirm."
 _SECOND, _MINUTE, _HOUR = 1, 60, 3_600
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_BEFORE = "before "
 _MOST_EVENTS = 500
 """So many are listed: nobody reads more."""
 
@@ -78,7 +85,7 @@ class EventList(OptionList):
         every = sorted([*self.events, *more], key=lambda event: (event.is_loss, event.at or _NEVER), reverse=True)
         self.events = every[:_MOST_EVENTS]
         self.clear_options()
-        self.add_options([Text(visible(line), no_wrap=True) for line in event_lines(self.events)])
+        self.add_options([Text(visible(line), no_wrap=True) for line in short_event_lines(self.events)])
         self.highlighted = 0 if self.events else None
 
     def action_close(self) -> None:
@@ -136,6 +143,7 @@ class TargetChoice(HostAccess, VerticalScroll):
         self._archive: RepositoryView | None = None
         self._target: RecoveryTarget | TargetRefusal = RecoveryTarget("latest")
         self._is_reachable = True
+        self._strip_at: datetime | None = None
         self._refusal: TargetRefusal | None = None
         """Of a target that was looked for, until another one is typed."""
         self._places: dict[str, RecoveryTarget] = {}
@@ -174,7 +182,7 @@ class TargetChoice(HostAccess, VerticalScroll):
         """Show what was committed, with what is already listed."""
         listed = self.query_one(EventList)
         listed.add(events)
-        self._places |= {_typed(event.target): event.target for event in events}
+        self._places |= {typed_target(event.target): event.target for event in events}
         listed.display = bool(listed.events)
         self.query_one("#about-target").display = not listed.display
         if listed.display:
@@ -203,7 +211,7 @@ class TargetChoice(HostAccess, VerticalScroll):
         """Take the moment just before it."""
         event.stop()
         line, target = self.query_one(TargetLine), self.query_one(EventList).events[event.option_index].target
-        line.value = _typed(target)
+        line.value = typed_target(target)
         self._places[line.value] = target  # another timeline may have one at the same position
         line.cursor_position = len(line.value)
         self._show_line()
@@ -257,6 +265,8 @@ class TargetChoice(HostAccess, VerticalScroll):
     def on_resize(self) -> None:
         if self._archive is not None and self.query_one("#target").display:
             self._show(prompts=False)  # a longer prompt leaves less room, and would be replaced at once
+        elif self.query_one("#strip").display:
+            self._show_strip(self._strip_at)
 
     def _show(self, *, prompts: bool = True) -> None:
         """What the target that is typed would mean. prompts: whether to say what to do now."""
@@ -268,8 +278,8 @@ class TargetChoice(HostAccess, VerticalScroll):
             self._show_plan(self._refusal, None)
             return
         typed = self.query_one("#target", Input).value.strip()
-        is_before = typed.startswith(_BEFORE)
-        read = read_target(typed.removeprefix(_BEFORE), local_zone(), is_exclusive=is_before)
+        is_before = typed.startswith(BEFORE)
+        read = read_target(typed.removeprefix(BEFORE), local_zone(), is_exclusive=is_before)
         self._target = self._places.get(typed, read)
         if isinstance(self._target, TargetRefusal):
             self._show_plan(self._target, None)
@@ -304,6 +314,7 @@ class TargetChoice(HostAccess, VerticalScroll):
         self.query_one("#plan", TextPart).show(text, grid(lines))
 
     def _show_strip(self, at: datetime | None) -> None:
+        self._strip_at = at
         if self._archive is None:
             return
         strip = "\n".join(strip_lines(self._archive, at, self.start.now(), self._width))
@@ -313,8 +324,3 @@ class TargetChoice(HostAccess, VerticalScroll):
     def _width(self) -> int:
         """Of the strip."""
         return max(20, self.size.width - 2)
-
-
-def _typed(target: RecoveryTarget) -> str:
-    """What names a target in the line."""
-    return f"{_BEFORE}{target.typed}" if target.is_exclusive else target.typed
