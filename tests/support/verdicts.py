@@ -56,7 +56,7 @@ class Watch:
         self._again = Again()
         self._loop = asyncio.new_event_loop()
         self._snapshot: Snapshot | None = None
-        self.said = float("inf")
+        self.notice = float("inf")
         """After how many seconds of ``until`` a line first said that something is waited for."""
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -91,12 +91,12 @@ class Watch:
     def until(self, reached: Callable[[Verdict], bool]) -> tuple[float, Verdict | None]:
         """Ask until the verdict is so: after how many seconds, and the verdict; the last one where it never is."""
         begun = last_look = time.monotonic()
-        self.said = float("inf")
+        self.notice = float("inf")
         self._loop.call_soon_threadsafe(self._again.ask, *POLLED)
         while (now := time.monotonic()) - begun < 150:
             result = self.latest()
-            if result is not None and self.said > now - begun and _is_waiting(result[0]):
-                self.said = now - begun
+            if result is not None and self.notice > now - begun and _is_waiting(result[0]):
+                self.notice = now - begun
             if result is not None and reached(result[1]):
                 return now - begun, result[1]
             if now - last_look > _AGAIN_SECONDS:
@@ -194,7 +194,7 @@ class Fault:
 class Row:
     """One fault, and what the verdict and each tool report of it.
 
-    pace: how long its source needs for it: ``pgbackrest info``, or what the fault itself has as its pace. said: when
+    pace: how long its source needs for it: ``pgbackrest info``, or what the fault itself has as its pace. notice: when
     a line of the screen says that it is waited for.
     """
 
@@ -202,7 +202,7 @@ class Row:
     verdict: str = ""
     reason: str = ""
     shown: float = float("inf")
-    said: float = float("inf")
+    notice: float = float("inf")
     gone: float = float("inf")
     pace: float = 0
     oracle: str = ""
@@ -682,7 +682,7 @@ def run(lab: Lab, fault: Fault) -> Row:
             row.errors.append(f"before it: {_short(before[1])}")
         fault.make(lab)
         seconds, verdict = watch.until(lambda verdict: _is_shown(fault, verdict))
-        row.shown, row.said = seconds, watch.said
+        row.shown, row.notice = seconds, watch.notice
         if seconds == float("inf") or verdict is None:
             row.errors.append(f"never shown: {_short(verdict)}")
         if verdict is not None:
@@ -695,7 +695,7 @@ def run(lab: Lab, fault: Fault) -> Row:
                 row.tools = (other_checks.check_pgbackrest(lab.place), message[:20], other_checks.verify(lab.place))
             if seconds > _SLOWEST + _AGAIN_SECONDS + row.pace:
                 row.errors.append("shows late")
-            if seconds > _SLOWEST + _AGAIN_SECONDS and row.said > _SLOWEST:
+            if seconds > _SLOWEST + _AGAIN_SECONDS and row.notice > _SLOWEST:
                 row.errors.append("the screen does not say that it is waited for")
             row.oracle = (fault.oracle or check_windows)(lab, verdict)
     except (AssertionError, subprocess.TimeoutExpired) as error:
@@ -730,7 +730,7 @@ def table(rows: list[Row]) -> str:
         "verdict",
         "shown s",
         "pace s",
-        "said s",
+        "notice s",
         "gone s",
         "oracle",
         "check_pgbackrest",
@@ -741,7 +741,7 @@ def table(rows: list[Row]) -> str:
     cells: list[tuple[str, ...]] = [titles]
     for row in rows:
         times = tuple(
-            f"{seconds:.0f}" if seconds < 1e6 else "-" for seconds in (row.shown, row.pace, row.said, row.gone)
+            f"{seconds:.0f}" if seconds < 1e6 else "-" for seconds in (row.shown, row.pace, row.notice, row.gone)
         )
         oracle = "WRONG" if row.errors else row.oracle
         cells.append((row.fault, row.verdict, *times, oracle, *row.tools, row.reason[:100]))
