@@ -12,6 +12,7 @@ import yaml
 
 from pgwizard.answers.questions import Answers
 from pgwizard.export.chart import chart, values, values_yaml
+from pgwizard.export.folder import export_folder
 from pgwizard.export.kustomize import file_names, kustomize
 from pgwizard.export.values_schema import values_schema
 from pgwizard.plan.plan import Facts, resolve
@@ -166,6 +167,17 @@ def test_a_foreign_file_is_kept_and_nothing_is_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["chart"], "no temporary folder is left"
 
 
+def test_what_a_link_in_the_folder_points_to_is_left_alone(tmp_path: Path) -> None:
+    answers, folder = GOLDEN / "defaults" / "answers.yaml", tmp_path / "chart"
+    write(tmp_path, {"elsewhere/values.yaml": "mine", "elsewhere/templates/role.yaml": "mine", "chart/own.yaml": ""})
+    (folder / "values.yaml").symlink_to("../elsewhere/values.yaml")
+    (folder / "templates").symlink_to("../elsewhere/templates")
+    assert headless.run("export", answers, "-o", folder, "--force").code == 0
+    assert [path.read_text() for path in (tmp_path / "elsewhere").rglob("*.yaml")] == ["mine", "mine"]
+    assert not (folder / "values.yaml").is_symlink()
+    assert not (folder / "templates").is_symlink()
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -180,6 +192,14 @@ def test_what_cannot_be_exported_is_refused_with_the_reason(
     done = headless.run("export", defaults, *arguments)
     assert done.code == 2
     assert expected in done.err
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.parent.name)
+def test_exported_manifests_leave_out_secrets_without_values(case: Path) -> None:
+    """kubectl apply would remove the values of one that was created with --save-config."""
+    texts = export_folder(golden_plan(case), "yaml").texts
+    secrets = [obj for obj in map(yaml.safe_load, texts.values()) if obj["kind"] == "Secret"]
+    assert all(secret["data"] for secret in secrets)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.parent.name)

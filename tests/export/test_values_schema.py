@@ -223,6 +223,7 @@ RIGHT = values(planned(Answers()))
         ("tuning", {"parameters": [{"name": "work_mem", "value": 1}]}),
         ("tuning", {"sharedMemoryBytes": "64Mi"}),
         ("repository", {"port": 65536}),
+        ("repository", {"credentials": None}),
         ("repository", {"cipher": {"secret": "a"}}),
         ("repository", {"cipher": {"secret": "a", "passphraseKey": ".."}}),
         ("tls", {"enabled": None}),
@@ -305,3 +306,9 @@ def test_helm_refuses_null_where_there_must_be_a_value(folder: Path) -> None:
     assert done.returncode != 0
     missing = set(re.findall(r"'(\w+)'", " ".join(re.findall(r"missing propert(?:y|ies) (.*)", done.stderr))))
     assert {path.rpartition(".")[2] for path in needed} <= missing
+
+
+@NEEDS_HELM
+def test_helm_refuses_null_for_a_section_within_another(folder: Path) -> None:
+    done = helm("template", "a", folder, "--set=repository.credentials=null")
+    assert "at '/repository': missing property 'credentials'" in done.stderr

@@ -199,7 +199,8 @@ VERBS: dict[str, Verb] = {
             "Print the manifests of a file of answers",
             "Checks the answers and prints every object in apply order. It needs no cluster: the certificate comes "
             "from --ca-file or tls.caFile, and Secrets come without values; notes on standard error say how to create "
-            "them. --json prints one Kubernetes List, or with -o the names of the files.",
+            "them. For kubectl apply, which can remove stored values, export --format yaml leaves these Secrets out. "
+            "--json prints one Kubernetes List, or with -o the names of the files.",
             "pgwizard render answers.yaml --ca-file minio-ca.crt\n"
             "pgwizard render answers.yaml --ca-file minio-ca.crt -o manifests",
             "render:render",

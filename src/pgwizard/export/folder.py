@@ -22,12 +22,16 @@ class ExportFolder:
 
 
 def export_folder(plan: Plan, form: ExportFormat) -> ExportFolder:
-    """The folder of a plan. A chart needs no certificate at hand, the others do."""
+    """The folder of a plan. A chart needs no certificate at hand, the others do.
+
+    No format has the Secrets that are rendered without values: ``kubectl apply`` would remove the values of one that
+    was made with ``kubectl apply`` or ``--save-config``.
+    """
     match form:
         case "helm":
             texts = chart(plan)
             return ExportFolder(texts, frozenset(texts))
         case "kustomize":
             return ExportFolder(kustomize(plan), file_names())
-    rendered = {manifest.file_name: manifest.text for manifest in manifests.render(plan)}
-    return ExportFolder(rendered, frozenset(manifests.FILE_NAMES))
+    rendered = (manifest for manifest in manifests.render(plan) if manifest.role not in manifests.SECRETS_TO_CREATE)
+    return ExportFolder({each.file_name: each.text for each in rendered}, frozenset(manifests.FILE_NAMES))

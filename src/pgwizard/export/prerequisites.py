@@ -8,7 +8,7 @@ from pgwizard.plan.plan import Plan
 
 
 def secrets_to_create(plan: Plan) -> Iterator[str]:
-    """The release's own Secrets, which are rendered without values, each with the command that creates it."""
+    """The release's own Secrets, which are exported without values, each with the command that creates it."""
     place = f"kubectl -n {plan.namespace} create secret generic"
     names = plan.names
     for source, name, options in (
@@ -17,7 +17,7 @@ def secrets_to_create(plan: Plan) -> Iterator[str]:
         (plan.cipher_source, names.cipher, "--from-file=passphrase=FILE"),
     ):
         if source is not None:
-            yield f"Secret {name} is rendered without values ({source}). Create it first: {place} {name} {options}"
+            yield f"Create Secret {name} first (its values: {source}): {place} {name} {options}"
 
 
 def secrets_to_exist(plan: Plan) -> Iterator[str]:

@@ -27,7 +27,10 @@ def values_schema() -> dict[str, Any]:
         *sections, key = value.path.split(".")
         place = tree
         for section in sections:
-            place = place["properties"].setdefault(section, _section())
+            if section not in place["properties"]:
+                place["properties"][section] = _section()
+                place["required"].append(section)
+            place = place["properties"][section]
         accepted = _schema_at(answers, value.path) if value.schema is None else _resolved(value.schema)
         described = {"description": value.note} if value.note else {}
         place["properties"][key] = {**accepted, **described}
@@ -35,7 +38,6 @@ def values_schema() -> dict[str, Any]:
             place["required"].append(key)
     for name, rules in SECTION_RULES.items():
         tree["properties"][name].update(rules)
-    tree["required"] = list(tree["properties"])
     tree["properties"]["global"] = _GLOBAL
     return {"$schema": "http://json-schema.org/draft-07/schema#", **_with_definitions(tree)}
 

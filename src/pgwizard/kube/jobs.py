@@ -74,7 +74,7 @@ def refusal(event: Object) -> Refusal | None:
 
 
 def event_text(event: Object) -> str:
-    """The text of an event."""
+    """``reason: message``, fit for a terminal."""
     return f"{plain(event['reason'])}: {plain(event.get('message') or '', MESSAGE_CHARACTERS)}"
 
 

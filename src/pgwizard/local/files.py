@@ -64,7 +64,8 @@ def write_folder(folder: str, texts: Mapping[str, str], replaceable: Collection[
     """Write a folder whole or not at all: beside the target first, then by renaming.
 
     texts: by the path below the folder. A folder that holds anything but files of the names in ``replaceable`` is not
-    touched; with ``force`` its other files are kept, and those of ``texts`` replaced.
+    touched; with ``force`` its other files are kept, and those of ``texts`` replaced: a link in their place is removed,
+    and what it points to is left alone.
     """
     target = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link and replace what it points to
     old: Path | None = None
@@ -88,6 +89,9 @@ def write_folder(folder: str, texts: Mapping[str, str], replaceable: Collection[
             if other:
                 shutil.copytree(target, fresh, symlinks=True, dirs_exist_ok=True)
             for name, text in texts.items():
+                for part in (Path(name), *Path(name).parents):
+                    if (fresh / part).is_symlink():
+                        (fresh / part).unlink()
                 (fresh / name).parent.mkdir(parents=True, exist_ok=True)
                 (fresh / name).write_text(text, encoding="utf-8")
             fresh.chmod(0o755)

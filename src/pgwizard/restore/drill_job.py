@@ -14,8 +14,6 @@ from pgwizard.restore.scripts import script_of
 from pgwizard.restore.target import lsn_text
 
 COMPONENT = drills.CONTAINER
-
-
 LONGEST_ANSWER = 1_000
 """So many bytes of what a query answers are compared."""
 
@@ -52,7 +50,7 @@ def manifest(
     query: DrillQuery | None,
     deadline_seconds: float,
 ) -> Object:
-    """The Job."""
+    """query: the user's own, None without one. deadline_seconds: after which Kubernetes ends the Job."""
 
     def command(arguments: Sequence[str]) -> list[str]:
         return [

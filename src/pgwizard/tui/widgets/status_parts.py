@@ -108,8 +108,6 @@ class ObjectsPane(TextPane):
 
 
 class StatusTable(Pane, Rows):
-    """A table of the status."""
-
     DEFAULT_CSS = "StatusTable { background: $background; overflow-x: auto; scrollbar-size: 0 1; }"
 
 
