@@ -170,6 +170,7 @@ mark="$(milliseconds)"
 end() {
   local now spent
   now="$(milliseconds)"
+  mark="$((mark < now ? mark : now))" # the clock may have been set back
   spent="$(printf '%d.%03d' "$(((now - mark) / 1000))" "$(((now - mark) % 1000))")"
   mark="$now"
   if [[ "$2" == failed ]]; then

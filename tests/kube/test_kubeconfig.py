@@ -149,7 +149,7 @@ def test_credentials_in_the_url_are_not_shown(tmp_path: Path) -> None:
         (config(cluster={"server": "https://one.test\n"}), "no usable server URL"),
         (config(cluster={"server": "https://["}), "no usable server URL"),
         (config(cluster={"server": "https://one.test:port"}), "no usable server URL"),
-        (config(cluster={"proxy-url": f"socks5://u:{TOKEN}@p"}), "proxy of the kind 'socks5'"),
+        (config(cluster={"proxy-url": f"socks4://u:{TOKEN}@p"}), "proxy of the kind 'socks4'"),
     ],
 )
 def test_unusable_files(tmp_path: Path, content: Any, words: str) -> None:

@@ -56,7 +56,9 @@ PROGRAMS = {
 }
 
 
-def drilled(folder: Path, *, variables: dict[str, str] | None = None, **programs: str) -> tuple[int, dict[str, Any]]:
+def drilled(
+    folder: Path, *, script: str = SCRIPT, variables: dict[str, str] | None = None, **programs: str
+) -> tuple[int, dict[str, Any]]:
     """Exit code and receipt of the script with these programs in bash."""
     tools = folder / "tools"
     tools.mkdir()
@@ -71,7 +73,7 @@ def drilled(folder: Path, *, variables: dict[str, str] | None = None, **programs
         "DRILL_RECEIPT": str(folder / "receipt"),
         **(variables or {}),
     }
-    command = ["bash", "-c", SCRIPT, "drill", "0", "-c", "config_file=x"]
+    command = ["bash", "-c", script, "drill", "0", "-c", "config_file=x"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.stderr == "", done.stderr
     return done.returncode, json.loads((folder / "receipt").read_text(encoding="utf-8"))
@@ -179,6 +181,13 @@ def test_a_long_answer_is_no_failure(tmp_path: Path) -> None:
     assert (code, outcomes(receipt)["query"]) == (0, f"passed: it answered {'x' * 80}")
 
 
+def test_a_clock_that_is_set_back_leaves_a_receipt_that_can_be_read(tmp_path: Path) -> None:
+    """As if each check began at a moment that is still to come."""
+    late = SCRIPT.replace('mark="$now"', 'mark="$((now + 5000))"')
+    code, receipt = drilled(tmp_path, script=late)
+    assert (code, {check["seconds"] for check in receipt["checks"][1:]}) == (0, {0.0})
+
+
 def test_what_the_image_or_the_database_lacks_is_skipped(tmp_path: Path) -> None:
     off = CONTROL.replace("version:           1", "version:           0")
     code, receipt = drilled(tmp_path, pg_controldata=off, psql=PSQL.replace("*amcheck*) echo 1", "*amcheck*) true"))
@@ -230,6 +239,7 @@ ENDLESS = {**RECEIPT, "checks": [{**CHECK, "seconds": float("inf")}]}
     [
         *("{}", "[]", "5", "{", json.dumps({**RECEIPT, "checks": [{"outcome": "x"}]}), json.dumps([RECEIPT])),
         json.dumps(ENDLESS),
+        json.dumps({**RECEIPT, "bytes": 10**400}),
     ],
 )
 def test_another_text_in_the_place_of_a_receipt_is_refused(message: str) -> None:

@@ -278,6 +278,9 @@ def test_the_job_has_the_labels_and_annotations_that_the_answers_want_on_jobs() 
         {"plan": {"value": "a\nb"}},
         {"plan": {"seconds": float("inf")}},
         {"plan": {"seconds": 1e308}},
+        {"plan": {"bytes": 10**400}},
+        {"plan": {"timeline": -1}},
+        {"receipt": {"timeline": 1, "lsn": 1, "reason": "", "restore_seconds": 10**400, "recovery_seconds": 1}},
         {"plan": {"lost_since": "2026-11-28T10:00:00", "lost_until": "2026-11-28T10:30:00Z"}},
     ],
 )
