@@ -150,6 +150,16 @@ def test_the_server_reaches_no_other_system_and_has_the_limits_of_the_backup(tmp
             SHORT,
         ),
         ({"pg_dumpall": "echo 'invalid page \"3\"' >&2; exit 1"}, {}, "rows", 'pg_dumpall: invalid page "3"'),
+        (
+            {
+                "pg_dumpall": """echo 'pg_dump: error: Dumping the contents of table "goods" failed: """
+                """PQgetResult() failed.\npg_dump: detail: Error message from server: ERROR:  could not access file """
+                """"$libdir/hstore"' >&2; exit 1"""
+            },
+            {},
+            "rows",
+            'pg_dumpall: Dumping the contents of table "goods" failed:  ERROR:  could not access file "$libdir/hstore"',
+        ),
         ({"pg_amcheck": "echo 'heap\tdamaged'; exit 2"}, {}, "indexes", "pg_amcheck: heap damaged"),
         ({"pg_checksums": "echo bad; exit 1"}, {}, "checksums", "pg_checksums: bad"),
         (

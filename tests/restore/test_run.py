@@ -523,6 +523,26 @@ def test_a_database_that_does_not_run_is_restored_without_a_restore_point() -> N
     on_release(scenario)
 
 
+def test_a_key_that_may_only_read_is_found_before_anything_is_touched_where_no_server_runs() -> None:
+    def refused_by_store(command: Sequence[str], _: bytes) -> ExecResult | None:
+        error = b"ERROR: [039]: HTTP request failed with 403 (Forbidden)"
+        return ExecResult(b"", error, 39) if list(command[3:4]) == ["write-check"] else None
+
+    async def scenario(sim: SimCluster) -> None:
+        await down(sim)
+        sim.runtime.programs.answers.append(refused_by_store)
+        refused = await restored(sim)
+        assert isinstance(refused.error, PreflightError)
+        assert refused.error.message == (
+            "release default/postgresql: its repository cannot be written to, and the restored database could not "
+            "archive: pgbackrest ended with 39: ERROR: [039]: HTTP request failed with 403 (Forbidden)"
+        )
+        assert (refused.stages, kept(sim).restorations) == ([], ())
+        assert [job for job in sim.store.find(JOB, "default") if "-restore-" in job["metadata"]["name"]] == []
+
+    on_release(scenario)
+
+
 def test_a_slow_comparison_of_files_does_not_stop_a_restore(monkeypatch: pytest.MonkeyPatch) -> None:
     async def slow(*_: object, **__: object) -> None:
         raise DeadlineError("it did not end within 120 s")

@@ -41,7 +41,7 @@ from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
 from pgwizard.release.layout import Layout
 from pgwizard.release.stages import Event, Report, Stage
-from pgwizard.restore import capacity
+from pgwizard.restore import capacity, write_check
 from pgwizard.restore import job as restore_job
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.journal import Journal, RestoreStage, read_journal
@@ -388,6 +388,8 @@ class _Run:
             await self._write(replace(self.journal, is_clone=True, stage="suspend"))
             stage.done("none: the release is new")
             return
+        backup = next(each for each in view.whole_backups if each.label == plan.backup)
+        await write_check.require(self.cluster, self.release, backup)
         undo = choose(view, RecoveryTarget("latest", timeline=view.timeline), self.now())
         refused = isinstance(undo, TargetRefusal)
         await self._write(
