@@ -43,6 +43,7 @@ mark="$(milliseconds)"
 end() {
   local now spent
   now="$(milliseconds)"
+  mark="$((mark < now ? mark : now))" # the clock may have been set back
   spent="$(printf '%d.%03d' "$(((now - mark) / 1000))" "$(((now - mark) % 1000))")"
   mark="$now"
   if [[ "$2" == failed ]]; then
@@ -162,6 +163,9 @@ fi
 if refusal="$(pg_dumpall -U "$POSTGRES_USER" 2>&1 >/dev/null)"; then
   end rows passed "pg_dumpall read every row"
 else
+  for words in "pg_dump: error: " "PQgetResult() failed." "pg_dump: detail: Error message from server: "; do
+    refusal="${refusal//"$words"/}" # the reason comes after them, and the receipt has little room
+  done
   end rows failed "pg_dumpall: ${refusal:-it failed}"
 fi
 

@@ -220,3 +220,9 @@ def test_a_certificate_is_mirrored_only_where_one_is_trusted() -> None:
     assert not answers_of(tls={"source": None}).has_tls_mirror()
     assert not answers_of(tls={"verify": False}).has_tls_mirror()
     assert not answers_of(repository={"enabled": False}).has_tls_mirror()
+
+
+@pytest.mark.parametrize(("typed", "path"), [("/pg/", "/pg"), ("/a/b//", "/a/b"), ("//", "/")])
+def test_a_path_with_a_slash_at_its_end_is_refused_with_the_one_to_write(typed: str, path: str) -> None:
+    with pytest.raises(ValidationError, match=f"ends with a slash: write {path}$|ends with a slash: write {path} "):
+        TypeAdapter(questions.RepositoryPath).validate_python(typed)

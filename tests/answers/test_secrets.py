@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from pgwizard.answers.secrets import Sensitive
+from pgwizard.answers.secrets import Sensitive, access_key_fault
 
 
 def test_a_secret_shows_itself_nowhere() -> None:
@@ -25,3 +25,24 @@ def test_a_secret_is_not_pickled() -> None:
 
 def test_a_secret_has_no_attributes_to_list() -> None:
     assert not hasattr(Sensitive(b"hunter2"), "__dict__")
+
+
+@pytest.mark.parametrize(
+    ("access_key", "fault"),
+    [
+        (b"AKIAIOSFODNN7EXAMPLE", ""),
+        (b"minioadmin", ""),
+        (b"ASIAIOSFODNN7EXAMPLE", "is one of AWS's temporary keys (ASIA...), which need a session token and expire"),
+        (b"ASIA", ""),
+        (b"bWluaW9hZG1pbg==", "is encoded in base64 once more"),
+        (b"bWluaW9hZG1pbgo=", "is encoded in base64 once more"),
+        (b"user=", ""),
+        (b'"minioadmin"', "is in quotes, which would be part of it"),
+        (b"'minioadmin'", "is in quotes, which would be part of it"),
+        (b"", ""),
+    ],
+)
+def test_an_access_key_that_no_server_gives_is_doubted(access_key: bytes, fault: str) -> None:
+    text, fix = access_key_fault(access_key)
+    assert text.startswith(fault)
+    assert bool(text) is bool(fault) is bool(fix)

@@ -392,6 +392,20 @@ def test_a_signal_ends_a_run_in_order_and_shows_how_to_resume(sim: SimCluster, a
     assert applied().code == 0
 
 
+def test_a_watch_ends_once_nobody_reads_it_although_nothing_changes() -> None:
+    command = [sys.executable, "-m", "pgwizard", "status", "-A", "--watch", "--demo"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline().startswith(b"RELEASE")
+            process.stdout.close()
+            assert process.wait(DEADLINE_SECONDS) == 141
+            assert process.stderr.read() == b""
+        finally:
+            process.kill()
+
+
 # ---- uninstall and releases ----------------------------------------------------------------------------------------
 
 

@@ -157,6 +157,7 @@ POSTGRESQL = (
         ),
     ),
     ("session-library-missing", 'FATAL:  could not access file "$libdir/plugins/foo": No such file or directory'),
+    ("extension-library-missing", 'pg_dumpall: ERROR:  could not access file "$libdir/postgis-3": No such file'),
     (
         "session-timeout",
         (
@@ -378,6 +379,14 @@ KUBERNETES = (
         ),
     ),
     ("image-platform", "exec /usr/bin/bash: exec format error"),
+    (
+        "other-kind-of-field",
+        "spec.containers[0].readinessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type",
+    ),
+    (
+        "other-kind-of-field",
+        'spec.containers[0].env[0].valueFrom: Invalid value: "": may not be specified when `value` is not empty',
+    ),
     ("image-never-pulled", 'ErrImageNeverPull: Container image "x:1" is not present with pull policy of Never'),
     ("image-rate-limited", "429 Too Many Requests - Server message: toomanyrequests: You have reached your limit"),
     ("namespace-missing", 'Error from server (NotFound): namespaces "shop" not found'),

@@ -28,3 +28,22 @@ def test_an_api_server_is_trusted_by_an_intermediate_alone_and_never_by_its_comm
             place = Place(chosen[name], folder / name.rpartition(" ")[2])
             ends[name] = run_pgwizard(lab, place).end
     assert list(ends.values()) == ["served", "distrusted"], ends
+
+
+@pytest.mark.parametrize(
+    ("name", "end", "words"),
+    [
+        ("SOCKS with a login", "served", ""),
+        ("SOCKS with a wrong login", "unreachable a.lab.test", "the SOCKS proxy refused the name and password"),
+        ("SOCKS that refuses", "unreachable closed.test", "has no way to the server: connection refused"),
+        ("by socks5 of the environment", "served", ""),
+    ],
+)
+def test_an_api_server_is_reached_by_a_socks_proxy(name: str, end: str, words: str) -> None:
+    with open_lab() as (lab, folder):
+        case = next(case for case in cases(lab) if case.name == f"proxy: {name}")
+        outcome = run_pgwizard(lab, Place(case, folder / "case"))
+    assert outcome.end in (end, "distrusted")
+    assert (outcome.request is not None) is (end == "served")
+    assert words in outcome.words
+    assert "wrong" not in outcome.words

@@ -29,7 +29,7 @@ from pgwizard.kube.credentials import Credentials, Login
 from pgwizard.kube.http import Http
 from pgwizard.kube.kubeconfig import contexts, load
 from support.apiscript import TOKEN, Api, Clock, Step, everything_in, refuses, run, says, served
-from support.waiting import DEADLINE_SECONDS
+from support.waiting import DEADLINE_SECONDS, wait_until
 
 T = TypeVar("T")
 REF = Ref(Resource("v1", "ConfigMap"), "a", "ns")
@@ -149,7 +149,7 @@ def test_credentials_in_the_url_are_not_shown(tmp_path: Path) -> None:
         (config(cluster={"server": "https://one.test\n"}), "no usable server URL"),
         (config(cluster={"server": "https://["}), "no usable server URL"),
         (config(cluster={"server": "https://one.test:port"}), "no usable server URL"),
-        (config(cluster={"proxy-url": f"socks5://u:{TOKEN}@p"}), "proxy of the kind 'socks5'"),
+        (config(cluster={"proxy-url": f"socks4://u:{TOKEN}@p"}), "proxy of the kind 'socks4'"),
     ],
 )
 def test_unusable_files(tmp_path: Path, content: Any, words: str) -> None:
@@ -336,6 +336,7 @@ def test_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("echo 'login \x1b[31mexpired' >&2; exit 1", r"/plugin failed with exit code 1: login \[31mexpired"),
         ("exit 3", "exit code 3: it wrote nothing"),
+        ("kill -KILL $$", "was ended by SIGKILL: it wrote nothing"),
         (f"echo 'not json {TOKEN}'", "did not print an ExecCredential"),
         (f"echo '[\"{TOKEN}\"]'", "did not print an ExecCredential"),
         ("cat <<'END'\n" + credential(token="").replace(EXEC, "other/v1") + "\nEND", "another version"),
@@ -376,8 +377,13 @@ def test_a_plugin_that_hangs_is_killed_with_its_children(tmp_path: Path, monkeyp
     with pytest.raises(KubeconfigError, match=words):
         read(login(tmp_path, plugin(tmp_path, script)))
     child = int((tmp_path / "child").read_text())
-    stat = Path(f"/proc/{child}/stat")
-    assert not stat.exists() or stat.read_text().split()[2] == "Z"
+
+    def has_ended() -> bool:
+        with contextlib.suppress(OSError):  # it is gone
+            return Path(f"/proc/{child}/stat").read_text().split()[2] == "Z"
+        return True
+
+    wait_until("the plug-in's child has ended", has_ended)
 
 
 def test_a_plugin_runs_once_until_it_expires(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,8 @@ def test_a_dropped_table_is_found_and_comes_back(place: Site) -> None:
     assert points[-1] == "before migration"
     assert (summary["unreadable"], summary["isCut"], summary["unlisted"]) == (0, False, 0)
     assert scratch(place) == ""
+    place.sql("SELECT pg_switch_wal()")
+    assert history(place)[-1]["unreadable"] == 0, "right after a switch the next segment is no file yet"
 
     dropped = losses[0]
     where = f"--namespace={place.kubectl.namespace}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from support.live_releases import CLAIM, POD, Done, Site, site
 from support.rigtools import LIVE
+from support.store_keys import store_key
 from support.waiting import KUBECTL_DEADLINE, wait_until
 
 pytest_plugins = ["support.rigfixtures"]
@@ -80,6 +82,27 @@ def test_a_volume_that_is_gone_is_made_again_and_the_newest_state_restored(place
     restore(place, "--to=latest", "--yes")
     assert rows(place) == "1,2,3"
     assert place.settled(SMALL)
+
+
+def test_a_key_that_may_only_read_is_refused_before_anything_is_touched(place: Site) -> None:
+    commit(place, 1)
+    archive(place)
+    scale_down(place)
+    secrets = place.kubectl.json("get", "secrets")["items"]
+    [live] = [each for each in secrets if each["metadata"]["name"].endswith("pgbackrest-s3")]
+    name, keys = live["metadata"]["name"], live["data"]
+    access, secret = sorted(keys)
+    with store_key(reads=[place.path]) as key:
+        weak = {access: base64.b64encode(key.access.encode()), secret: base64.b64encode(key.secret.encode())}
+        patch = {"data": {name_: value.decode() for name_, value in weak.items()}}
+        place.kubectl.run("patch", "secret", name, "--type=merge", f"--patch={json.dumps(patch)}")
+        refused = restore(place, "--to", "latest", "--yes", expect=5)
+        assert "its repository cannot be written to, and the restored database could not archive" in refused.err
+        assert "403" in refused.err
+        assert place.kubectl.json("get", "jobs", "--selector=app.kubernetes.io/component=restore")["items"] == []
+        place.kubectl.run("patch", "secret", name, "--type=merge", f"--patch={json.dumps({'data': keys})}")
+    restore(place, "--to", "latest", "--yes")
+    assert rows(place) == "1"
 
 
 def test_an_empty_database_on_a_new_volume_gives_way_to_the_one_in_the_repository(place: Site) -> None:

@@ -118,7 +118,8 @@ def test_other_probes_and_missing_ones_are_named_once() -> None:
     (finding,) = imported(Answers(), statefulset=changed_statefulset(change)).findings
     assert finding.whole == (
         "StatefulSet postgresql: startupProbe and livenessProbe and readinessProbe of container postgresql cannot be "
-        "expressed   An apply replaces them by pgwizard's own, and the pod starts again."
+        "expressed   An apply sets pgwizard's own over them, and the pod starts again. Remove a probe that has no "
+        "command, such as a tcpSocket, with the tool that set it: an apply cannot replace it."
     )
 
 
@@ -148,6 +149,17 @@ def test_a_stateful_set_that_no_apply_can_change_stays_with_its_tool() -> None:
         "StatefulSet postgresql cannot be taken over: its spec.selector and spec.serviceName cannot change   Leave it "
         "to the tool it belongs to: status, backup and verify work beside it. Or make a new release from its "
         "repository: pgwizard restore --from (docs/restore.md)."
+    )
+
+
+def test_a_database_in_a_container_of_another_name_stays_with_its_tool() -> None:
+    def change(pod: dict[str, Any]) -> None:
+        pod["containers"][0]["name"] = "db"
+
+    first = imported(Answers(), statefulset=changed_statefulset(change)).findings[0]
+    assert first.text == (
+        "StatefulSet postgresql cannot be taken over: its database is in container db, and a second server would start "
+        "beside it"
     )
 
 

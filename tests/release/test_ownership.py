@@ -250,6 +250,19 @@ def test_a_release_of_kubectl_is_taken_over_without_a_restart() -> None:
     on(scenario)
 
 
+def test_no_second_server_starts_beside_one_in_a_container_of_another_name() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await applied_by_kubectl(sim)
+        statefulset = live(sim, STATEFULSET, "postgresql")
+        statefulset["spec"]["template"]["spec"]["containers"][0]["name"] = "db"
+        sim.store.put(statefulset)
+        result = await applied(sim, answers_of(repository=NO_BACKUPS), take_over=True)
+        assert "its database is in container db; a second server would start beside it" in str(result.error)
+        assert result.writes == []
+
+    on(scenario)
+
+
 def test_keys_for_helm_are_added_on_request_and_removed_without_it() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)

@@ -224,6 +224,15 @@ def test_a_password_that_differs_from_the_stored_one_changes_nothing_and_is_warn
 # ---- S3 credentials and the passphrase -----------------------------------------------------------------------------
 
 
+def test_a_temporary_access_key_of_a_variable_is_warned_of_and_not_shown() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        result = await deployed(sim, ENV, given(**{**CANARIES, "s3_accessKey": "ASIAIOSFODNN7EXAMPLE"}))
+        (warning,) = result.texts("warning")
+        assert "the access key is one of AWS's temporary keys (ASIA...), which need a session token" in warning
+
+    on(scenario)
+
+
 def test_s3_credentials_that_differ_are_updated_and_shown_as_changed_without_values() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim, ENV, given(**CANARIES))

@@ -547,6 +547,21 @@ def test_a_session_token_beside_an_s3_key_pair_is_warned_of(key: str) -> None:
     on(scenario)
 
 
+@pytest.mark.parametrize("namespace", ["default", "minio"])
+def test_an_access_key_in_base64_twice_is_warned_of_and_not_shown(namespace: str) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await sim.create(secret("twice", namespace, accessKey="bWluaW9hZG1pbg==", secretKey="S"))
+        existing = {"from": "existing", "namespace": namespace, "secret": "twice"}
+        result = await survey.survey(sim, answers_of(repository={"credentials": existing}), at=clock(sim)())
+        (warning,) = result.doubts
+        assert str(warning) == (
+            f"repository.credentials.secret: Secret {namespace}/twice, key accessKey is encoded in base64 once more"
+        )
+        assert warning.fix == "Store it as it is: kubectl create secret and stringData encode it."
+
+    on(scenario)
+
+
 @pytest.mark.parametrize(
     ("keys", "fix"),
     [

@@ -56,7 +56,9 @@ PROGRAMS = {
 }
 
 
-def drilled(folder: Path, *, variables: dict[str, str] | None = None, **programs: str) -> tuple[int, dict[str, Any]]:
+def drilled(
+    folder: Path, *, script: str = SCRIPT, variables: dict[str, str] | None = None, **programs: str
+) -> tuple[int, dict[str, Any]]:
     """Exit code and receipt of the script with these programs in bash."""
     tools = folder / "tools"
     tools.mkdir()
@@ -71,7 +73,7 @@ def drilled(folder: Path, *, variables: dict[str, str] | None = None, **programs
         "DRILL_RECEIPT": str(folder / "receipt"),
         **(variables or {}),
     }
-    command = ["bash", "-c", SCRIPT, "drill", "0", "-c", "config_file=x"]
+    command = ["bash", "-c", script, "drill", "0", "-c", "config_file=x"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.stderr == "", done.stderr
     return done.returncode, json.loads((folder / "receipt").read_text(encoding="utf-8"))
@@ -148,6 +150,16 @@ def test_the_server_reaches_no_other_system_and_has_the_limits_of_the_backup(tmp
             SHORT,
         ),
         ({"pg_dumpall": "echo 'invalid page \"3\"' >&2; exit 1"}, {}, "rows", 'pg_dumpall: invalid page "3"'),
+        (
+            {
+                "pg_dumpall": """echo 'pg_dump: error: Dumping the contents of table "goods" failed: """
+                """PQgetResult() failed.\npg_dump: detail: Error message from server: ERROR:  could not access file """
+                """"$libdir/hstore"' >&2; exit 1"""
+            },
+            {},
+            "rows",
+            'pg_dumpall: Dumping the contents of table "goods" failed:  ERROR:  could not access file "$libdir/hstore"',
+        ),
         ({"pg_amcheck": "echo 'heap\tdamaged'; exit 2"}, {}, "indexes", "pg_amcheck: heap damaged"),
         ({"pg_checksums": "echo bad; exit 1"}, {}, "checksums", "pg_checksums: bad"),
         (
@@ -177,6 +189,13 @@ def test_a_long_answer_is_no_failure(tmp_path: Path) -> None:
     long = PSQL.replace("*orders*) echo 5", "*orders*) set -e; head -c 300000 /dev/zero | tr '\\0' x")
     code, receipt = drilled(tmp_path, variables={"DRILL_QUERY": "SELECT n FROM orders"}, psql=long)
     assert (code, outcomes(receipt)["query"]) == (0, f"passed: it answered {'x' * 80}")
+
+
+def test_a_clock_that_is_set_back_leaves_a_receipt_that_can_be_read(tmp_path: Path) -> None:
+    """As if each check began at a moment that is still to come."""
+    late = SCRIPT.replace('mark="$now"', 'mark="$((now + 5000))"')
+    code, receipt = drilled(tmp_path, script=late)
+    assert (code, {check["seconds"] for check in receipt["checks"][1:]}) == (0, {0.0})
 
 
 def test_what_the_image_or_the_database_lacks_is_skipped(tmp_path: Path) -> None:
@@ -230,6 +249,7 @@ ENDLESS = {**RECEIPT, "checks": [{**CHECK, "seconds": float("inf")}]}
     [
         *("{}", "[]", "5", "{", json.dumps({**RECEIPT, "checks": [{"outcome": "x"}]}), json.dumps([RECEIPT])),
         json.dumps(ENDLESS),
+        json.dumps({**RECEIPT, "bytes": 10**400}),
     ],
 )
 def test_another_text_in_the_place_of_a_receipt_is_refused(message: str) -> None:

@@ -278,6 +278,9 @@ def test_the_job_has_the_labels_and_annotations_that_the_answers_want_on_jobs() 
         {"plan": {"value": "a\nb"}},
         {"plan": {"seconds": float("inf")}},
         {"plan": {"seconds": 1e308}},
+        {"plan": {"bytes": 10**400}},
+        {"plan": {"timeline": -1}},
+        {"receipt": {"timeline": 1, "lsn": 1, "reason": "", "restore_seconds": 10**400, "recovery_seconds": 1}},
         {"plan": {"lost_since": "2026-11-28T10:00:00", "lost_until": "2026-11-28T10:30:00Z"}},
     ],
 )
@@ -515,6 +518,26 @@ def test_a_database_that_does_not_run_is_restored_without_a_restore_point() -> N
         assert marked == "none: the server does not answer"
         assert [words[4] for words in commands if "--type=default" in words] == ["unknown"]
         assert (timelines(sim), fulls(sim), suspended(sim)) == (2, 2, [False, False])
+        assert [job for job in sim.store.find(JOB, "default") if "-restore-" in job["metadata"]["name"]] == []
+
+    on_release(scenario)
+
+
+def test_a_key_that_may_only_read_is_found_before_anything_is_touched_where_no_server_runs() -> None:
+    def refused_by_store(command: Sequence[str], _: bytes) -> ExecResult | None:
+        error = b"ERROR: [039]: HTTP request failed with 403 (Forbidden)"
+        return ExecResult(b"", error, 39) if list(command[3:4]) == ["write-check"] else None
+
+    async def scenario(sim: SimCluster) -> None:
+        await down(sim)
+        sim.runtime.programs.answers.append(refused_by_store)
+        refused = await restored(sim)
+        assert isinstance(refused.error, PreflightError)
+        assert refused.error.message == (
+            "release default/postgresql: its repository cannot be written to, and the restored database could not "
+            "archive: pgbackrest ended with 39: ERROR: [039]: HTTP request failed with 403 (Forbidden)"
+        )
+        assert (refused.stages, kept(sim).restorations) == ([], ())
         assert [job for job in sim.store.find(JOB, "default") if "-restore-" in job["metadata"]["name"]] == []
 
     on_release(scenario)

@@ -258,6 +258,14 @@ FACTS: list[tuple[dict[str, Any], str]] = [
         "· archiver    last segment 1 min 36 s ago, 3 wait for 25 s (late after 60 s)",
     ),
     (
+        {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=35), waiting=3, waiting_seconds=4)},
+        "✓ archiver    fine, last segment 35 s ago, 3 wait",
+    ),
+    (
+        {"archiver": replace(ARCHIVER, last_at=NOW - timedelta(seconds=35), waiting=3, waiting_seconds=5)},
+        "✓ archiver    fine, last segment 35 s ago, 3 wait for 5 s (late after 60 s)",
+    ),
+    (
         {"slow_since": {"repository": NOW - timedelta(seconds=12)}},
         f"· repository  no answer for 12 s, pgBackRest tries up to 50 s; {BACKUPS}",
     ),

@@ -13,6 +13,7 @@ import ipaddress
 import json
 import os
 import re
+import select
 import shutil
 import socket
 import ssl
@@ -23,6 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any, cast
 from unittest import mock
 
@@ -228,6 +230,53 @@ class _Server(ThreadingHTTPServer):
         """A client that hangs up is one of the outcomes."""
 
 
+class _SocksHandler(BaseRequestHandler):
+    """A SOCKS5 proxy whose every way leads to the API server with TLS. ``user:secret`` logs in where it has to."""
+
+    server: _SocksServer
+
+    def handle(self) -> None:
+        lab, client = self.server.lab, cast("socket.socket", self.request)
+        with contextlib.suppress(OSError, IndexError):
+            methods = client.recv(2)[1]
+            login = 2 in client.recv(methods)
+            client.sendall(bytes([5, 2 if login else 0]))
+            if login:
+                sent = client.recv(512)
+                is_right = sent == b"\x01\x04user\x06secret"
+                client.sendall(bytes([1, 0 if is_right else 1]))
+                if not is_right:
+                    lab.contacts.add("socks refused")
+                    return
+            head = client.recv(4)
+            host = client.recv(client.recv(1)[0]).decode() if head[3] == 3 else f"address {client.recv(4).hex()}"
+            lab.contacts.add(f"socks {host} {'port' if client.recv(2) else ''}")
+            if host == "closed.test":
+                client.sendall(b"\x05\x05\x00\x01" + bytes(6))
+                return
+            client.sendall(b"\x05\x00\x00\x01" + bytes(6))
+            with socket.create_connection(("127.0.0.1", lab.tls_port)) as server:
+                _relay(client, server)
+
+
+def _relay(one: socket.socket, other: socket.socket) -> None:
+    """Pass on bytes both ways until one side ends."""
+    while True:
+        for ready in select.select([one, other], [], [])[0]:
+            if not (data := ready.recv(65536)):
+                return
+            (other if ready is one else one).sendall(data)
+
+
+class _SocksServer(ThreadingTCPServer):
+    daemon_threads = True
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        super().__init__(("127.0.0.1", 0), _SocksHandler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
 class Lab:
     """The servers, and what they saw of one program."""
 
@@ -260,6 +309,8 @@ class Lab:
         ports = [each.server_address[1] for each in self._servers]
         self.tls_port, self.http_port, self.proxy_port, self.secure_proxy_port = ports[:4]
         self.below_port, self.whole_port, self.common_name_port = ports[4:]
+        self._socks = _SocksServer(self)
+        self.socks_port = self._socks.server_address[1]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.closed_port = free.getsockname()[1]
@@ -285,7 +336,7 @@ class Lab:
         return context
 
     def close(self) -> None:
-        for server in self._servers:
+        for server in (*self._servers, self._socks):
             server.shutdown()
             server.server_close()
 

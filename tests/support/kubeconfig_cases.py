@@ -691,8 +691,22 @@ def _proxies(lab: Lab) -> Iterator[Case]:
     yield by("exceptions in lower case", named, HTTPS_PROXY=proxy, no_proxy="lab.test")
     yield by("exceptions twice", named, HTTPS_PROXY=proxy, NO_PROXY="x", no_proxy="lab.test")
     yield by("exceptions empty in capitals", named, HTTPS_PROXY=proxy, NO_PROXY="", no_proxy="lab.test")
-    socks = "a SOCKS proxy is not supported"
-    yield one("proxy: SOCKS", config(_secure(lab, **{"proxy-url": "socks5://127.0.0.1:9"}), user), differs=socks)
+    place = f"127.0.0.1:{lab.socks_port}"
+    for name, server, socks in (
+        ("SOCKS", lab.tls, f"socks5://{place}"),
+        ("SOCKS with a name", "https://a.lab.test", f"socks5://{place}"),
+        ("SOCKS with a login", "https://a.lab.test", f"socks5://user:secret@{place}"),
+        ("SOCKS with a wrong login", "https://a.lab.test", f"socks5://user:wrong@{place}"),
+        ("SOCKS that refuses", "https://closed.test", f"socks5://{place}"),
+        ("SOCKS5H", "https://a.lab.test", f"socks5h://{place}"),
+        ("SOCKS4", "https://a.lab.test", f"socks4://{place}"),
+        ("SOCKS in capitals", "https://a.lab.test", f"SOCKS5://{place}"),
+    ):
+        yield one(f"proxy: {name}", config(_secure(lab, server=server, **{"proxy-url": socks}), user))
+    for scheme in ("socks5", "socks5h"):
+        yield by(f"by {scheme} of the environment", named, HTTPS_PROXY=f"{scheme}://{place}")
+    closed = f"socks5://127.0.0.1:{lab.closed_port}"
+    yield one("proxy: SOCKS at a closed port", config(_secure(lab, **{"proxy-url": closed}), user))
 
 
 def _pods(lab: Lab) -> Iterator[Case]:

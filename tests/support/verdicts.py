@@ -28,6 +28,7 @@ from pgwizard.clock import utc_now
 from pgwizard.kube.client import connect
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.status.observe import POLLED, Again, observe
+from pgwizard.status.report import facts
 from pgwizard.status.snapshot import Snapshot
 from pgwizard.status.verdict import WAITS_SECONDS, Verdict, judge
 from support import archives, other_checks, small_volumes
@@ -55,7 +56,8 @@ class Watch:
         self._again = Again()
         self._loop = asyncio.new_event_loop()
         self._snapshot: Snapshot | None = None
-        self.error = ""
+        self.notice = float("inf")
+        """After how many seconds of ``until`` a line first said that something is waited for."""
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -89,9 +91,12 @@ class Watch:
     def until(self, reached: Callable[[Verdict], bool]) -> tuple[float, Verdict | None]:
         """Ask until the verdict is so: after how many seconds, and the verdict; the last one where it never is."""
         begun = last_look = time.monotonic()
+        self.notice = float("inf")
         self._loop.call_soon_threadsafe(self._again.ask, *POLLED)
         while (now := time.monotonic()) - begun < 150:
             result = self.latest()
+            if result is not None and self.notice > now - begun and _is_waiting(result[0]):
+                self.notice = now - begun
             if result is not None and reached(result[1]):
                 return now - begun, result[1]
             if now - last_look > _AGAIN_SECONDS:
@@ -100,6 +105,11 @@ class Watch:
             threading.Event().wait(0.1)
         result = self.latest()
         return float("inf"), result[1] if result else None
+
+
+def _is_waiting(snapshot: Snapshot) -> bool:
+    """Whether a line of the screen says that an answer, or a segment, is late, and by when it is known."""
+    return any("no answer for" in fact.text or "(late after" in fact.text for fact in facts(snapshot))
 
 
 @dataclass
@@ -184,13 +194,15 @@ class Fault:
 class Row:
     """One fault, and what the verdict and each tool report of it.
 
-    pace: how long its source needs for it: ``pgbackrest info``, or what the fault itself has as its pace.
+    pace: how long its source needs for it: ``pgbackrest info``, or what the fault itself has as its pace. notice: when
+    a line of the screen says that it is waited for.
     """
 
     fault: str
     verdict: str = ""
     reason: str = ""
     shown: float = float("inf")
+    notice: float = float("inf")
     gone: float = float("inf")
     pace: float = 0
     oracle: str = ""
@@ -670,7 +682,7 @@ def run(lab: Lab, fault: Fault) -> Row:
             row.errors.append(f"before it: {_short(before[1])}")
         fault.make(lab)
         seconds, verdict = watch.until(lambda verdict: _is_shown(fault, verdict))
-        row.shown = seconds
+        row.shown, row.notice = seconds, watch.notice
         if seconds == float("inf") or verdict is None:
             row.errors.append(f"never shown: {_short(verdict)}")
         if verdict is not None:
@@ -683,6 +695,8 @@ def run(lab: Lab, fault: Fault) -> Row:
                 row.tools = (other_checks.check_pgbackrest(lab.place), message[:20], other_checks.verify(lab.place))
             if seconds > _SLOWEST + _AGAIN_SECONDS + row.pace:
                 row.errors.append("shows late")
+            if seconds > _SLOWEST + _AGAIN_SECONDS and row.notice > _SLOWEST:
+                row.errors.append("the screen does not say that it is waited for")
             row.oracle = (fault.oracle or check_windows)(lab, verdict)
     except (AssertionError, subprocess.TimeoutExpired) as error:
         row.errors.append(str(error).strip()[:600])
@@ -716,6 +730,7 @@ def table(rows: list[Row]) -> str:
         "verdict",
         "shown s",
         "pace s",
+        "notice s",
         "gone s",
         "oracle",
         "check_pgbackrest",
@@ -725,7 +740,9 @@ def table(rows: list[Row]) -> str:
     )
     cells: list[tuple[str, ...]] = [titles]
     for row in rows:
-        times = tuple(f"{seconds:.0f}" if seconds < 1e6 else "-" for seconds in (row.shown, row.pace, row.gone))
+        times = tuple(
+            f"{seconds:.0f}" if seconds < 1e6 else "-" for seconds in (row.shown, row.pace, row.notice, row.gone)
+        )
         oracle = "WRONG" if row.errors else row.oracle
         cells.append((row.fault, row.verdict, *times, oracle, *row.tools, row.reason[:100]))
     widths = [max(len(line[column]) for line in cells) for column in range(len(titles))]

@@ -13,13 +13,15 @@ from textual.pilot import Pilot
 from pgwizard.answers.questions import Answers
 from pgwizard.kube.api import JOB, STATEFULSET, Cluster, Ref
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import apply
+from pgwizard.release import apply, clone
 from pgwizard.release.changes import Change
+from pgwizard.restore import creation
 from pgwizard.restore.history import ReleaseHistory
 from pgwizard.restore.target import lsn_text
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
 from pgwizard.tui.app import WizardApp
+from pgwizard.tui.navigation import OpenRestore
 from pgwizard.tui.screens.restore import RestoreScreen
 from pgwizard.tui.screens.status import StatusScreen
 from pgwizard.tui.start import Start
@@ -34,12 +36,13 @@ UNREADABLE = "P00  ERROR: [055]: unable to load info file '/postgresql/archive/m
 FAILS = ScriptedOutcome("job-failed", who="*/*-restore-*", lines=(UNREADABLE,), exit_code=55)
 
 
-async def deployed(sim: SimCluster) -> None:
-    async def approve(_: Sequence[Change]) -> bool:
-        return True
+async def approved(_: Sequence[Change]) -> bool:
+    return True
 
+
+async def deployed(sim: SimCluster) -> None:
     answers = Answers.model_validate({"release": {"namespace": "default"}})
-    await apply.run(apply.ReleaseRequest(answers), sim, lambda _: None, approve, apply.Options(), now=clock(sim))
+    await apply.run(apply.ReleaseRequest(answers), sim, lambda _: None, approved, apply.Options(), now=clock(sim))
 
 
 def driven(scenario: Scenario, *, size: tuple[int, int] = (120, 40), outcomes: Sequence[ScriptedOutcome] = ()) -> None:
@@ -102,6 +105,22 @@ def test_the_newest_state_is_proposed_with_what_it_uses_and_loses() -> None:
         assert "Target the newest state" in text
         assert "Loses nothing that is archived" in text
         assert "timeline 1 ●━━━" in text
+
+    driven(scenario)
+
+
+def test_a_clone_lacks_what_its_source_keeps_and_nothing_of_it_is_down() -> None:
+    async def scenario(pilot: Pilot[int], _screen: RestoreScreen, sim: SimCluster) -> None:
+        copy = ReleaseRef("staging", "copy")
+        source = await clone.source_request(sim, RELEASE)
+        request, origin = await clone.clone_request(sim, source, copy), clone.origin_of(source.answers, str(RELEASE))
+        await creation.create(request, sim, lambda _: None, approved, dry_run=False, now=clock(sim), origin=origin)
+        app = pilot.app
+        assert isinstance(app, WizardApp)
+        app.post_message(OpenRestore(copy))
+        await until(pilot, lambda: "Lacks nothing that is archived" in words(pilot))
+        assert "is down" not in words(pilot)
+        assert "does not answer" not in words(pilot)
 
     driven(scenario)
 

@@ -403,10 +403,19 @@ Region = Annotated[
     # Ceph, OpenStack and others have spellings of their own; only what would break a signature's scope is refused.
     Matching(r"[!-+\-.0-~]+", "a region; expected the server's own spelling without blanks, commas and slashes"),
 ]
+
+
+def _without_last_slash(text: str) -> str:
+    if text.startswith("/") and text != "/" and text.endswith("/"):
+        raise ValueError(f"ends with a slash: write {text.rstrip('/') or '/'}")
+    return text
+
+
 RepositoryPath = Annotated[
     str,
     StringConstraints(max_length=512),
     PRINTABLE,
+    AfterValidator(_without_last_slash),  # clearer than the pattern, which refuses it too
     Matching(
         f"/|(/[^/{INVISIBLE}]+)+",
         "a path in the bucket; expected an absolute one, such as /postgresql",

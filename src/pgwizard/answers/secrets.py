@@ -5,6 +5,7 @@ A secret cannot be printed, compared, pickled or formatted; ``reveal`` is called
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -49,3 +50,30 @@ class SecretInputs:
     def of(self, role: str) -> dict[str, Sensitive | Finding]:
         """The values of one Secret by key."""
         return {key: value for (owner, key), value in self.values.items() if owner == role}
+
+
+def access_key_fault(access_key: bytes) -> tuple[str, str]:
+    """How an S3 access key does not look like one, and what to do; both empty where it does.
+
+    Neither text holds the key. No S3 server gives a key with quotes around it, or with the end of base64.
+    """
+    if access_key[:1] in (b'"', b"'") and access_key[:1] == access_key[-1:]:
+        return "is in quotes, which would be part of it", "Store it without quotes."
+    if access_key.endswith(b"=") and _is_coded_text(access_key):
+        return "is encoded in base64 once more", "Store it as it is: kubectl create secret and stringData encode it."
+    if access_key.startswith(b"ASIA") and len(access_key) == _AWS_KEY_BYTES:
+        return (
+            "is one of AWS's temporary keys (ASIA...), which need a session token and expire within hours",
+            "Create a key pair that does not expire; its access key begins with AKIA.",
+        )
+    return "", ""
+
+
+_AWS_KEY_BYTES = 20
+
+
+def _is_coded_text(value: bytes) -> bool:
+    try:
+        return base64.b64decode(value, validate=True).decode("ascii").strip().isprintable()
+    except ValueError:
+        return False

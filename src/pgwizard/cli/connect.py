@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import stat
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -138,6 +141,44 @@ def run(
         if received:
             error.exit_code = 128 + received[0]
         raise error from None
+
+
+@contextlib.contextmanager
+def until_unread() -> Iterator[None]:
+    """Around what waits for news and prints them. Raises BrokenPipeError once nobody reads standard output.
+
+    Only the next line would show that, as in ``pgwizard ... | head``, and it may never come. A pipe alone tells.
+    """
+    task, loop, pipe = asyncio.current_task(), asyncio.get_running_loop(), _output_pipe()
+    if task is None or pipe is None:
+        yield
+        return
+    is_unread = False
+
+    def end() -> None:
+        nonlocal is_unread
+        is_unread = True
+        loop.remove_reader(pipe)
+        task.cancel()
+
+    loop.add_reader(pipe, end)  # the end that is written to reports errors alone
+    try:
+        yield
+    except asyncio.CancelledError:
+        if is_unread:
+            task.uncancel()
+            raise BrokenPipeError from None
+        raise
+    finally:
+        loop.remove_reader(pipe)
+
+
+def _output_pipe() -> int | None:
+    """The descriptor of standard output where it is a pipe."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        number = sys.stdout.fileno()
+        return number if stat.S_ISFIFO(os.fstat(number).st_mode) else None
+    return None
 
 
 async def choose_release(call: Invocation, cluster: Cluster, name: str | None = None) -> ReleaseRef:

@@ -223,6 +223,12 @@ PODS = (
 
 RESOURCES = (
     row(
+        "other-kind-of-field",
+        r"may not specify more than 1 (?:handler|volume) type|may not be specified when `value` is not empty",
+        "The live object has another kind of this field, such as a tcpSocket probe, which an apply cannot replace.",
+        "Remove the live one with the tool that set it, then apply again.",
+    ),
+    row(
         "quota-storage",
         r"exceeded quota: (?P<quota>[^,\n]{1,253}), requested: [^\n]{0,300}?(?<!ephemeral-)storage",
         "The namespace's quota {quota} has no room for a volume of this size.",

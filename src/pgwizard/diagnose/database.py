@@ -97,6 +97,13 @@ POSTGRESQL = (
         "tuning.parameters",
     ),
     row(
+        "extension-library-missing",
+        r"ERROR: {1,2}could not (?:access file|load library) \"(?P<library>[^\"\n]{1,200})\"",
+        "The image has no library {library}, which an extension or a function of the database loads when it is used.",
+        "Use an image with that extension (images.postgresql).",
+        "images.postgresql",
+    ),
+    row(
         "server-certificate-unusable",
         r"FATAL: could not load (?:server certificate|root certificate) file \"(?P<file>[^\"\n]{1,300})\""
         r"|FATAL: could not (?:load|access) private key file \"(?P<key>[^\"\n]{1,300})\""

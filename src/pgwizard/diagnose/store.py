@@ -242,7 +242,7 @@ S3 = (
         "s3-forbidden",
         r"HTTP request failed with 40[13]\b",
         "The S3 store refused the request and did not say why: access key, secret key, clock or policy.",
-        "Check the key pair first, then its policy for this bucket. The store's own log has the reason.",
+        "Check the key pair first, then its policy for this bucket. The log of the store may say why.",
         "repository.credentials",
         rank=Rank.BROAD,
     ),

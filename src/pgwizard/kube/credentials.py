@@ -445,7 +445,7 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any], show: Callable[
         output, words = await _outcome(process, stdout, stderr, command, show)
     if process.returncode:
         raise KubeconfigError(
-            f"the credentials plug-in {plain(command)} failed with exit code {process.returncode}: "
+            f"the credentials plug-in {plain(command)} {_end_of(process.returncode)}: "
             f"{plain(' '.join(words)) or 'it wrote nothing to stderr'}",
             hint=f"Log in again, then try the plug-in with: {target.commands.kubectl('get', 'namespaces')}",
         )
@@ -468,6 +468,15 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any], show: Callable[
         )
     status: Mapping[str, Any] = answer["status"]
     return status
+
+
+def _end_of(code: int) -> str:
+    """How a program ended. code: as subprocess has it, where a signal is a negative number."""
+    if code >= 0:
+        return f"failed with exit code {code}"
+    with contextlib.suppress(ValueError):
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"was ended by signal {-code}"
 
 
 _KIND = "ExecCredential"

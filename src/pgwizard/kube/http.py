@@ -45,7 +45,7 @@ from pgwizard.errors import (
 from pgwizard.kube.api import Access, Object
 from pgwizard.kube.commands import CURRENT_CONTEXT, Commands
 from pgwizard.kube.credentials import Credentials, Login
-from pgwizard.kube.kubeconfig import Target
+from pgwizard.kube.kubeconfig import Target, is_socks
 from pgwizard.text import plain
 
 T = TypeVar("T")
@@ -160,6 +160,16 @@ async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandler
         raise _ConnectionLost(*error.args) from None
 
 
+def _connector(
+    proxy: str | None, make_socket: Callable[[aiohttp.AddrInfoType], socket.socket]
+) -> aiohttp.BaseConnector:
+    if proxy and is_socks(proxy):
+        from pgwizard.kube.socks import SocksConnector
+
+        return SocksConnector(proxy, make_socket)
+    return aiohttp.TCPConnector(limit=0, socket_factory=make_socket)
+
+
 class Http:
     """Requests to one API server as one user."""
 
@@ -167,9 +177,10 @@ class Http:
         self.target = target
         self.patience = patience
         self._login = login
+        self._http_proxy = None if target.proxy and is_socks(target.proxy) else target.proxy
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, socket_factory=self._socket),
+            connector=_connector(target.proxy, self._socket),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=patience.connect_seconds),
             # Compression made lists slower, even on a slow machine with a fast network.
@@ -299,7 +310,7 @@ class Http:
             allow_redirects=False,
             ssl=credentials.tls or True,
             server_hostname=self.target.server_hostname,
-            proxy=self.target.proxy,
+            proxy=self._http_proxy,
         )
 
     async def _upgrade(
@@ -314,7 +325,7 @@ class Http:
                 max_msg_size=0,
                 ssl=credentials.tls or True,
                 server_hostname=self.target.server_hostname,
-                proxy=self.target.proxy,
+                proxy=self._http_proxy,
             )
 
     def _url(self, call: Call) -> URL:

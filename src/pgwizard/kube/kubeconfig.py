@@ -479,12 +479,22 @@ def _proxy(url: str, configured: str) -> tuple[str | None, str]:
         usable = False
     if not usable:
         raise KubeconfigError(f"{setting} is not the URL of a proxy", hint="Set one such as http://proxy:3128.")
-    if parts.scheme not in {"http", "https"}:
+    if parts.scheme not in _PROXY_SCHEMES or (configured and parts.scheme == "socks5h"):
         scheme = plain(parts.scheme, 20)
         raise KubeconfigError(
-            f"a proxy of the kind {scheme!r} is not supported: {setting}", hint="Use an http:// proxy."
+            f"a proxy of the kind {scheme!r} is not supported: {setting}", hint="Use http://, https:// or socks5://."
         )
     return proxy, setting
+
+
+_SOCKS = frozenset({"socks5", "socks5h"})
+_PROXY_SCHEMES = frozenset({"http", "https", *_SOCKS})
+"""Those of Go; client-go knows no socks5h in a kubeconfig."""
+
+
+def is_socks(proxy: str) -> bool:
+    """Whether the URL of a usable proxy is one of SOCKS5."""
+    return urlsplit(proxy).scheme in _SOCKS
 
 
 def _environment_proxy(url: str) -> tuple[str, str]:

@@ -23,6 +23,8 @@ CONTAINER = "drill"
 _MARKS: Mapping[str, str] = {"passed": "✓", "failed": "✗", "skipped": "·"}
 _OF_DATABASE = {"rows", "indexes", "checksums"}
 """Checks that fail where the database was damaged before it was backed up."""
+_OF_IMAGE = {"library-missing", "extension-library-missing"}
+"""Messages about what the image lacks: no backup is to blame."""
 _USED_DRILLS = 2
 START_SECONDS = 20.0
 """What a restore in place takes beside restore and replay: stop, start of the Job's pod, and start of the server."""
@@ -96,6 +98,8 @@ def failure(drill: DrillResult, release: ReleaseRef, commands: Commands) -> Find
     again = commands.pgwizard("drill", release.name, namespace=release.namespace)
     if failed.name == "query":
         fix = f"Run the query on the running database too; then drill again: {again}"
+    elif fault is not None and fault.key in _OF_IMAGE:
+        fix = f"{fault.fix} Then drill again: {again}"
     elif failed.name in _OF_DATABASE:
         fix = f"The running database may be damaged as well: {FIND_DAMAGE} Then drill again: {again}"
     else:

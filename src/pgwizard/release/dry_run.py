@@ -34,6 +34,7 @@ from pgwizard.plan.plan import Plan
 from pgwizard.quantities import live_bytes, read_quantity, size_text
 from pgwizard.release.deletion import is_refused_by_count
 from pgwizard.release.immutable import claim_size, claimed_size
+from pgwizard.release.layout import renamed_container
 from pgwizard.release.ownership import applier_of, other_owner, without_marks
 from pgwizard.release.survey import claim_ref
 
@@ -176,6 +177,9 @@ def _role_of(obj: Object) -> Ref | None:
 
 async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | None, *, force: bool) -> Trial | _Refusal:
     ref = Ref.of(obj)
+    if ref.resource == STATEFULSET and live is not None and (other := renamed_container(live)):
+        text = f"{ref}: its database is in container {other}; a second server would start beside it, on the same volume"
+        return _Refusal("invalid", Finding("", f"{text}. Make a new release and restore into it"))
     size = claim_size(live) if ref.resource == STATEFULSET and live is not None else None
     obj = obj if live is None else _with_live_quantities(obj, live)
     # a claim template cannot change in place, not even how its size is written: the rest is tried with the live one

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pgwizard.kube.api import CRONJOB, Object, owners
 from pgwizard.plan.names import DATA, STANZA, Names, ReleaseRef
+from pgwizard.text import plain
 
 BackupType = Literal["full", "incr"]
 JobType = Literal["full", "incr", "verify", "drill"]
@@ -22,7 +23,8 @@ Configuration = Mapping[str, Mapping[str, str]]
 """pgbackrest.conf: by section, options by name."""
 
 _CHECKS: Mapping[JobType, Work] = {"verify": "verify", "drill": "drill"}
-_CONTAINERS = ("postgresql", "postgres", "database")
+CONTAINER = "postgresql"
+_CONTAINERS = (CONTAINER, "postgres", "database")
 _CONFIG_FOLDER = "/etc/pgbackrest"
 _TRUST_FOLDER = "/usr/local/share/ca-certificates"
 _TYPE_OPTION = re.compile(r"--type[= ]['\"]?(full|incr|diff)\b")
@@ -50,7 +52,7 @@ class Layout:
     def of(cls, release: ReleaseRef) -> Layout:
         """The layout that pgwizard and its chart write."""
         names = Names.of(release.name)
-        return cls(release, "postgresql", STANZA, DATA, names.claim, names.ca, names.pgbackrest_config, has_record=True)
+        return cls(release, CONTAINER, STANZA, DATA, names.claim, names.ca, names.pgbackrest_config, has_record=True)
 
     @property
     def pod(self) -> str:
@@ -156,6 +158,12 @@ def database_container(statefulset: Object) -> Mapping[str, Any]:
     templates = {each["metadata"]["name"] for each in spec.get("volumeClaimTemplates") or ()}
     with_volume = (each for each in containers if templates & {mount.get("name") for mount in _mounts(each)})
     return next(with_volume, containers[0])
+
+
+def renamed_container(statefulset: Object) -> str | None:
+    """The database's container where its name is not pgwizard's: an apply would start a second server beside it."""
+    name = str(database_container(statefulset).get("name"))
+    return plain(name, 63) if name != CONTAINER else None
 
 
 def uses_pgbackrest(statefulset: Object) -> bool:

@@ -23,7 +23,7 @@ from pgwizard.plan.names import CA_FILE, CA_KEY, STANZA, Names, ReleaseRef
 from pgwizard.plan.plan import Facts, Toleration, resolve
 from pgwizard.plan.postgresql_conf import PostgresqlConf, read_postgresql
 from pgwizard.plan.tuning import Machine
-from pgwizard.release.layout import Configuration, read_configuration
+from pgwizard.release.layout import Configuration, read_configuration, renamed_container
 from pgwizard.release.live_tuning import tuned_server
 from pgwizard.release.unexpressed import is_deployers, unexpressed
 from pgwizard.text import plain
@@ -561,7 +561,8 @@ def _probes(live: Object, planned: Object, name: str) -> Iterator[Finding]:
     if there and others:
         yield _warning(
             f"{name}: {' and '.join(others)} of container postgresql cannot be expressed",
-            fix="An apply replaces them by pgwizard's own, and the pod starts again.",
+            fix="An apply sets pgwizard's own over them, and the pod starts again. Remove a probe that has no command, "
+            "such as a tcpSocket, with the tool that set it: an apply cannot replace it.",
         )
 
 
@@ -570,9 +571,12 @@ def _fixed_fields(live: Object, planned: Object, name: str) -> Iterator[Finding]
     policy = {"podManagementPolicy": "OrderedReady"}
     there, ours = ({**policy, **each["spec"]} for each in (live, planned))
     fields = [f"spec.{field}" for field in _FIXED if there.get(field) != ours.get(field)]
-    if fields:
+    causes = [f"its {' and '.join(fields)} cannot change"] if fields else []
+    if other := renamed_container(live):
+        causes.append(f"its database is in container {other}, and a second server would start beside it")
+    if causes:
         yield _warning(
-            f"{name} cannot be taken over: its {' and '.join(fields)} cannot change",
+            f"{name} cannot be taken over: {'; '.join(causes)}",
             fix="Leave it to the tool it belongs to: status, backup and verify work beside it. Or make a new release "
             "from its repository: pgwizard restore --from (docs/restore.md).",
         )

@@ -25,6 +25,8 @@ _KEY = "record"
 VERIFICATION_KEY = "verification"
 DRILLS_KEY = "drills"
 _DRILLS = 5
+LARGEST = 2**64
+"""Above all counts, sizes and WAL positions."""
 LONGEST_SECONDS = 1e9
 """Nothing that a record tells of took longer."""
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
@@ -348,17 +350,17 @@ def _verification(coded: Any) -> RepositoryVerification | None:
     try:
         data = json.loads(base64.b64decode(coded))
         damaged = tuple(
-            DamagedBackup(plain(str(each["label"])), int(each["files"]), int(each["unread"]))
+            DamagedBackup(plain(str(each["label"])), _whole(each["files"]), _whole(each["unread"]))
             for each in data["damaged"]
         )
         verification = RepositoryVerification(
             at=datetime.fromisoformat(data["at"]).astimezone(UTC).isoformat(),
             seconds=_seconds(data["seconds"]),
-            backups=int(data["backups"]),
+            backups=_whole(data["backups"]),
             damaged=damaged,
             files=tuple(plain(str(name), 200) for name in data["files"]),
-            segments_checked=int(data["segments_checked"]),
-            segments_valid=int(data["segments_valid"]),
+            segments_checked=_whole(data["segments_checked"]),
+            segments_valid=_whole(data["segments_valid"]),
             segments=tuple(plain(str(name)) for name in data["segments"]),
         )
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
@@ -392,19 +394,30 @@ def drill_result(data: Mapping[str, Any], at: str, seconds: float) -> DrillResul
         at=datetime.fromisoformat(at).astimezone(UTC).isoformat(),
         seconds=seconds,
         backup=fit(str(data["backup"])),
-        timeline=int(data["timeline"]),
+        timeline=_whole(data["timeline"]),
         lsn=fit(str(data["lsn"])),
         reached_at=datetime.fromisoformat(reached_at).astimezone(UTC).isoformat() if reached_at else "",
-        bytes=int(data["bytes"]),
-        segments=int(data["segments"]),
+        bytes=_whole(data["bytes"]),
+        segments=_whole(data["segments"]),
         checks=checks,
     )
 
 
+def _whole(value: Any) -> int:
+    """Raises TypeError and ValueError for what is no count: JSON has numbers of any length."""
+    number = int(value)
+    if not 0 <= number < LARGEST:
+        raise ValueError
+    return number
+
+
 def _seconds(value: Any) -> float:
-    """Raises TypeError and ValueError for what is no time that anything takes; JSON may have infinity."""
+    """Raises TypeError and ValueError for what is no time that anything takes; JSON may have infinity.
+
+    Below 0 where a clock was set back.
+    """
     seconds = float(value)
-    if not 0 <= seconds <= LONGEST_SECONDS:
+    if not abs(seconds) <= LONGEST_SECONDS:
         raise ValueError
     return seconds
 

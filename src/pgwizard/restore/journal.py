@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from pgwizard.release.drills import RestoreRates
-from pgwizard.release.record import LONGEST_SECONDS, Restoration
+from pgwizard.release.record import LARGEST, LONGEST_SECONDS, Restoration
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.target import RestorePlan, is_point_name
 from pgwizard.status.repository import is_label
@@ -88,17 +88,27 @@ def read_journal(restoration: Restoration) -> Journal:
     names = [name for name in (*journal.suspended, journal.backup) if name]
     if not _ID.fullmatch(journal.id) or not all(map(_can_be_followed, plans)) or not all(map(_NAME.fullmatch, names)):
         raise refusal
+    if journal.receipt is not None and not _is_possible(journal.receipt):
+        raise refusal
     receipt = journal.receipt and replace(journal.receipt, reason=fit(journal.receipt.reason))
     undo = journal.undo and _fit(journal.undo)
     return replace(journal, at=restoration.at, plan=_fit(journal.plan), undo=undo, receipt=receipt)
 
 
+def _is_possible(receipt: Receipt) -> bool:
+    """Seconds are below 0 where the node's clock was set back."""
+    numbers = (receipt.timeline, receipt.lsn, receipt.restore_seconds, receipt.recovery_seconds)
+    return all(abs(number) < LARGEST for number in numbers)
+
+
 def _can_be_followed(plan: RestorePlan) -> bool:
+    numbers = (plan.timeline, plan.left, plan.must_reach, plan.position, plan.segments, plan.bytes)
     moments = filter(None, (plan.at, plan.lost_since, plan.lost_until, plan.archived_until))
     return (
         is_label(plan.backup)
         and (not plan.value or is_point_name(plan.value))
         and 0 <= plan.seconds <= LONGEST_SECONDS
+        and all(0 <= number < LARGEST for number in numbers)
         and all(moment.tzinfo for moment in moments)
     )
 

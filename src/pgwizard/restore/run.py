@@ -7,7 +7,7 @@ and an apply refuses to start it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -41,12 +41,12 @@ from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
 from pgwizard.release.layout import Layout
 from pgwizard.release.stages import Event, Report, Stage
-from pgwizard.restore import capacity
+from pgwizard.restore import capacity, write_check
 from pgwizard.restore import job as restore_job
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.journal import Journal, RestoreStage, read_journal
 from pgwizard.restore.locate import locate
-from pgwizard.restore.report import receipt_text, unfinished_text
+from pgwizard.restore.report import plan_rows, receipt_text, unfinished_text
 from pgwizard.restore.server import DatabaseServer
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, RestorePlan, TargetRefusal, choose, lsn_text
 from pgwizard.restore.view import read_view
@@ -79,6 +79,12 @@ class Preparation:
         if journal.is_untouched_undo:
             return None
         return journal.plan if self.origin is None else replace(journal.plan, silence="")
+
+    def rows(self, plan: RestorePlan) -> Mapping[str, str]:
+        """What a restore would use, and what is lost, for people."""
+        is_clone = self.origin is not None
+        shown = replace(plan, silence="") if is_clone else plan
+        return plan_rows(shown, is_new=self.awaits_restore, is_clone=is_clone)
 
 
 async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
@@ -382,6 +388,8 @@ class _Run:
             await self._write(replace(self.journal, is_clone=True, stage="suspend"))
             stage.done("none: the release is new")
             return
+        backup = next(each for each in view.whole_backups if each.label == plan.backup)
+        await write_check.require(self.cluster, self.release, backup)
         undo = choose(view, RecoveryTarget("latest", timeline=view.timeline), self.now())
         refused = isinstance(undo, TargetRefusal)
         await self._write(

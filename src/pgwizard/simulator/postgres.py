@@ -137,7 +137,7 @@ class Programs:
                 return wal.scan(repository, arguments, stdin.decode(), self._clock.now())
             case ["own-repository"]:
                 return [f"db-system-id={repository.system_id}"] if repository.system_id else []
-            case ["kept-wal", _]:
+            case ["kept-wal", _] | ["write-check", *_]:
                 return []
         return None
 

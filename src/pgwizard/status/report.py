@@ -243,6 +243,10 @@ def _continuity_fact(snapshot: Snapshot, wal: Wal) -> Fact:
     return Fact(mark, "WAL", f"{count} up to {wal.last}, checked {age} ago: {text}")
 
 
+_WAITS_LONG_SECONDS = 5
+"""A segment is archived within a second or two: one that waits for longer may wait for an archiver that hangs."""
+
+
 def _archiver_fact(archiver: Archiver, read_at: datetime, snapshot: Snapshot) -> Fact:
     from pgwizard.status.verdict import WAITS_SECONDS, is_archiving, is_delayed
 
@@ -254,10 +258,10 @@ def _archiver_fact(archiver: Archiver, read_at: datetime, snapshot: Snapshot) ->
         return Fact("!", "archiver", f"failing at {archiver.failed_wal}, {last}{waits}")
     if is_delayed(archiver):
         return Fact("!", "archiver", f"behind, {last}{waits}")
+    if archiver.waiting and archiver.waiting_seconds >= _WAITS_LONG_SECONDS:
+        waits += f" for {archiver.waiting_seconds} s (late after {WAITS_SECONDS} s)"
     if is_archiving(archiver, read_at):
         return Fact("✓", "archiver", f"fine, {last}{waits}{_exposure_text(snapshot)}")
-    if archiver.waiting and archiver.waiting_seconds:
-        waits += f" for {archiver.waiting_seconds} s (late after {WAITS_SECONDS} s)"
     idle = "idle, " if archiver.waiting == 0 and archiver.last_at is not None else ""  # no writes
     return Fact("·", "archiver", f"{idle}{last}{waits}{_exposure_text(snapshot)}")
 

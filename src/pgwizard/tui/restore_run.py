@@ -229,6 +229,7 @@ class RestoreRun:
     async def _read(self, *, resumes: bool) -> None:
         cluster = await self._screen.connection.once_connected()
         preparation = self._preparation = await restore.prepare(cluster, self._release)
+        self._view.question.rows_of = preparation.rows
         if preparation.journal is not None:
             self._journal = preparation.journal
             rows: list[OutcomeRow] = [
@@ -344,6 +345,7 @@ class RestoreRun:
             self._confirm(restore.resumed(self._journal, is_undo=True))
             return
         preparation = self._preparation = await restore.prepare(cluster, self._release)
+        self._view.question.rows_of = preparation.rows
         self._archive, self._target = preparation.view, None
         self._take(await restore.plan_undo(cluster, preparation, self._screen.start.now))
 

@@ -140,11 +140,12 @@ def _job_named(jobs: list[Object], release: ReleaseRef, name: str | None, kind: 
 async def _follow(cluster: Cluster, job: Object, release: ReleaseRef, writer: Writer, at: datetime) -> None:
     """Print the log of a Job that runs, to its end. Raises NotProven where its backup cannot be relied on."""
     name = fit(job["metadata"]["name"])
-    findings = await backups.wait(
-        cluster,
-        job,
-        lambda text: writer.note(f"· {text}", NoteLine(text)),
-        lambda line: writer.line(line, LogLine(name, line)),
-        at=at,
-    )
+    with connect.until_unread():
+        findings = await backups.wait(
+            cluster,
+            job,
+            lambda text: writer.note(f"· {text}", NoteLine(text)),
+            lambda line: writer.line(line, LogLine(name, line)),
+            at=at,
+        )
     require_proof(release, findings)

@@ -72,14 +72,15 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
         """Print a release each time its state or its worst reason changes, until a signal."""
         printed: dict[object, tuple[object, ...]] = {}
         left_out = ""
-        async with aclosing(fleet.observe(cluster, now=now)) as fleets:
-            async for reading in fleets:
-                if reading.left_out != left_out:
-                    left_out = reading.left_out
-                    text = left_out or "all namespaces are shown"
-                    writer.note(text, NoteLine(text))
-                is_first = not printed
-                _print(writer, _changed(reading, printed), with_titles=is_first)
+        with connect.until_unread():
+            async with aclosing(fleet.observe(cluster, now=now)) as fleets:
+                async for reading in fleets:
+                    if reading.left_out != left_out:
+                        left_out = reading.left_out
+                        text = left_out or "all namespaces are shown"
+                        writer.note(text, NoteLine(text))
+                    is_first = not printed
+                    _print(writer, _changed(reading, printed), with_titles=is_first)
         return []
 
     if call[WATCH]:

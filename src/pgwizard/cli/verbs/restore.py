@@ -47,7 +47,6 @@ from pgwizard.restore.preview_job import reached_text
 from pgwizard.restore.report import (
     UNTOUCHED,
     loss_text,
-    plan_rows,
     preview_rows,
     result_lines,
     rights_row,
@@ -169,9 +168,7 @@ def restore(call: Invocation, writer: Writer) -> None:
         if plan is None:
             writer.line(UNTOUCHED, NoteLine(UNTOUCHED))
         else:
-            is_clone = preparation.origin is not None
-            rows = plan_rows(plan, is_new=preparation.awaits_restore, is_clone=is_clone)
-            show_plan(writer, plan, {**rows, **rights_row(preparation.lacks)})
+            show_plan(writer, plan, {**preparation.rows(plan), **rights_row(preparation.lacks)})
         if call[RESTORE_PLAN_ONLY]:
             return
         rights.refuse(cluster, preparation.lacks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -140,6 +140,8 @@ class TargetChoice(HostAccess, VerticalScroll):
     def __init__(self, name: str) -> None:
         super().__init__(id="choice")
         self._release = name
+        self.rows_of: Callable[[RestorePlan], Mapping[str, str]] = plan_rows
+        """What is shown of a plan."""
         self._archive: RepositoryView | None = None
         self._target: RecoveryTarget | TargetRefusal = RecoveryTarget("latest")
         self._is_reachable = True
@@ -305,7 +307,7 @@ class TargetChoice(HostAccess, VerticalScroll):
         if isinstance(plan, TargetRefusal):
             rows = [("✗", plan.text), ("", plan.fix)]
         else:
-            rows = list(plan_rows(plan).items())
+            rows = list(self.rows_of(plan).items())
             local = at.astimezone(local_zone()) if at is not None else None
             if local is not None and local.utcoffset():
                 rows.insert(1, ("Here", f"{local:%Y-%m-%d %H:%M:%S %Z}"))

@@ -1,0 +1,153 @@
+"""Connections by a SOCKS5 proxy, such as ``ssh -D`` opens. aiohttp knows HTTP proxies alone.
+
+Source: RFC 1928, and RFC 1929 for a name and password. As in Go the proxy looks up the server's name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+_PORT = 1080
+_VERSION, _CONNECT = 5, 1
+_NO_LOGIN, _PASSWORD = 0, 2
+_IPV4, _NAME, _IPV6 = 1, 3, 4
+_REFUSALS = {
+    1: "general failure",
+    2: "not allowed by its rules",
+    3: "network unreachable",
+    4: "host unreachable",
+    5: "connection refused",
+    6: "TTL expired",
+    7: "command not supported",
+    8: "address type not supported",
+}
+
+
+class _Unresolved(AbstractResolver):
+    """Leaves every name to the proxy: what it answers is never dialled."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        del family
+        return [ResolveResult(hostname=host, host="0.0.0.0", port=port, family=socket.AF_INET, proto=0, flags=0)]  # noqa: S104 - nothing listens
+
+    async def close(self) -> None:
+        pass
+
+
+class SocksConnector(aiohttp.TCPConnector):
+    """Reaches every server by the proxy."""
+
+    def __init__(self, proxy: str, make_socket: Callable[[aiohttp.AddrInfoType], socket.socket]) -> None:
+        """proxy: its URL, which may hold a name and password. make_socket: one that does not block."""
+        super().__init__(limit=0, resolver=_Unresolved())
+        parts = urlsplit(proxy)
+        self._proxy = parts.hostname or "", parts.port or _PORT
+        self._proxy_login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        self._make_socket = make_socket
+
+    async def _wrap_create_connection(
+        self,
+        *arguments: Any,
+        req: aiohttp.ClientRequest,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
+        **options: Any,
+    ) -> tuple[asyncio.Transport, Any]:
+        """The step in which aiohttp connects: after a name is looked up, and before anything is sent."""
+        key, loop = req.connection_key, asyncio.get_running_loop()
+        del options["addr_infos"]
+        options.pop("client_error", None)
+        try:
+            async with asyncio.timeout(timeout.sock_connect):
+                connection = await self._dial(loop)
+                try:
+                    await self._request(loop, connection, req.url.raw_host or "", req.url.port or 0)
+                    return await loop.create_connection(*arguments, **options, sock=connection)
+                except BaseException:
+                    connection.close()
+                    raise
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError(f"connection timeout to host {req.url.host}") from error
+        except ssl.CertificateError as error:
+            raise aiohttp.ClientConnectorCertificateError(key, error) from error
+        except ssl.SSLError as error:
+            raise aiohttp.ClientConnectorSSLError(key, error) from error
+        except OSError as error:
+            raise aiohttp.ClientConnectorError(key, error) from error
+
+    async def _dial(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
+        """A connection to the proxy: the first of its addresses that takes one. Raises OSError."""
+        host, port = self._proxy
+        failure: OSError = _failure(f"the proxy {host} has no address")
+        for address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            connection = self._make_socket(address)
+            try:
+                await loop.sock_connect(connection, address[4])
+            except OSError as error:
+                connection.close()
+                failure = error
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return connection
+        raise failure
+
+    async def _request(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, host: str, port: int) -> None:
+        """Ask the proxy for a way to the server. Raises OSError where it has none."""
+
+        async def read(count: int) -> bytes:
+            data = b""
+            while len(data) < count:
+                part = await loop.sock_recv(connection, count - len(data))
+                if not part:
+                    raise _failure("the proxy hung up")
+                data += part
+            return data
+
+        login = self._proxy_login
+        methods = bytes([_NO_LOGIN, _PASSWORD]) if login else bytes([_NO_LOGIN])
+        await loop.sock_sendall(connection, bytes([_VERSION, len(methods)]) + methods)
+        version, method = await read(2)
+        if version != _VERSION:
+            raise _failure("what answers is no SOCKS5 proxy")
+        if method == _PASSWORD and login:
+            name, password = (part.encode() for part in login)
+            await loop.sock_sendall(connection, bytes([1, len(name)]) + name + bytes([len(password)]) + password)
+            if (await read(2))[1]:
+                raise _failure("the SOCKS proxy refused the name and password")
+        elif method != _NO_LOGIN:
+            raise _failure("the SOCKS proxy wants a name and password, or what is not supported")
+        await loop.sock_sendall(connection, bytes([_VERSION, _CONNECT, 0]) + _address(host) + port.to_bytes(2, "big"))
+        _, reply, _, kind = await read(4)
+        if reply:
+            raise _failure(f"the SOCKS proxy has no way to the server: {_REFUSALS.get(reply, reply)}")
+        bound = (await read(1))[0] if kind == _NAME else {_IPV4: 4, _IPV6: 16}.get(kind, 0)
+        await read(bound + 2)  # where the proxy speaks from
+
+
+def _failure(text: str) -> OSError:
+    """With a text for people in place of the system's."""
+    return ConnectionError(0, text)
+
+
+def _address(host: str) -> bytes:
+    """A host as SOCKS writes it. Raises OSError for a name that is too long for it."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        name = host.encode("ascii", "replace")
+        if len(name) > 255:  # one byte holds the length
+            raise _failure("the server's name is too long for SOCKS") from None
+        return bytes([_NAME, len(name)]) + name
+    return bytes([_IPV4 if address.version == 4 else _IPV6]) + address.packed
