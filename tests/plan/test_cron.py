@@ -501,3 +501,12 @@ def test_a_removed_line_is_not_explained() -> None:
 def test_a_segment_has_one_size() -> None:
     """The page's figures and those of the status come from one number."""
     assert storage_panel._lasting(tuning.SEGMENT_BYTES * 48, 3600) == "2 d"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "is_at_most_daily"),
+    [("0 2 * * *", True), ("0 2 1 * 0", True), ("0 2,3 * * *", False), ("0,30 2 * * 0", False), ("* * 1 1 *", False)],
+)
+def test_a_schedule_with_one_time_of_day_runs_at_most_daily(schedule: str, is_at_most_daily: bool) -> None:
+    assert CronSchedule(schedule).is_at_most_daily is is_at_most_daily
+    assert (CronSchedule(schedule).shortest_gap_seconds() >= 86_400) is is_at_most_daily

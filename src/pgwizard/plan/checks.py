@@ -595,8 +595,7 @@ _LONG_DAYS = 100
 
 
 def _frequency(name: str, schedule: cron.CronSchedule) -> _Problems:
-    shortest = schedule.shortest_gap_seconds()
-    if shortest < _OFTEN_SECONDS[name]:
+    if not schedule.is_at_most_daily and (shortest := schedule.shortest_gap_seconds()) < _OFTEN_SECONDS[name]:
         effect = _OFTEN[name]
         yield _warning(f"schedule.{name}", f"starts every {span(shortest)}: {effect}")
     if name == "full" and (days := schedule.longest_gap_seconds() // 86_400) > _LONG_DAYS:

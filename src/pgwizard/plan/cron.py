@@ -104,6 +104,11 @@ class CronSchedule:
         """Whether a run starts in the minute that begins at ``moment``."""
         return self.upcoming(moment - timedelta(minutes=1), 1) == [moment]
 
+    @property
+    def is_at_most_daily(self) -> bool:
+        """Whether it has one time of day."""
+        return len(self._fields.hours) == len(self._fields.minutes) == 1
+
     def shortest_gap_seconds(self, gaps: int = 1) -> int:
         """The shortest time from a run to the one that many runs later, looked at over 64 runs from a fixed day on."""
         return _shortest_gap_seconds(self._expression, gaps)
