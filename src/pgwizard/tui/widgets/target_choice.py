@@ -267,8 +267,10 @@ class TargetChoice(HostAccess, VerticalScroll):
     def on_resize(self) -> None:
         if self._archive is not None and self.query_one("#target").display:
             self._show(prompts=False)  # a longer prompt leaves less room, and would be replaced at once
-        elif self.query_one("#strip").display:
+        elif (part := self.query_one("#strip")).display:
             self._show_strip(self._strip_at)
+            # A layout that is on its way may still be that of the strip at its former width, which can have a line less.
+            self.call_after_refresh(part.refresh, layout=True)
 
     def _show(self, *, prompts: bool = True) -> None:
         """What the target that is typed would mean. prompts: whether to say what to do now."""
