@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, OptionList, Static
 
 from pgwizard.errors import Finding
-from pgwizard.kube.api import Cluster, Ref, Resource
+from pgwizard.kube.api import STATEFULSET, Cluster, Ref, Resource
 from pgwizard.plan import manifests
 from pgwizard.plan.plan import Facts
 from pgwizard.release.changes import Change
@@ -31,7 +31,7 @@ from pgwizard.tui.widgets.folds import Fold, Folds
 from pgwizard.tui.widgets.review_parts import Jump
 from pgwizard.wizard.draft import Draft
 from support import simtime
-from support.faulting import answers_of, deployed
+from support.faulting import answers_of, deployed, taken_over
 from support.faulting import cluster as simulated
 from support.headless import NOW, planned, trusted
 from support.screens import click, opened, painted, press, settled, until
@@ -349,6 +349,24 @@ def test_an_installed_release_is_compared_object_by_object() -> None:
             ["-", "schedule:", "0", "2", "*", "*", "0"],
             ["+", "schedule:", "0", "3", "*", "*", "0"],
         ]
+
+    reviewed(scenario)
+
+
+def test_a_release_of_another_tool_is_compared_as_if_taken_over_and_its_owner_is_named() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, sim: SimCluster) -> None:
+        await deployed(sim, answers_of())
+        taken_over(sim, Ref(STATEFULSET, "postgresql", "default"))
+        written = len([request for request in sim.requests if request.is_write])
+        host.draft.give(("schedule", "full"), "0 3 * * 0")
+        result = " ".join((await compared(pilot, host)).split())
+        assert result.startswith("✗ another tool owns what would be written; nothing was written StatefulSet")
+        assert "StatefulSet default/postgresql belongs to Helm release shop" in result
+        changes = "~ 2 to update, 1 to replace, 10 unchanged; Enter shows the changes"
+        assert result.endswith(f"else an apply with --take-over: {changes}{AT}")
+        shown = lines(host.query_one("#changes", Folds))
+        assert "~ update    StatefulSet default/postgresql" in "\n".join(shown)
+        assert len([request for request in sim.requests if request.is_write]) == written
 
     reviewed(scenario)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
 from pgwizard.answers.questions import Answers
-from pgwizard.errors import PgwizardError
+from pgwizard.errors import OwnershipConflict, PgwizardError
 from pgwizard.local import inputs
 from pgwizard.release.apply import ApplyOutcome, Options, ReleaseRequest, run
 from pgwizard.release.changes import Change, count_text
@@ -46,6 +47,7 @@ class Comparison(HostAccess, Vertical):
         self.outcome: ApplyOutcome | None = None
         self._answers: Answers | None = None
         self._cluster: Cluster | None = None
+        self._refusal: OwnershipConflict | None = None
         self._work: Worker[ApplyOutcome] | None = None
 
     def compose(self) -> ComposeResult:
@@ -82,7 +84,7 @@ class Comparison(HostAccess, Vertical):
     def forget(self) -> None:
         """Show that nothing is compared."""
         self.workers.cancel_group(self, "compare")
-        self.outcome = self._answers = self._cluster = self._work = None
+        self.outcome = self._answers = self._cluster = self._refusal = self._work = None
         self.folds.show([])
         self._show(NOT_COMPARED)
 
@@ -92,7 +94,15 @@ class Comparison(HostAccess, Vertical):
             inputs.read_references, answers, self.start.folder, self.start.now()
         )
         request, options = ReleaseRequest(answers, references, bundle), Options(dry_run=True)
-        return await run(request, cluster, self._report, _refuse, options, now=self.start.now)
+        try:
+            return await run(request, cluster, self._report, _refuse, options, now=self.start.now)
+        except OwnershipConflict as error:
+            self._refusal = error
+        try:  # an apply would be refused: then what it would change if it took the objects over
+            options = replace(options, take_over=True)
+            return await run(request, cluster, self._report, _refuse, options, now=self.start.now)
+        except PgwizardError:
+            raise self._refusal from None
 
     def _report(self, event: Event) -> None:
         if event.kind in ("began", "progress"):
@@ -105,7 +115,12 @@ class Comparison(HostAccess, Vertical):
         if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, ApplyOutcome):
             self.outcome = event.worker.result
             self.folds.show(change_folds(self.outcome.changes))
-            self._show(summary(self.outcome.changes, self.start.now()))
+            compared = summary(self.outcome.changes, self.start.now())
+            if self._refusal is None:
+                self._show(compared)
+            else:
+                refused = failure_rows(finding_of(self._refusal), self._refusal.findings)
+                self._show(outcome_table([*refused, ("else", f"an apply with --take-over: {compared}")]))
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
             error = event.worker.error
             findings = error.findings if isinstance(error, PgwizardError) else ()

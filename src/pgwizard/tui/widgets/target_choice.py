@@ -269,7 +269,7 @@ class TargetChoice(HostAccess, VerticalScroll):
             self._show(prompts=False)  # a longer prompt leaves less room, and would be replaced at once
         elif (part := self.query_one("#strip")).display:
             self._show_strip(self._strip_at)
-            # A layout that is on its way may still be that of the strip at its former width, which can have a line less.
+            # A layout that is on its way may be that of the strip at its former width, which can have a line less.
             self.call_after_refresh(part.refresh, layout=True)
 
     def _show(self, *, prompts: bool = True) -> None:
