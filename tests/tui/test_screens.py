@@ -722,7 +722,9 @@ LOOKS = {
 }
 PICTURED = {
     "fresh": {"draft": "draft"},
-    "changed": {page: page for page in PAGES} | {"secrets": "secrets", "pick": "pick", "help": "help", "save": "save"},
+    "changed": {page: page for page in PAGES}
+    | {"secrets": "secrets", "pick": "pick", "help": "help", "save": "save"}
+    | {"export-format": "export", "export-result": "exported"},
     "apply": {"apply-done": "apply"},
     "untrusted": {"apply-failed": "apply-failed", "messages": "messages"},
     "observed": {"status": "status"},
