@@ -18,7 +18,7 @@ from pgwizard.export.kustomize import kustomize
 from pgwizard.plan import manifests
 from pgwizard.plan.plan import Plan
 from support.headless import planned
-from support.helm import HELM, KUBECTL, Objects, kustomized, objects, templated, write
+from support.helm import HELM, KUBECTL, Objects, documents, kustomized, objects, templated, write
 from support.random_answers import random_answers
 
 CASES = int(os.environ.get("PGWIZARD_EQUIVALENCE", "500"))
@@ -53,3 +53,7 @@ def test_native_helm_and_kustomize_give_the_same_objects(
     if next(_numbers) % 5 == 0:
         overlay = write(folder / "kustomize", kustomize(plan)) / "overlays" / "default"
         assert kustomized(overlay) == _native(plan, manifests.SECRETS_TO_CREATE)
+
+
+def test_what_go_writes_without_quotes_is_read_as_go_reads_it() -> None:
+    assert [*documents("note: <<\n")] == [{"note": "<<"}]

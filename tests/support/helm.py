@@ -71,9 +71,16 @@ def documents(text: str) -> Iterator[Any]:
     return (_document(part) for part in text.split("\n---\n"))
 
 
+class _Loader(yaml.CSafeLoader):
+    """Takes ``<<`` for a text where it is a value, as Go does, which writes it without quotes."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:merge", lambda _, node: node.value)
+
+
 @lru_cache(maxsize=4096)
 def _document(text: str) -> Any:
-    return yaml.load(text, yaml.CSafeLoader)
+    return yaml.load(text, _Loader)
 
 
 def objects(objects_: Iterable[Any]) -> Objects:
