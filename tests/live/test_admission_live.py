@@ -16,7 +16,7 @@ from support.rigtools import LIVE, RESTRICTED, Kubectl
 from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, pytest.mark.long]
 
 
 @pytest.fixture

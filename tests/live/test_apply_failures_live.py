@@ -16,7 +16,7 @@ from support.rigtools import IMAGE, LIVE, RESTRICTED, Kubectl, own_namespace, po
 from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE, wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, pytest.mark.long]
 CONF = """[global]
 repo1-type=s3
 repo1-path=/pgwizard-live/literal

@@ -15,7 +15,7 @@ from support.restoring import recover
 from support.rigtools import LIVE
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, pytest.mark.long]
 SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 
 

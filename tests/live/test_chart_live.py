@@ -73,6 +73,7 @@ def test_helm_installs_tests_upgrades_and_removes_a_release_with_a_valid_backup(
     assert {"Secret/postgresql-minio-ca", "PersistentVolumeClaim/postgresql-storage-postgresql-0"} <= kept
 
 
+@pytest.mark.long
 def test_helm_takes_over_a_release_of_pgwizard_without_a_restart(place: Site) -> None:
     place.apply(SECRETS)
     before = place.pod_uid()
@@ -104,6 +105,7 @@ def _patch(secret: str, *changes: str) -> tuple[str, ...]:
     return ("patch", "secret", secret, "--type=json", f"--patch=[{','.join(changes)}]")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "answers", "expected"),
     [
@@ -164,6 +166,7 @@ def test_helm_stops_where_pgwizard_stops_and_in_its_words(
     helm(place, "template", "postgresql", chart, f"--set-file=tls.certificate={GOLDEN / 'ca.crt'}")
 
 
+@pytest.mark.long
 def test_helm_stops_without_the_right_to_read_the_certificate(place: Site) -> None:
     """A user who may do everything in the namespace, and nothing in that of the S3 server."""
     chart = exported(place, {})

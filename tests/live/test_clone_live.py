@@ -18,7 +18,7 @@ from support.store_keys import StoreKey, store_key
 from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, pytest.mark.long]
 SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 
 

@@ -32,7 +32,7 @@ from support.waiting import KUBECTL_DEADLINE
 
 T = TypeVar("T")
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, pytest.mark.long]
 INSTALLED = pgbackrest.version("2.45")
 """pgBackRest of the image."""
 CASES = pytest.mark.parametrize("answers", golden_cases(), ids=lambda path: path.parent.name)

@@ -20,7 +20,7 @@ from support.rigtools import CHECKOUT, IMAGE, LIVE, RESTRICTED, Kubectl, documen
 from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, pytest.mark.long]
 RIG = Path(os.environ.get("PGWIZARD_TEST_RIG") or CHECKOUT.parent / "shared" / "rig" / "rig")
 POD, FULL, INCREMENTAL = "postgresql-0", "postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"
 HOOK = "postgresql-pgbackrest-init"

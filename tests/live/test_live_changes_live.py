@@ -16,7 +16,7 @@ from support.rigtools import LIVE
 from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE, wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, pytest.mark.long]
 
 STATEFULSET = "statefulset/postgresql"
 CONFIG = "configmap/postgresql-config"

@@ -15,7 +15,7 @@ from support.sized_pods import manifests_of
 from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, pytest.mark.long]
 
 EACH = "(object.spec.containers + (has(object.spec.initContainers) ? object.spec.initContainers : [])).all(c, "
 SECURITY = f"{EACH}has(c.securityContext) && has(c.securityContext."

@@ -13,7 +13,7 @@ from support.restores import Restores, build, images
 from support.rigtools import LIVE
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, pytest.mark.long]
 
 
 @pytest.fixture(params=[17, 18])

@@ -16,7 +16,7 @@ from support.rigtools import LIVE
 from support.waiting import KUBECTL_DEADLINE
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, pytest.mark.long]
 BESIDE = "/var/lib/postgresql/data"
 EXTENSION = (
     f"cp $(pg_config --pkglibdir)/hstore.so {BESIDE}/shop_hstore.so && "

@@ -16,7 +16,7 @@ from support.store_keys import store_key
 from support.waiting import KUBECTL_DEADLINE, wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, pytest.mark.long]
 SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 
 

@@ -17,7 +17,7 @@ from support.rigtools import LIVE, pod_object
 from support.waiting import KUBECTL_DEADLINE, wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, pytest.mark.long]
 
 
 @pytest.fixture

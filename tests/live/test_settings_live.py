@@ -229,6 +229,7 @@ def test_the_fixture_agrees_with_the_server_for_every_spelling(server: tuple[int
     assert [row for row in known if row[0] == version] == live
 
 
+@pytest.mark.long
 def test_the_fixture_agrees_with_the_shared_memory_that_the_server_needs(
     server: tuple[int, Shell], update_golden: bool
 ) -> None:

@@ -18,7 +18,7 @@ from support.rigtools import KUBECONFIG, LIVE
 from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, pytest.mark.long]
 
 SECRETS: dict[str, Any] = {
     "credentials": {"from": "existing", "secret": "superuser"},
