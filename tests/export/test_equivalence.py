@@ -1,4 +1,4 @@
-"""Random answers give the same objects natively, by ``helm template`` of the one chart, by kustomize and as plain files.
+"""Random answers give the same objects natively, by ``helm template`` of the one chart, by kustomize and as plain YAML.
 
 PGWIZARD_EQUIVALENCE is the number of answers; ``make equivalence`` tries 10,000. Every fifth also goes through
 kustomize, and there Go parses what Helm wrote and the plain files, as helm and kubectl would.
