@@ -51,7 +51,7 @@ docs: $(READY) ## write what is generated from the models
 chart: $(READY) ## write the chart of the default answers into chart/
 	$(VENV)/bin/pgwizard init -o .answers.yaml && $(VENV)/bin/pgwizard export .answers.yaml -o chart --force; rm -f .answers.yaml
 
-equivalence: $(READY) ## 10,000 random answers: native, Helm and kustomize give the same objects (needs helm and kubectl)
+equivalence: $(READY) ## 10,000 random answers: native, Helm, kustomize and plain files give the same objects (needs helm and kubectl)
 	PGWIZARD_EQUIVALENCE=10000 $(VENV)/bin/pytest -q -n 2 tests/export/test_equivalence.py
 
 restores: $(READY) ## restore to every kind of moment on each pair of images; PGWIZARD_TEST_RIG names the rig
