@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -45,8 +46,8 @@ def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
 
 
-def templated(chart: Path, plan: Plan, values: dict[str, Any], folder: Path) -> Objects:
-    """The objects of a chart for a plan's release; the test hook is left out."""
+def templated(chart: Path, plan: Plan, values: dict[str, Any], folder: Path) -> str:
+    """The manifests of a chart for a plan's release, with those of the test hook."""
     given = folder / "values.json"
     ca = base64.b64decode(plan.ca_certificate or "").decode()
     text = json.dumps({**values, "tls": {**values["tls"], "certificate": ca}}, ensure_ascii=False)
@@ -54,7 +55,27 @@ def templated(chart: Path, plan: Plan, values: dict[str, Any], folder: Path) -> 
     operator = "--api-versions=monitoring.coreos.com/v1/PrometheusRule"
     done = helm("template", plan.names.release, chart, "-n", plan.namespace, "-f", given, operator)
     assert done.returncode == 0, done.stderr
-    return without_test(objects(documents(done.stdout)))
+    return done.stdout
+
+
+_GO_PARSER = """\
+{{- $documents := list }}
+{{- range $path, $_ := .Files.Glob "documents/*" }}
+{{- $documents = $.Files.Get $path | fromYaml | append $documents }}
+{{- end }}
+{{ dict "documents" $documents | toJson }}
+"""
+"""``fromYaml`` is the parser by which helm and kubectl read manifests."""
+
+
+def parsed_by_go(texts: Iterable[str], folder: Path) -> list[Any]:
+    """Each text, one YAML document, as Go reads it. folder: one of its own, for a chart that holds them."""
+    files = {f"documents/{number:03}.yaml": text for number, text in enumerate(texts)}
+    chart = {"Chart.yaml": "{apiVersion: v2, name: parser, version: 0.0.0}", "templates/all.yaml": _GO_PARSER}
+    done = helm("template", "parser", write(folder, {**chart, **files}))
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith("{"))
+    return list(json.loads(line)["documents"])
 
 
 def kustomized(folder: Path) -> Objects:
@@ -68,7 +89,12 @@ def kustomized(folder: Path) -> Objects:
 
 def documents(text: str) -> Iterator[Any]:
     """The documents of a YAML stream as Go writes it; many are alike among random answers, and parsed once."""
-    return (_document(part) for part in text.split("\n---\n"))
+    return map(_document, separated(text))
+
+
+def separated(text: str) -> list[str]:
+    """The documents of a YAML stream, in which a line of three hyphens is nothing but their separator."""
+    return re.split(r"(?m)^---$", text)
 
 
 class _Loader(yaml.CSafeLoader):

@@ -6,7 +6,12 @@ cannot end while one of its threads sits in it.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
+import glob
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -60,55 +65,110 @@ def write_text(path: str, text: str) -> None:
         raise
 
 
-def write_folder(folder: str, texts: Mapping[str, str], replaceable: Collection[str], *, force: bool = False) -> None:
+def write_folder(
+    folder: str, texts: Mapping[str, str], replaceable: Collection[str], *, force: bool | None = None
+) -> None:
     """Write a folder whole or not at all: beside the target first, then by renaming.
 
     texts: by the path below the folder. A folder that holds anything but files of the names in ``replaceable`` is not
     touched; with ``force`` its other files are kept, and those of ``texts`` replaced: a link in their place is removed,
-    and what it points to is left alone.
+    and what it points to is left alone. None: as False, where there is no ``--force`` to advise. Raises OutputError.
+
+    A process that is killed leaves a hidden folder beside the target, and between two renames the old folder is in it:
+    the next write puts that back, and removes what is left.
     """
     target = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link and replace what it points to
-    old: Path | None = None
+    work: Path | None = None
+    lock: int | None = None
     try:
         if target in (Path.cwd(), *Path.cwd().parents):
             raise OutputError(
                 f"{target} is the current folder or contains it, and is replaced as a whole: nothing was written",
-                hint="Give a folder of its own with -o.",
+                hint="Give a folder of its own.",
             )
+        put_back(folder)
         other = _find_other_entry(target, replaceable)
-        if other and not (force and target.is_dir() and not target.is_symlink()):
+        is_folder = target.is_dir() and not target.is_symlink()
+        if other and not (force and is_folder):
+            forced = " --force keeps its other files and replaces those of the export."
             raise OutputError(
                 f"{target} is not a folder: nothing was written"
                 if other == _NO_FOLDER
                 else f"{target} holds {other}, which this export does not write: nothing was written",
-                hint="Give a folder of its own with -o.",
+                hint=f"Give a folder of its own.{forced if is_folder and force is not None else ''}",
             )
         target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            if other:
-                shutil.copytree(target, fresh, symlinks=True, dirs_exist_ok=True)
-            for name, text in texts.items():
-                for part in (Path(name), *Path(name).parents):
-                    if (fresh / part).is_symlink():
-                        (fresh / part).unlink()
-                (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-                (fresh / name).write_text(text, encoding="utf-8")
-            fresh.chmod(0o755)
-            if target.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-                target.rename(old / target.name)
-            fresh.rename(target)
-        except BaseException:
-            if old is not None and not target.exists():
-                (old / target.name).rename(target)
-            shutil.rmtree(fresh, ignore_errors=True)
-            raise
+        work = Path(tempfile.mkdtemp(prefix=_work_prefix(target), dir=target.parent))
+        lock = _lock(work)
+        new, old = work / "new", work / _OLD
+        if other:
+            shutil.copytree(target, new, symlinks=True)
+        for name, text in texts.items():
+            for part in (Path(name), *Path(name).parents):
+                if (new / part).is_symlink():
+                    (new / part).unlink()
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            (new / name).write_text(text, encoding="utf-8")
+        new.chmod(0o755)
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
     except OSError as error:
-        raise OutputError(f"{target} cannot be written: {error.strerror or error}: nothing was written") from error
+        reason = error.strerror or str(error)
+        raise OutputError(f"{target} cannot be written: {reason}: nothing was written", hint=_advice(error)) from error
     finally:
-        if old is not None and target.exists():
-            shutil.rmtree(old, ignore_errors=True)
+        if work is not None:
+            _remove(work, target)
+        if lock is not None:
+            os.close(lock)
+
+
+_OLD = "old"
+
+
+def _advice(error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "Give a folder that you may write to."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "Free some space there, or give a folder on another disk."
+    return "Give another folder."
+
+
+def _work_prefix(target: Path) -> str:
+    return f".{target.name}.pgwizard-"
+
+
+def put_back(folder: str) -> None:
+    """Remove what writes of a folder left that were killed, and put back the old one if such a write had moved it."""
+    target = Path(os.path.abspath(folder))  # noqa: PTH100 - as in write_folder
+    prefix = _work_prefix(target)
+    for place in target.parent.glob(f"{glob.escape(prefix)}*"):
+        if re.fullmatch(r"\w+", place.name.removeprefix(prefix)) and (lock := _lock(place)) is not None:
+            try:
+                _remove(place, target)
+            finally:
+                os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """A lock that the kernel lets go of with the process; None where another process has it, or it cannot be had."""
+    handle = None
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        if handle is not None:
+            os.close(handle)
+        return None
+    return handle
+
+
+def _remove(work: Path, target: Path) -> None:
+    """Remove a work folder; the old folder in it is put back where the target is missing."""
+    with contextlib.suppress(OSError):
+        if (work / _OLD).exists():  # it loses its name before its files, so that it is never put back half
+            (work / _OLD).rename(work / "replaced" if target.exists() else target)
+        shutil.rmtree(work)
 
 
 _NO_FOLDER = "no folder"
