@@ -15,6 +15,7 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from pgwizard.answers.questions import (
+    LABEL_LENGTH,
     LABEL_MATCHING,
     PRINTABLE,
     VISIBLE,
@@ -28,8 +29,11 @@ from pgwizard.answers.questions import (
     ParameterName,
     SecretKey,
     Size,
+    question_of,
 )
+from pgwizard.answers.schema import field_at
 from pgwizard.export.translate import TemplateKind, Terms
+from pgwizard.plan import cron
 from pgwizard.plan.alerts import Alerts
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, Pair, Plan, resolve
@@ -39,7 +43,7 @@ RELEASE_NAME = "$.Release.Name"
 _PLACEHOLDER = "release-name"
 _NAMESPACE = "release-namespace"
 _POSITIVE = {"type": "integer", "minimum": 1}
-_BYTES = {"type": "string", "pattern": "^[1-9][0-9]{0,18}$"}
+_BYTES = {"type": "string", "pattern": "^[1-9][0-9]*$", "maxLength": 19}
 
 
 def _object(properties: Mapping[str, Any], *optional: str, null: bool = False) -> dict[str, Any]:
@@ -60,7 +64,7 @@ _TOLERATIONS = _list(
     {
         "key": NodeLabel,
         "operator": {"enum": ["Equal", "Exists"]},
-        "value": {"type": "string", **LABEL_MATCHING.keywords},
+        "value": {"type": "string", "maxLength": LABEL_LENGTH, **LABEL_MATCHING.keywords},
         "effect": {"enum": ["", "NoSchedule", "PreferNoSchedule", "NoExecute"]},
     },
     "value",
@@ -108,6 +112,13 @@ class ChartValue:
     note: str = ""
     schema: Any = None
     is_number: bool = False
+
+    @property
+    def about(self) -> str:
+        """What it is, for a person: the note, or the question's help."""
+        field = field_at(tuple(self.path.split(".")), lambda _: "")
+        question = question_of(field.metadata) if field else None
+        return self.note or (question.help if question else "")
 
     def of(self, plan: Plan) -> Any:
         """The value, as YAML holds it."""
@@ -245,10 +256,10 @@ VALUES = (
         "--set-file tls.certificate=ca.crt.",
         schema={"type": "string"},
     ),
-    ChartValue("schedule.full", "full_schedule"),
-    ChartValue("schedule.incremental", "incremental_schedule"),
-    ChartValue("schedule.verify", "verify_schedule"),
-    ChartValue("schedule.drill", "drill_schedule"),
+    ChartValue("schedule.full", "full_schedule", schema=cron.schema()),
+    ChartValue("schedule.incremental", "incremental_schedule", schema=cron.schema()),
+    ChartValue("schedule.verify", "verify_schedule", schema={"anyOf": [cron.schema(), {"type": "null"}]}),
+    ChartValue("schedule.drill", "drill_schedule", schema={"anyOf": [cron.schema(), {"type": "null"}]}),
     ChartValue("schedule.drillCpuRequest", "drill_cpu_request", note="Computed: at most 100m.", schema=Cpu),
     ChartValue("schedule.drillMemoryRequest", "drill_memory_request", note="Computed: at most 256Mi.", schema=Size),
     ChartValue("schedule.timeZone", "time_zone"),

@@ -32,7 +32,7 @@ def values_schema() -> dict[str, Any]:
                 place["required"].append(section)
             place = place["properties"][section]
         accepted = _schema_at(answers, value.path) if value.schema is None else _resolved(value.schema)
-        described = {"description": value.note} if value.note else {}
+        described = {"description": value.about} if value.about else {}
         place["properties"][key] = {**accepted, **described}
         if not _accepts_null(accepted):
             place["required"].append(key)

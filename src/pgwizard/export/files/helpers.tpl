@@ -64,6 +64,11 @@
 {{/* What must be right before anything is created. Each error is in the words of pgwizard's own survey. */}}
 {{- define "postgresql.check" -}}
 {{- include "postgresql.check-name" . -}}
+{{- range $key, $schedule := pick .Values.schedule "full" "incremental" "verify" "drill" -}}
+{{- if contains "-" ($schedule | default "") -}}
+{{- include "postgresql.check-ranges" (list $key $schedule) -}}
+{{- end -}}
+{{- end -}}
 {{- with .Values.credentials -}}
 {{- include "postgresql.check-secret" (list $ .secret (list .usernameKey .passwordKey)) -}}
 {{- end -}}
@@ -73,6 +78,18 @@
 {{- end -}}
 {{- with .Values.repository.cipher -}}
 {{- include "postgresql.check-secret" (list $ .secret (list .passphraseKey)) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The schema reads a schedule but for the order in its ranges: the key of the schedule, and its text. */}}
+{{- define "postgresql.check-ranges" -}}
+{{- $names := dict "jan" 1 "feb" 2 "mar" 3 "apr" 4 "may" 5 "jun" 6 "jul" 7 "aug" 8 "sep" 9 "oct" 10 "nov" 11 "dec" 12 -}}
+{{- $names = merge $names (dict "sun" 0 "mon" 1 "tue" 2 "wed" 3 "thu" 4 "fri" 5 "sat" 6) -}}
+{{- range $range := regexFindAll "[0-9A-Za-z]+-[0-9A-Za-z]+" (index . 1) -1 -}}
+{{- $ends := lower $range | splitList "-" -}}
+{{- if gt (get $names (first $ends) | default (first $ends | atoi)) (get $names (last $ends) | default (last $ends | atoi)) -}}
+{{- fail (printf "schedule.%s is %s, but the range %s ends before it begins" (index $ 0) (index $ 1) $range) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
