@@ -148,6 +148,8 @@ def _near(node: Mapping[str, Any]) -> st.SearchStrategy[Any]:
     if "anyOf" in node:
         return st.one_of([_near(item) for item in node["anyOf"]])
     kinds = node["type"] if isinstance(node.get("type"), list) else [node.get("type")]
+    if len(kinds) > 1:
+        return st.one_of([_near({**node, "type": kind}) for kind in kinds])
     if "enum" in node:
         return st.sampled_from([*node["enum"], *(str(item).upper() for item in node["enum"])])
     if "array" in kinds:
@@ -211,7 +213,7 @@ def _is_ipv6(text: str) -> bool:
 def _is_read(schedule: str) -> bool:
     try:
         CronSchedule(schedule)
-    except NeverFires:  # Kubernetes takes it, and the chart
+    except NeverFires:  # Kubernetes accepts it, and so does the chart
         return True
     except ValueError:
         return False

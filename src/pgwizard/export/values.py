@@ -377,8 +377,8 @@ def terms() -> Terms:
         "s3_endpoint": '(include "postgresql.endpoint" $)',
         "compress_level": '(include "postgresql.compress-level" $)',  # 0 is a level, and false for Go
     }
-    lists = {name: f'(include "postgresql.{name}" $ | fromJsonArray)' for name in (*LABEL_LISTS, *ANSWERED_LISTS)}
-    lists |= {name: table.pop(name) for name in ("pull_secrets", "parameters", "options", "tolerations")}
+    lists = {name: table.pop(name) for name in ("pull_secrets", "parameters", "options", "tolerations")}
+    blocks = {name: f'include "postgresql.{name}" $' for name in (*LABEL_LISTS, *ANSWERED_LISTS)}
     functions = {
         "ca_certificate()": '(include "postgresql.ca-certificate" $)',
         **{f'file("{name}")': f'(include "postgresql.{name}" $)' for name in CONFIGURATIONS},
@@ -386,7 +386,7 @@ def terms() -> Terms:
         **{f'file("{name}")': f'($.Files.Get "files/{name}")' for name in SCRIPTS},
     }
     numbers = {value.term for value in VALUES if value.is_number} - {"compress_level"} | {"fs_group"}
-    return Terms(table, lists, functions, frozenset(numbers))
+    return Terms(table, lists, blocks, functions, frozenset(numbers))
 
 
 def _named(name: str) -> str:
@@ -402,11 +402,10 @@ def _alert(expression: str) -> str:
 
 
 def label_lists() -> Iterator[tuple[str, str]]:
-    """Each list of labels without the answered ones, and the JSON array that a helper of the chart writes for it."""
+    """Each list of labels without the answered ones, and the lines of YAML that a helper of the chart writes for it."""
     plan = resolve(Answers.model_validate({"release": {"name": _PLACEHOLDER}}), Facts())
     for name in LABEL_LISTS:
-        pairs = [f'{{"name": {json.dumps(pair.name)}, "value": {_label_value(pair)}}}' for pair in getattr(plan, name)]
-        yield name, f"[{', '.join(pairs)}]"
+        yield name, "\n".join(f"{json.dumps(pair.name)}: {_label_value(pair)}" for pair in getattr(plan, name))
 
 
 def _label_value(pair: Pair) -> str:

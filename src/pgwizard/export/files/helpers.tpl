@@ -1,8 +1,3 @@
-{{/* A value in quotes, in the syntax of postgresql.conf. */}}
-{{- define "postgresql.quoted" -}}
-'{{ . | replace "\\" "\\\\" | replace "'" "''" }}'
-{{- end }}
-
 {{/* postgresql.conf, in which a number or a word has no quotes. */}}
 {{- define "postgresql.postgresql.conf" -}}
 {{ regexReplaceAll QUOTED_BARE_VALUE (include "postgresql.quoted.postgresql.conf" .) "${1}${2}${3}" }}
@@ -21,17 +16,15 @@
 {{ regexReplaceAll "(?i)^http://" $endpoint "http://" }}
 {{- end }}
 
-{{/* A list of {name, value}: the first argument, and the entries of the second, a map. Each value becomes text. */}}
+{{/* A line for each entry of a map, with a line break before it. Each value becomes text. */}}
 {{- define "postgresql.pairs" -}}
-{{- $pairs := index . 0 -}}
-{{- range $name, $value := index . 1 -}}
-{{- $pairs = append $pairs (dict "name" $name "value" (ternary $value (toJson $value) (kindIs "string" $value))) -}}
-{{- end -}}
-{{ toJson $pairs }}
+{{- range $name, $value := . }}
+{{ toJson $name }}: {{ ternary $value (toJson $value) (kindIs "string" $value) | toJson }}
+{{- end }}
 {{- end }}
 
 {{- define "postgresql.labels" -}}
-{{ include "postgresql.pairs" (list (include "postgresql.own.labels" . | fromJsonArray) .Values.pods.labels) }}
+{{ include "postgresql.own.labels" . }}{{ include "postgresql.pairs" .Values.pods.labels }}
 {{- end }}
 
 {{- define "postgresql.selector" -}}
@@ -39,26 +32,31 @@
 {{- end }}
 
 {{- define "postgresql.backup_labels" -}}
-{{ include "postgresql.pairs" (list (include "postgresql.own.backup_labels" . | fromJsonArray) .Values.pods.labels) }}
+{{ include "postgresql.own.backup_labels" . }}{{ include "postgresql.pairs" .Values.pods.labels }}
 {{- end }}
 
-{{- define "postgresql.job_labels" -}}
+{{/* Those of the release's Jobs: the labels of jobs come before those of pods. */}}
+{{- define "postgresql.answered_job_labels" -}}
 {{- $labels := dict -}}
 {{- range $key, $value := .Values.pods.labels }}{{- $_ := set $labels $key $value }}{{ end -}}
 {{- range $key, $value := .Values.jobs.labels }}{{- $_ := set $labels $key $value }}{{ end -}}
-{{ include "postgresql.pairs" (list (include "postgresql.own.backup_labels" . | fromJsonArray) $labels) }}
+{{ include "postgresql.pairs" $labels }}
+{{- end }}
+
+{{- define "postgresql.job_labels" -}}
+{{ include "postgresql.own.backup_labels" . }}{{ include "postgresql.answered_job_labels" . }}
 {{- end }}
 
 {{- define "postgresql.job_annotations" -}}
-{{ include "postgresql.pairs" (list list .Values.jobs.annotations) }}
+{{ include "postgresql.pairs" .Values.jobs.annotations | trim }}
 {{- end }}
 
 {{- define "postgresql.pod_annotations" -}}
-{{ include "postgresql.pairs" (list list .Values.pods.annotations) }}
+{{ include "postgresql.pairs" .Values.pods.annotations | trim }}
 {{- end }}
 
 {{- define "postgresql.node_selector" -}}
-{{ include "postgresql.pairs" (list list .Values.pods.nodeSelector) }}
+{{ include "postgresql.pairs" .Values.pods.nodeSelector | trim }}
 {{- end }}
 
 {{/* What must be right before anything is created. Each error is in the words of pgwizard's own survey. */}}
