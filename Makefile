@@ -19,7 +19,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## open the wizard on a cluster that is simulated inside the process
 	@$(VENV)/bin/pgwizard --demo
 
-test: $(READY) ## format, lint, types, every test; the live ones where a cluster is at hand
+test: $(READY) ## format, lint, types and tests; those on a cluster where one is at hand, but the long ones
 	@tests/run
 
 check: $(READY) ## format, lint and types alone
@@ -33,7 +33,7 @@ unit: check ## what needs no cluster
 rushed: $(READY) ## the screens as on a slow machine with a slow cluster (some minutes)
 	PYTHONPATH=tests $(VENV)/bin/pytest -n 2 -p support.rushed tests/tui
 
-live: $(READY) ## what needs a cluster: PGWIZARD_TEST_KUBECONFIG names its kubeconfig
+live: $(READY) ## every test that needs a cluster: PGWIZARD_TEST_KUBECONFIG names its kubeconfig
 	$(VENV)/bin/pytest -n 8 --dist loadfile -m live
 
 agreement: $(READY) ## compare with pgbackrest, kubectl and Kubernetes' cron: cases tried, agreed

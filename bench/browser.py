@@ -402,7 +402,9 @@ def _ms_since(begin: float) -> float:
 def _inside(side: str, tls: int) -> int:
     report = reporter()
     if side in ("browser", "scrolling"):
-        gc.set_threshold(50_000)  # as the command line does
+        from pgwizard.cli.main import GC_THRESHOLD
+
+        gc.set_threshold(GC_THRESHOLD)
         result = asyncio.run(_browser(tls, scrolling=side == "scrolling"))
     else:
         result = asyncio.run(_prototype(tls) if side == "prototype" else _bare(tls))

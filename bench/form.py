@@ -111,9 +111,10 @@ def _form() -> Any:
     import gc
 
     from pgwizard.cli import start
+    from pgwizard.cli.main import GC_THRESHOLD
     from pgwizard.tui.app import WizardApp
 
-    gc.set_threshold(100_000)  # as the command line does
+    gc.set_threshold(GC_THRESHOLD)
     return WizardApp(start.start(demo=True, raw={"release": {"name": "bench"}}))
 
 

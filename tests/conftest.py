@@ -39,12 +39,13 @@ def pytest_collection_finish() -> None:
     """What is loaded by now stays: a collection of garbage that scans it again and again is a seventh of the CPU."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000)  # as the command line does
+    gc.set_threshold(50_000)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """With ``-m live`` a worker reads the files of live tests alone, a tenth of all."""
-    return True if config.getoption("-m") == "live" and not live_workers.may_be_live(collection_path) else None
+    is_live = config.getoption("-m").partition(" ")[0] == "live"
+    return True if is_live and not live_workers.may_be_live(collection_path) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from pgwizard.answers.secrets import Sensitive, access_key_fault
+from pgwizard.answers.secrets import Sensitive, access_key_doubts
 
 
 def test_a_secret_shows_itself_nowhere() -> None:
@@ -43,6 +43,6 @@ def test_a_secret_has_no_attributes_to_list() -> None:
     ],
 )
 def test_an_access_key_that_no_server_gives_is_doubted(access_key: bytes, fault: str) -> None:
-    text, fix = access_key_fault(access_key)
-    assert text.startswith(fault)
-    assert bool(text) is bool(fault) is bool(fix)
+    doubts = list(access_key_doubts(access_key, "the key", "repository.credentials"))
+    assert len(doubts) == bool(fault)
+    assert all(doubt.text.startswith(f"the key {fault}") and doubt.fix for doubt in doubts)

@@ -12,11 +12,11 @@ import pytest
 
 from support.admission import OPT_OUT, SIDECAR, Place, denying_webhook, mesh, policy, silent_webhook
 from support.live_releases import FULL, HOOK, POD, Site, site
-from support.rigtools import LIVE, RESTRICTED, Kubectl
+from support.rigtools import LIVE, LONG, RESTRICTED, Kubectl
 from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 
 
 @pytest.fixture

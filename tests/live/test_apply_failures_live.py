@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from support.live_releases import LEASE, POD, Site, site
-from support.rigtools import IMAGE, LIVE, RESTRICTED, Kubectl, own_namespace, pod_object
+from support.rigtools import IMAGE, LIVE, LONG, RESTRICTED, Kubectl, own_namespace, pod_object
 from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE, wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 CONF = """[global]
 repo1-type=s3
 repo1-path=/pgwizard-live/literal

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.live_releases import CLAIM, FULL, HOOK, INCREMENTAL, LEASE, POD, RECORD, Site, site
-from support.rigtools import LIVE, RESTRICTED, Kubectl
+from support.rigtools import LIVE, LONG, RESTRICTED, Kubectl
 from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
@@ -100,6 +100,7 @@ def test_an_upgrade_changes_what_it_must_and_no_more(place: Site) -> None:
     assert place.settled(tuned)
 
 
+@LONG
 def test_tls_off_and_on_again_keeps_the_database(place: Site) -> None:
     on: dict[str, object] = {"tls": {"verify": True}}
     off: dict[str, object] = {"tls": {"verify": False}}
@@ -137,6 +138,7 @@ def another_certificate() -> bytes:
     return made.public_bytes(serialization.Encoding.PEM)
 
 
+@LONG
 def test_a_certificate_that_changes_at_its_source_is_followed(prepared: Site) -> None:
     kubectl = prepared.kubectl
     minio = Kubectl(kubectl.binary, "minio").json("get", "secret", "minio-tls")["data"]["tls.crt"]
@@ -185,6 +187,7 @@ def test_uninstall_keeps_the_data_and_a_new_install_finds_it(place: Site) -> Non
     assert place.backups() == ["full"]
 
 
+@LONG
 def test_the_repository_of_another_cluster_is_refused(place: Site) -> None:
     place.apply()
     place.uninstall("--yes", "--purge-data=postgresql")
@@ -200,6 +203,7 @@ def test_the_repository_of_another_cluster_is_refused(place: Site) -> None:
     assert place.backups() == ["full"]
 
 
+@LONG
 def test_scheduled_backups_wait_for_each_other_and_wal_arrives_in_time(place: Site) -> None:
     place.apply({"tuning": {"archiveTimeoutSeconds": 5}})
 

@@ -12,10 +12,10 @@ import pytest
 from support.archives import change, files, mend, remove
 from support.live_releases import INCREMENTAL, Site, site
 from support.restoring import recover
-from support.rigtools import LIVE
+from support.rigtools import LIVE, LONG
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 
 

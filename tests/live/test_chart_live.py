@@ -13,7 +13,7 @@ import pytest
 from support.headless import GOLDEN
 from support.helm import HELM
 from support.live_releases import HOOK, Site, merged, site
-from support.rigtools import KUBECONFIG, LIVE
+from support.rigtools import KUBECONFIG, LIVE, LONG
 from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE
 
 pytest_plugins = ["support.rigfixtures"]
@@ -73,6 +73,7 @@ def test_helm_installs_tests_upgrades_and_removes_a_release_with_a_valid_backup(
     assert {"Secret/postgresql-minio-ca", "PersistentVolumeClaim/postgresql-storage-postgresql-0"} <= kept
 
 
+@LONG
 def test_helm_takes_over_a_release_of_pgwizard_without_a_restart(place: Site) -> None:
     place.apply(SECRETS)
     before = place.pod_uid()
@@ -104,6 +105,7 @@ def _patch(secret: str, *changes: str) -> tuple[str, ...]:
     return ("patch", "secret", secret, "--type=json", f"--patch=[{','.join(changes)}]")
 
 
+@LONG
 @pytest.mark.parametrize(
     ("change", "answers", "expected"),
     [
@@ -164,6 +166,7 @@ def test_helm_stops_where_pgwizard_stops_and_in_its_words(
     helm(place, "template", "postgresql", chart, f"--set-file=tls.certificate={GOLDEN / 'ca.crt'}")
 
 
+@LONG
 def test_helm_stops_without_the_right_to_read_the_certificate(place: Site) -> None:
     """A user who may do everything in the namespace, and nothing in that of the S3 server."""
     chart = exported(place, {})

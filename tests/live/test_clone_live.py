@@ -13,12 +13,12 @@ import pytest
 
 from support.live_releases import Site, site
 from support.restores import build, images
-from support.rigtools import LIVE, Kubectl
+from support.rigtools import LIVE, LONG, Kubectl
 from support.store_keys import StoreKey, store_key
 from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 
 

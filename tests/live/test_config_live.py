@@ -20,6 +20,7 @@ from pgwizard.plan import manifests, pgbackrest
 from pgwizard.plan.plan import Plan
 from support.rigtools import (
     LIVE,
+    LONG,
     Shell,
     configuration,
     golden_cases,
@@ -32,7 +33,7 @@ from support.waiting import KUBECTL_DEADLINE
 
 T = TypeVar("T")
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 INSTALLED = pgbackrest.version("2.45")
 """pgBackRest of the image."""
 CASES = pytest.mark.parametrize("answers", golden_cases(), ids=lambda path: path.parent.name)

@@ -11,7 +11,7 @@ import pytest
 
 from support.archives import QUIET, archive, stored
 from support.live_releases import CLAIM, Site, site
-from support.rigtools import LIVE
+from support.rigtools import LIVE, LONG
 from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
@@ -91,6 +91,7 @@ def test_a_drill_of_a_healthy_release_passes_and_the_status_shows_it(place: Site
     assert result["restoreSeconds"] > 20
 
 
+@LONG
 def test_a_segment_that_is_missing_or_damaged_fails_by_the_position_that_was_reached(place: Site) -> None:
     place.sql("INSERT INTO moments VALUES (1)")
     archive(place)
@@ -113,6 +114,7 @@ def test_a_segment_that_is_missing_or_damaged_fails_by_the_position_that_was_rea
     assert failures(drill(place)) == {}, "the newest backup does not need it"
 
 
+@LONG
 def test_a_damaged_backup_file_fails_at_the_restore(place: Site) -> None:
     [label] = [backup["label"] for backup in place.info()["backup"]]
     files = place.in_pod("pgbackrest", QUIET, "repo-ls", "--recurse", f"backup/main/{label}").split()
@@ -124,6 +126,7 @@ def test_a_damaged_backup_file_fails_at_the_restore(place: Site) -> None:
     wait_until("nothing is left", lambda: leftovers(place) == [])
 
 
+@LONG
 def test_a_client_that_was_killed_leaves_nothing_that_the_next_drill_does_not_delete(place: Site) -> None:
     where = f"--namespace={place.kubectl.namespace}"
     with place.start(None, "drill", "postgresql", where) as process:
@@ -143,6 +146,7 @@ def test_a_client_that_was_killed_leaves_nothing_that_the_next_drill_does_not_de
     wait_until("nothing is left", lambda: leftovers(place) == [])
 
 
+@LONG
 def test_a_table_with_a_damaged_page_fails_where_its_rows_are_read(place: Site) -> None:
     place.sql("CREATE TABLE broken WITH (autovacuum_enabled = off) AS SELECT n FROM generate_series(1, 5000) n")
     place.sql("VACUUM (FREEZE) broken")  # a page that is changed later, if only by a hint, would be written over ours
@@ -167,6 +171,7 @@ def encrypted(kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
         yield scene
 
 
+@LONG
 def test_an_encrypted_repository_is_restored_and_a_damaged_segment_in_it_is_found(encrypted: Site) -> None:
     encrypted.sql("INSERT INTO moments VALUES (1)")
     archive(encrypted)

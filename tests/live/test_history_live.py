@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.live_releases import POD, Site, site
-from support.rigtools import LIVE
+from support.rigtools import LIVE, LONG
 from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
@@ -67,6 +67,7 @@ def test_a_dropped_table_is_found_and_comes_back(place: Site) -> None:
     assert both == [(1, "removal"), (1, "removal")], "what was left is still listed, and once"
 
 
+@LONG
 def test_a_restore_point_of_any_name_is_reached_by_what_is_listed(place: Site) -> None:
     """pgBackRest writes names into PostgreSQL's configuration as they are, quotes too."""
     place.sql("CREATE TABLE invoices AS SELECT n FROM generate_series(1, 1000) n")
@@ -80,6 +81,7 @@ def test_a_restore_point_of_any_name_is_reached_by_what_is_listed(place: Site) -
     assert place.sql("SELECT count(*), max(n) FROM invoices") == "1000|1000"
 
 
+@LONG
 def test_a_stretch_of_one_commit_reads_no_more_than_its_segments(place: Site) -> None:
     place.sql("CREATE TABLE filler (n int)")
     for _ in range(12):
@@ -94,6 +96,7 @@ def test_a_stretch_of_one_commit_reads_no_more_than_its_segments(place: Site) ->
     assert summary["commits"] < 12
 
 
+@LONG
 def test_a_stopped_history_leaves_nothing_in_the_pod(place: Site) -> None:
     place.sql("CREATE TABLE padding (n int)")
     segment = "INSERT INTO padding SELECT generate_series(1, 1000); SELECT pg_switch_wal();"

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from pgwizard.plan import manifests
-from support.rigtools import CHECKOUT, IMAGE, LIVE, RESTRICTED, Kubectl, documents, own_namespace, plan_of
+from support.rigtools import CHECKOUT, IMAGE, LIVE, LONG, RESTRICTED, Kubectl, documents, own_namespace, plan_of
 from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 RIG = Path(os.environ.get("PGWIZARD_TEST_RIG") or CHECKOUT.parent / "shared" / "rig" / "rig")
 POD, FULL, INCREMENTAL = "postgresql-0", "postgresql-pgbackrest-full", "postgresql-pgbackrest-incr"
 HOOK = "postgresql-pgbackrest-init"

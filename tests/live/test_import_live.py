@@ -12,7 +12,7 @@ from live.test_unrecorded_live import certificate as certificate_of_the_store
 from live.test_unrecorded_live import manifests
 from support.helm import HELM
 from support.live_releases import HOOK, Site
-from support.rigtools import LIVE
+from support.rigtools import LIVE, LONG
 from support.waiting import KUBECTL_DEADLINE
 
 pytest_plugins = ["support.rigfixtures"]
@@ -37,6 +37,7 @@ def test_an_applied_release_is_imported_without_a_difference(place: Site) -> Non
     place.pgwizard(*place.command(None, "diff", imported(place), "--exit-code"))
 
 
+@LONG
 def test_a_release_goes_to_helm_and_back_without_a_restart(place: Site) -> None:
     place.apply(SECRETS, "--adoptable")
     pod = place.pod_uid()
@@ -57,6 +58,7 @@ def test_a_release_goes_to_helm_and_back_without_a_restart(place: Site) -> None:
     place.pgwizard(*place.command(None, "diff", imported(place, "again.yaml"), "--exit-code"))
 
 
+@LONG
 def test_a_release_of_helm_is_taken_over_and_changed_without_force(place: Site) -> None:
     helm(place, "install", "postgresql", exported(place, {}), "--wait", KUBECTL_DEADLINE)
     pod = place.pod_uid()
@@ -69,6 +71,7 @@ def test_a_release_of_helm_is_taken_over_and_changed_without_force(place: Site) 
     assert (place.pod_uid(), place.backups()) == (pod, ["full"])
 
 
+@LONG
 def test_a_release_of_kubectl_is_taken_over_and_keeps_what_no_answer_expresses(place: Site, certificate: Path) -> None:
     text = manifests(place, certificate)
     aliases = "      hostAliases: [{ip: 10.1.2.3, hostnames: [ledger]}]\n"

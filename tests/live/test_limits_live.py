@@ -11,12 +11,12 @@ import pytest
 from pgwizard.kube.api import Object
 from pgwizard.release import limits
 from pgwizard.release.limits import ClaimDemand, Demand, NamespaceLimits, PodDemand
-from support.rigtools import LIVE, Kubectl, own_namespace
+from support.rigtools import LIVE, LONG, Kubectl, own_namespace
 from support.sized_pods import limit_range, manifests_of, quota
 from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 
 OBJECTS = manifests_of()
 CLAIM = ClaimDemand("10Gi", "standard")

@@ -12,11 +12,11 @@ import pytest
 
 from support.admission import SIDECAR, mesh
 from support.live_releases import CLAIM, FULL, POD, Done, Site, site
-from support.rigtools import LIVE
+from support.rigtools import LIVE, LONG
 from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE, wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 
 STATEFULSET = "statefulset/postgresql"
 CONFIG = "configmap/postgresql-config"

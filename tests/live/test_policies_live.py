@@ -10,12 +10,12 @@ import pytest
 
 from pgwizard.kube.api import Object
 from support.admission import warning_policies
-from support.rigtools import LIVE, Kubectl, own_namespace
+from support.rigtools import LIVE, LONG, Kubectl, own_namespace
 from support.sized_pods import manifests_of
 from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 
 EACH = "(object.spec.containers + (has(object.spec.initContainers) ? object.spec.initContainers : [])).all(c, "
 SECURITY = f"{EACH}has(c.securityContext) && has(c.securityContext."

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.live_releases import Done, Site, site
-from support.rigtools import LIVE
+from support.rigtools import LIVE, LONG
 from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
@@ -115,6 +115,7 @@ def test_a_dropped_table_is_seen_before_the_drop_and_gone_behind_it_and_nothing_
     assert (place.pod_uid(), place.sql("SELECT n FROM other")) == (uid, "3")
 
 
+@LONG
 def test_a_table_that_was_dropped_a_moment_ago_is_seen_by_the_number_of_the_transaction(place: Site) -> None:
     place.sql("CREATE TABLE newest AS SELECT 1 AS n")
     archive(place)
@@ -126,6 +127,7 @@ def test_a_table_that_was_dropped_a_moment_ago_is_seen_by_the_number_of_the_tran
     preview(place, "--end")
 
 
+@LONG
 def test_a_client_that_is_killed_leaves_a_preview_that_can_be_ended(place: Site) -> None:
     where = f"--namespace={place.kubectl.namespace}"
     with place.start(None, "restore", "postgresql", where, "--preview", "--to=latest", "--yes") as process:

@@ -10,10 +10,10 @@ import pytest
 
 from support.live_releases import Site, site
 from support.restores import Restores, build, images
-from support.rigtools import LIVE
+from support.rigtools import LIVE, LONG
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 
 
 @pytest.fixture(params=[17, 18])

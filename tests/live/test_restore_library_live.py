@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from support.live_releases import POD, Done, Site, site
-from support.rigtools import LIVE
+from support.rigtools import LIVE, LONG
 from support.waiting import KUBECTL_DEADLINE
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 BESIDE = "/var/lib/postgresql/data"
 EXTENSION = (
     f"cp $(pg_config --pkglibdir)/hstore.so {BESIDE}/shop_hstore.so && "

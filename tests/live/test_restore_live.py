@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from support.live_releases import INCREMENTAL, Done, Site, site
-from support.rigtools import LIVE
+from support.rigtools import LIVE, LONG
 from support.waiting import wait_until
 
 pytest_plugins = ["support.rigfixtures"]
@@ -112,6 +112,7 @@ def test_a_dropped_table_comes_back_and_every_state_between_can_be_reached(place
     assert place.settled(SMALL)
 
 
+@LONG
 def test_a_target_behind_a_hole_is_refused_and_one_before_it_is_reached(place: Site) -> None:
     commit(place, 1)
     before = moment(place)
@@ -141,6 +142,7 @@ def test_a_target_behind_a_hole_is_refused_and_one_before_it_is_reached(place: S
     assert rows(place) == "1"
 
 
+@LONG
 def test_a_restore_that_is_stopped_resumes_and_a_target_of_the_past_is_refused(place: Site) -> None:
     refused = restore(place, "--to=2001-01-01T00:00:00Z", expect=2)
     assert "lies before the first backup" in refused.err
@@ -155,6 +157,7 @@ def test_a_restore_that_is_stopped_resumes_and_a_target_of_the_past_is_refused(p
     assert rows(place) == "1"
 
 
+@LONG
 def test_every_kind_of_target_is_reached(place: Site) -> None:
     commit(place, 1)
     place.run_job(INCREMENTAL, f"{INCREMENTAL}-target")

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from support.live_releases import CLAIM, POD, Done, Site, site
-from support.rigtools import LIVE
+from support.rigtools import LIVE, LONG
 from support.store_keys import store_key
 from support.waiting import KUBECTL_DEADLINE, wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 
 

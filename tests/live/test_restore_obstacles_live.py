@@ -13,11 +13,11 @@ from pgwizard.quantities import read_quantity
 from support.archives import write
 from support.live_releases import POD, Done, Site, site
 from support.own_store import CERTIFICATE, KEY, SECRET, OwnStore
-from support.rigtools import LIVE, pod_object
+from support.rigtools import LIVE, LONG, pod_object
 from support.waiting import KUBECTL_DEADLINE, wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 
 
 @pytest.fixture

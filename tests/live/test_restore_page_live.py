@@ -10,7 +10,7 @@ import pytest
 from support.archives import archive, write
 from support.live_releases import Site, site
 from support.painted_terminals import NEEDS_TMUX, PaintedTerminal, terminal
-from support.rigtools import KUBECONFIG, LIVE
+from support.rigtools import KUBECONFIG, LIVE, LONG
 
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = [*LIVE, NEEDS_TMUX]
@@ -32,6 +32,7 @@ def moment(place: Site) -> str:
     return place.sql("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
 
 
+@LONG
 def test_a_preview_is_opened_by_f8_shows_psql_the_dropped_table_moves_forward_and_leaves_nothing(place: Site) -> None:
     place.sql("CREATE TABLE dropped AS SELECT generate_series(1, 3) AS n")
     archive(place)

@@ -12,11 +12,11 @@ import pytest
 
 from support.archives import change, files, write
 from support.live_releases import RECORD, Site, site
-from support.rigtools import LIVE, Kubectl
+from support.rigtools import LIVE, LONG, Kubectl
 from support.waiting import KUBECTL_DEADLINE, wait_until
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 VERIFY, DRILL = "postgresql-backup-verify", "postgresql-backup-drill"
 

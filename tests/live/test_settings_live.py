@@ -12,7 +12,7 @@ import pytest
 
 from pgwizard.plan import settings
 from support.restores import build
-from support.rigtools import IMAGE, LIVE, Shell, own_namespace, pod_object
+from support.rigtools import IMAGE, LIVE, LONG, Shell, first_at_least, own_namespace, pod_object
 from support.waiting import KUBECTL_DEADLINE
 
 pytest_plugins = ["support.rigfixtures"]
@@ -162,7 +162,7 @@ SPELLINGS = {
 }
 
 
-@pytest.fixture(scope="module", params=settings.VERSIONS)
+@pytest.fixture(scope="module", params=first_at_least(settings.VERSIONS))
 def server(request: pytest.FixtureRequest, kubectl_binary: str) -> Iterator[tuple[int, Shell]]:
     """The major version, and a shell in its image."""
     version = request.param
@@ -229,6 +229,7 @@ def test_the_fixture_agrees_with_the_server_for_every_spelling(server: tuple[int
     assert [row for row in known if row[0] == version] == live
 
 
+@LONG
 def test_the_fixture_agrees_with_the_shared_memory_that_the_server_needs(
     server: tuple[int, Shell], update_golden: bool
 ) -> None:

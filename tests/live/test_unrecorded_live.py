@@ -14,11 +14,11 @@ import pytest
 
 from support.helm import HELM
 from support.live_releases import HOOK, Done, Site, site
-from support.rigtools import KUBECONFIG, LIVE
+from support.rigtools import KUBECONFIG, LIVE, LONG
 from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE
 
 pytest_plugins = ["support.rigfixtures"]
-pytestmark = LIVE
+pytestmark = [*LIVE, LONG]
 
 SECRETS: dict[str, Any] = {
     "credentials": {"from": "existing", "secret": "superuser"},

@@ -15,7 +15,7 @@ from support import rig_s3
 from support.archives import files
 from support.live_releases import Site, site
 from support.restores import PAIRS, build, images
-from support.rigtools import LIVE
+from support.rigtools import LIVE, first_at_least
 
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
@@ -23,7 +23,7 @@ SMALL = {"resources": {"cpuRequest": "20m", "memoryRequest": "64Mi"}}
 VERIFY = "postgresql-backup-verify"
 
 
-@pytest.fixture(params=PAIRS)
+@pytest.fixture(params=first_at_least(PAIRS))
 def place(request: pytest.FixtureRequest, kubectl_binary: str, tmp_path: Path) -> Iterator[Site]:
     if "PGWIZARD_TEST_RIG" not in os.environ:
         pytest.skip("PGWIZARD_TEST_RIG is not set: nothing builds the image")

@@ -12,7 +12,7 @@ import pytest
 from support.archives import SEGMENT, back_up, delete, end, stored, texts, write
 from support.live_releases import FULL, INCREMENTAL, Site, site
 from support.restoring import recover, recover_in_place
-from support.rigtools import LIVE
+from support.rigtools import LIVE, LONG
 
 pytest_plugins = ["support.rigfixtures"]
 pytestmark = LIVE
@@ -78,6 +78,7 @@ def test_a_gap_ends_the_window_where_a_restore_ends_and_a_backup_begins_another(
     assert status(place, "at risk")["windows"][-1]["hole"] is None, "the old hole is still there"
 
 
+@LONG
 def test_after_a_restore_to_an_older_moment_each_timeline_has_its_own_window(place: Site) -> None:
     write(place, 1)
     target = place.sql("SELECT now()")
@@ -102,6 +103,7 @@ def test_after_a_restore_to_an_older_moment_each_timeline_has_its_own_window(pla
     assert wrong.code != 0, "a backup of the timeline that was left is not on the path"
 
 
+@LONG
 def test_another_server_that_archives_into_the_path_is_named(place: Site) -> None:
     name = write(place, 1)
     path = stored(place, name)

@@ -10,8 +10,11 @@ from support.waiting import wait_until
 
 SEGMENT = 16 * 1024**2
 QUIET = "--log-level-console=off"
-WAL = "archive/main/15-1"
-"""The folder of the WAL of the first database in the path."""
+
+
+def wal(place: Site) -> str:
+    """The folder of the WAL of the first database in the path."""
+    return f"archive/main/{int(place.sql('SHOW server_version_num')) // 10000}-1"
 
 
 def write(place: Site, number: int) -> str:
@@ -30,7 +33,7 @@ def archive(place: Site) -> str:
 
 def stored(place: Site, name: str) -> str:
     """The path of a segment in the repository; empty where it is not there."""
-    folder = f"{WAL}/{name[:16]}"
+    folder = f"{wal(place)}/{name[:16]}"
     files = place.in_pod("pgbackrest", QUIET, "repo-ls", folder).split()
     return next((f"{folder}/{file}" for file in files if file.startswith(f"{name}-")), "")
 

@@ -32,6 +32,9 @@ LONGEST = (
     "test_apply_failures_live.py",
     "test_restore_lost_live.py",
     "test_clone_live.py",
+    "test_seed_chart_live.py",
+    "test_restore_page_live.py",
+    "test_verify_live.py",
 )
 """The files with the longest tests, in their order; the others follow as they are collected."""
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tarfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,17 @@ LIVE = [
     pytest.mark.live,
     pytest.mark.skipif(KUBECONFIG is None, reason="PGWIZARD_TEST_KUBECONFIG names no cluster"),
 ]
+LONG = pytest.mark.long
 IMAGE = "aryan-laptophp/postgres-pgbackrest:15.0"
 CHECKOUT = Path(__file__).parents[2]
 GOLDEN = CHECKOUT / "tests" / "golden"
 RESTRICTED = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enforce", "warn", "audit")]
+
+
+def first_at_least(values: Iterable[int]) -> list[Any]:
+    """As parameters, of which all but the first are long."""
+    first, *others = values
+    return [first, *(pytest.param(value, marks=LONG) for value in others)]
 
 
 @dataclass(frozen=True, slots=True)

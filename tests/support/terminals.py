@@ -70,11 +70,11 @@ class Terminal:
         wait_until(f"{text!r} is printed", is_printed, lambda: repr(self.output[-2000:]))
 
     def read(self) -> bool:
-        """Takes one portion of what is printed, at most 4 KiB of what the kernel holds; False where nothing is."""
-        is_printed = bool(select.select([self.ours], [], [], 0.1)[0])
-        if is_printed:
+        """Takes what is printed, in the kernel's portions of at most 4 KiB; False where nothing is."""
+        before = len(self.output)
+        while select.select([self.ours], [], [], 0.1 if len(self.output) == before else 0)[0]:
             self.output += os.read(self.ours, 65536)
-        return is_printed
+        return len(self.output) > before
 
     def end(self) -> int:
         """Its exit code, once it has ended."""

@@ -1,7 +1,7 @@
 """Each fault made for real in the cluster, beside what the status says of it and what a restore reaches.
 
-``make verdicts`` prints the table. One release on an S3 server of its own goes through all of them; the words after
-the command choose faults by parts of their names.
+``make verdicts`` prints a table for each pair of PostgreSQL and pgBackRest: one release on an S3 server of its own goes
+through all of them. The words after the command choose faults by parts of their names, ``--major`` one pair.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ from pgwizard.status.report import facts
 from pgwizard.status.snapshot import Snapshot
 from pgwizard.status.verdict import WAITS_SECONDS, Verdict, judge
 from support import archives, other_checks, small_volumes
-from support.archives import SEGMENT, WAL, back_up, change, delete, end, files, keep, mend, remove, stored, write
+from support.archives import SEGMENT, back_up, change, delete, end, files, keep, mend, remove, stored, wal, write
 from support.live_releases import CLAIM, FULL, HOOK, INCREMENTAL, POD, Site, site
 from support.own_store import CERTIFICATE, KEY, SECRET, OwnStore
+from support.restores import PAIRS, build, images
 from support.restoring import recover, recover_in_place, run_offline
 from support.rigtools import KUBECONFIG, find_kubectl
 from support.waiting import DEADLINE_SECONDS, KUBECTL_DEADLINE, wait_until
@@ -121,6 +122,7 @@ class Lab:
     number: int = 0
     jobs: int = 0
     notes: dict[str, str] = field(default_factory=dict)
+    images: dict[str, Any] = field(default_factory=dict)
 
     def row(self) -> str:
         """Commit and archive one more row; the name of its segment."""
@@ -404,9 +406,10 @@ def _mend_and_verify(lab: Lab) -> None:
 
 
 def _enable_checksums(lab: Lab) -> None:
-    """Scale to 0; page checksums, which this PostgreSQL has off by default, come on while it is down."""
+    """Scale to 0; page checksums, which PostgreSQL before 18 has off by default, come on while it is down."""
     lab.scale(0)
-    run_offline(lab.place, lab.job("checksums"), "pg_checksums --enable -D /var/lib/postgresql/data/pgdata")
+    data = "/var/lib/postgresql/data/pgdata"
+    run_offline(lab.place, lab.job("checksums"), f"pg_checksums --check -D {data} || pg_checksums --enable -D {data}")
 
 
 def _damage_page(lab: Lab) -> None:
@@ -458,7 +461,7 @@ def _nothing(_: Lab) -> None:
 
 def _lose_history(lab: Lab) -> None:
     timeline = int(lab.place.sql("SELECT timeline_id FROM pg_control_checkpoint()"))
-    lab.notes["path"] = f"{WAL}/{timeline:08X}.history"
+    lab.notes["path"] = f"{wal(lab.place)}/{timeline:08X}.history"
     keep(lab.place, lab.notes["path"])
     remove(lab.place, lab.notes["path"])
 
@@ -478,10 +481,10 @@ def _clone(lab: Lab) -> None:
 
 
 def _remove_clone(lab: Lab) -> None:
-    result = files(lab.place, WAL)
-    for name in result:
+    folder = wal(lab.place)
+    for name in files(lab.place, folder):
         if name.startswith(lab.notes["clone"]):
-            remove(lab.place, f"{WAL}/{name}")
+            remove(lab.place, f"{folder}/{name}")
 
 
 def _lose_archive_info(lab: Lab) -> None:
@@ -659,6 +662,7 @@ def _in_an_hour() -> str:
 def _answers(lab: Lab) -> dict[str, Any]:
     namespace = lab.place.kubectl.namespace
     return {
+        "images": lab.images,
         "repository": {
             "endpoint": lab.store.endpoint,
             "credentials": {"from": "env", "accessKey": "VERDICTS_ACCESS_KEY", "secretKey": "VERDICTS_SECRET_KEY"},
@@ -753,13 +757,13 @@ def table(rows: list[Row]) -> str:
 
 
 @contextlib.contextmanager
-def laboratory(prefix: str, folder: Path) -> Iterator[Lab]:
-    """A release on a store of its own."""
+def laboratory(prefix: str, folder: Path, major: int) -> Iterator[Lab]:
+    """A release of a major version of PostgreSQL, on a store of its own."""
     binary = find_kubectl()
     assert binary is not None, "kubectl is neither on PATH nor in KUBEBUILDER_ASSETS"
     with site(binary, folder, create=False, prefix=prefix) as place:
         place.variables.update(VERDICTS_ACCESS_KEY=KEY, VERDICTS_SECRET_KEY=SECRET)
-        lab = Lab(place, OwnStore(place.kubectl))
+        lab = Lab(place, OwnStore(place.kubectl), images=images(major))
         lab.store.start()
         place.apply(_answers(lab))
         place.sql("CREATE TABLE moments (n int)")
@@ -770,27 +774,31 @@ def main() -> int:
     """1 where a verdict is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("faults", nargs="*", help="parts of the names of faults")
+    parser.add_argument("--major", type=int, choices=PAIRS, help="the major version of PostgreSQL; by default each")
     parser.add_argument("--prefix", default="pgw-verdicts", help="how the namespace's name begins")
     chosen = parser.parse_args()
-    if KUBECONFIG is None:
-        print("PGWIZARD_TEST_KUBECONFIG names no cluster", file=sys.stderr)
+    rig = os.environ.get("PGWIZARD_TEST_RIG", "")
+    if KUBECONFIG is None or not rig:
+        print("PGWIZARD_TEST_KUBECONFIG names no cluster, or PGWIZARD_TEST_RIG no rig", file=sys.stderr)
         return 1
     if other_checks.find_check_pgbackrest() is None:
         print("check_pgbackrest is not installed (Debian: check-pgbackrest): its column is skipped", file=sys.stderr)
     faults = [each for each in FAULTS if not chosen.faults or any(word in each.name for word in chosen.faults)]
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder, laboratory(chosen.prefix, Path(folder)) as lab:
-        for fault in faults:
-            begun = time.monotonic()
-            rows.append(run(lab, fault))
-            print(
-                f"{fault.name}: {'WRONG' if rows[-1].errors else 'right'} ({time.monotonic() - begun:.0f} s)",
-                file=sys.stderr,
-            )
-            for error in rows[-1].errors:
-                print(f"  {error}", file=sys.stderr)
-    print(table(rows))
-    return 1 if any(row.errors for row in rows) else 0
+    status = 0
+    for major in [chosen.major] if chosen.major else PAIRS:
+        build(rig, major)
+        rows: list[Row] = []
+        with tempfile.TemporaryDirectory() as folder, laboratory(chosen.prefix, Path(folder), major) as lab:
+            for fault in faults:
+                begun = time.monotonic()
+                rows.append(run(lab, fault))
+                result = "WRONG" if rows[-1].errors else "right"
+                print(f"{major} {fault.name}: {result} ({time.monotonic() - begun:.0f} s)", file=sys.stderr)
+                for error in rows[-1].errors:
+                    print(f"  {error}", file=sys.stderr)
+        print(f"PostgreSQL {major}, pgBackRest {PAIRS[major]}\n{table(rows)}", flush=True)
+        status |= any(row.errors for row in rows)
+    return status
 
 
 if __name__ == "__main__":

@@ -986,3 +986,23 @@ def test_leaving_during_a_drill_wants_a_second_press_and_deletes_its_job() -> No
 
     leavings = list[int]()
     driven(scenario)
+
+
+@pytest.mark.parametrize("key", ["b", "R", "v", "D", "s", "a"])
+def test_a_key_pressed_twice_asks_once_on_a_slow_cluster(key: str) -> None:
+    async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
+        await until(pilot, lambda: "RECOVERABLE" in painted(pilot))
+        get, before = sim.get, len(pilot.app.screen_stack)
+
+        async def get_slowly(*arguments: Any, **options: Any) -> Any:
+            await asyncio.sleep(2)
+            return await get(*arguments, **options)
+
+        vars(sim)["get"] = get_slowly
+        await press(pilot, key, key)
+        await until(pilot, lambda: len(pilot.app.screen_stack) > before)
+        await asyncio.sleep(10)
+        await settled(pilot)
+        assert len(pilot.app.screen_stack) == before + 1
+
+    driven(scenario)

@@ -6,7 +6,7 @@ A secret cannot be printed, compared, pickled or formatted; ``reveal`` is called
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -52,11 +52,18 @@ class SecretInputs:
         return {key: value for (owner, key), value in self.values.items() if owner == role}
 
 
-def access_key_fault(access_key: bytes) -> tuple[str, str]:
-    """How an S3 access key does not look like one, and what to do; both empty where it does.
+def access_key_doubts(access_key: bytes, name: str, question: str) -> Iterator[Finding]:
+    """The finding that an S3 access key does not look like one; none where it does.
 
-    Neither text holds the key. No S3 server gives a key with quotes around it, or with the end of base64.
+    name: of the key in the text, which does not hold the key itself. No S3 server gives a key with quotes around it, or
+    with the end of base64.
     """
+    fault, fix = _access_key_fault(access_key)
+    if fault:
+        yield Finding(question, f"{name} {fault}", severity="warning", fix=fix)
+
+
+def _access_key_fault(access_key: bytes) -> tuple[str, str]:
     if access_key[:1] in (b'"', b"'") and access_key[:1] == access_key[-1:]:
         return "is in quotes, which would be part of it", "Store it without quotes."
     if access_key.endswith(b"=") and _is_coded_text(access_key):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 BROKEN_PIPE = 141
 """128 + SIGPIPE, as a shell reports a program whose output was closed."""
+GC_THRESHOLD = 100_000
+"""Nearly all that a start allocates lives until the end: one collection of it costs a twentieth of the time."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -28,8 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     import gc
     import os
 
-    # Nearly all that a start allocates lives until the end: one collection of it costs a twentieth of the time.
-    gc.set_threshold(100_000)
+    gc.set_threshold(GC_THRESHOLD)
     # Plugins of other packages have no part in our models, and looking for one reads what every package installed says.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     code = _run(argv)

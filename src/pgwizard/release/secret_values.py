@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pgwizard.answers.questions import Answers, ExistingS3Credentials, GeneratedCredentials
-from pgwizard.answers.secrets import SecretInputs, Sensitive, access_key_fault
+from pgwizard.answers.secrets import SecretInputs, Sensitive, access_key_doubts
 from pgwizard.errors import AlreadyExists, Finding, PreflightError
 from pgwizard.kube import api as kube_api
 from pgwizard.kube.api import SECRET, Cluster, Ref
@@ -77,18 +77,12 @@ async def decide(
         data[ref] = {**_missing(stored, inputs, problems), **_changed(stored, inputs)}
         s3 = {**stored, **{key: value.reveal() for key, value in data[ref].items()}}
         if "accessKey" in secret_inputs.of("s3"):
-            warnings += _access_key_doubt(s3)
+            access_key, question = s3.get("accessKey", b""), "repository.credentials.accessKey"
+            warnings += access_key_doubts(access_key, "the access key", question)
     if problems:
         raise PreflightError("secrets are missing or wrong; nothing was written", problems)
     text = b"\0".join(part for key in sorted(s3) for part in (key.encode(), s3[key]))
     return Values(data, text, tuple(warnings))
-
-
-def _access_key_doubt(s3: Mapping[str, bytes]) -> Iterator[Finding]:
-    """The finding that the access key of a variable or a file does not look like one."""
-    fault, fix = access_key_fault(s3.get("accessKey", b""))
-    if fault:
-        yield Finding("repository.credentials.accessKey", f"the access key {fault}", severity="warning", fix=fix)
 
 
 def _lost_password(

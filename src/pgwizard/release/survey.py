@@ -20,7 +20,7 @@ from pgwizard.answers.questions import (
     ExistingS3Credentials,
     GeneratedCredentials,
 )
-from pgwizard.answers.secrets import access_key_fault
+from pgwizard.answers.secrets import access_key_doubts
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import (
     Finding,
@@ -500,7 +500,9 @@ def _reference_problems(answers: Answers, surveyed: Survey, live: _Live, doubts:
                 fix = _s3_fix(secret, keys) or _move_fix(config_map, secret, keys)
                 wrong = [replace(problem, fix=fix) for problem in wrong]
                 doubts += _session_token(secret, ref)
-                doubts += () if wrong else _access_key_doubt(secret, ref, keys[0])
+                if not wrong:
+                    access_key = _value(secret, keys[0], str(ref))
+                    doubts += access_key_doubts(access_key, f"{ref}, key {plain(keys[0])}", _S3_QUESTION)
             problems += wrong
     return problems
 
@@ -571,13 +573,6 @@ def _session_token(secret: Object, ref: Ref) -> Iterator[Finding]:
         fix = "Create a key pair that does not expire, and name its Secret."
         text = f"{unused}: its key pair is temporary and expires within hours"
         yield Finding(_S3_QUESTION, text, severity="warning", fix=fix)
-
-
-def _access_key_doubt(secret: Object, ref: Ref, key: str) -> Iterator[Finding]:
-    """The finding that the access key does not look like one."""
-    fault, fix = access_key_fault(_value(secret, key, str(ref)))
-    if fault:
-        yield Finding(_S3_QUESTION, f"{ref}, key {plain(key)} {fault}", severity="warning", fix=fix)
 
 
 def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str) -> list[Finding]:

@@ -64,7 +64,14 @@ from pgwizard.status.observations import (
     failure,
 )
 from pgwizard.status.reduce import reduce
-from pgwizard.status.snapshot import PACE_SECONDS, WATCHED, ReleaseSummary, Snapshot
+from pgwizard.status.snapshot import (
+    INFO_TIMEOUTS,
+    IO_TIMEOUT_SECONDS,
+    PACE_SECONDS,
+    WATCHED,
+    ReleaseSummary,
+    Snapshot,
+)
 from pgwizard.status.verdict import outage
 from pgwizard.text import plain
 
@@ -72,12 +79,10 @@ POLLED = (*PACE_SECONDS, "log")
 """The sources that are polled, and the logs that could not be read; all others are watched."""
 _SOON_SECONDS = 1.5
 """After how long an unsettled record is read again."""
-_IO_TIMEOUT_SECONDS = 5
-"""How long pgBackRest tries one request to the store; see ``probes.info_command``."""
 _SLOW_SECONDS = 5.0
 """A source that has not answered within this time is reported as slow: other than the store's, all answer at once."""
-_INFO_TRIES = 15
-"""``pgbackrest info`` has ended after this many times its --io-timeout, on a busy machine too."""
+_BUSY = 1.5
+"""How much longer a command may take on a busy machine."""
 _CHEAP_SEGMENTS = 4_000
 """Up to this many segments the whole archive is listed each time: it takes half a second."""
 _WHOLE_AGAIN = timedelta(hours=1)
@@ -120,7 +125,7 @@ async def observe(
     *,
     now: Clock,
     again: Again | None = None,
-    io_timeout_seconds: int = _IO_TIMEOUT_SECONDS,
+    io_timeout_seconds: int = IO_TIMEOUT_SECONDS,
     is_one_of_many: bool = False,
 ) -> AsyncGenerator[Snapshot, None]:
     """Snapshots, one for each burst of observations, without end. Use ``contextlib.aclosing``, which ends all tasks.
@@ -232,7 +237,7 @@ async def look(
     Where the archiver is ahead, the repository is read again, until that is known to be new WAL or dropped WAL.
     """
     snapshot, again = None, Again()
-    io_timeout = min(max(int(timeout_seconds / _INFO_TRIES), 1), 2 * _IO_TIMEOUT_SECONDS)
+    io_timeout = min(max(int(timeout_seconds / (_BUSY * INFO_TIMEOUTS)), 1), 2 * IO_TIMEOUT_SECONDS)
     with contextlib.suppress(TimeoutError):
         observed = observe(
             cluster, release, now=now, again=again, io_timeout_seconds=io_timeout, is_one_of_many=is_one_of_many

@@ -275,17 +275,16 @@ def _exposure_text(snapshot: Snapshot) -> str:
     )
 
 
-_STORE_SECONDS = 50
-"""For how long pgBackRest tries a store that does not answer, as the status calls it: see ``probes.info_command``."""
-
-
 def _repository_fact(snapshot: Snapshot) -> Fact:
     """The repository; before it, for how long the store has not answered."""
+    from pgwizard.status.snapshot import INFO_TIMEOUTS, IO_TIMEOUT_SECONDS
+
     fact, since = _repository_state(snapshot), snapshot.slow_since.get("repository")
     if since is None:
         return fact
     seconds = (snapshot.at - since).total_seconds()
-    tries = f", pgBackRest tries up to {_STORE_SECONDS} s" if seconds < _STORE_SECONDS else ""
+    longest = INFO_TIMEOUTS * IO_TIMEOUT_SECONDS
+    tries = f", pgBackRest tries up to {longest} s" if seconds < longest else ""
     return Fact(
         "·" if fact.mark == "✓" else fact.mark, fact.label, f"no answer for {span(seconds)}{tries}; {fact.text}"
     )

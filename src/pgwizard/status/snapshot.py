@@ -47,6 +47,11 @@ PACE_SECONDS = {
     "certificate": 60.0,
 }
 """Sources that are polled, and how often."""
+IO_TIMEOUT_SECONDS = 5
+"""How long pgBackRest tries one request to the store while a release is observed."""
+INFO_TIMEOUTS = 10
+"""Where the store does not answer, ``pgbackrest info`` ends after at most as many times its --io-timeout, by version:
+see ``probes.info_command``."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 JobKind = Literal["full", "incr", "init", "verify", "drill"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
+
+from textual.worker import Worker, get_current_worker
 
 from pgwizard.errors import PgwizardError
 from pgwizard.quantities import human_size
@@ -23,8 +26,28 @@ from pgwizard.tui.widgets.dialogs import ChoiceDialog
 if TYPE_CHECKING:
     from pgwizard.kube.api import Cluster
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _CHOICES = 9
 """Choices with a digit as their key."""
+
+
+def _one_at_a_time(
+    ask: Callable[Concatenate[ReleaseActions, P], Awaitable[T]],
+) -> Callable[Concatenate[ReleaseActions, P], Coroutine[Any, Any, T | None]]:
+    """Do nothing while another question is on its way or open: a key pressed twice would ask, and act, twice."""
+
+    async def alone(actions: ReleaseActions, /, *arguments: P.args, **options: P.kwargs) -> T | None:
+        if actions.is_asking:
+            return None
+        actions.is_asking = True
+        try:
+            return await ask(actions, *arguments, **options)
+        finally:
+            actions.is_asking = False
+
+    return alone
 
 
 class ReleaseActions:
@@ -32,14 +55,21 @@ class ReleaseActions:
 
     def __init__(self, screen: ScreenPart, watch: ReleaseWatch) -> None:
         self._screen, self._watch = screen, watch
-        self._is_drilling = False
+        self._drill: Worker[Any] | None = None
         self._is_verifying = False
+        self.is_asking = False
 
     @property
     def is_drilling(self) -> bool:
         """Whether a drill runs, or its Job is still to be deleted."""
-        return self._is_drilling
+        return self._drill is not None
 
+    def end_drill(self) -> None:
+        """End the drill that runs, which deletes its Job."""
+        if self._drill is not None and not self._drill.is_cancelled:  # a second cancel would interrupt the deletion
+            self._drill.cancel()
+
+    @_one_at_a_time
     async def back_up(self) -> bool:
         """Start a Job for a full or an incremental backup; whether one was started."""
         snapshot = self._watch.snapshot
@@ -76,10 +106,7 @@ class ReleaseActions:
         if self._is_verifying:
             self._screen.host.notify("The repository is being verified; the result will be shown here.", markup=False)
             return
-        stored = human_size(snapshot.stored_bytes or 0)
-        choices = {"y": f"yes: it reads {stored} of backups and all WAL from the store"}
-        key = await self._screen.host.push_screen_wait(ChoiceDialog("Verify the repository now?", choices))
-        cluster = self._writable() if key is not None else None
+        cluster = await self._ask_to_verify(snapshot)
         if cluster is None:
             return
         self._screen.host.notify("Verifying the repository; the result will be shown here.", markup=False)
@@ -100,25 +127,23 @@ class ReleaseActions:
             self._refuse(error)
         self._watch.ask_again("release")
 
+    @_one_at_a_time
+    async def _ask_to_verify(self, snapshot: Snapshot) -> Cluster | None:
+        """The cluster to verify in; None for no."""
+        stored = human_size(snapshot.stored_bytes or 0)
+        choices = {"y": f"yes: it reads {stored} of backups and all WAL from the store"}
+        key = await self._screen.host.push_screen_wait(ChoiceDialog("Verify the repository now?", choices))
+        return self._writable() if key is not None else None
+
     async def drill(self) -> None:
         """Restore the newest state beside the database and check it; progress and result are shown as notices."""
         snapshot = self._watch.snapshot
         if snapshot is None or not snapshot.wants_backups:
             return
-        if self._is_drilling:
+        if self.is_drilling:
             self._screen.host.notify("A drill is running; its result will be shown here.", markup=False)
             return
-        cluster = self._writable()
-        if cluster is None:
-            return
-        try:
-            size = await restore_drill.volume_size(cluster, snapshot.ref)
-        except PgwizardError as error:
-            self._refuse(error)
-            return
-        choices = {"y": f"yes: it needs a second volume of {size} until it ends"}
-        key = await self._screen.host.push_screen_wait(ChoiceDialog("Prove by a restore beside the database?", choices))
-        cluster = self._writable() if key is not None else None
+        cluster = await self._ask_to_drill(snapshot)
         if cluster is None:
             return
         self._screen.host.notify("Drilling: the result will be shown here. Leaving this screen ends it.", markup=False)
@@ -127,18 +152,34 @@ class ReleaseActions:
             if event.kind == "done" or event.is_result:
                 self._screen.host.notify(fit(event.text), markup=False)
 
-        self._is_drilling = True
+        self._drill = get_current_worker()
         try:
             result = await restore_drill.run(cluster, snapshot.ref, report, now=self._screen.start.now)
         except PgwizardError as error:
             self._refuse(error)
             return
         finally:
-            self._is_drilling = False
+            self._drill = None
         self._watch.ask_again("release")
         severity: Literal["information", "error"] = "error" if result.failed_check else "information"
         self._screen.host.notify(drills.result_lines(result)[0], severity=severity, markup=False, timeout=15)
 
+    @_one_at_a_time
+    async def _ask_to_drill(self, snapshot: Snapshot) -> Cluster | None:
+        """The cluster to drill in; None for no."""
+        cluster = self._writable()
+        if cluster is None:
+            return None
+        try:
+            size = await restore_drill.volume_size(cluster, snapshot.ref)
+        except PgwizardError as error:
+            self._refuse(error)
+            return None
+        choices = {"y": f"yes: it needs a second volume of {size} until it ends"}
+        key = await self._screen.host.push_screen_wait(ChoiceDialog("Prove by a restore beside the database?", choices))
+        return self._writable() if key is not None else None
+
+    @_one_at_a_time
     async def suspend(self, chosen: str) -> None:
         """Suspend a schedule, or resume it. chosen: the CronJob's name, empty to choose one of all."""
         snapshot = self._watch.snapshot
@@ -166,6 +207,7 @@ class ReleaseActions:
         key = await self._screen.host.push_screen_wait(ChoiceDialog("Which schedule?", choices))
         return crons.get(key or "")
 
+    @_one_at_a_time
     async def change_answers(self) -> None:
         """Open the wizard with the answers of the last revision, or with those that another tool's release has."""
         snapshot, cluster = self._watch.snapshot, self._writable()

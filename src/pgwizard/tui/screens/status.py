@@ -11,7 +11,6 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.worker import Worker
 
 from pgwizard.diagnose import messages
 from pgwizard.plan.names import ReleaseRef
@@ -78,7 +77,6 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
         self.observed = self._observer.watch
         self._actions = ReleaseActions(self, self.observed)
         self._verdict: Verdict | None = None
-        self._drill: Worker[None] | None = None
 
     @property
     def is_writing(self) -> bool:
@@ -88,10 +86,8 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
         """End a drill, which deletes its Job."""
         if not self._actions.is_drilling:
             return False
-        drill, self._drill = self._drill, None  # a second cancel would interrupt the deletion
-        if drill is not None:
-            drill.cancel()
-            self.notify("Ending the drill: its Job is being deleted.", markup=False)
+        self._actions.end_drill()
+        self.notify("Ending the drill: its Job is being deleted.", markup=False)
         return True
 
     @property
@@ -190,10 +186,9 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
     async def action_verify(self) -> None:
         await self._actions.verify()
 
-    def action_drill(self) -> None:
-        worker = self.run_worker(self._actions.drill(), group="drill", exit_on_error=False)
-        if not self._actions.is_drilling:
-            self._drill = worker
+    @work(group="drill", exit_on_error=False)
+    async def action_drill(self) -> None:
+        await self._actions.drill()
 
     @work(group="ask", exit_on_error=False)
     async def action_suspend(self) -> None:
