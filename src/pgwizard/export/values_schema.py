@@ -72,7 +72,7 @@ _LONG_PATTERN = 200
 def _merged(node: Any) -> Any:
     """The schema with one part in the place of alternatives, where each is of another type: that is less to compile.
 
-    A keyword applies to values of its type alone, but for ``not``, which is told its type. null stays an alternative of
+    A keyword applies to values of its type alone, but for ``not``, which names its type. null stays an alternative of
     a long pattern, which is shared with values that are not null.
     """
     if isinstance(node, list):
