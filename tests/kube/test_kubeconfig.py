@@ -168,6 +168,51 @@ def test_an_unknown_context_is_reported_with_the_known_ones(tmp_path: Path) -> N
     assert caught.value.hint == "It has: one."
 
 
+@pytest.mark.parametrize(
+    "server",
+    [
+        "https://%6cocalhost",
+        "https://host/%zz",
+        "https://m\u00e9:p@host",
+        "https://ho st",
+        "https://" + "\u00fc" * 70 + ".test",
+    ],
+)
+def test_a_server_that_is_no_url_is_refused(tmp_path: Path, server: str) -> None:
+    with pytest.raises(KubeconfigError, match="has no usable server URL"):
+        load(kubeconfig=saved(tmp_path / "config", config({"token": TOKEN}, {"server": server})))
+
+
+@pytest.mark.parametrize(
+    ("server", "url", "login_name", "server_name"),
+    [
+        ("https://b\u00fccher.test:6443", "https://xn--bcher-kva.test:6443", "", None),
+        ("https://host/a b", "https://host/a%20b", "", None),
+        ("https://me@host", "https://host", "me:", None),
+        ("https://me:x@host", "https://host", "me:x", None),
+        ("https://host.:6443", "https://host.:6443", "", "host"),
+    ],
+)
+def test_a_server_is_read_as_kubectl_reads_it(
+    tmp_path: Path, server: str, url: str, login_name: str, server_name: str | None
+) -> None:
+    target = load(kubeconfig=saved(tmp_path / "config", config({"token": TOKEN}, {"server": server})))
+    assert (target.url, target.login, target.server_hostname) == (url, login_name, server_name)
+
+
+@pytest.mark.parametrize("name", ["b\u00fccher.test", "api..test", f"{'x' * 64}.test", "."])
+def test_a_server_name_that_tls_cannot_ask_for_is_refused(tmp_path: Path, name: str) -> None:
+    content = config({"token": TOKEN}, {"tls-server-name": name})
+    with pytest.raises(KubeconfigError, match=r"has the tls-server-name '.*', which is no host name"):
+        load(kubeconfig=saved(tmp_path / "config", content))
+
+
+def test_two_extensions_of_one_name_are_refused(tmp_path: Path) -> None:
+    content = config({"token": TOKEN}, {"extensions": [{"name": "x", "extension": 1}, {"name": "x", "extension": 2}]})
+    with pytest.raises(KubeconfigError, match="has two extensions named 'x'"):
+        load(kubeconfig=saved(tmp_path / "config", content))
+
+
 def test_nothing_at_all() -> None:
     with pytest.raises(KubeconfigError, match="no kubeconfig") as caught:
         load()
@@ -277,6 +322,15 @@ def test_impersonation(tmp_path: Path) -> None:
     )
 
 
+def test_extra_fields_whose_names_differ_by_case_are_both_sent(tmp_path: Path) -> None:
+    user = {"token": TOKEN, "as": "jane", "as-user-extra": {"K": ["1"], "k": ["2"], "!#(%": ["3"]}}
+    assert read(login(tmp_path, user)).headers[2:] == (
+        ("Impersonate-Extra-k", "1"),
+        ("Impersonate-Extra-k", "2"),
+        ("Impersonate-Extra-!#%28%25", "3"),
+    )
+
+
 def test_a_removed_auth_provider_is_refused(tmp_path: Path) -> None:
     user = {"auth-provider": {"name": "azure", "config": {"access-token": TOKEN}}}
     with pytest.raises(KubeconfigError, match="auth-provider 'azure', which kubectl does not support") as caught:
@@ -359,9 +413,42 @@ def test_plugins_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scri
 
 def test_a_plugin_that_is_missing(tmp_path: Path) -> None:
     user = {"exec": {**RUNS, "command": "no-such-plugin", "installHint": "install it from there"}}
-    with pytest.raises(KubeconfigError, match=r"no-such-plugin cannot be started: No such file") as caught:
+    with pytest.raises(
+        KubeconfigError, match=r"no-such-plugin cannot be started: it is in no folder of PATH"
+    ) as caught:
         read(login(tmp_path, user))
     assert caught.value.hint == "install it from there"
+
+
+@pytest.mark.parametrize("folder", ["", ".", "bin"], ids=["nothing", "a dot", "a name"])
+def test_a_plugin_is_never_taken_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    program = tmp_path / "elsewhere" / folder / "their-plugin"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/was-run\n{printing(token=TOKEN)}")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    user = plugin(tmp_path, "")
+    user["exec"]["command"] = "their-plugin"
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(KubeconfigError, match=r"their-plugin cannot be started: PATH leads to .*working directory"):
+        read(login(tmp_path, user))
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_the_path_that_a_plugin_gets_is_not_the_one_it_is_looked_up_by(tmp_path: Path) -> None:
+    answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": TOKEN}}
+    user = plugin(tmp_path, "", args=["-c", f"echo '{json.dumps(answer)}'"], env=[{"name": "PATH", "value": "/absent"}])
+    user["exec"]["command"] = "sh"
+    assert authorization(login(tmp_path, user)) == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize("key", ["exec", "auth-provider"])
+def test_an_empty_block_is_refused_beside_a_token_and_a_null_is_not(tmp_path: Path, key: str) -> None:
+    assert authorization(login(tmp_path, {"token": TOKEN, key: None})) == f"Bearer {TOKEN}"
+    with pytest.raises(KubeconfigError, match=r"exec plug-in without a command|has the auth-provider ''"):
+        login(tmp_path, {"token": TOKEN, key: {}})
 
 
 def test_a_plugin_that_insists_on_a_terminal(tmp_path: Path) -> None:
@@ -680,7 +767,7 @@ PRINTED = json.dumps({"apiVersion": "another", "kind": "ExecCredential", "status
         ({"tokenFile": f"/{ODD}"}, {}, r"the token file of 'one' cannot be read: /x \[2J evil: No such file"),
         ({"tokenFile": "a\0b"}, {}, "a b: embedded null byte"),
         ({"exec": {**RUNS, "command": f"/{ODD}"}}, {}, r"/x \[2J evil cannot be started: No such file"),
-        ({"exec": {**RUNS, "command": "a\0b"}}, {}, "a b cannot be started: embedded null byte"),
+        ({"exec": {**RUNS, "command": "a\0b"}}, {}, "a b cannot be started: it is in no folder of PATH"),
         ({"exec": {**RUNS, "command": "echo", "args": [PRINTED]}}, {}, f"echo answers in another version than {EXEC}"),
         ({"exec": {**RUNS, "apiVersion": ODD, "command": "echo"}}, {}, r"with apiVersion x \[2J evil; expected"),
         ({"auth-provider": {"name": ODD}}, {}, r"the auth-provider 'x \[2J evil', which"),

@@ -79,11 +79,13 @@ def test_a_value_is_accepted_where_its_type_fits_and_refused_elsewhere(field: tu
         assert caught.value.actual in ("not base64", KINDS[type(value)])
         assert caught.value.line == 1
         return
-    result = at(path, typed_yaml.read(content, SHAPE))
+    document = typed_yaml.read(content, SHAPE)
     if value is not None:
-        assert result == (base64.b64decode(value) if shape is bytes else value)
+        assert at(path, document) == (base64.b64decode(value) if shape is bytes else value)
+    elif isinstance(shape, dict) and path[-1] not in (0, "any"):
+        assert path[-1] not in at(path[:-1], document)
     else:
-        assert not result
+        assert not at(path, document)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from unittest import mock
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from pgwizard.errors import ClusterError, KubeconfigError, PgwizardError, Unreachable
 from pgwizard.kube import kubeconfig
@@ -59,8 +59,8 @@ _ANSWERS: dict[str, Any] = {
 class Case:
     """One kubeconfig and environment. files: text or an object by name; arguments: the options of both programs.
 
-    pod: the service account of a pod is mounted. differs: why pgwizard refuses what kubectl takes; empty where both
-    must do the same.
+    pod: the service account of a pod is mounted. differs: why pgwizard refuses, before or after it has seen the server,
+    what kubectl takes; empty where both must do the same.
     """
 
     name: str
@@ -96,9 +96,11 @@ def _pair(
     *,
     ca: bool = False,
     named: bool = True,
+    key: Any = None,
+    extensions: tuple[x509.ExtensionType, ...] = (),
 ) -> Any:
     """A certificate and its key. named: it has alternative names."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     day = datetime.datetime.now(datetime.UTC)
     addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "0.0.0.0", "::1")]
@@ -115,6 +117,8 @@ def _pair(
     )
     if issuer is not None and named:
         builder = builder.add_extension(x509.SubjectAlternativeName([*names, *addresses]), critical=False)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=True)
     return builder.sign(issuer[1] if issuer else key, hashes.SHA256()), key
 
 
@@ -277,6 +281,20 @@ class _SocksServer(ThreadingTCPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
+ODD_SERVERS = ("short", "any purpose", "signing")
+_KEY_USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+
 class Lab:
     """The servers, and what they saw of one program."""
 
@@ -292,6 +310,14 @@ class Lab:
         self._ca_pem.write_text(self.ca)
         middle = _pair("intermediate", authority, ca=True)
         below, common = _pair("api.test", middle), _pair("localhost", authority, named=False)
+        short = _pair("api.test", authority, key=rsa.generate_private_key(65537, 1024))
+        any_purpose = _pair(
+            "api.test",
+            authority,
+            extensions=(x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE]),),
+        )
+        signs = dict.fromkeys(_KEY_USAGES, False) | {"key_cert_sign": True}
+        signing = _pair("api.test", authority, extensions=(x509.KeyUsage(**signs),))
         self.intermediate, self.below_certificate = _pem(middle)[0], _pem(below)[0]
         everyday = "".join(_pem(_pair("api.test", authority)))
         self._sent = {
@@ -300,15 +326,19 @@ class Lab:
             "below": "".join(_pem(below)),
             "below, whole": "".join(_pem(below)) + self.intermediate,
             "common name": "".join(_pem(common)),
+            "short": "".join(_pem(short)),
+            "any purpose": "".join(_pem(any_purpose)),
+            "signing": "".join(_pem(signing)),
         }
         for title, text in self._sent.items():
             (folder / f"{title}.pem").write_text(text)
         self._folder = folder
-        titles = ("tls", "http", "proxy", "secure-proxy", "below", "below, whole", "common name")
+        titles = ("tls", "http", "proxy", "secure-proxy", "below", "below, whole", "common name", *ODD_SERVERS)
         self._servers = [_Server(self, title, tls=title in self._sent) for title in titles]
         ports = [each.server_address[1] for each in self._servers]
         self.tls_port, self.http_port, self.proxy_port, self.secure_proxy_port = ports[:4]
-        self.below_port, self.whole_port, self.common_name_port = ports[4:]
+        self.below_port, self.whole_port, self.common_name_port = ports[4:7]
+        self.odd_ports = dict(zip(ODD_SERVERS, ports[7:], strict=True))
         self._socks = _SocksServer(self)
         self.socks_port = self._socks.server_address[1]
         with socket.socket() as free:
@@ -330,6 +360,7 @@ class Lab:
     def server_context(self, title: str) -> ssl.SSLContext:
         """That of the server, or of one behind the proxy."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
         context.load_cert_chain(self._folder / f"{title if title in self._sent else 'tls'}.pem")
         context.load_verify_locations(self._ca_pem)
         context.verify_mode = ssl.CERT_OPTIONAL
@@ -530,7 +561,8 @@ def compare_with(
             place = Place(case, folder / str(number))
             tried += 1
             theirs, ours = run_kubectl(binary, lab, place), run_pgwizard(lab, place)
-            if ours == theirs or (case.differs and ours.end == "refused" != theirs.end):
+            refuses = ours.end in ("refused", "distrusted") and ours.end != theirs.end
+            if ours == theirs or (case.differs and refuses):
                 continue
             disagreements.append(f"{case.name}\n  kubectl:  {theirs}\n  pgwizard: {ours}")
             tell(disagreements[-1])

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from pgwizard.kube.kubeconfig import SHAPE
 from support.agreement_kubeconfigs import EXEC, Case, Lab, coded
 
 TOKEN = "canary-token-5f2c"
@@ -51,6 +52,9 @@ def cases(lab: Lab) -> Iterator[Case]:
     yield from _pods(lab)
     yield from _scalars(lab)
     yield from _key_files(lab)
+    yield from _odd_servers(lab)
+    yield from _odd_documents(lab)
+    yield from _types(lab)
 
 
 def _secure(lab: Lab, **more: Any) -> dict[str, Any]:
@@ -931,3 +935,194 @@ def _key_files(lab: Lab) -> Iterator[Case]:
         yield one(f"files: an authority, {name}", case, files={"home/.kube/ca": text})
         data = {"server": lab.tls, "certificate-authority-data": coded(text)}
         yield one(f"files: an authority's data, {name}", config(data, {"token": TOKEN}))
+
+
+def _odd_servers(lab: Lab) -> Iterator[Case]:
+    """Spellings of servers, proxies and names that readers of URLs disagree about, and odd certificates."""
+    user, host = {"token": TOKEN}, f"127.0.0.1:{lab.tls_port}"
+    purpose = "OpenSSL asks for the purpose of a server, and Python cannot tell it otherwise"
+    for title, differs in {"short": "", "any purpose": purpose, "signing": purpose}.items():
+        server = f"https://127.0.0.1:{lab.odd_ports[title]}"
+        yield one(f"trust: a server's certificate, {title}", config(_secure(lab, server=server), user), differs=differs)
+    for name, server in {
+        "a user without a password": f"https://me@{host}",
+        "a user with an empty password": f"https://me:@{host}",
+        "a user in escapes": f"https://m%40e:p%3Aw@{host}",
+        "a user in letters": f"https://m\u00e9:p@{host}",
+        "letters": "https://b\u00fccher.test",
+        "an escaped host": f"https://%6cocalhost:{lab.tls_port}",
+        "a dot at the end": f"https://localhost.:{lab.tls_port}",
+        "a broken escape": f"{lab.tls}/%zz",
+        "a path with a blank": f"{lab.tls}/a b",
+        "a path that goes up": f"{lab.tls}/a/../b",
+        "a path with an escaped slash": f"{lab.tls}/a%2Fb",
+        "a path in letters": f"{lab.tls}/\u00e9",
+        "a backslash": f"https:\\\\{host}",
+        "no host and a path": f"https:///{host}",
+        "IPv6": f"https://[::1]:{lab.tls_port}",
+        "a zone": "https://[fe80::1%25lo]:1",
+        "a query alone": f"{lab.tls}?x=1",
+    }.items():
+        yield one(f"server: {name}", config(_secure(lab, server=server), user))
+        if "user" in name:
+            yield one(f"server: {name} and no token", config(_secure(lab, server=server), {}))
+    for name in ("api.test.", "*.test", "a_b", "", "::1"):
+        yield one(f"trust: the name {name!r}", config(_secure(lab, **{"tls-server-name": name}), user))
+    for name in ("api..test", f"{'x' * 64}.test"):
+        odd = config(_secure(lab, **{"tls-server-name": name}), user)
+        yield one(f"trust: the name {name!r}", odd, differs="it is no name that TLS can ask for")
+    for server, exceptions in (
+        ("https://[::1]", ""),
+        ("https://a.localhost", ""),
+        ("https://b\u00fccher.test", ""),
+        ("https://b\u00fccher.test", "b\u00fccher.test"),
+        ("https://b\u00fccher.test", "xn--bcher-kva.test"),
+        ("https://A.LAB.test", "lab.test"),
+        ("https://0.0.0.0", "::ffff:0.0.0.0"),
+        *(
+            ("https://[2001:db8::1]:6443", exception)
+            for exception in (
+                "2001:db8::/32",
+                "2001:DB8::1",
+                "[2001:db8::1]",
+                "[2001:db8::1]:6443",
+                "[2001:db8::1]:1",
+                "2001:db8:0::1",
+                "2001:db8::/129",
+            )
+        ),
+        *(("https://0.0.0.0", exception) for exception in ("0.0.0.0/33", "0.0.0.1/0", "0.0.0.0/08", "0.0.0.0/+8")),
+        *(("https://a.lab.test", exception) for exception in ("a.lab.test:https", "*.*.test", "..lab.test", "*:443")),
+    ):
+        environment = {"HTTPS_PROXY": lab.proxy, "NO_PROXY": exceptions}
+        name = f"proxy: {server} except {exceptions!r}"
+        yield one(name, config(_secure(lab, server=server), user), environment=environment)
+    before = config(_secure(lab, server="https://a.lab.test", **{"proxy-url": f" {lab.proxy}"}), user)
+    yield one("proxy: of the file after a blank", before)
+    for kind, names in {"files": {"certs/any.crt": lab.ca}, "none": {"certs/any.crt": lab.other_ca}}.items():
+        environment = {"SSL_CERT_DIR": "/absent:{here}/certs"}
+        yield one(
+            f"trust: SSL_CERT_DIR, {kind}", config({"server": lab.tls}, user), files=names, environment=environment
+        )
+    system = config({"server": lab.tls}, user)
+    yield one("trust: SSL_CERT_FILE", system, files={"ca.crt": lab.ca}, environment={"SSL_CERT_FILE": "{here}/ca.crt"})
+
+
+def _odd_documents(lab: Lab) -> Iterator[Case]:
+    """Documents, identities and plug-ins beyond the usual."""
+    secure, user = _secure(lab), {"token": TOKEN}
+    plain = config(secure, user)
+    text = yaml.safe_dump(plain, sort_keys=False)
+    twice = [{"name": "x", "extension": {}}] * 2
+    places: dict[str, Any] = {
+        "at the top": config(secure, user, extensions=twice),
+        "of a cluster": config(_secure(lab, extensions=twice), user),
+        "of a user": config(secure, {**user, "extensions": twice}),
+        "of a context": config(secure, user, {"extensions": twice}),
+        "of the preferences": config(secure, user, preferences={"extensions": twice}),
+    }
+    for name, content in places.items():
+        yield one(f"document: two extensions of one name {name}", content)
+    for name, content in {
+        "a tagged merge": f"x: &x {{current-context: absent}}\n{text}!!merge <<: *x\n",
+        "a flow mapping": json.dumps(plain).replace('"apiVersion"', "apiVersion"),
+        "JSON with a comma too many": f"{json.dumps(plain)[:-1]},}}",
+        "JSON and more": f"{json.dumps(plain)}x",
+        "JSON after blanks": f"\n \t{json.dumps(plain)}",
+        "an alias for a key": f"x: &k current-context\n{text.replace('current-context:', '*k :')}",
+        "a tag on a key": text.replace("current-context:", "!!str current-context:"),
+        "an explicit key": text.replace(f"token: {TOKEN}", f"? token\n    : {TOKEN}"),
+        "a merge after its key": text.replace(f"token: {TOKEN}", f"token: {TOKEN}\n    <<: {{token: other}}"),
+        "a merge of two": text.replace(f"token: {TOKEN}", "<<: [{token: a}, {token: b}]"),
+    }.items():
+        yield one(f"document: {name}", content)
+    for key in ("a b", "A", "!#$&'*+-.^_`|~", "\u00e9", "%41", "(x)", ""):
+        extra = {**user, "as": "jane", "as-user-extra": {key: ["v"]}}
+        yield one(f"user: as another with {key!r}", config(secure, extra))
+    one_lower = {**user, "as": "jane", "as-user-extra": {"K": ["1"], "k": ["2"]}}
+    yield one("user: as another with keys in two cases", config(secure, one_lower))
+    certificate, key = lab.client
+    spaced = {"client-certificate-data": coded(certificate), "client-key-data": coded(key.replace("\n", "\n\n"))}
+    yield one("user: a key with blank lines", config(secure, spaced))
+    headed = certificate.replace("TE-----\n", "TE-----\nA: b\n\n", 1)
+    yield one("user: a certificate with headers", config(secure, {**spaced, "client-certificate-data": coded(headed)}))
+    answer = json.dumps({"apiVersion": f"{EXEC}/v1", "kind": "ExecCredential", "status": {"token": TOKEN}})
+    script = _PLUGIN.replace("{answer}", answer)
+    run = {"apiVersion": f"{EXEC}/v1", "interactiveMode": "Never", "command": "plugin"}
+    path = "/usr/bin:/bin"
+    for name, folders, env in (
+        ("a folder of PATH", f"{{here}}/bin:{path}", "{here}"),
+        ("the working directory by a dot", f".:{path}", ""),
+        ("the working directory by nothing", f":{path}", ""),
+        ("a relative folder", f"bin:{path}", ""),
+        ("a PATH of its own alone", path, "{here}/bin:/usr/bin"),
+        ("no PATH", "", ""),
+    ):
+        own = {"env": [{"name": "PATH", "value": path}]} if env else {}
+        yield one(
+            f"plug-in: in {name}",
+            config(secure, {"exec": {**run, **own}}),
+            files={"plugin": script, "bin/plugin": script},
+            environment={"LOG": "{here}/plugin.log", "PATH": folders},
+        )
+    account = {"token": TOKEN, "ca.crt": lab.ca, "namespace": "pods"}
+    service = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(lab.tls_port)}
+    files: dict[str, Any] = {
+        "that names a namespace alone": {
+            "contexts": [{"name": "one", "context": {"namespace": "q"}}],
+            "current-context": "one",
+        },
+        "whose cluster is empty": config({}, user),
+        "whose cluster is absent": config(secure, user, {"cluster": "absent"}),
+    }
+    for name, content in files.items():
+        differs = "the wrong name of a cluster is no reason to take another" if "absent" in name else ""
+        case = Case(f"pod: with a kubeconfig {name}", {"home/.kube/config": content}, service, pod=account)
+        yield replace(case, differs=differs)
+
+
+_WRONG: tuple[Any, ...] = (None, "", 7, True, [], {}, ["x"], {"a": "b"}, [None], "x")
+
+
+def _types(lab: Lab) -> Iterator[Case]:
+    """Each field of a kubeconfig with a value of each type."""
+    answer = json.dumps({"apiVersion": f"{EXEC}/v1", "kind": "ExecCredential", "status": {"token": TOKEN}})
+    script = _PLUGIN.replace("{answer}", answer)
+    for number, path in enumerate(_paths(SHAPE)):
+        for value in (_WRONG[number % 5], _WRONG[5 + number % 5]):  # all ten would take minutes
+            content = config(_secure(lab), {"token": TOKEN})
+            if "exec" in path:
+                run = {"command": "./plugin", "apiVersion": f"{EXEC}/v1", "interactiveMode": "Never"}
+                content["users"][0]["user"] = {"exec": run}
+            if "as-groups" in path or "as-user-extra" in path:
+                content["users"][0]["user"]["as"] = "jane"
+            _put(content, path, value)
+            is_bytes = str(path[-1]).endswith("-data") and isinstance(value, list)
+            yield one(
+                f"type: {'.'.join(map(str, path))} {value!r}",
+                content,
+                files={"home/.kube/plugin": script},
+                environment={"LOG": "{here}/plugin.log"},
+                differs="Go reads a list of numbers as bytes" if is_bytes else "",
+            )
+
+
+def _paths(shape: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    parts = shape.items() if isinstance(shape, dict) else [(0, shape[0])] if isinstance(shape, list) else ()
+    for key, below in parts:
+        yield (*above, key)
+        yield from _paths(below, (*above, key))
+
+
+def _put(content: Any, path: tuple[str | int, ...], value: Any) -> None:
+    """Set the value at a path; what is missing above it is made."""
+    for number, key in enumerate(path):
+        is_last = number == len(path) - 1
+        empty: Any = None if is_last else [] if path[number + 1] == 0 else {}
+        if isinstance(content, list) and not content:
+            content.append(empty)
+        elif isinstance(content, dict):
+            content.setdefault(key, empty)
+        if is_last:
+            content[key] = value
+        content = content[key]

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import errno
 import json
 import os
 import re
+import shutil
 import signal
 import ssl
 import tempfile
@@ -268,13 +270,17 @@ def _minute(moment: float) -> str:
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"
 
 
+_IN_HEADER_NAMES = "!#$&'*+-.^_`|~"
+
+
 def _impersonation(user: Mapping[str, Any]) -> list[tuple[str, str]]:
     headers = [("Impersonate-User", user["as"])] if user.get("as") else []
     if user.get("as-uid"):
         headers.append(("Impersonate-Uid", user["as-uid"]))
     headers += [("Impersonate-Group", group) for group in user.get("as-groups") or []]
     for key, values in (user.get("as-user-extra") or {}).items():
-        headers += [(f"Impersonate-Extra-{quote(key, safe='')}", value) for value in values]
+        name = f"Impersonate-Extra-{quote(key.lower(), safe=_IN_HEADER_NAMES)}"
+        headers += [(name, value) for value in values]
     return headers
 
 
@@ -287,7 +293,8 @@ def _tls(target: Target, from_plugin: tuple[bytes, bytes] | None) -> tuple[bytes
     )
     if not target.url.startswith("https://"):
         return b"", None
-    context = ssl.create_default_context() if authority is None else _trusting(authority, target.cluster.name)
+    context = _trusting_the_system() if authority is None else _trusting(authority, target.cluster.name)
+    _take_short_keys(context)
     # Clusters have certificate authorities that lack what strict mode (Python 3.13's default) asks for; Go takes them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     # As in Go, whatever certificate-authority holds ends a chain, root or not, and a common name is no server's name.
@@ -298,7 +305,7 @@ def _tls(target: Target, from_plugin: tuple[bytes, bytes] | None) -> tuple[bytes
         context.verify_mode = ssl.CERT_NONE
     if certificate is not None:
         _require_pem(target.user.name, certificate, key or b"")
-        with _private_file(certificate + b"\n" + (key or b"")) as path:
+        with _private_file(_tidy(certificate) + b"\n" + _tidy(key or b"")) as path:
             try:
                 # Without the callback an encrypted key would ask for its password on the terminal.
                 context.load_cert_chain(path, password=lambda: "")
@@ -313,6 +320,19 @@ _PEM = re.compile(rb"^-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", 
 _KEY = re.compile(rb"^-----BEGIN ([A-Z]+ )?PRIVATE KEY-----", re.MULTILINE)
 
 
+_BLOCK = re.compile(rb"^(-----BEGIN ([A-Z0-9 ]+)-----)(.*?)^(-----END \2-----)", re.DOTALL | re.MULTILINE)
+
+
+def _tidy(pem: bytes) -> bytes:
+    """The PEM with nothing but base64 in its blocks: Go skips headers and blank lines there, and OpenSSL does not."""
+
+    def body(block: re.Match[bytes]) -> bytes:
+        lines = [line.strip() for line in block[3].split(b"\n")]
+        return b"\n".join([block[1], *(line for line in lines if line and b":" not in line), block[4]])
+
+    return _BLOCK.sub(body, pem)
+
+
 def _require_pem(user: str, certificate: bytes, key: bytes) -> None:
     """Raises KubeconfigError where one of them holds none: a request without it would be nobody's."""
     if not _PEM.search(certificate):
@@ -321,14 +341,43 @@ def _require_pem(user: str, certificate: bytes, key: bytes) -> None:
         raise KubeconfigError(f"the client key of {plain(user)!r} holds no private key")
 
 
-def _trusting(authority: bytes, cluster: str) -> ssl.SSLContext:
-    """A context that trusts these certificates alone. One that cannot be read is left out, as Go does."""
-    context, count = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), 0
-    for certificate in _PEM.findall(authority):
+def _take_short_keys(context: ssl.SSLContext) -> None:
+    """Take RSA keys of 1024 bits, as Go does. SHA-1 stays refused, by OpenSSL 3 at every level above 0.
+
+    Finite-field Diffie-Hellman, which Go does not speak, would be weakened with them, and is left out.
+    """
+    if ssl.OPENSSL_VERSION_INFO >= (3,) and context.security_level > 1:
+        suites = [suite["name"] for suite in context.get_ciphers() if suite["name"].startswith("ECDHE-")]
+        context.set_ciphers(":".join(["@SECLEVEL=1", *suites]))
+
+
+def _trusting_the_system() -> ssl.SSLContext:
+    """A context that trusts the system's certificates, and those of SSL_CERT_DIR under any name, as Go does.
+
+    OpenSSL reads those alone whose names are their hashes.
+    """
+    context = ssl.create_default_context()
+    for folder in os.environ.get("SSL_CERT_DIR", "").split(os.pathsep):
+        for path in sorted(Path(folder).iterdir()) if folder and Path(folder).is_dir() else ():
+            with contextlib.suppress(OSError):
+                _add_certificates(context, path.read_bytes())
+    return context
+
+
+def _add_certificates(context: ssl.SSLContext, content: bytes) -> int:
+    """Trust those that can be read, and return their number. The others are left out, as by Go."""
+    count = 0
+    for certificate in _PEM.findall(content):
         with contextlib.suppress(ssl.SSLError):
             context.load_verify_locations(cadata=certificate.decode("ascii", "ignore"))
             count += 1
-    if not count:
+    return count
+
+
+def _trusting(authority: bytes, cluster: str) -> ssl.SSLContext:
+    """A context that trusts these certificates alone."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not _add_certificates(context, authority):
         raise KubeconfigError(f"certificate-authority of {plain(cluster)!r} in the kubeconfig holds no certificate")
     return context
 
@@ -408,6 +457,21 @@ def _command(target: Target, plugin: Mapping[str, Any]) -> str:
     return str(target.user.folder / command) if os.sep in command else command
 
 
+def _program(command: str) -> str:
+    """The path of a program, as Go looks it up: by this process's own PATH, whatever the plug-in's env sets.
+
+    Never in a folder that depends on the working directory, which may be anybody's. Raises OSError.
+    """
+    if os.sep in command:
+        return command
+    path = shutil.which(command, path=os.environ.get("PATH", ""))
+    if path is None:
+        raise FileNotFoundError(errno.ENOENT, "it is in no folder of PATH")
+    if not Path(path).is_absolute():
+        raise PermissionError(errno.EACCES, f"PATH leads to {path}, which depends on the working directory")
+    return path
+
+
 async def _run_plugin(target: Target, plugin: Mapping[str, Any], show: Callable[[str], object]) -> Mapping[str, Any]:
     """Run it as client-go does, but never with a terminal; the ``status`` of its ExecCredential."""
     command = _command(target, plugin)
@@ -426,7 +490,7 @@ async def _run_plugin(target: Target, plugin: Mapping[str, Any], show: Callable[
     async with _pipe() as (stdout, stdout_end), _pipe() as (stderr, stderr_end):
         try:
             process = await asyncio.create_subprocess_exec(
-                command,
+                _program(command),
                 *(plugin.get("args") or []),
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,

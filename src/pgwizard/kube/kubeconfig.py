@@ -126,8 +126,9 @@ class Target:
 
     @property
     def server_hostname(self) -> str | None:
-        """The name in SNI and in the certificate, if it differs from the URL's host."""
-        return self.cluster.values.get("tls-server-name") or None
+        """The name in SNI and in the certificate, if it differs from the URL's host: without a dot at its end."""
+        host = urlsplit(self.url).hostname or ""
+        return self.cluster.values.get("tls-server-name") or (host.rstrip(".") if host.endswith(".") else None)
 
 
 def load(context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None) -> Target:
@@ -241,12 +242,15 @@ def _runs(user: Part | None) -> str:
 def _from_files(contents: _Contents, files: str, chosen: str, namespace: str | None, commands: Commands) -> Target:
     merged = _merge(contents)
     values = _part(merged, "context", chosen, files).values
-    cluster = _part(merged, "cluster", values.get("cluster") or "", files)
+    name = values.get("cluster") or ""
+    if _is_in_pod() and not (merged["cluster"][name].values if name in merged["cluster"] else name):
+        return _in_cluster(namespace or values.get("namespace"))
+    cluster = _part(merged, "cluster", name, files)
     name = values.get("user") or ""
     user = _part(merged, "user", name, files) if name or "" in merged["user"] else Part("", {}, cluster.folder)
     for kind, part in (("cluster", cluster), ("user", user)):
-        if contradiction := _contradiction(part.values):
-            raise KubeconfigError(f"{kind} {plain(part.name)!r} in the kubeconfig {plain(files)} {contradiction}")
+        if problem := _contradiction(part.values) or _server_name_problem(part.values):
+            raise KubeconfigError(f"{kind} {plain(part.name)!r} in the kubeconfig {plain(files)} {problem}")
     url, login = _address_of(cluster.values)
     if not url:
         raise KubeconfigError(
@@ -277,21 +281,32 @@ def _address_of(cluster: Mapping[str, Any]) -> tuple[str, str]:
     Empty where it is no http or https. A host without a scheme is taken for http, as by kubectl.
     """
     server: str = cluster.get("server") or ""
-    if not server.isprintable() or " " in server:
+    if not server.isprintable():
         return "", ""
     bare = not _SCHEME.match(server)
     server = f"http://{server}" if bare else server
     try:
         parts = urlsplit(server.partition("?")[0])
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        login, _, host = parts.netloc.rpartition("@")
+        host = _in_ascii(host)
     except ValueError:
         return "", ""
-    if not usable or (bare and parts.path not in ("", "/")):
+    is_odd = " " in parts.netloc or not login.isascii() or ("%" in host and not host.startswith("["))
+    if not usable or is_odd or _BROKEN_ESCAPE.search(parts.path) or (bare and parts.path not in ("", "/")):
         return "", ""
-    login, _, host = parts.netloc.rpartition("@")
     path = parts.path + (f"#{parts.fragment}" if parts.fragment and len(parts.path) > 1 else "")  # as in client-go
     path = quote(posixpath.normpath(f"/{unquote(path).lstrip('/')}"), safe="/$&+,:;=@").rstrip("/")
+    login = f"{login}:" if login and ":" not in login else login  # a name and an empty password
     return f"{parts.scheme}://{host.rstrip(':')}{path}", unquote(login)
+
+
+_BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+def _in_ascii(host: str) -> str:
+    """A host, with its port or not, as it is asked of DNS. Raises ValueError where it cannot be."""
+    return host if host.isascii() else host.encode("idna").decode()
 
 
 def _shown_server(cluster: Mapping[str, Any]) -> str:
@@ -329,6 +344,8 @@ def _merge(contents: _Contents) -> dict[str, dict[str, Part]]:
     """Clusters, users and contexts by name, the first file that names one wins, as in client-go."""
     merged: dict[str, dict[str, Part]] = {"cluster": {}, "user": {}, "context": {}}
     for path, content in contents:
+        _require_unique_extensions(path, content)
+        _require_unique_extensions(path, content.get("preferences") or {})
         for kind, parts in merged.items():
             names = set[str]()
             for entry in content.get(f"{kind}s") or []:
@@ -336,8 +353,16 @@ def _merge(contents: _Contents) -> dict[str, dict[str, Part]]:
                 if name in names:
                     raise KubeconfigError(f"the kubeconfig {plain(str(path))} has two {kind}s named {plain(name)!r}")
                 names.add(name)
+                _require_unique_extensions(path, entry.get(kind) or {})
                 parts.setdefault(name, Part(name, entry.get(kind) or {}, path.absolute().parent))
     return merged
+
+
+def _require_unique_extensions(path: Path, block: Mapping[str, Any]) -> None:
+    names = [extension.get("name") or "" for extension in block.get("extensions") or []]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise KubeconfigError(f"the kubeconfig {plain(str(path))} has two extensions named {plain(name)!r}")
 
 
 _EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
@@ -345,7 +370,7 @@ _EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.
 
 def _contradiction(values: Mapping[str, Any]) -> str:
     """Why client-go would refuse a cluster or a user with contradicting settings; empty if it would not."""
-    has = {key for key, value in values.items() if value}
+    has = {key for key, value in values.items() if value or key in ("exec", "auth-provider")}
     has_certificate = has & {"client-certificate", "client-certificate-data"}
     for key in ("certificate-authority", "client-certificate", *(["client-key"] if has_certificate else [])):
         if {key, f"{key}-data"} <= has:
@@ -365,8 +390,18 @@ def _contradiction(values: Mapping[str, Any]) -> str:
     return (
         _provider_problem(values["auth-provider"])
         if "auth-provider" in has
-        else _exec_problem(values.get("exec") or {})
+        else _exec_problem(values["exec"])
+        if "exec" in has
+        else ""
     )
+
+
+def _server_name_problem(values: Mapping[str, Any]) -> str:
+    """Why TLS cannot ask for the name of a cluster; empty if it can."""
+    name: str = values.get("tls-server-name") or ""
+    labels = name.removesuffix(".").split(".")
+    can_ask = not name or (name.isascii() and all(0 < len(label) < 64 for label in labels))
+    return "" if can_ask else f"has the tls-server-name {plain(name, 100)!r}, which is no host name"
 
 
 def _provider_problem(provider: Mapping[str, Any]) -> str:
@@ -379,8 +414,6 @@ def _provider_problem(provider: Mapping[str, Any]) -> str:
 
 def _exec_problem(plugin: Mapping[str, Any]) -> str:
     """Why client-go would refuse a credentials plug-in; empty if it would not."""
-    if not plugin:
-        return ""
     version, mode = plugin.get("apiVersion") or "", plugin.get("interactiveMode") or ""
     if not plugin.get("command"):
         return "has an exec plug-in without a command"
@@ -474,7 +507,7 @@ def _proxy(url: str, configured: str) -> tuple[str | None, str]:
         return None, ""
     try:
         parts = urlsplit(proxy)
-        usable = bool(parts.hostname) and parts.port != 0 and proxy.isprintable()
+        usable = bool(parts.hostname) and parts.port != 0 and proxy.isprintable() and not proxy.startswith(" ")
     except ValueError:
         usable = False
     if not usable:
@@ -532,6 +565,8 @@ def _excepts(entry: str, host: str, port: str, address: _Address | None) -> bool
     if re.fullmatch(r"[^/]+/[0-9]+", entry):
         with contextlib.suppress(ValueError):
             return address is not None and address in ipaddress.ip_network(entry, strict=False)
+    with contextlib.suppress(ValueError):
+        entry = _in_ascii(entry)
     name, wanted_port = entry, ""
     if match := re.fullmatch(r"(?:\[([^\]]*)\]|([^:]*)):([^:]*)", entry):
         name, wanted_port = match[1] or match[2] or "", match[3]
@@ -545,6 +580,8 @@ def _excepts(entry: str, host: str, port: str, address: _Address | None) -> bool
 
 
 def _address(text: str) -> _Address | None:
+    """An address of IPv4 written as one of IPv6 is that of IPv4. None where it is no address."""
     with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
+        return getattr(address, "ipv4_mapped", None) or address
     return None

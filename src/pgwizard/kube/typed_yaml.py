@@ -21,7 +21,7 @@ Shape = Any
 a mapping with any keys, ``{"key": Shape}`` for one whose other keys are ignored.
 """
 
-_PLAIN, _TEXT = "plain", "tag:yaml.org,2002:str"
+_PLAIN, _TEXT, _MERGE = "plain", "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _TRUE = frozenset(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"])
 _FALSE = frozenset(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"])
 _NULL = frozenset(["", "~", "null", "Null", "NULL"])
@@ -128,13 +128,16 @@ def _mapping(node: yaml.Node, shape: dict[str, Shape], place: str) -> dict[str, 
         key: _value(value, below, f"{place}.{key}" if place else key)
         for key, value in last.items()
         if (below := shape.get(key, shape.get("*"))) is not None
+        and not (
+            isinstance(shape.get(key), dict) and _kind(value) == "null"
+        )  # Go tells an absent one from an empty one
     }
 
 
 def _entries(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
     """Keys and values of a mapping, with those that ``<<`` merges into it in its place."""
     for key, value in node.value:
-        if isinstance(key, yaml.ScalarNode) and key.tag == _PLAIN and key.value == "<<":
+        if isinstance(key, yaml.ScalarNode) and key.tag in (_PLAIN, _MERGE) and key.value == "<<":
             for merged in reversed(value.value) if isinstance(value, yaml.SequenceNode) else [value]:
                 if not isinstance(merged, yaml.MappingNode):
                     raise yaml.MarkedYAMLError(problem="<< merges mappings only", problem_mark=key.start_mark)
