@@ -1,8 +1,3 @@
-{{/* A value in quotes, in the syntax of postgresql.conf. */}}
-{{- define "postgresql.quoted" -}}
-'{{ . | replace "\\" "\\\\" | replace "'" "''" }}'
-{{- end }}
-
 {{/* postgresql.conf, in which a number or a word has no quotes. */}}
 {{- define "postgresql.postgresql.conf" -}}
 {{ regexReplaceAll "(?m)^([^ ]+ = )'(-?[0-9]+(?:B|kB|MB|GB|TB|us|ms|s|min|h|d)?|-?[0-9]+\\.[0-9]+|[A-Za-z][A-Za-z0-9_]*)'(  # )" (include "postgresql.quoted.postgresql.conf" .) "${1}${2}${3}" }}
@@ -21,17 +16,15 @@
 {{ regexReplaceAll "(?i)^http://" $endpoint "http://" }}
 {{- end }}
 
-{{/* A list of {name, value}: the first argument, and the entries of the second, a map. Each value becomes text. */}}
+{{/* A line for each entry of a map, with a line break before it. Each value becomes text. */}}
 {{- define "postgresql.pairs" -}}
-{{- $pairs := index . 0 -}}
-{{- range $name, $value := index . 1 -}}
-{{- $pairs = append $pairs (dict "name" $name "value" (ternary $value (toJson $value) (kindIs "string" $value))) -}}
-{{- end -}}
-{{ toJson $pairs }}
+{{- range $name, $value := . }}
+{{ toJson $name }}: {{ ternary $value (toJson $value) (kindIs "string" $value) | toJson }}
+{{- end }}
 {{- end }}
 
 {{- define "postgresql.labels" -}}
-{{ include "postgresql.pairs" (list (include "postgresql.own.labels" . | fromJsonArray) .Values.pods.labels) }}
+{{ include "postgresql.own.labels" . }}{{ include "postgresql.pairs" .Values.pods.labels }}
 {{- end }}
 
 {{- define "postgresql.selector" -}}
@@ -39,31 +32,41 @@
 {{- end }}
 
 {{- define "postgresql.backup_labels" -}}
-{{ include "postgresql.pairs" (list (include "postgresql.own.backup_labels" . | fromJsonArray) .Values.pods.labels) }}
+{{ include "postgresql.own.backup_labels" . }}{{ include "postgresql.pairs" .Values.pods.labels }}
 {{- end }}
 
-{{- define "postgresql.job_labels" -}}
+{{/* Those of the release's Jobs: the labels of jobs come before those of pods. */}}
+{{- define "postgresql.answered_job_labels" -}}
 {{- $labels := dict -}}
 {{- range $key, $value := .Values.pods.labels }}{{- $_ := set $labels $key $value }}{{ end -}}
 {{- range $key, $value := .Values.jobs.labels }}{{- $_ := set $labels $key $value }}{{ end -}}
-{{ include "postgresql.pairs" (list (include "postgresql.own.backup_labels" . | fromJsonArray) $labels) }}
+{{ include "postgresql.pairs" $labels }}
+{{- end }}
+
+{{- define "postgresql.job_labels" -}}
+{{ include "postgresql.own.backup_labels" . }}{{ include "postgresql.answered_job_labels" . }}
 {{- end }}
 
 {{- define "postgresql.job_annotations" -}}
-{{ include "postgresql.pairs" (list list .Values.jobs.annotations) }}
+{{ include "postgresql.pairs" .Values.jobs.annotations | trim }}
 {{- end }}
 
 {{- define "postgresql.pod_annotations" -}}
-{{ include "postgresql.pairs" (list list .Values.pods.annotations) }}
+{{ include "postgresql.pairs" .Values.pods.annotations | trim }}
 {{- end }}
 
 {{- define "postgresql.node_selector" -}}
-{{ include "postgresql.pairs" (list list .Values.pods.nodeSelector) }}
+{{ include "postgresql.pairs" .Values.pods.nodeSelector | trim }}
 {{- end }}
 
 {{/* What must be right before anything is created. Each error is in the words of pgwizard's own survey. */}}
 {{- define "postgresql.check" -}}
 {{- include "postgresql.check-name" . -}}
+{{- range $key, $schedule := pick .Values.schedule "full" "incremental" "verify" "drill" -}}
+{{- if contains "-" ($schedule | default "") -}}
+{{- include "postgresql.check-ranges" (list $key $schedule) -}}
+{{- end -}}
+{{- end -}}
 {{- with .Values.credentials -}}
 {{- include "postgresql.check-secret" (list $ .secret (list .usernameKey .passwordKey)) -}}
 {{- end -}}
@@ -73,6 +76,18 @@
 {{- end -}}
 {{- with .Values.repository.cipher -}}
 {{- include "postgresql.check-secret" (list $ .secret (list .passphraseKey)) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The schema reads a schedule but for the order in its ranges: the key of the schedule, and its text. */}}
+{{- define "postgresql.check-ranges" -}}
+{{- $names := dict "jan" 1 "feb" 2 "mar" 3 "apr" 4 "may" 5 "jun" 6 "jul" 7 "aug" 8 "sep" 9 "oct" 10 "nov" 11 "dec" 12 -}}
+{{- $names = merge $names (dict "sun" 0 "mon" 1 "tue" 2 "wed" 3 "thu" 4 "fri" 5 "sat" 6) -}}
+{{- range $range := regexFindAll "[0-9A-Za-z]+-[0-9A-Za-z]+" (index . 1) -1 -}}
+{{- $ends := lower $range | splitList "-" -}}
+{{- if gt (get $names (first $ends) | default (first $ends | atoi)) (get $names (last $ends) | default (last $ends | atoi)) -}}
+{{- fail (printf "schedule.%s is %s, but the range %s ends before it begins" (index $ 0) (index $ 1) $range) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
@@ -156,21 +171,31 @@ value tls.certificate
 {{- end }}
 
 {{- define "postgresql.own.labels" -}}
-[{"name": "app.kubernetes.io/name", "value": "postgresql"}, {"name": "app.kubernetes.io/instance", "value": {{ toJson $.Release.Name }}}, {"name": "app.kubernetes.io/component", "value": "database"}, {"name": "app.kubernetes.io/managed-by", "value": "pgwizard"}, {"name": "app.kubernetes.io/version", "value": {{ int64 $.Values.images.postgresqlVersion | toString | toJson }}}]
+"app.kubernetes.io/name": "postgresql"
+"app.kubernetes.io/instance": {{ toJson $.Release.Name }}
+"app.kubernetes.io/component": "database"
+"app.kubernetes.io/managed-by": "pgwizard"
+"app.kubernetes.io/version": {{ int64 $.Values.images.postgresqlVersion | toString | toJson }}
 {{- end }}
 
 {{- define "postgresql.own.selector" -}}
-[{"name": "app.kubernetes.io/name", "value": "postgresql"}, {"name": "app.kubernetes.io/instance", "value": {{ toJson $.Release.Name }}}, {"name": "app.kubernetes.io/component", "value": "database"}]
+"app.kubernetes.io/name": "postgresql"
+"app.kubernetes.io/instance": {{ toJson $.Release.Name }}
+"app.kubernetes.io/component": "database"
 {{- end }}
 
 {{- define "postgresql.own.backup_labels" -}}
-[{"name": "app.kubernetes.io/name", "value": "postgresql"}, {"name": "app.kubernetes.io/instance", "value": {{ toJson $.Release.Name }}}, {"name": "app.kubernetes.io/component", "value": "backup"}, {"name": "app.kubernetes.io/managed-by", "value": "pgwizard"}, {"name": "app.kubernetes.io/version", "value": {{ int64 $.Values.images.postgresqlVersion | toString | toJson }}}]
+"app.kubernetes.io/name": "postgresql"
+"app.kubernetes.io/instance": {{ toJson $.Release.Name }}
+"app.kubernetes.io/component": "backup"
+"app.kubernetes.io/managed-by": "pgwizard"
+"app.kubernetes.io/version": {{ int64 $.Values.images.postgresqlVersion | toString | toJson }}
 {{- end }}
 
 {{- define "postgresql.quoted.postgresql.conf" -}}
 # Written by pgwizard. Change the answers instead: an apply replaces this file.
 {{- range $parameter := $.Values.tuning.parameters }}
-{{ $parameter.name }} = {{ include "postgresql.quoted" $parameter.value }}  # {{ $parameter.reason }}
+{{ $parameter.name }} = {{ $parameter.value | replace "\\" "\\\\" | replace "'" "''" | squote }}  # {{ $parameter.reason }}
 {{- end }}
 {{ end }}
 

@@ -18,7 +18,7 @@ from pgwizard.export.values_schema import values_schema
 from pgwizard.plan.plan import Facts, resolve
 from support import headless
 from support.headless import GOLDEN, ROOT, answers_of, planned
-from support.helm import HELM, helm, write
+from support.helm import HELM, documents, helm, objects, templated, write
 from support.rigtools import golden_plan
 
 CASES = sorted(GOLDEN.glob("*/answers.yaml"))
@@ -97,6 +97,38 @@ def test_helm_refuses_what_pgwizard_would_refuse(tmp_path: Path, arguments: list
     done = helm("template", "postgresql", folder, *arguments)
     assert done.returncode != 0
     assert expected in done.stderr
+
+
+@NEEDS_HELM
+def test_the_pod_of_helm_test_is_placed_and_labelled_as_a_pod_of_a_backup(tmp_path: Path) -> None:
+    """Else no node would take it where all are tainted, and a mesh would keep it from its end."""
+    plan = planned(
+        answers_of(
+            pods={
+                "nodeSelector": {"disk": "fast", "zone": 1},
+                "tolerations": ["dedicated=database:NoSchedule", "gpu"],
+                "priorityClass": "high",
+                "runtimeClass": "gvisor",
+                "labels": {"team": "payments", "mesh": True},
+                "ephemeralStorageRequest": "1Gi",
+                "ephemeralStorageLimit": "2Gi",
+            },
+            jobs={"labels": {"mesh": False}, "annotations": {"sidecar.istio.io/inject": "false"}},
+        )
+    )
+    folder = write(tmp_path / "postgresql", chart(planned(Answers())))
+    rendered = objects(documents(templated(folder, plan, values(plan), tmp_path)))
+    test = rendered["Pod", "postgresql-connection-test"]
+    backup = rendered["CronJob", "postgresql-pgbackrest-full"]["spec"]["jobTemplate"]["spec"]["template"]
+    for key in ("nodeSelector", "priorityClassName", "runtimeClassName"):
+        assert test["spec"][key] == backup["spec"][key], key
+    tolerations = [{key: text for key, text in each.items() if text} for each in test["spec"]["tolerations"]]
+    assert tolerations == backup["spec"]["tolerations"]
+    for labels in (test["metadata"]["labels"], backup["metadata"]["labels"]):
+        assert (labels["team"], labels["mesh"]) == ("payments", "false")
+    assert test["metadata"]["annotations"].items() >= backup["metadata"]["annotations"].items()
+    resources = test["spec"]["containers"][0]["resources"]
+    assert [resources[kind]["ephemeral-storage"] for kind in ("requests", "limits")] == ["1Gi", "2Gi"]
 
 
 # ---- the verb ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from pgwizard.export.translate import Terms, Untranslatable, translate
 
 TERMS = Terms(
     fields={"name": "$.Release.Name", "port": "$.Values.port", "tls": "$.Values.tls", "ref.key": "$.Values.ref.key"},
-    lists={"labels": "$labels"},
+    lists={"secrets": "$.Values.secrets"},
+    blocks={"labels": 'include "labels" $'},
     functions={'file("a.sh")': '(include "a.sh" $)', "ca_certificate()": '(include "ca" $)'},
     whole_numbers=frozenset({"port"}),
 )
@@ -25,8 +26,8 @@ TERMS = Terms(
             "a\n{{- if $.Values.tls }}\nb\n{{- else }}\nc\n{{- end }}\nd\n",
         ),
         (
-            "a:\n{% for label in labels %}\n  {{ label.name }}: {{ label.value }}\n{% endfor %}\n",
-            "a:\n{{- range $label := $labels }}\n  {{ toJson $label.name }}: {{ toJson $label.value }}\n{{- end }}\n",
+            "a:\n{% for item in secrets %}\n  - {{ item.name }}\n{% endfor %}\n",
+            "a:\n{{- range $item := $.Values.secrets }}\n  - {{ toJson $item.name }}\n{{- end }}\n",
         ),
         ('x: {{ "y" if tls else "n" }}\n', 'x: {{ toJson (ternary "y" "n" (not (empty $.Values.tls))) }}\n'),
         (
@@ -40,19 +41,19 @@ def test_a_construct_of_jinja_becomes_its_twin(source: str, expected: str) -> No
     assert translate(source, "x.yaml", TERMS) == expected
 
 
-def test_a_list_that_helm_computes_is_computed_once_a_file() -> None:
-    loop = "{% for label in labels %}\n{{ label.name }}\n{% endfor %}\n"
-    terms = Terms(fields={}, lists={"labels": '(include "labels" $ | fromJsonArray)'}, functions={})
-    translated = "{{- range $label := $labels }}\n{{ toJson $label.name }}\n{{- end }}\n"
-    assert translate(f"a\n{loop}b\n{loop}", "x.yaml", terms) == (
-        f'{{{{- $labels := (include "labels" $ | fromJsonArray) -}}}}\na\n{translated}b\n{translated}'
+def test_names_and_values_are_a_block_that_is_computed_once_a_file() -> None:
+    loop = "{% for label in labels %}\n  {{ label.name }}: {{ label.value }}\n{% endfor %}\n"
+    assert translate(f"a\n{{% if labels %}}\nb\n{loop}{{% endif %}}\nc\n{loop}", "x.yaml", TERMS) == (
+        '{{- $labels := include "labels" $ -}}\n'
+        "a\n{{- if $labels }}\nb\n{{- nindent 2 $labels }}\n{{- end }}\nc\n{{- nindent 2 $labels }}\n"
     )
 
 
 def test_a_configuration_file_places_values_by_its_own_quoting() -> None:
     source = "{{ name | bare }} = {{ ref.key }}  # {{ name | comment }}\n"
     assert translate(source, "postgresql.conf", TERMS, "postgresql.conf") == (
-        '{{ $.Release.Name }} = {{ include "postgresql.quoted" $.Values.ref.key }}  # {{ $.Release.Name }}\n'
+        """{{ $.Release.Name }} = {{ $.Values.ref.key | replace "\\\\" "\\\\\\\\" | replace "'" "''" | squote }}"""
+        "  # {{ $.Release.Name }}\n"
     )
     assert translate("a={{ ref.key }}\n", "pgbackrest.conf", TERMS, "pgbackrest.conf") == "a={{ $.Values.ref.key }}\n"
 
@@ -66,7 +67,11 @@ def test_a_configuration_file_places_values_by_its_own_quoting() -> None:
         ("{{ port + 1 }}\n", 1, "Add"),
         ("{% set x = name %}\n", 1, "Assign"),
         ("{% for x in other %}\n{% endfor %}\n", 1, "For"),
-        ("{% for x in labels if x %}\n{% endfor %}\n", 1, "For"),
+        ("{% for x in secrets if x %}\n{% endfor %}\n", 1, "For"),
+        ("{% for x in labels %}\n  {{ x.name }}\n{% endfor %}\n", 1, "For"),
+        ("{% for x in labels %}\n  {{ x.value }}: {{ x.name }}\n{% endfor %}\n", 1, "For"),
+        ("{% for x in labels %}\n- {{ x.name }}: {{ x.value }}\n{% endfor %}\n", 1, "For"),
+        ("{% for x in labels %}\n  {{ x.name }}: {{ x.value }} \n{% endfor %}\n", 1, "For"),
         ("{% if tls %}\n{% elif name %}\n{% endif %}\n", 1, "If"),
         ("a: b{% if tls %}c{% endif %}\n", 1, "If"),
         ("a\n\n{% if tls %}\nc\n{% endif %}\n", 3, "If"),

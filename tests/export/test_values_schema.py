@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -18,7 +20,8 @@ from pgwizard.answers.questions import Answers
 from pgwizard.export.chart import chart, values
 from pgwizard.export.values import VALUES
 from pgwizard.export.values_schema import values_schema
-from support.headless import planned
+from pgwizard.plan.cron import CronSchedule, NeverFires
+from support.headless import GOLDEN, planned
 from support.helm import HELM, helm, write
 
 SCHEMA = values_schema()
@@ -31,6 +34,10 @@ CHART_ONLY = {
     "tls.certificate",
     "schedule.fullDeadlineSeconds",
     "schedule.incrementalDeadlineSeconds",
+    "schedule.full",
+    "schedule.incremental",
+    "schedule.verify",
+    "schedule.drill",
     "schedule.drillCpuRequest",
     "schedule.drillMemoryRequest",
     "advanced.archivePushQueueMax",
@@ -70,7 +77,7 @@ def _of_python(node: Any) -> Any:
     if not isinstance(node, Mapping):
         return node
     return {
-        key.replace("$", r"\Z") if key.startswith("^") else key: item.replace("$", r"\Z")
+        key.replace("$", r"\Z") if key.endswith(("$", "$)")) else key: item.replace("$", r"\Z")
         if key == "pattern" and isinstance(item, str)
         else _of_python(item)
         for key, item in node.items()
@@ -141,6 +148,8 @@ def _near(node: Mapping[str, Any]) -> st.SearchStrategy[Any]:
     if "anyOf" in node:
         return st.one_of([_near(item) for item in node["anyOf"]])
     kinds = node["type"] if isinstance(node.get("type"), list) else [node.get("type")]
+    if len(kinds) > 1:
+        return st.one_of([_near({**node, "type": kind}) for kind in kinds])
     if "enum" in node:
         return st.sampled_from([*node["enum"], *(str(item).upper() for item in node["enum"])])
     if "array" in kinds:
@@ -182,6 +191,91 @@ def _candidates(path: str) -> st.SearchStrategy[Any]:
 
 
 # ---- claims --------------------------------------------------------------------------------------------------------
+
+
+def test_the_schema_reads_ipv6_addresses_as_python_does() -> None:
+    """Every place of ``::`` among up to ten groups, with and without an IPv4 address at the end."""
+    for count in range(1, 11):
+        for groups in itertools.product(["a", ""], repeat=count):
+            for end in ([], ["1.2.3.4"], ["1.2.3.256"]):
+                address = ":".join([*groups, *end])
+                assert _schema_accepts("repository.endpoint", f"[{address}]:1") == _is_ipv6(address), address
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_read(schedule: str) -> bool:
+    try:
+        CronSchedule(schedule)
+    except NeverFires:  # Kubernetes accepts it, and so does the chart
+        return True
+    except ValueError:
+        return False
+    return True
+
+
+_NUMBER = st.integers(0, 61).map(str) | st.sampled_from(["00", "007", "09", "7", "L", "5W", "", "-1", "*", "?"])
+_NAMED = st.sampled_from(["Jan", "dec", "SUN", "sat", "mon", "tues", "janu", "jul", "feb"])
+_STEP = st.sampled_from(["", "", "", "/1", "/2", "/15", "/100", "/0", "/00", "/", "/x", "/2/2", "/2-3"])
+
+
+@st.composite
+def _cron_field(draw: st.DrawFn) -> str:
+    """Mostly what is right for some field."""
+
+    def part() -> str:
+        number = _NUMBER if draw(st.integers(0, 3)) else _NAMED
+        ends = draw(st.lists(number, min_size=1, max_size=draw(st.sampled_from([1, 1, 1, 2, 2, 3]))))
+        return "-".join(ends) + draw(_STEP)
+
+    return ",".join(part() for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3]))))
+
+
+_RIGHT_FIELDS = [
+    ["0", "*", "*/15", "5,10", "0-30/5", "59", "?", "05"],
+    ["2", "*", "*/6", "1-5", "23", "0,12", "?/2", "*/1"],
+    ["*", "1", "31", "1-7", "?", "*/2", "?/2", "L", "15W", "?/1"],
+    ["*", "1", "12", "jan", "JAN-mar", "1,apr", "2/2", "feb-3"],
+    ["*", "0", "6", "7", "sun", "Mon-Fri", "1-5", "?", "5L", "1#2", "0-7", "*/7", "07", "*/2,?/3"],
+]
+_SCHEDULES = st.one_of(
+    st.tuples(*map(st.sampled_from, _RIGHT_FIELDS)).map(" ".join),
+    st.tuples(*(st.sampled_from(right) | _cron_field() for right in _RIGHT_FIELDS)).map(" ".join),
+    st.lists(st.sampled_from([*"*?0159-,/ "]) | _cron_field(), max_size=8).map(" ".join),
+    st.sampled_from(
+        ["@daily", "@Daily", "@every 5m", "@reboot", "@", "TZ=UTC 0 0 * * *", "0  0 * *   *", "0\t0 * * *"]
+    ),
+    st.sampled_from(["0 0 30 2 *", "0 0 31 4,6 *", "61 * * * *", "0 24 * * *", "0 0 0 * *", "0 0 * 13 *", "0 0 * *"]),
+)
+
+
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(schedule=_SCHEDULES | _mutated(_SCHEDULES))
+def test_a_schedule_is_accepted_if_it_can_be_read_unless_a_range_of_it_is_reversed(schedule: str) -> None:
+    """A reversed range is refused by a helper of the chart: no regular expression of a fit length orders numbers."""
+    reversed_range = any(_is_reversed(*ends) for ends in re.findall(r"(\w+)-(\w+)", schedule))
+    accepted = _schema_accepts("schedule.full", schedule)
+    is_right = _models_accept("schedule.full", schedule) and _is_read(schedule)
+    assert (accepted and not reversed_range) == is_right, schedule
+    assert accepted == _schema_accepts("schedule.verify", schedule)
+
+
+_NAMES = {
+    name: number
+    for start, names in ((1, "jan feb mar apr may jun jul aug sep oct nov dec"), (0, "sun mon tue wed thu fri sat"))
+    for number, name in enumerate(names.split(), start)
+}
+
+
+def _is_reversed(first: str, last: str) -> bool:
+    numbers = [int(end) if end.isdigit() else _NAMES.get(end.lower()) for end in (first, last)]
+    return None not in numbers and numbers != sorted(numbers, key=lambda number: number or 0)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
@@ -306,6 +400,32 @@ def test_helm_refuses_null_where_there_must_be_a_value(folder: Path) -> None:
     assert done.returncode != 0
     missing = set(re.findall(r"'(\w+)'", " ".join(re.findall(r"missing propert(?:y|ies) (.*)", done.stderr))))
     assert {path.rpartition(".")[2] for path in needed} <= missing
+
+
+@NEEDS_HELM
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("0 2 * * 0,fri-SUN", "schedule.full is 0 2 * * 0,fri-SUN, but the range fri-SUN ends before it begins"),
+        ("0 5-03/2 * * *", "but the range 5-03 ends before it begins"),
+        ("61 * * * *", "at '/schedule/full': '61 * * * *' does not match pattern"),
+        ("0 2 * * 7", "does not match pattern"),
+        ("1-2-3 2 * * *", "at '/schedule/full': 'not' failed"),
+        ("0 2 * *", "does not match pattern"),
+    ],
+)
+def test_helm_refuses_a_schedule_that_cannot_be_read(schedule: str, expected: str, folder: Path) -> None:
+    (folder.parent / "schedule.yaml").write_text(json.dumps({"schedule": {"full": schedule}}), encoding="utf-8")
+    done = helm("template", "a", folder, "-f", folder.parent / "schedule.yaml")
+    assert expected in done.stderr
+
+
+@NEEDS_HELM
+@pytest.mark.parametrize("schedule", ["0 2 * jan-DEC mon-6", "*/5,7-9/2 ? 1,31 * ?/2", "@weekly", "00 02 * * 0"])
+def test_helm_takes_a_schedule_that_can_be_read(schedule: str, folder: Path) -> None:
+    (folder.parent / "schedule.yaml").write_text(json.dumps({"schedule": {"drill": schedule}}), encoding="utf-8")
+    ca = f"--set-file=tls.certificate={GOLDEN / 'ca.crt'}"
+    assert helm("template", "a", folder, "-f", folder.parent / "schedule.yaml", ca).returncode == 0
 
 
 @NEEDS_HELM

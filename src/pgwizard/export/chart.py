@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from pgwizard import __version__
-from pgwizard.answers.questions import question_of
 from pgwizard.answers.reference import comment, yaml_value
-from pgwizard.answers.schema import field_at
 from pgwizard.export.translate import TemplateKind, Terms, translate
-from pgwizard.export.values import CONFIGURATIONS, SCRIPTS, VALUES, ChartValue, label_lists, terms
+from pgwizard.export.values import CONFIGURATIONS, SCRIPTS, VALUES, label_lists, terms
 from pgwizard.export.values_schema import values_schema
 from pgwizard.plan.manifests import BARE_VALUE, ORDER, SECRETS_TO_CREATE, script, templates_dir
 from pgwizard.plan.plan import Plan
@@ -130,14 +128,8 @@ def _commented(plan: Plan) -> Iterator[str]:
                 yield f"{'  ' * depth}{section}:"
                 before = sections[: depth + 1]
         before, indent = sections, "  " * len(sections)
-        yield from comment(value.note or _help(value), indent) if value.note or _help(value) else ()
+        yield from comment(value.about, indent) if value.about else ()
         yield from _entry(key, value.of(plan), indent)
-
-
-def _help(value: ChartValue) -> str:
-    field = field_at(tuple(value.path.split(".")), lambda _: "")
-    question = question_of(field.metadata) if field else None
-    return question.help if question else ""
 
 
 def _entry(key: str, value: Any, indent: str) -> Iterator[str]:

@@ -33,12 +33,14 @@ class Terms:
     """What the names of the templates are in the chart.
 
     fields: by the name, such as ``storage_size`` or ``names.pod``, the Go operand. whole_numbers: the names of those
-    that are numbers. lists: by the name of a list, the Go operand to range over. functions: by the call, such as
+    that are numbers. lists: by the name of a list, the Go operand to range over. blocks: by the name of a list of
+    names and values, the Go operand of a text with a line of YAML for each. functions: by the call, such as
     ``checksum("postgresql.conf")``, the Go operand.
     """
 
     fields: Mapping[str, str]
     lists: Mapping[str, str]
+    blocks: Mapping[str, str]
     functions: Mapping[str, str]
     whole_numbers: frozenset[str] = field(default_factory=frozenset)
 
@@ -57,13 +59,13 @@ class _Translation:
     def __init__(self, name: str, terms: Terms, kind: TemplateKind) -> None:
         self._name, self._terms, self._kind = name, terms, kind
         self._loops: list[str] = []
-        self._computed_lists: dict[str, str] = {}
+        self._used_blocks: list[str] = []
         self._written = ""
 
     def text(self, body: list[nodes.Node]) -> str:
         self._body(body)
-        variables = (f"{{{{- ${name} := {operand} -}}}}\n" for name, operand in self._computed_lists.items())
-        return "".join(variables) + self._written
+        used = dict.fromkeys(self._used_blocks)
+        return "".join(f"{{{{- ${name} := {self._terms.blocks[name]} -}}}}\n" for name in used) + self._written
 
     def _refusal(self, node: nodes.Node) -> Untranslatable:
         return Untranslatable(self._name, node.lineno, type(node).__name__)
@@ -84,15 +86,34 @@ class _Translation:
                         self._body(node.else_)
                     self._line(node, "end")
                 case nodes.For(target=nodes.Name(name=loop), iter=nodes.Name(name=items), else_=[], test=None):
+                    if items in self._terms.blocks:
+                        self._line(node, f"nindent {self._indent_of_pairs(node, loop)} {self._block_of(items)}")
+                        continue
                     if items not in self._terms.lists:
                         raise self._refusal(node)
-                    self._line(node, f"range ${loop} := {self._list(items)}")
+                    self._line(node, f"range ${loop} := {self._terms.lists[items]}")
                     self._loops.append(loop)
                     self._body(node.body)
                     self._loops.pop()
                     self._line(node, "end")
                 case _:
                     raise self._refusal(node)
+
+    def _indent_of_pairs(self, node: nodes.For, loop: str) -> int:
+        """By how much the lines of a loop are indented, of which each is ``name: value``."""
+        match node.body:
+            case [
+                nodes.Output(nodes=[nodes.TemplateData(data=indent), name, nodes.TemplateData(data=": "), value, end])
+            ]:
+                places = (_dotted(name), _dotted(value))
+                if (
+                    not indent.strip(" ")
+                    and places == (f"{loop}.name", f"{loop}.value")
+                    and isinstance(end, nodes.TemplateData)
+                    and end.data == "\n"
+                ):
+                    return len(indent)
+        raise self._refusal(node)
 
     def _line(self, node: nodes.Node, action: str) -> None:
         """An action on a line of its own, of which nothing remains: it takes the line break before it along.
@@ -120,7 +141,7 @@ class _Translation:
         if self._kind == "pgbackrest.conf":
             return operand
         if self._kind == "postgresql.conf":
-            return f'include "postgresql.quoted" {operand}'
+            return rf"""{operand} | replace "\\" "\\\\" | replace "'" "''" | squote"""
         return operand if operand.startswith("int64 ") else f"toJson {operand}"
 
     def _block(self, node: nodes.Node) -> str:
@@ -154,15 +175,14 @@ class _Translation:
             return f"${name}"
         if name in self._terms.whole_numbers:
             return f"int64 {self._terms.fields[name]}"
-        return self._terms.fields.get(name) or (self._list(name) if name in self._terms.lists else None)
+        if name in self._terms.blocks:
+            return self._block_of(name)
+        return self._terms.fields.get(name) or self._terms.lists.get(name)
 
-    def _list(self, name: str) -> str:
-        """A list that is computed is so once a file, into a variable at its begin."""
-        operand = self._terms.lists[name]
-        if operand.startswith("("):
-            self._computed_lists[name] = operand
-            return f"${name}"
-        return operand
+    def _block_of(self, name: str) -> str:
+        """It is computed once a file, into a variable at its begin."""
+        self._used_blocks.append(name)
+        return f"${name}"
 
 
 def _is_block(node: nodes.Node) -> bool:

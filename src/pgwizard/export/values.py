@@ -15,6 +15,7 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from pgwizard.answers.questions import (
+    LABEL_LENGTH,
     LABEL_MATCHING,
     PRINTABLE,
     VISIBLE,
@@ -28,8 +29,11 @@ from pgwizard.answers.questions import (
     ParameterName,
     SecretKey,
     Size,
+    question_of,
 )
+from pgwizard.answers.schema import field_at
 from pgwizard.export.translate import TemplateKind, Terms
+from pgwizard.plan import cron
 from pgwizard.plan.alerts import Alerts
 from pgwizard.plan.names import Names
 from pgwizard.plan.plan import Facts, Pair, Plan, resolve
@@ -39,7 +43,7 @@ RELEASE_NAME = "$.Release.Name"
 _PLACEHOLDER = "release-name"
 _NAMESPACE = "release-namespace"
 _POSITIVE = {"type": "integer", "minimum": 1}
-_BYTES = {"type": "string", "pattern": "^[1-9][0-9]{0,18}$"}
+_BYTES = {"type": "string", "pattern": "^[1-9][0-9]*$", "maxLength": 19}
 
 
 def _object(properties: Mapping[str, Any], *optional: str, null: bool = False) -> dict[str, Any]:
@@ -60,7 +64,7 @@ _TOLERATIONS = _list(
     {
         "key": NodeLabel,
         "operator": {"enum": ["Equal", "Exists"]},
-        "value": {"type": "string", **LABEL_MATCHING.keywords},
+        "value": {"type": "string", "maxLength": LABEL_LENGTH, **LABEL_MATCHING.keywords},
         "effect": {"enum": ["", "NoSchedule", "PreferNoSchedule", "NoExecute"]},
     },
     "value",
@@ -108,6 +112,13 @@ class ChartValue:
     note: str = ""
     schema: Any = None
     is_number: bool = False
+
+    @property
+    def about(self) -> str:
+        """What it is, for a person: the note, or the question's help."""
+        field = field_at(tuple(self.path.split(".")), lambda _: "")
+        question = question_of(field.metadata) if field else None
+        return self.note or (question.help if question else "")
 
     def of(self, plan: Plan) -> Any:
         """The value, as YAML holds it."""
@@ -245,10 +256,10 @@ VALUES = (
         "--set-file tls.certificate=ca.crt.",
         schema={"type": "string"},
     ),
-    ChartValue("schedule.full", "full_schedule"),
-    ChartValue("schedule.incremental", "incremental_schedule"),
-    ChartValue("schedule.verify", "verify_schedule"),
-    ChartValue("schedule.drill", "drill_schedule"),
+    ChartValue("schedule.full", "full_schedule", schema=cron.schema()),
+    ChartValue("schedule.incremental", "incremental_schedule", schema=cron.schema()),
+    ChartValue("schedule.verify", "verify_schedule", schema={"anyOf": [cron.schema(), {"type": "null"}]}),
+    ChartValue("schedule.drill", "drill_schedule", schema={"anyOf": [cron.schema(), {"type": "null"}]}),
     ChartValue("schedule.drillCpuRequest", "drill_cpu_request", note="Computed: at most 100m.", schema=Cpu),
     ChartValue("schedule.drillMemoryRequest", "drill_memory_request", note="Computed: at most 256Mi.", schema=Size),
     ChartValue("schedule.timeZone", "time_zone"),
@@ -366,8 +377,8 @@ def terms() -> Terms:
         "s3_endpoint": '(include "postgresql.endpoint" $)',
         "compress_level": '(include "postgresql.compress-level" $)',  # 0 is a level, and false for Go
     }
-    lists = {name: f'(include "postgresql.{name}" $ | fromJsonArray)' for name in (*LABEL_LISTS, *ANSWERED_LISTS)}
-    lists |= {name: table.pop(name) for name in ("pull_secrets", "parameters", "options", "tolerations")}
+    lists = {name: table.pop(name) for name in ("pull_secrets", "parameters", "options", "tolerations")}
+    blocks = {name: f'include "postgresql.{name}" $' for name in (*LABEL_LISTS, *ANSWERED_LISTS)}
     functions = {
         "ca_certificate()": '(include "postgresql.ca-certificate" $)',
         **{f'file("{name}")': f'(include "postgresql.{name}" $)' for name in CONFIGURATIONS},
@@ -375,7 +386,7 @@ def terms() -> Terms:
         **{f'file("{name}")': f'($.Files.Get "files/{name}")' for name in SCRIPTS},
     }
     numbers = {value.term for value in VALUES if value.is_number} - {"compress_level"} | {"fs_group"}
-    return Terms(table, lists, functions, frozenset(numbers))
+    return Terms(table, lists, blocks, functions, frozenset(numbers))
 
 
 def _named(name: str) -> str:
@@ -391,11 +402,10 @@ def _alert(expression: str) -> str:
 
 
 def label_lists() -> Iterator[tuple[str, str]]:
-    """Each list of labels without the answered ones, and the JSON array that a helper of the chart writes for it."""
+    """Each list of labels without the answered ones, and the lines of YAML that a helper of the chart writes for it."""
     plan = resolve(Answers.model_validate({"release": {"name": _PLACEHOLDER}}), Facts())
     for name in LABEL_LISTS:
-        pairs = [f'{{"name": {json.dumps(pair.name)}, "value": {_label_value(pair)}}}' for pair in getattr(plan, name)]
-        yield name, f"[{', '.join(pairs)}]"
+        yield name, "\n".join(f"{json.dumps(pair.name)}: {_label_value(pair)}" for pair in getattr(plan, name))
 
 
 def _label_value(pair: Pair) -> str:

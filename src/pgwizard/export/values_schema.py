@@ -31,8 +31,8 @@ def values_schema() -> dict[str, Any]:
                 place["properties"][section] = _section()
                 place["required"].append(section)
             place = place["properties"][section]
-        accepted = _schema_at(answers, value.path) if value.schema is None else _resolved(value.schema)
-        described = {"description": value.note} if value.note else {}
+        accepted = _merged(_schema_at(answers, value.path) if value.schema is None else _resolved(value.schema))
+        described = {"description": value.about} if value.about else {}
         place["properties"][key] = {**accepted, **described}
         if not _accepts_null(accepted):
             place["required"].append(key)
@@ -64,6 +64,37 @@ def _resolved(node: Any) -> Any:
     if isinstance(node, list):
         return [_resolved(item) for item in node]
     return node if node is None or isinstance(node, str | int | float) else TypeAdapter(node).json_schema()
+
+
+_LONG_PATTERN = 200
+
+
+def _merged(node: Any) -> Any:
+    """The schema with one part in the place of alternatives, where each is of another type: that is less to compile.
+
+    A keyword applies to values of its type alone, but for ``not``, which names its type. null stays an alternative of
+    a long pattern, which is shared with values that are not null.
+    """
+    if isinstance(node, list):
+        return [_merged(item) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    copy = {key: _merged(item) for key, item in node.items()}
+    parts: list[dict[str, Any]] = copy.pop("anyOf", [])
+    is_long = any(len(part.get("pattern", "")) > _LONG_PATTERN for part in parts)
+    separate = [part for part in parts if is_long and part == {"type": "null"}]
+    merged: dict[str, Any] = {}
+    for part in parts:
+        if part not in separate:
+            if merged.keys() & part.keys() - {"type"}:
+                return {**copy, "anyOf": parts}
+            merged |= {**part, "type": [*merged.get("type", []), part["type"]]}
+    match merged:
+        case {"type": [one]}:
+            merged["type"] = one
+        case {"not": refused}:
+            merged["not"] = {"type": "string", **refused}
+    return {**copy, "anyOf": [merged, *separate]} if separate else {**copy, **merged}
 
 
 def _accepts_null(accepted: Mapping[str, Any]) -> bool:

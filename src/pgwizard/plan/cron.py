@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import islice, pairwise, takewhile
+from typing import Any
 from zoneinfo import ZoneInfo
 
 _NICKNAMES = {
@@ -34,8 +35,10 @@ _RANGES = {
     "month": "1 to 12",
     "day-of-week": "0 (Sunday) to 6",
 }
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _PART = re.compile(r"(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?")
-_NAME = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat", re.IGNORECASE)
+_NAME = re.compile("|".join([*_MONTHS, *_WEEKDAYS]), re.IGNORECASE)
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -371,6 +374,35 @@ def _shortest_gap_seconds(expression: str, gaps: int) -> int:
     return int(min(spans, default=_AHEAD).total_seconds())
 
 
+def schema() -> dict[str, Any]:
+    """The JSON schema of the schedules that CronSchedule takes, and of more in two ways only.
+
+    A range may end before it begins, and a schedule may never fire. What joins the parts of a field is a second
+    pattern, so that each number is in the first one twice instead of four times: Helm compiles both at each run.
+    """
+
+    def named(numbers: str, names: list[str]) -> str:
+        either = ("".join(f"[{letter.upper()}{letter}]" for letter in name) for name in names)
+        return "|".join([numbers, *either])
+
+    numbers = (
+        "0*[0-5]?[0-9]",
+        "0*(1?[0-9]|2[0-3])",
+        "0*([1-9]|[12][0-9]|3[01])",
+        named("0*([1-9]|1[0-2])", _MONTHS),
+        named("0*[0-6]", _WEEKDAYS),
+    )
+    parts = (f"([*?]|{number})(/0*[1-9][0-9]*)?" for number in numbers)
+    fields = " +".join(f"({part}[-,])*{part}" for part in parts)
+    nicknames = "|".join(name.removeprefix("@") for name in _NICKNAMES)
+    return {
+        "type": "string",
+        "maxLength": 1024,
+        "pattern": f"(^(@({nicknames})|{fields})$)",
+        "not": {"pattern": r"-[^, ]*-|[*?]-|-[*?]|/[0-9]+-"},
+    }
+
+
 _EXPECTED = "expected five fields, such as 0 2 * * 0"
 
 
@@ -390,7 +422,7 @@ def _normalise(cron: str) -> str:
             f"{cron!r} names its time zone, which Kubernetes refuses: write {match[2]}, and {match[1]} as "
             "schedule.timeZone"
         )
-    fields = cron.split()
+    fields = cron.replace("?", "*").split()  # they are the same to Kubernetes
     if len(fields) != 5:
         seconds = " (Kubernetes has none for seconds or years)" if len(fields) in (6, 7) else ""
         raise ValueError(f"{cron!r} is not a cron schedule; {_EXPECTED}{seconds}")
@@ -408,8 +440,8 @@ def _normalise(cron: str) -> str:
         (2, "1-31"),
         (4, "0-6"),
     ):  # to Kubernetes */2 is a restriction, as 1-31/2 is; to cronsim it is none
-        fields[index] = re.sub(r"(?<![^,])[*?]/(?!0*1?(,|$))", f"{whole}/", fields[index])
-    return " ".join("*" if text == "?" else text for text in fields)
+        fields[index] = re.sub(r"(?<![^,])\*/(?!0*1?(,|$))", f"{whole}/", fields[index])
+    return " ".join(fields)
 
 
 def zone(name: str) -> tzinfo:
