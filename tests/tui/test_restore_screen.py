@@ -408,11 +408,11 @@ def test_a_preview_is_shown_moved_and_ended_and_nothing_was_restored() -> None:
 def test_an_open_preview_is_found_again_and_restored_in_place_after_it_was_ended() -> None:
     async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
         await shown(pilot, screen, 10)
-        target = next(line for line in words(pilot).split(". ") if "The preview shows" in line).partition("shows ")[2]
+        target = words(pilot).partition("The preview shows ")[2].partition(": its newest commit")[0]
         await press(pilot, "escape", "R")
         screen = await on_top(pilot)
         await reached(pilot, screen, "showing")
-        assert f"The preview shows {target}." in words(pilot)
+        assert f"The preview shows {target}: its newest commit" in words(pilot)
         await press(pilot, "i")
         await reached(pilot, screen, "confirming")
         assert f"Target {target}" in words(pilot)

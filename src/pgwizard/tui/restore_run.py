@@ -326,8 +326,7 @@ class RestoreRun:
     def _show_preview(self, shown: OpenPreview) -> None:
         self._preview, self._journal, self._target = shown, None, None
         rows: list[OutcomeRow] = [
-            ("✓", f"The preview shows {shown.aim.target}."),
-            ("", f"{preview_text(shown.reached)}."),
+            ("✓", f"The preview shows {shown.aim.target}: {preview_text(shown.reached)}."),
             ("psql", self.psql_command()),
             ("ends", f"by itself at {shown_moment(shown.ends_at)}. Esc leaves it open."),
         ]
