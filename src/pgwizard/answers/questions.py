@@ -243,7 +243,7 @@ _CPU_MATCHING = Matching(
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"({_OCTET}\.){{3}}{_OCTET}"
 _GROUP = "[0-9A-Fa-f]+"
-_LONG_GROUP = r"\[[^\]]*[0-9A-Fa-f]{5}"
+_LONG_GROUP = r"\[([0-9A-Fa-f:.]*)[0-9A-Fa-f]{5}"
 
 
 def _ipv6() -> str:
