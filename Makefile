@@ -39,8 +39,8 @@ live: $(READY) ## every test that needs a cluster: PGWIZARD_TEST_KUBECONFIG name
 agreement: $(READY) ## compare with pgbackrest, kubectl and Kubernetes' cron: cases tried, agreed
 	PYTHONPATH=tests $(VENV)/bin/python -W ignore -m support.agreement
 
-verdicts: $(READY) ## make each fault of a repository and its release in a real cluster, and hold the verdict against a restore
-	PYTHONPATH=tests $(VENV)/bin/python -W ignore -m support.verdicts
+verdicts: $(READY) ## make each fault of a repository and its release in a real cluster, and hold the verdict against a restore; MAJOR=17 for one pair
+	PYTHONPATH=tests $(VENV)/bin/python -W ignore -m support.verdicts $(if $(MAJOR),--major $(MAJOR))
 
 golden: $(READY) ## rewrite all golden files and screenshots; read the difference before you commit it
 	$(VENV)/bin/pytest -q -n 2 -m 'not live' --update-golden
@@ -62,8 +62,8 @@ faults: $(READY) ## a fault at every request of an install and an upgrade, as a 
 
 bench: $(READY) ## timed figures, as ratios measured side by side
 	@status=0; \
-	for part in run form export $${PGWIZARD_TEST_KUBECONFIG:+apply browser restore}; do $(VENV)/bin/python bench/$$part.py || status=1; done; \
-	if [ -z "$$PGWIZARD_TEST_KUBECONFIG" ]; then echo "bench/apply.py, bench/browser.py and bench/restore.py need a cluster: PGWIZARD_TEST_KUBECONFIG is not set"; fi; \
+	for part in run form export $${PGWIZARD_TEST_KUBECONFIG:+apply browser restore status}; do $(VENV)/bin/python bench/$$part.py || status=1; done; \
+	if [ -z "$$PGWIZARD_TEST_KUBECONFIG" ]; then echo "bench/apply.py, browser.py, restore.py and status.py need a cluster: PGWIZARD_TEST_KUBECONFIG is not set"; fi; \
 	exit $$status
 
 idle: $(READY) ## whether a status screen that nobody touches grows, in 30 minutes

@@ -82,11 +82,11 @@ def _restores(bench: Release, transactions: int) -> tuple[float, float]:
     """Both begin with as much WAL behind a full backup; pgwizard's own restore ends with the next one."""
     with bench.written_to(transactions):
         own = bench.restored()
-    _note(f"restored by pgwizard: {own:.1f} s")
+    note(f"restored by pgwizard: {own:.1f} s")
     bench.back_up()
     with bench.written_to(transactions):
         by_hand = bench.restored_by_hand()
-    _note(f"restored by hand: {by_hand:.1f} s")
+    note(f"restored by hand: {by_hand:.1f} s")
     return own, by_hand
 
 
@@ -95,11 +95,11 @@ def _drills(bench: Release) -> tuple[float, float]:
     begin = time.perf_counter()
     bench.pgwizard("drill", "postgresql", bench.where)
     own = time.perf_counter() - begin
-    _note(f"drill by pgwizard: {own:.1f} s")
+    note(f"drill by pgwizard: {own:.1f} s")
     begin = time.perf_counter()
     bench.run_job("by-hand-drill", DRILL, {"emptyDir": {}})
     by_hand = time.perf_counter() - begin
-    _note(f"drill by hand: {by_hand:.1f} s")
+    note(f"drill by hand: {by_hand:.1f} s")
     return own, by_hand
 
 
@@ -128,7 +128,7 @@ class Release:
         file.write_text(json.dumps(answers))
         self.kubectl("create", "namespace", self.namespace)
         self.pgwizard("apply", str(file), "--yes", f"--ca-file={os.environ['RIG_S3_CA']}")
-        _note(f"filling the database: scale {scale}")
+        note(f"filling the database: scale {scale}")
         self.pgbench("-i", "-q", "-s", str(scale))
         self.back_up()
 
@@ -162,7 +162,7 @@ class Release:
 
     def restored(self) -> float:
         """Seconds from the plan that is confirmed to the server that accepts writes."""
-        command = [*_pgwizard(), "restore", "postgresql", self.where, "--to=latest", "--yes", "--json"]
+        command = [*pgwizard(), "restore", "postgresql", self.where, "--to=latest", "--yes", "--json"]
         confirmed = accepting = 0.0
         with subprocess.Popen([*command, f"--kubeconfig={KUBECONFIG}"], stdout=subprocess.PIPE, text=True) as process:
             for line in process.stdout or ():
@@ -172,7 +172,7 @@ class Release:
                 elif event["type"] == "event" and (event["stage"], event["kind"]) == ("start", "done"):
                     accepting = time.perf_counter()
                 if event["type"] == "event" and event["kind"] == "done":
-                    _note(f"  {event['stage']}: {event['seconds']:.1f} s")
+                    note(f"  {event['stage']}: {event['seconds']:.1f} s")
         if process.returncode or not accepting:
             raise SystemExit(f"the restore ended with {process.returncode}")
         return accepting - confirmed
@@ -211,7 +211,7 @@ class Release:
         self.kubectl("exec", POD, "--", "pgbench", "-U", "postgres", *options, "postgres")
 
     def pgwizard(self, *words: str) -> None:
-        _call([*_pgwizard(), *words, f"--kubeconfig={KUBECONFIG}"])
+        _call([*pgwizard(), *words, f"--kubeconfig={KUBECONFIG}"])
 
     def kubectl(self, *words: str, data: str = "") -> str:
         return _call([*_kubectl(), "-n", self.namespace, *words], data)
@@ -226,11 +226,11 @@ class Release:
             subprocess.run([*_kubectl(), "-n", self.namespace, *words], capture_output=True, check=False)
 
 
-def _note(text: str) -> None:
+def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _pgwizard() -> list[str]:
+def pgwizard() -> list[str]:
     return [str(Path(sys.executable).with_name("pgwizard"))]
 
 

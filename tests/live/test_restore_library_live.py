@@ -1,4 +1,5 @@
-"""A backup of a database that loads what the image lacks: a drill and a restore name the library and the setting.
+"""A backup of a database that loads what the image lacks: a drill and a restore name the library and the setting, and
+a restore does so before it stops anything.
 
 The library lies beside the data directory, where no backup has it.
 """
@@ -63,6 +64,15 @@ def test_a_library_that_the_image_lacks_is_named_with_its_setting(place: Site) -
     assert failed == ["recovery"]
     assert f"The image has no library {BESIDE}/shop_audit, which shared_preload_libraries loads" in why
 
-    place.in_pod("rm", f"{BESIDE}/shop_audit.so")
-    refused = pgwizard(place, "restore", "--to", "latest", "--yes", expect=12)
-    assert f"{BESIDE}/shop_audit, which shared_preload_libraries loads" in refused.err
+    place.in_pod("rm", f"{BESIDE}/shop_audit.so", f"{BESIDE}/shop_hstore.so")
+    pod = place.pod_uid()
+    refused = pgwizard(place, "restore", "--to", "latest", "--yes", expect=5)
+    image = place.get("pod", POD)["spec"]["containers"][0]["image"]
+    assert f"the image {image} has no library {BESIDE}/shop_audit, which shared_preload_libraries loads" in refused.err
+    assert place.pod_uid() == pod
+
+    place.sql("ALTER SYSTEM RESET shared_preload_libraries")
+    pgwizard(place, "backup", "--type=full", "--follow")
+    label = place.info()["backup"][-1]["label"]
+    done = pgwizard(place, "restore", "--to", f"backup:{label}", "--yes")
+    assert f"lacks libraries that functions and extensions need: {BESIDE}/shop_hstore (database myapp)" in done.output

@@ -51,7 +51,8 @@ def repository(tmp_path: Path) -> LocalRepository:
 
 
 def compared(repository: LocalRepository, known: BackupFiles | None = None) -> BackupFiles:
-    known = known or BackupFiles()
+    if known is None:
+        return backup_files.read_first(repository.run(backup_files.first_command(5)))
     fingerprints = backup_files.read_listing(repository.run(backup_files.listing_command(5)))
     requested = backup_files.choose_due(fingerprints, known)
     if not requested:
@@ -199,3 +200,19 @@ def test_a_listing_of_many_backups_is_compared_in_parts_the_newest_first() -> No
     assert requested == tuple(labels[-len(requested) :])
     known = BackupFiles({label: ComparedBackup("5 1 1") for label in requested})
     assert backup_files.choose_due(fingerprints, known) == tuple(labels[-2 * len(requested) : -len(requested)])
+
+
+def test_of_many_backups_the_newest_are_compared_by_the_command_that_lists_them_too(tmp_path: Path) -> None:
+    store = LocalRepository(tmp_path)
+    labels = [f"2026{month:02}{day:02}-020000F" for month in (1, 2) for day in range(1, 29)]
+    for label in labels:
+        store.add(label, {"pg_data/PG_VERSION": {"size": 3}}, {"pg_data/PG_VERSION.gz": 3})
+    first = compared(store)
+    assert sorted(first.compared) == labels[-len(first.compared) :]
+    assert sorted(compared(store, first).compared) == labels
+
+
+@pytest.mark.parametrize("text", ["", "backup 20260101-020000F\n", "listed and more\n"])
+def test_an_answer_that_ends_within_the_listing_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="has the line"):
+        backup_files.read_first(text)

@@ -10,6 +10,27 @@ from support.waiting import wait_until
 
 SEGMENT = 16 * 1024**2
 QUIET = "--log-level-console=off"
+_PUT = r"""
+put() {  # a file as an object of the bucket, signed with AWS's version 4: pgBackRest 2.60 has no repo-put
+  option() { sed -n "s/^repo1-$1=//p" /etc/pgbackrest/pgbackrest.conf; }
+  mac() { printf %s "$2" | openssl dgst -sha256 -mac HMAC -macopt "$1" | sed 's/^.* //'; }
+  local host stamp path scope signed head names='host;x-amz-content-sha256;x-amz-date' digest=UNSIGNED-PAYLOAD key
+  host=$(option s3-endpoint) stamp=$(date -u +%Y%m%dT%H%M%SZ) path="/$(option s3-bucket)$(option path)/$2"
+  scope="${stamp%T*}/$(option s3-region)/s3/aws4_request"
+  head=$(printf 'host:%s\nx-amz-content-sha256:%s\nx-amz-date:%s' "$host" "$digest" "$stamp")
+  signed=$(printf 'PUT\n%s\n\n%s\n\n%s\n%s' "$path" "$head" "$names" "$digest" | sha256sum | cut -d' ' -f1)
+  key="key:AWS4$PGBACKREST_REPO1_S3_KEY_SECRET"
+  for part in ${scope//\// }; do key="hexkey:$(mac "$key" "$part")"; done
+  signed=$(mac "$key" "$(printf 'AWS4-HMAC-SHA256\n%s\n%s\n%s' "$stamp" "$scope" "$signed")")
+  { printf 'PUT %s HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n' "$path" "$(stat -c %s "$1")"
+    printf '%s\r\n' "$head" | sed 's/:/: /;s/\r*$/\r/'
+    printf 'Authorization: AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s\r\n\r\n' \
+      "$PGBACKREST_REPO1_S3_KEY" "$scope" "$names" "$signed"
+    cat "$1"
+  } | openssl s_client -quiet -connect "$host" 2>/dev/null >/tmp/answer || true
+  head -n 1 /tmp/answer | grep -q ' 200 ' || { cat /tmp/answer >&2; return 1; }
+}
+"""
 
 
 def wal(place: Site) -> str:
@@ -59,7 +80,7 @@ def change(place: Site, path: str, script: str) -> None:
     """Run ``script`` with the file in /tmp/file, and store the result; its former content stays in /tmp/former."""
     whole = f"""set -euo pipefail
     pgbackrest {QUIET} repo-get "$1" > /tmp/former; cp /tmp/former /tmp/file; {script}
-    pgbackrest {QUIET} repo-put "$1" < /tmp/file"""
+    {_PUT}put /tmp/file "$1" """
     place.in_pod("bash", "-c", whole, "change", path)
 
 
@@ -70,7 +91,7 @@ def keep(place: Site, path: str) -> None:
 
 def mend(place: Site, path: str) -> None:
     """Store the former content of a file again."""
-    place.in_pod("bash", "-c", f'pgbackrest {QUIET} repo-put "$1" < /tmp/former', "mend", path)
+    place.in_pod("bash", "-c", f'{_PUT}put /tmp/former "$1"', "mend", path)
 
 
 def end(last: str) -> int:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from pgwizard.answers.questions import Answers
 from pgwizard.cli.json_lines import NoteLine
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import CONTEXT, DEMO, KUBECONFIG, NAMESPACE
@@ -22,10 +21,10 @@ from pgwizard.clock import Clock, utc_now
 from pgwizard.errors import Interrupted
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import apply, records
-from pgwizard.release.changes import Change
+from pgwizard.release import records
 
 if TYPE_CHECKING:
+    from pgwizard.release.changes import Change
     from pgwizard.simulator.cluster import SimCluster
     from pgwizard.status.snapshot import Snapshot
 
@@ -65,6 +64,9 @@ async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
         clock = ScaledClock(_HURRY if place.released else 1)
         async with SimCluster(clock=clock, next_run=next_run) as simulated:
             if place.released:
+                from pgwizard.answers.questions import Answers
+                from pgwizard.release import apply  # most verbs need none of it
+
                 await apply.run(
                     apply.ReleaseRequest(Answers()),
                     simulated,

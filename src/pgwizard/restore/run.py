@@ -41,7 +41,7 @@ from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, deletion, record, records, rights, rollout, stages
 from pgwizard.release.layout import Layout
 from pgwizard.release.stages import Event, Report, Stage
-from pgwizard.restore import capacity, write_check
+from pgwizard.restore import capacity, libraries, write_check
 from pgwizard.restore import job as restore_job
 from pgwizard.restore.job import Receipt
 from pgwizard.restore.journal import Journal, RestoreStage, read_journal
@@ -362,10 +362,13 @@ class _Run:
             if self.journal.plan.silence:
                 await self._skip_mark(stage)
                 return
+            server = await self._server()
+            if finding := await libraries.check(self.cluster, self.release, server.superuser):
+                stage.warning(finding)
             await self._wait_for_backups(stage)  # their expire may remove what the plan needs: it is checked below
             name = f"pgwizard-{self.journal.id}"
             hint = "A restore would delete WAL that only the volume has. Repair the archiving, and run it again."
-            point = await (await self._server()).mark(name, stage.progress, hint=hint)
+            point = await server.mark(name, stage.progress, hint=hint)
             plan = self.journal.plan
             if plan.is_newest:
                 plan = replace(plan, must_reach=point)

@@ -129,15 +129,13 @@ class Programs:
                 return self._preview_answer(self.previews[pod["metadata"]["uid"]], verb, target)
             case ["archive-listing", _, scope, *_]:
                 return repository.archive_listing(self._clock.now(), scope)
-            case ["backup-listing", *_]:
-                return repository.backup_listing()
-            case ["backup-comparison", _, _, *labels]:
-                return repository.backup_comparison(labels)
+            case ["backup-files" | "backup-listing" | "backup-comparison" as name, _, _, *labels]:
+                return repository.backup_script(name, labels)
             case [wal.NAME, *arguments]:
                 return wal.scan(repository, arguments, stdin.decode(), self._clock.now())
             case ["own-repository"]:
                 return [f"db-system-id={repository.system_id}"] if repository.system_id else []
-            case ["kept-wal", _] | ["write-check", *_]:
+            case ["kept-wal", _] | ["write-check", *_] | ["library-check", *_]:
                 return []
         return None
 

@@ -129,14 +129,21 @@ class SimulatedRepository:
         if begin <= last:
             yield begin, last
 
-    def backup_listing(self) -> list[str]:
-        """A fingerprint of each backup's folder; see ``status/backup_files``."""
+    def backup_script(self, name: str, requested: list[str]) -> list[str]:
+        """What a script of ``status/backup_files`` prints."""
+        if name == "backup-files":
+            labels = [backup["label"] for backup in self.backups]
+            return [*self._backup_listing(), "listed", *self._backup_comparison(labels)]
+        return self._backup_listing() if name == "backup-listing" else self._backup_comparison(requested)
+
+    def _backup_listing(self) -> list[str]:
+        """A fingerprint of each backup's folder."""
         labels = [backup["label"] for backup in self.backups]
         damages = {label: self.damaged_files.get(label, []) for label in labels}
         files = [f"files {label} {5 - len(damage)} 4568010 {len(damage)}" for label, damage in damages.items()]
         return [*(f"backup {label}" for label in labels), *files]
 
-    def backup_comparison(self, requested: list[str]) -> list[str]:
+    def _backup_comparison(self, requested: list[str]) -> list[str]:
         """The files of backups beside their manifests; every backup builds on the earlier ones of its full backup."""
         lines = []
         for backup in self.backups:

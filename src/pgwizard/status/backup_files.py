@@ -2,7 +2,8 @@
 
 Two scripts run in the database's pod, so that only what differs leaves it: ``listing_command`` prints a fingerprint of
 each backup's folder, and ``comparison_command`` compares the files of backups with their manifests, by name and size;
-nothing is downloaded but manifests. A backup whose fingerprint is known is not compared again. Pure.
+nothing is downloaded but manifests. A backup whose fingerprint is known is not compared again; where none is,
+``first_command`` does both at once. Pure.
 """
 
 from __future__ import annotations
@@ -119,12 +120,10 @@ either() {{
 labels() {{ either "$root/backup.info" | sed -n 's/^\\([0-9]\\{{8\\}}-[0-9]*F[^=]*\\)={{.*/\\1/p'; }}
 files() {{ repository repo-ls --output=json --recurse "$root${{1:+/$1}}" | awk '{_FILES}'; }}
 """
-_LISTING = f"""{_HEAD}
-labels | sed 's/^/backup /'
+_LIST = f"""labels | sed 's/^/backup /'
 files "" | awk '{_FINGERPRINTS}'
 """
-_COMPARISONS = f"""{_HEAD}
-damage=
+_COMPARE = f"""damage=
 for label in "$@"; do
   manifest=$(either "$root/$label/backup.manifest")
   if [ -z "$manifest" ]; then echo "manifest $label"; continue; fi
@@ -150,8 +149,18 @@ if [ -n "${{damage//[[:space:]]/}}" ]; then
 fi
 printf '%s\\n' "$current" | sed -n 's/^./backup &/p'
 """
+_LISTING, _COMPARISONS = f"{_HEAD}\n{_LIST}", f"{_HEAD}\n{_COMPARE}"
+_LISTED = "listed"
+_FIRST = f"""{_HEAD}
+listing=$({_LIST})
+printf '%s\\n' "$listing" {_LISTED}
+newest=$(printf '%s\\n' "$listing" | sed -n 's/^backup //p' | LC_ALL=C sort -r | sed -n 1,{_COMPARED_AT_ONCE}p | sort)
+if [ -z "$newest" ]; then exit 0; fi
+mapfile -t labels <<< "$newest"
+set -- "${{labels[@]}}"
+{_COMPARE}"""
 MANIFEST = "backup.manifest"
-LISTING_NAME, COMPARISON_NAME = "backup-listing", "backup-comparison"
+LISTING_NAME, COMPARISON_NAME, FIRST_NAME = "backup-listing", "backup-comparison", "backup-files"
 
 
 def listing_command(io_timeout_seconds: int, stanza: str = STANZA) -> tuple[str, ...]:
@@ -162,6 +171,11 @@ def listing_command(io_timeout_seconds: int, stanza: str = STANZA) -> tuple[str,
 def comparison_command(io_timeout_seconds: int, labels: Sequence[str], stanza: str = STANZA) -> tuple[str, ...]:
     """Compares the files of these backups with their manifests; see ``listing_command``."""
     return ("bash", "-c", _COMPARISONS, COMPARISON_NAME, str(io_timeout_seconds), stanza, *labels)
+
+
+def first_command(io_timeout_seconds: int, stanza: str = STANZA) -> tuple[str, ...]:
+    """As ``listing_command``, and then ``comparison_command`` for all that are due where none was compared yet."""
+    return ("bash", "-c", _FIRST, FIRST_NAME, str(io_timeout_seconds), stanza)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +282,16 @@ def read_comparison(
     return BackupFiles(
         compared | {label: replace(compared[label], needs=tuple(sorted(needs.get(label, ())))) for label in chained}
     )
+
+
+def read_first(text: str) -> BackupFiles:
+    """The answer of ``first_command``. Raises ValueError."""
+    listing, mark, comparison = f"\n{text}".partition(f"\n{_LISTED}\n")
+    if not mark:
+        raise _refusal(text)
+    fingerprints = read_listing(listing.strip("\n"))
+    requested = choose_due(fingerprints, BackupFiles())
+    return read_comparison(comparison, requested, fingerprints, BackupFiles())
 
 
 def _pages(text: str) -> str:

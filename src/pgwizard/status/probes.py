@@ -306,8 +306,9 @@ async def compared_files(
     async def run(command: Sequence[str]) -> str:
         return await _run_in_pod(cluster, layout, command, _EXEC_SECONDS["backups"], pod)
 
+    if last is None or not last.compared:
+        return backup_files.read_first(await run(backup_files.first_command(io_timeout_seconds, layout.stanza)))
     fingerprints = backup_files.read_listing(await run(backup_files.listing_command(io_timeout_seconds, layout.stanza)))
-    last = last or BackupFiles()
     requested = backup_files.choose_due(fingerprints, last)
     if not requested:
         return backup_files.drop_expired(fingerprints, last)
