@@ -51,15 +51,16 @@ def one_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 _numbers = iter(range(10**9))
 
 
+@pytest.mark.parametrize("half", [1, 2])  # a process for each
 @settings(
-    max_examples=CASES,
+    max_examples=CASES // 2,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
 )
 @given(answers=random_answers().filter(lambda answers: answers is not None))
 def test_native_helm_kustomize_and_plain_files_give_the_same_objects(
-    answers: Answers, one_chart: Path, tmp_path_factory: pytest.TempPathFactory
+    answers: Answers, one_chart: Path, tmp_path_factory: pytest.TempPathFactory, half: int
 ) -> None:
     plan, folder = planned(answers), tmp_path_factory.mktemp("case")
     manifests_of_helm = templated(one_chart, plan, values(plan), folder)

@@ -202,6 +202,26 @@ def test_the_schema_reads_ipv6_addresses_as_python_does() -> None:
                 assert _schema_accepts("repository.endpoint", f"[{address}]:1") == _is_ipv6(address), address
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "is_right"),
+    [
+        ("images.postgresql", f"db:{'a' * 128}", True),
+        ("images.postgresql", f"db:{'a' * 129}", False),
+        ("images.postgresql", f"{'a' * 200}:1@sha256:{'0' * 64}", True),
+        ("images.postgresql", f"db@sha256:{'0' * 65}", False),
+        ("repository.endpoint", f"{'a' * 60}:443", True),
+        ("repository.endpoint", "[2001:0db8::00001]", False),
+        ("repository.endpoint", "[20011::1]:443", False),
+        ("pods.labels", {"a" * 63: "a" * 63, f"{'a' * 100}.b/{'a' * 63}": "1"}, True),
+        ("pods.labels", {"a" * 64: "1"}, False),
+        ("pods.labels", {"a": "a" * 64}, False),
+        ("pods.nodeSelector", {f"b/{'a' * 64}": "1"}, False),
+    ],
+)
+def test_a_part_of_a_value_has_a_length(path: str, value: object, is_right: bool) -> None:
+    assert (_schema_accepts(path, value), _models_accept(path, value)) == (is_right, is_right)
+
+
 def _is_ipv6(text: str) -> bool:
     try:
         ipaddress.IPv6Address(text)

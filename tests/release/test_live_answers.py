@@ -108,6 +108,28 @@ def test_sidecars_volumes_and_fields_of_others_are_named() -> None:
     ]
 
 
+def test_a_volume_and_a_variable_of_another_kind_are_named_as_what_no_apply_replaces() -> None:
+    """The server would see two kinds of one volume and refuse it: what an apply merges keeps the live one."""
+
+    def change(pod: dict[str, Any]) -> None:
+        (volume,) = (volume for volume in pod["volumes"] if volume["name"] == "tmp")
+        del volume["emptyDir"]
+        volume["hostPath"] = {"path": "/srv/tmp"}
+        (config,) = (volume for volume in pod["volumes"] if volume["name"] == "postgresql-config")
+        config["configMap"]["optional"] = True
+        variable = next(variable for variable in reversed(pod["containers"][0]["env"]) if "value" in variable)
+        del variable["value"]
+        variable["valueFrom"] = {"secretKeyRef": {"name": "a", "key": "b"}}
+
+    place = "StatefulSet postgresql: spec.template.spec"
+    advice = "is of another kind (an apply cannot replace it: remove it with the tool that set it)"
+    named = findings(statefulset=changed_statefulset(change))
+    assert f"{place}.volumes[tmp] {advice}" in named
+    assert f"{place}.volumes[postgresql-config].configMap.optional: true" in named
+    assert [text for text in named if "].env[" in text and text.endswith(advice)]
+    assert len(named) == 3
+
+
 def test_other_probes_and_missing_ones_are_named_once() -> None:
     def change(pod: dict[str, Any]) -> None:
         (container,) = pod["containers"]

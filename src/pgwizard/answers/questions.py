@@ -242,7 +242,8 @@ _CPU_MATCHING = Matching(
 
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"({_OCTET}\.){{3}}{_OCTET}"
-_GROUP = "[0-9A-Fa-f]{1,4}"
+_GROUP = "[0-9A-Fa-f]+"
+_LONG_GROUP = r"\[([0-9A-Fa-f:.]*)[0-9A-Fa-f]{5}"
 
 
 def _ipv6() -> str:
@@ -402,7 +403,7 @@ EndpointText = Annotated[
     AfterValidator(_bracketed),
     AfterValidator(Matching(rf"{_SCHEME}{_HOST}(:[0-9]{{1,5}})?/?", _ENDPOINT).check),
     AfterValidator(_endpoint_text),  # names the wrong port or address
-    Matching(rf"{_SCHEME}({_DOMAIN}\.?|\[({_ipv6()})\])(:{_PORT})?/?", _ENDPOINT),
+    Matching(rf"{_SCHEME}({_DOMAIN}\.?|\[({_ipv6()})\])(:{_PORT})?/?", _ENDPOINT, _LONG_GROUP),
 ]
 Bucket = Annotated[
     str,
@@ -442,8 +443,9 @@ Image = Annotated[
     StringConstraints(max_length=512),
     Matching(
         rf"({_DOMAIN}(:[0-9]{{1,5}})?/)?{_IMAGE_PART}(/{_IMAGE_PART})*"
-        r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?",
+        r"(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[0-9a-f]{64})?",
         "an image; expected name:tag, such as postgres:15-bookworm",
+        ":[^:/@]{129}",  # a tag's length
     ),
 ]
 PgBackRestVersion = Annotated[

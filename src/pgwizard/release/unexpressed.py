@@ -95,9 +95,20 @@ def _differing(live: Any, planned: Any, path: str) -> Iterator[str]:
         for item in live:
             name = _entry_name(item)
             here = f"{path}[{plain(name, 80)}]"
-            yield from _below(item, ours[name], here) if name in ours else (here,)
+            if name in ours and path.endswith(_EXCLUSIVE) and not _kinds(item) & _kinds(ours[name]):
+                yield f"{here} is of another kind (an apply cannot replace it: remove it with the tool that set it)"
+            else:
+                yield from _below(item, ours[name], here) if name in ours else (here,)
     elif not _is_equal(live, planned):
         yield f"{_field(path, live)} (an apply replaces it)"
+
+
+_EXCLUSIVE = (".volumes", ".env")
+"""Lists whose entries have a name and one field that says what they are: an apply would add the other one."""
+
+
+def _kinds(entry: Mapping[str, Any]) -> set[str]:
+    return {*entry} - {"name"}
 
 
 def _entry_name(item: Any) -> str:
