@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -403,6 +404,44 @@ def test_a_preview_is_shown_moved_and_ended_and_nothing_was_restored() -> None:
         assert preview_jobs(sim) == []
 
     driven(scenario)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_preview_that_is_being_opened(number: int) -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await opening(pilot, screen, sim)
+        app = pilot.app
+        assert isinstance(app, WizardApp)
+        app.end_by(number)
+        await app.workers.wait_for_complete([worker for worker in app.workers if worker.group == "end"])
+        assert app.return_value == 128 + number
+        assert preview_jobs(sim) == []
+        assert "Stopped. No preview is open. The database was not touched." in " ".join(screen.ending)
+
+    driven(scenario)
+
+
+def test_leaving_while_a_preview_is_opened_wants_a_second_press_and_ends_it() -> None:
+    async def scenario(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+        await opening(pilot, screen, sim)
+        await press(pilot, "ctrl+q")
+        assert "A preview is being opened. Press Ctrl+Q again to leave: that ends it." in " ".join(notices(pilot))
+        await press(pilot, "ctrl+q")
+        app = pilot.app
+        await app.workers.wait_for_complete([worker for worker in app.workers if worker.group == "end"])
+        assert app.return_value == 0
+        assert preview_jobs(sim) == []
+
+    driven(scenario)
+
+
+async def opening(pilot: Pilot[int], screen: RestoreScreen, sim: SimCluster) -> None:
+    """The Job of a preview has begun, and does not show its target yet."""
+    await press(pilot, *["down"] * 10, "enter")
+    await reached(pilot, screen, "confirming")
+    await press(pilot, "f8")
+    await until(pilot, lambda: preview_jobs(sim) != [])
+    assert screen.run.state == "previewing"
 
 
 def test_an_open_preview_is_found_again_and_restored_in_place_after_it_was_ended() -> None:

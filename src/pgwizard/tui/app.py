@@ -240,7 +240,7 @@ class WizardApp(ReportsDefects, BaseApp):
         writing = [screen for screen in self.screen_stack if isinstance(screen, ScreenPart) and screen.is_writing]
         if not writing or self._is_ending:
             self.exit()
-        elif self._is_second_press(writing[-1].LEAVING):
+        elif self._is_second_press(writing[-1].leaving):
             self._is_ending = True
             self.run_worker(self._end_in_order(0), group="end", exit_on_error=False)
 

@@ -108,6 +108,11 @@ class ScreenPart(HostAccess):
         return False
 
     @property
+    def leaving(self) -> str:
+        """What leaving now would mean, while it writes."""
+        return self.LEAVING
+
+    @property
     def keeps_answers(self) -> bool:
         """Whether its unsaved answers are offered at the next start."""
         return False

@@ -78,8 +78,8 @@ class RestoreRun:
 
     @property
     def is_writing(self) -> bool:
-        """Whether the restore runs, or its lock is still to be released."""
-        return self.state in ("running", "stopping")
+        """Whether the restore runs or a preview is opened, or what a stop is to clear is still there."""
+        return self.state in ("running", "previewing", "stopping")
 
     def begin(self, *, resumes: bool = False) -> None:
         """Read what can be restored, or find the restore that has not ended. Nothing is written.

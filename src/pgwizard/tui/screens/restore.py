@@ -79,6 +79,14 @@ F7 undoes the newest restore, as long as the repository holds the state before i
     def is_writing(self) -> bool:
         return self.run.is_writing
 
+    @property
+    def leaving(self) -> str:
+        if self.run.state != "previewing":
+            return self.LEAVING
+        if self.run.psql_command():
+            return "The preview is being moved. Press Ctrl+Q again to leave: it stays open."
+        return "A preview is being opened. Press Ctrl+Q again to leave: that ends it."
+
     def compose(self) -> ComposeResult:
         yield TextPart("header")
         yield self._view
