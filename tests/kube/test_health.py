@@ -181,6 +181,17 @@ def test_a_job(status: dict[str, Any], expected: Health) -> None:
             {"phase": "Bound", "conditions": conditions("FileSystemResizePending")},
             Health("progressing", "growing to 20Gi: FileSystemResizePending", "FileSystemResizePending"),
         ),
+        (
+            {
+                "phase": "Bound",
+                "conditions": conditions("Resizing") + conditions("ControllerResizeError", message="no space\nleft"),
+            },
+            Health("progressing", "the volume cannot grow to 20Gi: no space left", "ControllerResizeError"),
+        ),
+        (
+            {"phase": "Bound", "conditions": conditions("NodeResizeError")},
+            Health("progressing", "the volume cannot grow to 20Gi: NodeResizeError", "NodeResizeError"),
+        ),
     ],
 )
 def test_a_claim(status: dict[str, Any], expected: Health) -> None:

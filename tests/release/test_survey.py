@@ -447,6 +447,14 @@ def test_a_ca_that_is_published_elsewhere_is_reported_with_how_to_use_it(
     on(scenario)
 
 
+def test_of_many_published_certificates_a_few_keys_are_named() -> None:
+    texts = {f"{number}.pem": "-----BEGIN CERTIFICATE-----" for number in range(9)}
+    published = {"kind": "ConfigMap", "metadata": {"name": "roots"}, "data": texts}
+    finding = survey.published_finding(published, "Secret minio/roots", CURRENT_CONTEXT)
+    assert finding is not None
+    assert finding.text.endswith("in its keys 0.pem, 1.pem, 2.pem, 3.pem, 4.pem and 4 more")
+
+
 def test_a_value_that_is_not_base64_is_a_problem_of_its_key() -> None:
     async def scenario(sim: SimCluster) -> None:
         odd = secret("odd", "default")

@@ -100,6 +100,15 @@ def test_numbers_that_are_written_as_text_give_the_same_repository() -> None:
     assert probes.repository_of(info(repo=[other, own])) == probes.repository_of(info())
 
 
+@pytest.mark.parametrize("figures", [{"delta": None, "size": None}, None])
+def test_a_figure_that_is_not_known_does_not_hide_the_backup(figures: Any) -> None:
+    answer = info()
+    for backup in answer[0]["backup"]:
+        backup["info"] = {"size": None, "repository": figures}
+    known = probes.repository_of(info()).backups
+    assert probes.repository_of(answer).backups == tuple(replace(backup, size=0, stored=0) for backup in known)
+
+
 def test_backups_of_an_earlier_cluster_are_left_out() -> None:
     two = [{"id": 1, "system-id": 7}, {"id": 2, "system-id": 8}]
     assert probes.repository_of(info(db=two)) == RepositoryInfo((), "", None, system_id="8")

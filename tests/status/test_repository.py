@@ -124,6 +124,13 @@ def test_a_damaged_backup_is_one_that_was_taken() -> None:
     assert not [text for text in texts(snapshot) if "has not been taken" in text]
 
 
+def test_a_backup_that_names_no_wal_is_one_whose_wal_is_missing() -> None:
+    backups = schedule(NOW, days=5, every=6 * HOUR, full_every=2 * DAY)
+    answer = stanza(backups)
+    backups[-1]["archive"] = {"start": None, "stop": None}
+    assert texts(release(answer)) == [f"backup {backups[-1]['label']} cannot be recovered: its WAL is missing"]
+
+
 def test_old_damage_with_intact_backups_since_is_not_a_risk() -> None:
     snapshot = release(stanza(weekly(3, 4, 5, 6)))
     assert (judge(replace(snapshot, crons=(MONTHLY,))).state, texts(snapshot)) == ("recoverable", [])

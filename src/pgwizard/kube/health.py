@@ -155,6 +155,10 @@ def _claim(obj: Object) -> Health:
         phase = plain(status.get("phase", "new"))
         return Health("progressing", f"volume claim {plain(obj['metadata']['name'])} is {phase}")
     size = size_text(obj.get("spec", {}).get("resources", {}).get("requests", {}).get("storage"))
+    for kind in ("ControllerResizeError", "NodeResizeError"):
+        if (refused := condition(obj, kind)).get("status") == "True":
+            why = plain(refused.get("message") or kind)
+            return Health("progressing", f"the volume cannot grow to {size}: {why}", kind)
     for kind in ("FileSystemResizePending", "Resizing"):
         if condition(obj, kind).get("status") == "True":
             return Health("progressing", f"growing to {size}: {kind}", kind)

@@ -404,6 +404,9 @@ def _namesakes(secret: Ref) -> tuple[Ref, Ref]:
     return Ref(CONFIGMAP, secret.name, secret.namespace), Ref(TRUST_BUNDLE, secret.name)
 
 
+_KEYS_NAMED = 5
+
+
 def published_finding(published: Object, where: str, commands: Commands) -> Finding | None:
     """How to use the certificates of a ConfigMap or a ClusterTrustBundle in place of a Secret, where it has some.
 
@@ -420,7 +423,8 @@ def published_finding(published: Object, where: str, commands: Commands) -> Find
         return None
     words = ("get", kind.lower(), metadata["name"], "-o", f"jsonpath={{{places[key]}}}")
     read = commands.kubectl(*words, namespace=metadata.get("namespace")) + decode
-    others = f" in its keys {', '.join(places)}" if len(places) > 1 else ""
+    more = f" and {len(places) - _KEYS_NAMED} more" if len(places) > _KEYS_NAMED else ""
+    others = f" in its keys {', '.join(list(places)[:_KEYS_NAMED])}{more}" if len(places) > 1 else ""
     text = f"{where} does not exist, but a {kind} of that name has certificates{others}"
     return Finding("tls.source", text, fix=f"Set tls.caFile to ca.crt and tls.source to null, after: {read} > ca.crt")
 

@@ -424,7 +424,7 @@ def _worthless(reaches: Sequence[Reach], fix: str) -> Iterable[Finding]:
 
 
 def _which(hole: Hole | None) -> str:
-    if hole is None:
+    if hole is None or not hole.first:  # a backup that was taken offline names none
         return "its WAL is"
     others = f" and {hole.count - 1:,} after it are" if hole.count > 1 else " is"
     return f"WAL segment {fit(hole.first)}{others}"

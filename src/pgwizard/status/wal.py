@@ -258,7 +258,7 @@ class RecoveryPath:
             timeline, begin = int(backup.wal_start[:8], 16), archive.number(backup.wal_start)
             stop_timeline, stop = int(backup.wal_stop[:8], 16), archive.number(backup.wal_stop)
         except ValueError:
-            return Reach(backup, None, backup.stop, Hole(backup.wal_start or "its first segment", 1))
+            return Reach(backup, None, backup.stop, Hole(backup.wal_start, 1))
         leg = self._places.get(timeline)
         if leg is None or stop_timeline != timeline:
             return None
