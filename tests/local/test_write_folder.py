@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pgwizard.local import files as local_files
 from support.headless import GOLDEN
 from support.helm import write
 from support.waiting import DEADLINE_SECONDS
@@ -90,6 +91,14 @@ files.write_folder(str(place), {"a": "1"}, {"a"})
 print(other.is_dir())
 """
     assert _run([sys.executable, "-c", script, str(tmp_path / "out")]).stdout == "True\n"
+
+
+def test_what_only_looks_like_the_rest_of_a_write_is_left_alone(tmp_path: Path) -> None:
+    write(tmp_path, {"elsewhere/old/a": "1", ".out.pgwizard-a.b/a": "1", ".out.pgwizard-": "1"})
+    (tmp_path / ".out.pgwizard-abcd1234").symlink_to("elsewhere")
+    before = sorted(tmp_path.rglob("*"))
+    local_files.put_back(str(tmp_path / "out"))
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 # ---- what a disk refuses -------------------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ def _lock(folder: Path) -> int | None:
     """A lock that the kernel lets go of with the process; None where another process has it, or it cannot be had."""
     handle = None
     try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         if handle is not None:
