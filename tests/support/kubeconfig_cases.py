@@ -1044,6 +1044,8 @@ def _odd_documents(lab: Lab) -> Iterator[Case]:
     certificate, key = lab.client
     spaced = {"client-certificate-data": coded(certificate), "client-key-data": coded(key.replace("\n", "\n\n"))}
     yield one("user: a key with blank lines", config(secure, spaced))
+    run_on = {**spaced, "client-key-data": coded(key.replace("-----\n", "-----", 1))}
+    yield one("user: a key that begins in its first line", config(secure, run_on))
     headed = certificate.replace("TE-----\n", "TE-----\nA: b\n\n", 1)
     yield one("user: a certificate with headers", config(secure, {**spaced, "client-certificate-data": coded(headed)}))
     answer = json.dumps({"apiVersion": f"{EXEC}/v1", "kind": "ExecCredential", "status": {"token": TOKEN}})

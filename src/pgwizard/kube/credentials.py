@@ -320,7 +320,7 @@ _PEM = re.compile(rb"^-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", 
 _KEY = re.compile(rb"^-----BEGIN ([A-Z]+ )?PRIVATE KEY-----", re.MULTILINE)
 
 
-_BLOCK = re.compile(rb"^(-----BEGIN ([A-Z0-9 ]+)-----)(.*?)^(-----END \2-----)", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(rb"^(-----BEGIN ([A-Z0-9 ]+)-----)[ \t\r]*\n(.*?)^(-----END \2-----)", re.DOTALL | re.MULTILINE)
 
 
 def _tidy(pem: bytes) -> bytes:
