@@ -76,4 +76,4 @@ def test_native_helm_kustomize_and_plain_files_give_the_same_objects(
 
 
 def test_what_go_writes_without_quotes_is_read_as_go_reads_it() -> None:
-    assert [*documents("note: <<\n")] == [{"note": "<<"}]
+    assert [*documents("note: <<\nother: =\n")] == [{"note": "<<", "other": "="}]

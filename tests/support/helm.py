@@ -98,10 +98,11 @@ def separated(text: str) -> list[str]:
 
 
 class _Loader(yaml.CSafeLoader):
-    """Takes ``<<`` for a text where it is a value, as Go does, which writes it without quotes."""
+    """Takes ``<<`` and ``=`` for texts where they are values, as Go does, which writes them without quotes."""
 
 
-_Loader.add_constructor("tag:yaml.org,2002:merge", lambda _, node: node.value)
+for _tag in ("merge", "value"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda _, node: node.value)
 
 
 @lru_cache(maxsize=4096)
