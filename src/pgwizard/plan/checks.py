@@ -6,6 +6,7 @@ answer's type. Does no I/O and never changes an answer.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -765,6 +766,20 @@ def _options(answers: Answers, _: Facts) -> _Problems:
             yield from _option_value(path, option, value, release)
             if option.name == "repo-s3-key-type":
                 yield from _key_type(path, value, answers)
+    yield from _timeouts(answers.advanced.options, release)
+
+
+def _timeouts(options: Mapping[str, str], release: pgbackrest.Version) -> _Problems:
+    """Where one alone is set, pgBackRest moves the other; both as here make it refuse every command."""
+    protocol, db = options.get("protocol-timeout"), options.get("db-timeout")
+    if protocol is None or db is None:
+        return
+    with contextlib.suppress(ValueError):  # a value that is no time is named as such
+        if pgbackrest.milliseconds(protocol, release) <= pgbackrest.milliseconds(db, release):
+            yield Finding(
+                "advanced.options.protocol-timeout",
+                f"{protocol} is not longer than db-timeout, {db}: pgBackRest would refuse every command",
+            )
 
 
 def _reason_to_refuse(plain: str) -> str:
