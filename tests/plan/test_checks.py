@@ -537,7 +537,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"schedule": {"full": "*/30 2 * * 0"}, "retention": {"full": 5}},
         "schedule.full",
-        "starts every 30 min: each copies the whole database",
+        "starts every 30 min at times: each copies the whole database",
     ),
     (
         {"schedule": {"full": "@yearly", "incremental": "0 3 * * *"}},

@@ -597,8 +597,8 @@ _LONG_DAYS = 100
 
 def _frequency(name: str, schedule: cron.CronSchedule) -> _Problems:
     if not schedule.is_at_most_daily and (shortest := schedule.shortest_gap_seconds()) < _OFTEN_SECONDS[name]:
-        effect = _OFTEN[name]
-        yield _warning(f"schedule.{name}", f"starts every {span(shortest)}: {effect}")
+        at_times = " at times" if shortest < schedule.longest_gap_seconds() else ""
+        yield _warning(f"schedule.{name}", f"starts every {span(shortest)}{at_times}: {_OFTEN[name]}")
     if name == "full" and (days := schedule.longest_gap_seconds() // 86_400) > _LONG_DAYS:
         yield _warning(
             "schedule.full",
