@@ -156,7 +156,10 @@ CASES = {
     ),
     "an endpoint that is down": Case(
         {"repository": {"endpoint": "127.0.0.1:1"}, "images": {"pgbackrestVersion": "2.60"}},
-        ["warning repository.endpoint: 127.0.0.1:1 cannot be reached from this machine: Connect"],
+        [
+            "warning repository.endpoint: 127.0.0.1 is the pod itself, not this machine",
+            "warning repository.endpoint: 127.0.0.1:1 cannot be reached from this machine: Connect",
+        ],
     ),
     "an endpoint that is reached from the cluster alone": Case(
         {"repository": {"endpoint": "s3.example.com"}},
@@ -164,7 +167,10 @@ CASES = {
     ),
     "the public authorities, and an endpoint that is down": Case(
         {"repository": {"endpoint": "127.0.0.1:1"}, "tls": {"source": None}, "images": {"pgbackrestVersion": "2.60"}},
-        ["warning repository.endpoint: 127.0.0.1:1 cannot be reached from this machine"],
+        [
+            "warning repository.endpoint: 127.0.0.1 is the pod itself, not this machine",
+            "warning repository.endpoint: 127.0.0.1:1 cannot be reached from this machine",
+        ],
     ),
     "an unencrypted endpoint that is down": Case(
         {
@@ -173,6 +179,7 @@ CASES = {
             "images": {"pgbackrestVersion": "2.60"},
         },
         [
+            "warning repository.endpoint: 127.0.0.1 is the pod itself, not this machine",
             "warning repository.endpoint: 127.0.0.1:1 cannot be reached from this machine",
             "warning tls.verify: false: backups go to whoever answers",
         ],

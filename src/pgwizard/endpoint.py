@@ -65,6 +65,19 @@ class Endpoint:
             return False
         return True
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether a host reaches only itself by it. Linux connects 0.0.0.0 and :: to itself as well."""
+        host = self.host.lower().removesuffix(".")
+        if host == "localhost" or (_DIGITS_AND_DOTS.fullmatch(host) and host.startswith("127.")):
+            return True
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return False
+        address = getattr(address, "ipv4_mapped", None) or address
+        return address.is_loopback or address.is_unspecified
+
     def service(self, namespace: str) -> ServiceName | None:
         """The Service that the cluster's DNS finds for a pod of this namespace; None where the host names none."""
         if self.is_address:

@@ -21,14 +21,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pgwizard.errors import KubeconfigError, OutputError, Unauthorized, Unreachable
+from pgwizard.errors import Invalid, KubeconfigError, OutputError, Unauthorized, Unreachable
 from pgwizard.kube import credentials, kubeconfig
 from pgwizard.kube.api import Object, Ref, Resource
 from pgwizard.kube.client import KubeCluster, connect
 from pgwizard.kube.credentials import Credentials, Login
 from pgwizard.kube.http import Http
 from pgwizard.kube.kubeconfig import contexts, load
-from support.apiscript import TOKEN, Api, Clock, Step, everything_in, refuses, run, says, served
+from support.apiscript import TOKEN, Api, Clock, Step, everything_in, refuses, resets, run, says, served, text
 from support.waiting import DEADLINE_SECONDS, wait_until
 
 T = TypeVar("T")
@@ -928,6 +928,56 @@ def test_a_proxy_on_the_way_is_named_with_its_setting(tmp_path: Path, monkeypatc
         assert "one (https://one.test:6443/base) by the proxy http://127.0.0.1:1 (HTTPS_PROXY): " in str(caught.value)
         assert "NO_PROXY" in caught.value.hint
         assert TOKEN not in everything_in(caught.value)
+
+    run(scenario())
+
+
+def test_no_exception_is_named_for_a_proxy_of_the_kubeconfig(tmp_path: Path) -> None:
+    content = config({"token": "x"}, {"proxy-url": "http://127.0.0.1:1"})
+    target = load(kubeconfig=saved(tmp_path / "config", content))
+
+    async def scenario() -> None:
+        async with KubeCluster(Http(target, Login(target), Clock().patience(tries=1))) as cluster:
+            with pytest.raises(Unreachable) as caught:
+                await cluster.version()
+        assert " by the proxy http://127.0.0.1:1 (proxy-url in the kubeconfig): " in str(caught.value)
+        assert caught.value.hint == "Check that the proxy runs, or correct or remove proxy-url in the kubeconfig."
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("scheme", "is_named"), [("", True), ("http://", False)])
+def test_a_refusal_of_plain_http_names_the_server_without_a_scheme(
+    tmp_path: Path, scheme: str, *, is_named: bool
+) -> None:
+    async def scenario() -> None:
+        api = Api([text("Client sent an HTTP request to an HTTPS server.", 400)])
+        async with served(api) as url:
+            host = url.removeprefix("http://")
+            content = config({"token": TOKEN}, {"server": f"{scheme}{host}"})
+            async with await connect(kubeconfig_file=saved(tmp_path / "config", content)) as cluster:
+                with pytest.raises(Invalid) as caught:
+                    await cluster.version()
+        why = f": one (http://{host}) was asked by plain http, as its server in the kubeconfig has no scheme"
+        assert (why in str(caught.value)) == is_named
+        assert "HTTP 400, and not in the words of a Kubernetes API server" in str(caught.value)
+        hint = f"If the server expects https, write server: https://{host} in the kubeconfig."
+        assert caught.value.hint == (hint if is_named else "")
+
+    run(scenario())
+
+
+def test_a_lost_connection_by_plain_http_names_the_server_without_a_scheme(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(Api([resets])) as url:
+            host = url.removeprefix("http://")
+            path = saved(tmp_path / "config", config({"token": TOKEN}, {"server": host}))
+            target = load(kubeconfig=path)
+            async with KubeCluster(Http(target, Login(target), Clock().patience(tries=1))) as cluster:
+                with pytest.raises(Unreachable) as caught:
+                    await cluster.version()
+        hint = f"If the server expects https, write server: https://{host} in the kubeconfig."
+        assert caught.value.hint.endswith(hint)
 
     run(scenario())
 

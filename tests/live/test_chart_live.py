@@ -135,7 +135,7 @@ def _patch(secret: str, *changes: str) -> tuple[str, ...]:
         (
             ("get", "secret"),
             {"tls": {"source": {"namespace": "minio", "secret": "missing", "key": "tls.crt"}}},
-            "Secret minio/missing does not exist: it holds the certificate to trust",
+            "Secret minio/missing does not exist; it should hold the certificate to trust",
         ),
         (
             ("get", "secret"),

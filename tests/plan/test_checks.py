@@ -727,6 +727,31 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
             "or use 2.53 or newer"
         ),
     ),
+    *(
+        (
+            {"repository": {"endpoint": endpoint}, **more},
+            question,
+            (
+                f"{host} is the pod itself, not this machine: give a host that the pod reaches, such as "
+                "minio.minio.svc:9000"
+            ),
+        )
+        for endpoint, host, question, more in [
+            ("localhost:9000", "localhost", "repository.endpoint", {}),
+            ("LocalHost.", "LocalHost.", "repository.endpoint", {}),
+            ("127.0.0.1:9000", "127.0.0.1", "repository.endpoint", {}),
+            ("127.1:9000", "127.1", "repository.endpoint", {}),
+            ("0.0.0.0:9000", "0.0.0.0", "repository.endpoint", {}),
+            ("[::1]:9000", "::1", "repository.endpoint", {}),
+            ("[::ffff:127.0.0.1]:9000", "::ffff:7f00:1", "repository.endpoint", {}),
+            (
+                "minio.minio.svc:9000",
+                "localhost",
+                "advanced.options.repo1-storage-host",
+                {"advanced": {"options": {"repo1-storage-host": "localhost"}}},
+            ),
+        ]
+    ),
     (
         {"schedule": {"incremental": "0 2 * * *"}},
         "schedule.incremental",
@@ -782,6 +807,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
         {"endpoint": "account.r2.cloudflarestorage.com", "region": "auto"},
         {"endpoint": "minio.s3.svc:9000", "bucket": "minio"},
         {"endpoint": "backups.example.com"},
+        {"endpoint": "localhost.example.com"},
     ],
 )
 def test_an_endpoint_that_agrees_with_bucket_and_region_is_taken_in_silence(repository: dict[str, Any]) -> None:

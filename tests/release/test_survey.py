@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from collections.abc import AsyncGenerator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -263,7 +264,7 @@ def wrong(key: str, value: bytes | None, **source: str) -> list[str]:
 
 
 def test_a_missing_certificate_secret_is_refused() -> None:
-    assert wrong("", None) == ["tls.source: Secret minio/trust does not exist: it holds the certificate to trust"]
+    assert wrong("", None) == ["tls.source: Secret minio/trust does not exist; it should hold the certificate to trust"]
 
 
 def test_a_certificate_secret_without_the_key_is_refused() -> None:
@@ -397,9 +398,17 @@ def test_a_ca_in_a_config_map_is_reported_with_how_to_use_it() -> None:
         )
         sim.rules.deny("get", "configmaps", "minio")
         (denied,) = (await survey.survey(sim, answers, at=clock(sim)())).missing
-        assert denied.text == "Secret minio/trust does not exist: it holds the certificate to trust"
+        assert denied.text == "Secret minio/trust does not exist; it should hold the certificate to trust"
 
     on(scenario)
+
+
+def in_base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+DER = in_base64(ssl.PEM_cert_to_DER_cert(headless.CA.read_text()))
+JAVA_KEY_STORE = in_base64(b"\xfe\xed\xfe\xed")
 
 
 @pytest.mark.parametrize(
@@ -409,6 +418,19 @@ def test_a_ca_in_a_config_map_is_reported_with_how_to_use_it() -> None:
             {"kind": "ConfigMap", "binaryData": {"ca-bundle.pem": base64.b64encode(headless.CA.read_bytes()).decode()}},
             "a ConfigMap of that name has certificates",
             r"kubectl -n minio get configmap trust -o jsonpath='{.binaryData.ca-bundle\.pem}' | base64 -d > ca.crt",
+        ),
+        (
+            {"kind": "ConfigMap", "binaryData": {"ca.der": DER, "trust.jks": JAVA_KEY_STORE}},
+            "a ConfigMap of that name has certificates",
+            (
+                r"kubectl -n minio get configmap trust -o jsonpath='{.binaryData.ca\.der}' | base64 -d "
+                "| openssl x509 -inform der > ca.crt"
+            ),
+        ),
+        (
+            {"kind": "ConfigMap", "binaryData": {"ca.crt": DER, "bundle": in_base64(headless.CA.read_bytes())}},
+            "a ConfigMap of that name has certificates in its keys bundle, ca.crt",
+            "kubectl -n minio get configmap trust -o jsonpath='{.binaryData.bundle}' | base64 -d > ca.crt",
         ),
         (
             {
@@ -424,7 +446,7 @@ def test_a_ca_in_a_config_map_is_reported_with_how_to_use_it() -> None:
             "kubectl get clustertrustbundle trust -o jsonpath='{.spec.trustBundle}' > ca.crt",
         ),
     ],
-    ids=["binary", "several keys", "trust bundle"],
+    ids=["binary", "binary DER", "DER beside PEM", "several keys", "trust bundle"],
 )
 def test_a_ca_that_is_published_elsewhere_is_reported_with_how_to_use_it(
     published: dict[str, Any], what: str, command: str

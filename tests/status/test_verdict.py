@@ -147,9 +147,11 @@ def test_without_a_valid_full_backup_and_its_wal_nothing_is_recoverable(
     assert (state, reasons[0]) == ("not recoverable", reason)
 
 
+FIRST = Run("postgresql-pgbackrest-init", "u", "init", "running", at(seconds=9), None)
+
+
 def test_the_first_backup_that_still_runs_is_named() -> None:
-    first = Run("postgresql-pgbackrest-init", "u", "init", "running", at(seconds=9), None)
-    verdict = judge(replace(FINE, repository=RepositoryInfo(()), runs=(first,)))
+    verdict = judge(replace(FINE, repository=RepositoryInfo(()), runs=(FIRST,)))
     assert verdict.reasons[0].fix == "Job postgresql-pgbackrest-init is taking one."
 
 
@@ -339,6 +341,25 @@ def test_after_a_restore_to_an_older_moment_the_timeline_that_was_left_is_a_wind
     assert report.other_windows(verdict, NOW) == [
         "on timeline 1, which was left, from Mon 23 Nov 07:00 to Mon 23 Nov 11:59 UTC"
     ]
+
+
+def test_of_many_windows_the_newest_are_printed_and_the_others_counted() -> None:
+    def windows(count: int, timeline: int = 1) -> tuple[RecoveryWindow, ...]:
+        ends = [NOW - timedelta(hours=number) for number in reversed(range(count))]
+        return tuple(RecoveryWindow(timeline, "", end, end, segment(1), Hole(segment(2), 1)) for end in ends)
+
+    many = Verdict("at risk", windows(672, 2), (), windows(8))
+    lines = report.other_windows(many, NOW)
+    assert lines[:2] == ["also in the minute of Mon 23 Nov 11:00 UTC", "also in the minute of Mon 23 Nov 10:00 UTC"]
+    assert lines[5:7] == [
+        "also in 666 older windows from Mon 26 Oct 13:00 to Mon 23 Nov 06:00 UTC",
+        "on timeline 1, which was left, in the minute of Mon 23 Nov 12:00 UTC",
+    ]
+    assert lines[-1] == "on timelines that were left, in 3 older windows from Mon 23 Nov 05:00 to Mon 23 Nov 07:00 UTC"
+    assert len(lines) == 12
+    few = replace(many, windows=windows(7), branches=())
+    last = report.other_windows(few, NOW)[-1]
+    assert last == "also in the minute of Mon 23 Nov 06:00 UTC", "a line that counts one saves none"
 
 
 def test_after_an_undo_the_branch_begins_where_it_parted_from_the_path_that_the_server_is_on_again() -> None:
@@ -945,6 +966,55 @@ def test_a_missing_stanza_is_set_up_again_by_the_hook_job_which_an_apply_without
         "Delete the Job that set it up: kubectl -n shop delete job postgresql-pgbackrest-init --ignore-not-found. "
         "Apply again: it creates what is missing."
     )
+
+
+def test_a_missing_stanza_is_not_promised_by_a_job_whose_pod_the_cluster_refuses() -> None:
+    why = (
+        "the cluster refuses the pod: FailedCreate: ValidatingAdmissionPolicy 'team-label' with binding 'team-label' "
+        "denied request: every pod needs the label team"
+    )
+    waits = replace(FIRST, message=f"waiting for its pod: {why}", refusal=why)
+    lost = replace(FINE, repository=RepositoryInfo((), stanza="missing stanza path"), runs=(waits,))
+    [reason] = judge(lost).reasons
+    assert str(reason) == (
+        f"pgBackRest reports: missing stanza path: Job postgresql-pgbackrest-init does not start: {why}"
+    )
+    assert (reason.fix[:15], reason.key) == ("Meet the policy", "admission-policy")
+    assert judge(replace(lost, runs=(FIRST,))).reasons[0].fix == (
+        "Job postgresql-pgbackrest-init is running: it may fix that."
+    )
+    unscheduled = replace(lost, runs=(FIRST,), stalls={FIRST.uid: "cannot be scheduled: 0/3 nodes are available"})
+    [reason] = judge(unscheduled).reasons
+    assert reason.fix == "kubectl -n shop describe job postgresql-pgbackrest-init has the details."
+
+
+def test_a_first_backup_that_cannot_start_is_not_taking_one() -> None:
+    waits = replace(FIRST, refusal="exceeded quota")
+    reasons = judge(replace(FINE, repository=RepositoryInfo(()), runs=(waits,))).reasons
+    assert [str(reason) for reason in reasons] == [
+        "there is no valid full backup with its WAL",
+        "Job postgresql-pgbackrest-init does not start: exceeded quota",
+    ]
+    assert reasons[0].fix == "Job postgresql-pgbackrest-init takes one as soon as it starts."
+
+
+def test_a_missing_stanza_has_the_cause_for_which_the_first_job_failed() -> None:
+    log = "P00  ERROR: [032]: 'zst' is not allowed for 'compress-type' option"
+    failed = replace(FIRST, state="failed", ended=at(0.1), message="backoff limit", fault=diagnose(log))
+    lost = replace(FINE, repository=RepositoryInfo((), stanza="missing stanza path"), runs=(failed,))
+    [reason] = judge(lost).reasons
+    assert str(reason) == (
+        "pgBackRest reports: missing stanza path: Job postgresql-pgbackrest-init failed: This pgBackRest does not take "
+        "compress-type: the value is wrong, or does not fit another option."
+    )
+    assert (reason.fix, reason.key) == (
+        "Correct it in advanced.options, or use an image whose pgBackRest knows it. Apply again.",
+        "option-invalid",
+    )
+    remark = diagnose("option 'repo1-retention-full' is not set for 'repo1-retention-full-type=count'")
+    for unexplained in (None, remark):
+        [reason] = judge(replace(lost, runs=(replace(failed, fault=unexplained),))).reasons
+        assert reason.fix.startswith("Delete the Job that set it up"), "nothing says why it failed"
 
 
 def test_a_missing_statefulset_is_reported_with_what_creates_it() -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from pgwizard.diagnose.cluster import IMAGES, PODS, RESOURCES
 from pgwizard.diagnose.database import POSTGRESQL
-from pgwizard.diagnose.row import Diagnosis, KnownFault, diagnosis, latest, line_start
+from pgwizard.diagnose.row import Diagnosis, KnownFault, Rank, diagnosis, latest, line_start
 from pgwizard.diagnose.store import NETWORK, PGBACKREST, REPOSITORY, S3, TLS
 from pgwizard.errors import Finding
 
@@ -49,6 +49,11 @@ def sharper(fault: Finding, others: Iterable[Finding]) -> Finding:
     matter, _ = _PLACES[fault.key]
     same = [fault, *(other for other in others if _PLACES.get(other.key, (None,))[0] == matter)]
     return min(same, key=lambda cause: _PLACES[cause.key][1])  # the first of equals: the fault itself
+
+
+def is_remark(fault: Finding) -> bool:
+    """Whether it is only a warning of something that did not fail: it explains no failure."""
+    return fault.key in _PLACES and _PLACES[fault.key][1] == Rank.REMARK
 
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")

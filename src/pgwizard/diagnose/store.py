@@ -499,10 +499,14 @@ PGBACKREST = (
     ),
     row(
         "option-invalid",
-        r"option '(?P<option>[a-z0-9-]{1,60})' (?:is )?not valid"
-        r"|is (?:not valid|not allowed|out of range) for '?(?:option )?'?(?P<valued>[a-z0-9-]{1,60})'"
+        r"option '(?P<option>[a-z0-9-]{1,60})' (?:(?:is )?not valid|cannot be set multiple times)"
+        r"|(?:not valid|is not allowed|is out of range|must begin with /|cannot contain //|must be >= 1 character) for "
+        r"'?(?:option )?'?(?P<valued>[a-z0-9-]{1,60})'"
+        r"|boolean option '(?:--)?(?P<flag>[a-z0-9-]{1,60})' (?:argument )?must be"
+        r"|environment variable '(?P<variable>[a-z0-9-]{1,60})' must have a value"
         r"|invalid option '--(?P<unknown>[a-z0-9-]{1,60})'",
-        "This pgBackRest does not take {option}{valued}{unknown}: the value is wrong, or does not fit another option.",
+        "This pgBackRest does not take {option}{valued}{flag}{variable}{unknown}: the value is wrong, or does not fit "
+        "another option.",
         "Correct it in advanced.options, or use an image whose pgBackRest knows it.",
         "advanced.options",
         rank=Rank.BROAD,

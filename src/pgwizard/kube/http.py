@@ -375,16 +375,19 @@ class Http:
             raise self._failure(call, f"the answer to {call.method} {call.path} is cut off or not JSON") from None
 
     def _refusal(self, call: Call, answer: _Status) -> _TryError:
+        hint = ""
         try:
             body = _parse(answer.body)
         except ValueError:
-            whose = f"HTTP {answer.status}, and not in the words of a Kubernetes API server{self.target.route}"
-            body = {"message": whose}
+            why = f"HTTP {answer.status}, and not in the words of a Kubernetes API server{self.target.route}"
+            if hint := self.target.scheme_hint:
+                why += f": {self.target.label} was asked by plain http, as its server in the kubeconfig has no scheme"
+            body = {"message": why}
         # Server-side apply refuses an unknown field with a 500 that no repetition will change.
         invalid = answer.status == 500 and "failed to create typed patch object" in str(body.get("message"))
         status = 422 if invalid else answer.status
         return _TryError(
-            lambda tries: api_error(call, status, body, tries, commands=self.target.commands),
+            lambda tries: api_error(call, status, body, tries, commands=self.target.commands, hint=hint),
             status=status,
             transient=status in TRANSIENT,
             lost=status >= 500,
@@ -394,23 +397,26 @@ class Http:
     def _failure(
         self, call: Call, what: str, *, transient: bool = True, lost: bool = True, hint: str = ""
     ) -> _TryError:
-        hint = hint or (
-            "Check that it is the proxy for this server. NO_PROXY names those that are reached without one."
-            if self.target.proxy
-            else "Check that the cluster is running, and that this machine can reach it."
-        )
         where = f"{self.target.label}{self.target.route}"
         return _TryError(
-            lambda tries: Unreachable(f"cannot {call.purpose}: {where}: {what}{tries}", hint=hint),
+            lambda tries: Unreachable(
+                f"cannot {call.purpose}: {where}: {what}{tries}", hint=hint or self.target.connection_hint
+            ),
             transient=transient,
             lost=lost,
         )
 
 
 def api_error(
-    call: Call, status: int, answer: Mapping[str, Any], tries: str = "", commands: Commands = CURRENT_CONTEXT
+    call: Call,
+    status: int,
+    answer: Mapping[str, Any],
+    tries: str = "",
+    commands: Commands = CURRENT_CONTEXT,
+    *,
+    hint: str = "",
 ) -> ApiError:
-    """The error for a Status object of the server."""
+    """The error for a Status object of the server. hint: in place of that of the status."""
     reason = plain(str(answer.get("reason") or ""), 60)
     details = answer.get("details")
     raw = (details.get("causes") if isinstance(details, dict) else None) or []
@@ -433,7 +439,7 @@ def api_error(
         status=status,
         reason=reason,
         causes=causes,
-        hint=_hint(kind, call, text, commands, conflict=conflict),
+        hint=hint or _hint(kind, call, text, commands, conflict=conflict),
     )
 
 

@@ -104,7 +104,7 @@ class Target:
     """Where requests go: the chosen context, with everything but the credentials.
 
     url: its scheme is in lower case. proxy_from: the setting that names the proxy. login: the name:password that the
-    URL held; it outranks what the user has.
+    URL held; it outranks what the user has. has_scheme: whether the URL has a scheme in the kubeconfig.
     """
 
     label: str
@@ -118,11 +118,29 @@ class Target:
     proxy: str | None = field(default=None, repr=False)
     proxy_from: str = ""
     login: str = field(default="", repr=False)
+    has_scheme: bool = True
 
     @property
     def route(self) -> str:
         """The proxy on the way, for messages; empty for none."""
         return f" by the proxy {_without_credentials(self.proxy)} ({self.proxy_from})" if self.proxy else ""
+
+    @property
+    def connection_hint(self) -> str:
+        """What to check where the server is not reached."""
+        if self.proxy and self.proxy_from == _PROXY_URL:
+            hint = f"Check that the proxy runs, or correct or remove {_PROXY_URL}."
+        elif self.proxy:
+            hint = "Check that it is the proxy for this server. NO_PROXY names those that are reached without one."
+        else:
+            hint = "Check that the cluster is running, and that this machine can reach it."
+        return f"{hint} {self.scheme_hint}".rstrip()
+
+    @property
+    def scheme_hint(self) -> str:
+        """How to reach a server by https whose URL has no scheme; empty for one that has."""
+        secure = plain(self.url.replace("http://", "https://", 1))
+        return "" if self.has_scheme else f"If the server expects https, write server: {secure} in the kubeconfig."
 
     @property
     def server_hostname(self) -> str | None:
@@ -269,6 +287,7 @@ def _from_files(contents: _Contents, files: str, chosen: str, namespace: str | N
         proxy=proxy,
         proxy_from=proxy_from,
         login=login,
+        has_scheme=_SCHEME.match(cluster.values["server"]) is not None,
     )
 
 
@@ -502,7 +521,7 @@ def _proxy(url: str, configured: str) -> tuple[str | None, str]:
 
     Source: golang.org/x/net/http/httpproxy, v0.38.
     """
-    proxy, setting = (configured, "proxy-url in the kubeconfig") if configured else _environment_proxy(url)
+    proxy, setting = (configured, _PROXY_URL) if configured else _environment_proxy(url)
     if not proxy:
         return None, ""
     try:
@@ -520,6 +539,7 @@ def _proxy(url: str, configured: str) -> tuple[str | None, str]:
     return proxy, setting
 
 
+_PROXY_URL = "proxy-url in the kubeconfig"
 _SOCKS = frozenset({"socks5", "socks5h"})
 _PROXY_SCHEMES = frozenset({"http", "https", *_SOCKS})
 """Those of Go; client-go knows no socks5h in a kubeconfig."""

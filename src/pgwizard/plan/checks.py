@@ -489,7 +489,13 @@ def _endpoint(answers: Answers, _: Facts) -> _Problems:
         yield Finding("repository.uriStyle", f"host puts the bucket before {repository.s3_endpoint.host}: use path")
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
-    if server.is_address and answers.tls.verify and version < pgbackrest.IP_SAN_SINCE:
+    if server.is_loopback:
+        yield _warning(
+            question,
+            f"{server.host} is the pod itself, not this machine: give a host that the pod reaches, such as "
+            "minio.minio.svc:9000",
+        )
+    elif server.is_address and answers.tls.verify and version < pgbackrest.IP_SAN_SINCE:
         yield _warning(
             question,
             f"pgBackRest {answers.images.pgbackrest_version} finds no IP address among a certificate's alternative "

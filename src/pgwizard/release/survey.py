@@ -50,7 +50,7 @@ from pgwizard.release import immutable, record, records
 from pgwizard.release.immutable import Installation
 from pgwizard.release.ownership import other_owner
 from pgwizard.text import plain
-from pgwizard.tls.certificates import Bundle, check_dates, read_bundle
+from pgwizard.tls.certificates import Bundle, check_dates, is_der, read_bundle
 
 _S3_QUESTION = "repository.credentials.secret"
 S3_KEY_PAIRS = (
@@ -358,7 +358,11 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
         if ca_file is not None:
             return ca_file
         denied = live.denied.get(ref)
-        why = f"may not be read: {denied.message}" if denied else "does not exist: it holds the certificate to trust"
+        why = (
+            f"may not be read: {denied.message}"
+            if denied
+            else "does not exist; it should hold the certificate to trust"
+        )
         published = [] if denied else [each for each in map(live.get, _namesakes(ref)) if each is not None]
         findings = (published_finding(each, where, live.commands) for each in published)
         finding = next((each for each in findings if each is not None), None)
@@ -414,14 +418,15 @@ def published_finding(published: Object, where: str, commands: Commands) -> Find
     """
     metadata, kind = published["metadata"], str(published.get("kind") or CONFIGMAP.kind)
     if kind == TRUST_BUNDLE.kind:
-        places = {"trustBundle": ".spec.trustBundle"} if _has_certificate(published["spec"].get("trustBundle")) else {}
-        decode = ""
+        has_some = _has_certificate(published["spec"].get("trustBundle"))
+        places = {"trustBundle": (".spec.trustBundle", "")} if has_some else {}
     else:
-        places, decode = _config_map_keys(published)
+        places = _config_map_keys(published)
     key = next(iter(places), None)
     if key is None:
         return None
-    words = ("get", kind.lower(), metadata["name"], "-o", f"jsonpath={{{places[key]}}}")
+    path, decode = places[key]
+    words = ("get", kind.lower(), metadata["name"], "-o", f"jsonpath={{{path}}}")
     read = commands.kubectl(*words, namespace=metadata.get("namespace")) + decode
     more = f" and {len(places) - _KEYS_NAMED} more" if len(places) > _KEYS_NAMED else ""
     others = f" in its keys {', '.join(list(places)[:_KEYS_NAMED])}{more}" if len(places) > 1 else ""
@@ -429,18 +434,29 @@ def published_finding(published: Object, where: str, commands: Commands) -> Find
     return Finding("tls.source", text, fix=f"Set tls.caFile to ca.crt and tls.source to null, after: {read} > ca.crt")
 
 
-def _config_map_keys(config_map: Object) -> tuple[dict[str, str], str]:
-    """The keys that hold certificates, ca.crt first, each with its path; and what decodes a value."""
-    binary = {}
-    for key, value in (config_map.get("binaryData") or {}).items():
+def _config_map_keys(config_map: Object) -> dict[str, tuple[str, str]]:
+    """The keys that hold certificates, each with its path and what turns its value into PEM.
+
+    Those of ``data`` alone, if there are some. PEM comes before DER, and then ca.crt first.
+    """
+    keys: dict[str, tuple[str, str]] = {
+        key: ("data", "") for key, text in (config_map.get("data") or {}).items() if _has_certificate(text)
+    }
+    for key, value in (config_map.get("binaryData") or {}).items() if not keys else ():
         with contextlib.suppress(TypeError, ValueError):
-            binary[key] = base64.b64decode(value, validate=True).decode(errors="replace")
-    for place, texts, decode in (("data", config_map.get("data") or {}, ""), ("binaryData", binary, " | base64 -d")):
-        keys = [key for key, text in texts.items() if _CONFIG_KEY.fullmatch(key) and _has_certificate(text)]
-        if keys:
-            ordered = sorted(keys, key=lambda key: (key != "ca.crt", key))
-            return {key: f".{place}.{key.replace('.', _ESCAPED_DOT)}" for key in ordered}, decode
-    return {}, ""
+            content = base64.b64decode(value, validate=True)
+            if _has_certificate(content.decode(errors="replace")):
+                keys[key] = ("binaryData", _FROM_BASE64)
+            elif is_der(content):
+                keys[key] = ("binaryData", _FROM_BASE64 + _FROM_DER)
+    ordered = sorted(
+        filter(_CONFIG_KEY.fullmatch, keys), key=lambda key: (_FROM_DER in keys[key][1], key != "ca.crt", key)
+    )
+    return {key: (f".{keys[key][0]}.{key.replace('.', _ESCAPED_DOT)}", keys[key][1]) for key in ordered}
+
+
+_FROM_BASE64 = " | base64 -d"
+_FROM_DER = " | openssl x509 -inform der"
 
 
 def _has_certificate(text: object) -> bool:

@@ -85,10 +85,28 @@ def _span(span: RecoveryWindow, now: datetime) -> str:
     return f"in the minute of {since} UTC" if since == until else f"from {since} to {until} UTC"
 
 
+_WINDOWS_SHOWN = 5
+
+
 def other_windows(verdict: Verdict, now: datetime) -> list[str]:
-    """The windows beside the newest one, a line each: the newer ones first, then those of other timelines."""
-    lines = [f"also {_span(each, now)}" for each in reversed(verdict.windows[:-1])]
-    return [*lines, *(f"on timeline {each.timeline}, which was left, {_span(each, now)}" for each in verdict.branches)]
+    """The windows beside the newest one: the newer ones first, then those of other timelines.
+
+    A line each for the newest few, and one line for all others: with a hole behind each backup there are hundreds.
+    """
+    lines = _newest(verdict.windows[:-1], now, "also {}", "also in {} older windows {}")
+    others = "on timelines that were left, in {} older windows {}"
+    return [*lines, *_newest(verdict.branches, now, "on timeline {1}, which was left, {0}", others)]
+
+
+def _newest(windows: Sequence[RecoveryWindow], now: datetime, each: str, others: str) -> list[str]:
+    """A line for each of the newest windows, and one for the others. windows: the newest last."""
+    count = len(windows) if len(windows) <= _WINDOWS_SHOWN + 1 else _WINDOWS_SHOWN
+    older, newest = windows[: len(windows) - count], windows[len(windows) - count :]
+    lines = [each.format(_span(window, now), window.timeline) for window in reversed(newest)]
+    if older:
+        since, until = min(window.since for window in older), max(window.until for window in older)
+        lines.append(others.format(f"{len(older):,}", _span(replace(older[0], since=since, until=until), now)))
+    return lines
 
 
 def reason_lines(verdict: Verdict) -> list[str]:

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import takewhile, zip_longest
 from typing import Literal
 
-from pgwizard.diagnose.diagnose import diagnose, sharper
+from pgwizard.diagnose.diagnose import diagnose, is_remark, sharper
 from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
 from pgwizard.kube.health import SCALED_TO_0, SCALED_UP
@@ -183,6 +183,15 @@ def _set_up_again(snapshot: Snapshot) -> str:
     return f"Delete the Job that set it up: {delete}. {_deploy_again(snapshot)}: it creates what is missing."
 
 
+def _failed_set_up(snapshot: Snapshot) -> Finding | None:
+    """Why the hook Job failed, where its log shows that: created again it would fail again."""
+    run = next((run for run in reversed(snapshot.runs) if run.kind == "init"), None)
+    if run is None or run.state != "failed" or run.fault is None or is_remark(run.fault):
+        return None
+    fix = run.fault.fix if "apply again" in run.fault.fix else f"{run.fault.fix} {_deploy_again(snapshot)}."
+    return _reason(f"Job {run.name} failed: {run.fault.cause}", fix, run.fault.key)
+
+
 def _unfinished_restore(snapshot: Snapshot) -> Finding | None:
     if snapshot.is_gone or snapshot.release is None or not snapshot.release.is_restore_unfinished:
         return None
@@ -294,10 +303,11 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         theirs, ours = repository.system_id, snapshot.system_id
         text = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
         return _lost(text, _ANOTHER_PATH, "status-foreign")
-    running = next((run.name for run in snapshot.runs if run.state == "running" and run.kind in ("full", "init")), None)
+    takes_full = next((run for run in snapshot.runs if run.state == "running" and run.kind in ("full", "init")), None)
+    stall = _stall(snapshot, takes_full) if takes_full else None
+    running = takes_full.name if takes_full and stall is None else None
     if repository.stanza:
-        fix = f"Job {running} is running: it may fix that." if running else _set_up_again(snapshot)
-        return _lost(f"pgBackRest reports: {repository.stanza}", fix)
+        return _without_stanza(snapshot, repository.stanza, running, stall)
     walk = snapshot.walk
     windows, branches = _windows(snapshot, walk, repository.wal), walk.continuity.branches if walk else ()
     broken = (
@@ -307,8 +317,11 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         *(_broken(snapshot, walk, windows, running) if walk else ()),
     )
     if not windows:
-        base = _without_base(snapshot, f"Job {running} is taking one." if running else "")
-        return replace(base, reasons=(*base.reasons, *broken), branches=branches)
+        remedy = f"Job {running} is taking one." if running else ""
+        if takes_full and stall:
+            remedy = f"Job {takes_full.name} takes one as soon as it starts."
+        base = _without_base(snapshot, remedy)
+        return replace(base, reasons=(*base.reasons, *_stalled(snapshot), *broken), branches=branches)
     if not snapshot.system_id:
         text = "the owner of the backups in the repository is not known: the database has not reported its system-id"
         return _unknown(snapshot, "archiver", text, "status-whose")
@@ -348,6 +361,15 @@ def _continues(archive: Archive, window: RecoveryWindow, backup: Backup) -> bool
     if window.hole is not None or window.last[:8] != backup.wal_start[:8]:
         return False
     return archive.number(backup.wal_start) <= archive.number(window.last) + 1
+
+
+def _without_stanza(snapshot: Snapshot, stanza: str, running: str | None, stall: Finding | None) -> Verdict:
+    """The verdict where the stanza is missing. stanza: as pgBackRest reports it; running, stall: of the Job beside."""
+    text = f"pgBackRest reports: {stanza}"
+    if running:
+        return _lost(text, f"Job {running} is running: it may fix that.")
+    why = stall or _failed_set_up(snapshot)
+    return _lost(f"{text}: {why}", why.fix, why.key) if why else _lost(text, _set_up_again(snapshot))
 
 
 _GAPS_NAMED = 3
@@ -694,13 +716,18 @@ def _unchecked(snapshot: Snapshot) -> Iterable[Finding]:
 
 def _stalled(snapshot: Snapshot) -> Iterable[Finding]:
     """The reasons for Jobs whose pod is refused, or does not start."""
-    for run in snapshot.runs:
-        why = snapshot.stalls.get(run.uid, "") or run.refusal
-        if run.state == "running" and why:
-            fault = diagnose(why)
-            describe = snapshot.commands.kubectl("describe", "job", run.real_name, namespace=snapshot.ref.namespace)
-            fix = fault.fix if fault else f"{describe} has the details."
-            yield _reason(f"Job {run.name} does not start: {why}", fix, fault.key if fault else "job-stalled")
+    return filter(None, (_stall(snapshot, run) for run in snapshot.runs))
+
+
+def _stall(snapshot: Snapshot, run: Run) -> Finding | None:
+    """Why a Job that has not ended has no pod, or one that does not start; None if it has one that does."""
+    why = snapshot.stalls.get(run.uid, "") or run.refusal
+    if run.state != "running" or not why:
+        return None
+    fault = diagnose(why)
+    describe = snapshot.commands.kubectl("describe", "job", run.real_name, namespace=snapshot.ref.namespace)
+    fix = fault.fix if fault else f"{describe} has the details."
+    return _reason(f"Job {run.name} does not start: {why}", fix, fault.key if fault else "job-stalled")
 
 
 def _stuck(snapshot: Snapshot) -> Iterable[Finding]:

@@ -105,6 +105,21 @@ def read_bundle(data: bytes) -> Bundle:
     return Bundle("".join(pem for _, pem in parsed), tuple(certificate for certificate, _ in parsed))
 
 
+def is_der(data: bytes) -> bool:
+    """Whether the bytes are one certificate in DER form."""
+    from cryptography import x509
+
+    if data[:1] != b"\x30":
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            x509.load_der_x509_certificate(data)
+        except (ValueError, x509.InvalidVersion):
+            return False
+    return True
+
+
 def _blocks(data: bytes) -> list[bytes]:
     """Each certificate from its BEGIN to its END line. Raises ValueError where an END line is missing."""
     blocks = []

@@ -146,7 +146,7 @@ value tls.certificate
 {{- $place := printf "%s/%s" $source.namespace $source.secret -}}
 {{- $secret := lookup "v1" "Secret" $source.namespace $source.secret -}}
 {{- if not $secret -}}
-{{- fail (printf "Secret %s does not exist: it holds the certificate to trust. Name the Secret with the certificate of the S3 server in tls.source, or, where no cluster can be read, give the certificate: --set-file tls.certificate=ca.crt" $place) -}}
+{{- fail (printf "Secret %s does not exist; it should hold the certificate to trust. Name the Secret with the certificate of the S3 server in tls.source, or, where no cluster can be read, give the certificate: --set-file tls.certificate=ca.crt" $place) -}}
 {{- end -}}
 {{- $data := default (dict) $secret.data -}}
 {{- include "postgresql.check-key" (list $place $data $source.key) -}}
