@@ -169,6 +169,19 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
         "process needs repo1-s3-process-cmd",
     ),
     (
+        {"advanced": {"options": {"protocol-timeout": "600", "db-timeout": "600"}}},
+        "advanced.options.protocol-timeout",
+        "600 is not longer than db-timeout, 600: pgBackRest would refuse every command",
+    ),
+    (
+        {
+            "images": {"pgbackrestVersion": "2.60"},
+            "advanced": {"options": {"db-timeout": "1h", "protocol-timeout": "3599s"}},
+        },
+        "advanced.options.protocol-timeout",
+        "3599s is not longer than db-timeout, 1h: pgBackRest would refuse every command",
+    ),
+    (
         {"advanced": {"options": {"pg-version-force": "15"}}},
         "advanced.options.pg-version-force",
         "cannot be set: the version is that of the image",
@@ -524,7 +537,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"schedule": {"full": "*/30 2 * * 0"}, "retention": {"full": 5}},
         "schedule.full",
-        "starts every 30 min: each copies the whole database",
+        "starts every 30 min at times: each copies the whole database",
     ),
     (
         {"schedule": {"full": "@yearly", "incremental": "0 3 * * *"}},

@@ -516,6 +516,21 @@ def test_a_volume_grows_and_the_pod_keeps_running() -> None:
     on(scenario)
 
 
+@pytest.mark.parametrize(
+    ("size", "why"),
+    [("15Gi", "the volume grows from 15Gi"), ("20Gi", "the volume has grown to 20Gi already")],
+)
+def test_a_volume_that_was_grown_by_hand_grows_from_its_own_size(size: str, why: str) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim)
+        await sim.patch(VOLUME, {"spec": {"resources": {"requests": {"storage": size}}}})
+        result = await deployed(sim, answers_of(storage={"size": "20Gi"}))
+        shown = [change.why for change in result.shown if change.ref == DATABASE]
+        assert shown == [f"{why}; the pod keeps running"]
+
+    on(scenario)
+
+
 def test_a_volume_that_grows_beside_another_change_does_not_claim_that_the_pod_keeps_running() -> None:
     async def scenario(sim: SimCluster) -> None:
         await deployed(sim)

@@ -69,6 +69,27 @@ def test_one_line_is_pasted_as_it_is_unless_it_is_one_of_a_configuration_file(te
     assert one_line(text, field_at(("tuning", "parameters"), lambda _: "")) == line
 
 
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("--process-max=4", {"process-max": 4}),
+        ("--process-max=4\n--buffer-size=1MiB\n--archive-copy\n", {"process-max": 4, "buffer-size": "1MiB"}),
+        ("--process-max 4 --no-archive-copy \\\n  --compress-level=3", {"process-max": 4, "compress-level": 3}),
+        ("-- faster\nprocess-max=4\n--\n--buffer-size=1MiB", {"process-max": 4, "buffer-size": "1MiB"}),
+    ],
+)
+def test_switches_of_a_command_are_options(text: str, options: dict[str, object]) -> None:
+    answers = pasted("advanced.options", text)
+    assert isinstance(answers, dict)
+    copies = {"archive-copy": "n" if "--no-" in text else "y"} if "archive-copy" in text else {}
+    assert answers == options | copies
+
+
+def test_switches_of_the_server_are_parameters() -> None:
+    text = "--work-mem=8MB --max_wal_size=4GB\n-- a comment of SQL\n--jit=off"
+    assert pasted("tuning.parameters", text) == {"work_mem": "8MB", "max_wal_size": "4GB", "jit": "off"}
+
+
 def test_lines_of_pgbackrest_conf_are_options() -> None:
     text = "[global]\n# slow network\ncompress-level=3\nbuffer-size = 16MiB\nlog-subprocess: y\n"
     assert pasted("advanced.options", text) == {"compress-level": 3, "buffer-size": "16MiB", "log-subprocess": "y"}

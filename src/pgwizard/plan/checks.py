@@ -6,6 +6,7 @@ answer's type. Does no I/O and never changes an answer.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -602,8 +603,8 @@ _LONG_DAYS = 100
 
 def _frequency(name: str, schedule: cron.CronSchedule) -> _Problems:
     if not schedule.is_at_most_daily and (shortest := schedule.shortest_gap_seconds()) < _OFTEN_SECONDS[name]:
-        effect = _OFTEN[name]
-        yield _warning(f"schedule.{name}", f"starts every {span(shortest)}: {effect}")
+        at_times = " at times" if shortest < schedule.longest_gap_seconds() else ""
+        yield _warning(f"schedule.{name}", f"starts every {span(shortest)}{at_times}: {_OFTEN[name]}")
     if name == "full" and (days := schedule.longest_gap_seconds() // 86_400) > _LONG_DAYS:
         yield _warning(
             "schedule.full",
@@ -771,6 +772,20 @@ def _options(answers: Answers, _: Facts) -> _Problems:
             yield from _option_value(path, option, value, release)
             if option.name == "repo-s3-key-type":
                 yield from _key_type(path, value, answers)
+    yield from _timeouts(answers.advanced.options, release)
+
+
+def _timeouts(options: Mapping[str, str], release: pgbackrest.Version) -> _Problems:
+    """Where one alone is set, pgBackRest moves the other; both as here make it refuse every command."""
+    protocol, db = options.get("protocol-timeout"), options.get("db-timeout")
+    if protocol is None or db is None:
+        return
+    with contextlib.suppress(ValueError):  # a value that is no time is named as such
+        if pgbackrest.milliseconds(protocol, release) <= pgbackrest.milliseconds(db, release):
+            yield Finding(
+                "advanced.options.protocol-timeout",
+                f"{protocol} is not longer than db-timeout, {db}: pgBackRest would refuse every command",
+            )
 
 
 def _reason_to_refuse(plain: str) -> str:

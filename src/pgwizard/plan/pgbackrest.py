@@ -117,6 +117,11 @@ def _number(kind: OptionKind, text: str, release: Version) -> float:
     return int(match[1]) * _TIME_UNITS[(match[2] or "").lower()]
 
 
+def milliseconds(text: str, release: Version) -> float:
+    """The value of an option that is a time. Raises ValueError."""
+    return _number("time", text, release)
+
+
 def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else f"{text[:37]}...")
 

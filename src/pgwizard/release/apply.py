@@ -29,7 +29,7 @@ from pgwizard.kube.health import assess, condition
 from pgwizard.plan import checks, manifests
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Plan, resolve
-from pgwizard.quantities import read_quantity, size_text
+from pgwizard.quantities import live_bytes, read_quantity, size_text
 from pgwizard.release import (
     backups,
     deletion,
@@ -52,7 +52,7 @@ from pgwizard.release import (
 from pgwizard.release.changes import Change, compare, count_text
 from pgwizard.release.dry_run import QUANTITIES, Trial
 from pgwizard.release.image_version import ImageVersion, version_finding
-from pgwizard.release.immutable import Installation
+from pgwizard.release.immutable import Installation, claim_size
 from pgwizard.release.stages import Report, Stage
 from pgwizard.tls.certificates import Bundle
 
@@ -487,6 +487,13 @@ async def _has_damage(before: record.Record | None, spec: str, trials: Sequence[
     return live is not None and is_same and await backups.has_succeeded(cluster, live)
 
 
+def _growth(size: str, statefulset: Object) -> str:
+    """What happens to a volume of this size, which may have grown by hand, or in a run that did not end."""
+    claimed = claim_size(statefulset)
+    has_grown = claimed is not None and live_bytes(claimed) == live_bytes(size)
+    return f"the volume {'has grown to' if has_grown else 'grows from'} {size_text(size)}{' already' * has_grown}"
+
+
 def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]], *, is_due: bool) -> Change:
     """is_due: the hook Job has run for this spec and must run again."""
     ref = Ref.of(trial.planned)
@@ -495,7 +502,7 @@ def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]]
         return compare(trial.live, {**trial.result, "data": {**old, **secret_values.encoded(values)}})
     if trial.grows_from is not None:
         changed = compare(trial.live, trial.result)
-        cause = f"the volume grows from {size_text(trial.grows_from)}" if trial.has_volume else "it has no volume yet"
+        cause = _growth(trial.grows_from, trial.planned) if trial.has_volume else "it has no volume yet"
         why = cause + ("" if changed.restarts or not trial.has_volume else "; the pod keeps running")
         return replace(changed, action="replace", why=why, has_volume=trial.has_volume)
     if ref.resource == JOB and trial.live is not None:

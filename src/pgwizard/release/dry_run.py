@@ -50,8 +50,8 @@ QUANTITIES = frozenset({"cpu", "memory", "storage", "sizeLimit", "ephemeral-stor
 class Trial:
     """One object as it is, and as the server says it would be. warnings: the server's.
 
-    grows_from: the size in the claim template of a StatefulSet that is replaced. has_volume: False where it has
-    claimed none yet, so that it may claim another size or StorageClass.
+    grows_from: the size of the volume of a StatefulSet that is replaced since its claim template has another one.
+    has_volume: False where it has claimed none yet, so that it may claim another size or StorageClass.
     after: what must be made before it can be tried; until then result is the wanted object.
     owner: the other tool that manages it until it is taken over.
     Objects are not shown by repr: a Secret's data is among them.
@@ -184,10 +184,11 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
     obj = obj if live is None else _with_live_quantities(obj, live)
     # a claim template cannot change in place, not even how its size is written: the rest is tried with the live one
     attempt = obj if size is None else with_claim_size(obj, size)
-    has_volume = size is None or await find_object(cluster, claim_ref(plan)) is not None
+    claim = None if size is None else await find_object(cluster, claim_ref(plan))
+    has_volume = size is None or claim is not None
     differs = size is not None and live_bytes(size) not in (None, live_bytes(plan.storage_size))
     differs = differs or (not has_volume and live is not None and _storage_class(live) != _storage_class(obj))
-    grows_from = size if differs else None
+    grows_from = (claimed_size(claim) or size) if differs else None
     if grows_from is not None and (problem := await _growth_problem(cluster, plan)):
         return _Refusal("invalid", problem)
     skips_apply = grows_from is not None and not has_volume  # its StorageClass may change too

@@ -21,6 +21,9 @@ _PAIR = re.compile(r"(?P<name>[^=:\s]+)\s*[=:]\s*(?P<value>(?:(?!\\;|;\s|;$).)*)
 """A line of pgbackrest.conf; none of several entries as they are shown here."""
 
 
+_SWITCH = re.compile(r"--(?P<name>[A-Za-z][-\w]*)(?:(?:=|\s+)(?P<value>.*))?")
+
+
 class PasteRefused(ValueError):
     """Nothing was pasted. Its text says why, and never repeats what was pasted: it may be a secret."""
 
@@ -100,16 +103,28 @@ def _refuse_secret(name: str, number: int) -> None:
 
 
 def _entries(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Without comments and the titles of sections."""
-    return ((number, line) for number, line in lines if not line.startswith(("#", "[", "--")))
+    """Without comments and the titles of sections. The switches of a command, such as --jit=off, are a line each."""
+    for number, line in lines:
+        if line.startswith(("#", "[")) or re.match(r"--(\s|$)", line):
+            continue
+        is_command = line.startswith("--")
+        for entry in re.split(r"\s+(?=--[A-Za-z])", line.rstrip("\\ ")) if is_command else [line]:
+            yield number, entry
 
 
 def _parameter(line: str) -> tuple[str, str] | None:
+    if switch := _SWITCH.fullmatch(line):
+        line = f"{switch['name'].replace('-', '_')} = {switch['value'] or ''}"
     parameter = postgresql_line(line)
     return (parameter.name, parameter.value) if parameter else None
 
 
 def _pair(line: str) -> tuple[str, str] | None:
+    if switch := _SWITCH.fullmatch(line):
+        name, value = switch["name"], switch["value"]
+        if value is None:
+            return name.removeprefix("no-"), "n" if name.startswith("no-") else "y"
+        line = f"{name}={value}"
     match = _PAIR.fullmatch(line)
     if match is None:
         return None
