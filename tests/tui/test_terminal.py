@@ -77,7 +77,7 @@ def test_the_keys_that_interrupt_a_program_reach_it_alone(open_terminal: Any, ke
     terminal.press(key)
     terminal.read_until("interrupted")
     take_back(terminal, b"end")
-    assert terminal.process.poll() is None, "the application goes on"
+    assert terminal.process.poll() is None, "the application still runs"
 
 
 def test_a_program_that_is_killed_leaves_no_settings_behind(open_terminal: Any) -> None:

@@ -209,9 +209,8 @@ _DOMAIN = r"[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A
 _HOST = rf"({_DOMAIN}\.?|\[[^\[\]/]*\])"
 _SCHEME = "([Hh][Tt][Tt][Pp][Ss]?://)?"
 _WORD = "[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
-_WORD_OF_63 = _WORD.replace(
-    "*", "{0,61}"
-)  # where neither maxLength nor a refused pattern, which Go compiles faster, will do
+# Go compiles maxLength and a refused pattern faster than this; in the middle of a pattern neither will do.
+_WORD_OF_63 = _WORD.replace("*", "{0,61}")
 _METADATA_KEY = rf"({_SUBDOMAIN}/)?{_WORD}"
 _LONG_NAME = "[^/]{64}$"
 _IMAGE_PART = r"[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*"
