@@ -35,6 +35,7 @@ def pgbackrest(tmp_path: Path) -> Path:
     program.parent.mkdir()
     program.write_text(
         """#!/bin/bash
+if [ "$1" = version ]; then echo "pgBackRest 2.45"; exit; fi
 place="${@: -1}"; what=tree
 case " $* " in *" repo-get "*) what=files ;; *" --recurse "*) what=all ;; *" --output=json "*) what=json ;; esac
 echo "$what $place" >> "$ROOT/requests"
@@ -62,12 +63,14 @@ def entries(names: Sequence[str], *, size: int = 16_000) -> str:
 
 
 def printed(folder: Path, scope: str = "all", known: str = "") -> list[str]:
-    """The lines of the script, run by bash."""
+    """The lines of the script, run by bash, after the first, which is the version."""
     environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "ROOT": str(folder)}
     command = ["bash", "-c", listing.SCRIPT, listing.NAME, "5", scope, known, "main"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    version, *lines = done.stdout.splitlines()
+    assert version == "pgBackRest 2.45"
+    return lines
 
 
 def archive(folder: Path, files: Mapping[str, Sequence[str]], *histories: str) -> None:
@@ -194,6 +197,16 @@ def test_histories_have_their_timelines_positions_and_reasons() -> None:
     )
     assert result.archive(16 * 1024**2).histories == {10: History(forks, datetime.fromtimestamp(AT, UTC))}
     assert forks[0].moment == datetime(2026, 11, 27, 21, 0, 5, 473_485, tzinfo=UTC)
+
+
+def test_the_version_of_pgbackrest_is_that_of_the_last_poll() -> None:
+    known = read("pgBackRest 2.45\narchive 15-1")
+    assert known is not None
+    assert known.pgbackrest == "2.45"
+    again = read("pgBackRest 2.60\narchive 15-1", known)
+    assert again is not None
+    assert again.pgbackrest == "2.60"
+    assert read("pgBackRest 2.55") == Listing(pgbackrest="2.55"), "before the first WAL"
 
 
 def test_a_poll_replaces_the_folders_that_it_read_and_forgets_those_that_are_gone() -> None:

@@ -46,6 +46,7 @@ from pgwizard.kube.api import Access, Object
 from pgwizard.kube.commands import CURRENT_CONTEXT, Commands
 from pgwizard.kube.credentials import Credentials, Login
 from pgwizard.kube.kubeconfig import Target, is_socks
+from pgwizard.kube.sockets import ProxyFailure, ServerSocket
 from pgwizard.text import plain
 
 T = TypeVar("T")
@@ -133,19 +134,6 @@ class _TryError(Exception):
         self.retry_after = retry_after
 
 
-class _Prompt(socket.socket):
-    """A connection that acknowledges data at once. A proxy on the way that keeps Nagle's algorithm (socat, many
-    tunnels) holds the end of an answer back until then, and Linux lets it wait for 40 ms after a request of ours.
-    """
-
-    def send(self, data: Any, flags: int = 0, /) -> int:
-        """Send data, and acknowledge at once what has arrived."""
-        sent = super().send(data, flags)
-        with contextlib.suppress(OSError, AttributeError):  # Linux alone has it, and forgets it with each request
-            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        return sent
-
-
 class _ConnectionLost(aiohttp.ClientConnectionError, OSError):
     """The connection broke after the request was sent. Its arguments are those of an ``OSError``."""
 
@@ -160,16 +148,6 @@ async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandler
         raise _ConnectionLost(*error.args) from None
 
 
-def _connector(
-    proxy: str | None, make_socket: Callable[[aiohttp.AddrInfoType], socket.socket]
-) -> aiohttp.BaseConnector:
-    if proxy and is_socks(proxy):
-        from pgwizard.kube.socks import SocksConnector
-
-        return SocksConnector(proxy, make_socket)
-    return aiohttp.TCPConnector(limit=0, socket_factory=make_socket)
-
-
 class Http:
     """Requests to one API server as one user."""
 
@@ -177,10 +155,19 @@ class Http:
         self.target = target
         self.patience = patience
         self._login = login
-        self._http_proxy = None if target.proxy and is_socks(target.proxy) else target.proxy
-        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._http_proxy = target.proxy
+        self._sockets: weakref.WeakSet[ServerSocket] = weakref.WeakSet()
+        traces = []
+        if target.proxy and is_socks(target.proxy):
+            from pgwizard.kube.socks import SocksProxy
+
+            proxy = SocksProxy(target.proxy, URL(target.url), self._socket)
+            self._http_proxy, connector, traces = None, proxy.connector, [proxy.trace]
+        else:
+            connector = aiohttp.TCPConnector(limit=0, socket_factory=self._socket)
         self._session = aiohttp.ClientSession(
-            connector=_connector(target.proxy, self._socket),
+            connector=connector,
+            trace_configs=traces,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=patience.connect_seconds),
             # Compression made lists slower, even on a slow machine with a fast network.
@@ -202,16 +189,9 @@ class Http:
                     connection.shutdown(socket.SHUT_RDWR)
             await asyncio.sleep(0)
 
-    def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
-        """A connection that TCP probes while it is silent: a dead path is noticed in about 30 s."""
-        connection = _Prompt(*address[:3])
-        connection.setblocking(False)
+    def _socket(self, address: aiohttp.AddrInfoType) -> ServerSocket:
+        connection = ServerSocket.make(address)
         self._sockets.add(connection)
-        with contextlib.suppress(OSError):
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
-                if hasattr(socket, option):
-                    connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
         return connection
 
     async def call(self, call: Call, recover: Callable[[], Awaitable[Response | None]] | None = None) -> Response:
@@ -359,7 +339,7 @@ class Http:
             raise self._failure(
                 call, f"no trusted TLS connection: {plain(reason)}", transient=False, hint=hint
             ) from None
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, ProxyFailure) as error:
             raise self._failure(call, f"no connection: {_reason(error)}", lost=False) from None
         except aiohttp.WSServerHandshakeError as error:
             raise self._failure(call, f"no WebSocket (HTTP {error.status})", transient=False) from None

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-import ssl
 from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from pgwizard.kube.sockets import ProxyFailure, ServerSocket
 
 _PORT = 1080
 _VERSION, _CONNECT = 5, 1
@@ -45,47 +47,65 @@ class _Unresolved(AbstractResolver):
         pass
 
 
-class SocksConnector(aiohttp.TCPConnector):
-    """Reaches every server by the proxy."""
+class SocksProxy:
+    """Ways to one server. A session that has ``connector`` and ``trace`` takes a new one for each connection: aiohttp
+    waits for its trace before it connects, and takes the socket that it is given then.
+    """
 
-    def __init__(self, proxy: str, make_socket: Callable[[aiohttp.AddrInfoType], socket.socket]) -> None:
-        """proxy: its URL, which may hold a name and password. make_socket: one that does not block."""
-        super().__init__(limit=0, resolver=_Unresolved())
+    def __init__(self, proxy: str, server: URL, make_socket: Callable[[aiohttp.AddrInfoType], ServerSocket]) -> None:
+        """proxy: its URL, which may hold a name and password."""
         parts = urlsplit(proxy)
         self._proxy = parts.hostname or "", parts.port or _PORT
         self._proxy_login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        self._server = server
         self._make_socket = make_socket
+        self._tunnels: list[ServerSocket] = []
+        self.connector = aiohttp.TCPConnector(
+            limit=0, resolver=_Unresolved(), socket_factory=lambda _: self._tunnels.pop()
+        )
+        self.trace = aiohttp.TraceConfig()
+        self.trace.on_connection_create_start.append(self._open)
+        self.trace.on_request_exception.append(self._discard)
 
-    async def _wrap_create_connection(
+    async def _open(
         self,
-        *arguments: Any,
-        req: aiohttp.ClientRequest,
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
-        **options: Any,
-    ) -> tuple[asyncio.Transport, Any]:
-        """The step in which aiohttp connects: after a name is looked up, and before anything is sent."""
-        key, loop = req.connection_key, asyncio.get_running_loop()
-        del options["addr_infos"]
-        options.pop("client_error", None)
+        session: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        params: aiohttp.TraceConnectionCreateStartParams,
+    ) -> None:
+        """Have a way to the server ready. Raises ProxyFailure, and aiohttp's error where it takes too long."""
+        del params
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(timeout.sock_connect):
+            async with asyncio.timeout(session.timeout.sock_connect):
                 connection = await self._dial(loop)
                 try:
-                    await self._request(loop, connection, req.url.raw_host or "", req.url.port or 0)
-                    return await loop.create_connection(*arguments, **options, sock=connection)
+                    await self._request(loop, connection, self._server.raw_host or "", self._server.port or 0)
                 except BaseException:
                     connection.close()
                     raise
         except TimeoutError as error:
-            raise aiohttp.ConnectionTimeoutError(f"connection timeout to host {req.url.host}") from error
-        except ssl.CertificateError as error:
-            raise aiohttp.ClientConnectorCertificateError(key, error) from error
-        except ssl.SSLError as error:
-            raise aiohttp.ClientConnectorSSLError(key, error) from error
+            raise aiohttp.ConnectionTimeoutError(f"connection timeout to host {self._server.host}") from error
         except OSError as error:
-            raise aiohttp.ClientConnectorError(key, error) from error
+            raise ProxyFailure(*error.args) from error
+        connection.is_tunnel = True
+        context.tunnel = connection
+        self._tunnels.append(connection)
 
-    async def _dial(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
+    async def _discard(
+        self,
+        session: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        params: aiohttp.TraceRequestExceptionParams,
+    ) -> None:
+        """Close what a request that ended early has left untaken."""
+        del session, params
+        connection = getattr(context, "tunnel", None)
+        if connection in self._tunnels:
+            self._tunnels.remove(connection)
+            connection.close()
+
+    async def _dial(self, loop: asyncio.AbstractEventLoop) -> ServerSocket:
         """A connection to the proxy: the first of its addresses that takes one. Raises OSError."""
         host, port = self._proxy
         failure: OSError = _failure(f"the proxy {host} has no address")
@@ -103,7 +123,7 @@ class SocksConnector(aiohttp.TCPConnector):
                 return connection
         raise failure
 
-    async def _request(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, host: str, port: int) -> None:
+    async def _request(self, loop: asyncio.AbstractEventLoop, connection: ServerSocket, host: str, port: int) -> None:
         """Ask the proxy for a way to the server. Raises OSError where it has none."""
 
         async def read(count: int) -> bytes:

@@ -94,8 +94,8 @@ class SimulatedRepository:
     def archive_listing(self, now: float, scope: str) -> list[str]:
         """The archive, reduced to a line for each run of segments in one folder; see ``status/listing``."""
         if not self.system_id:
-            return []
-        return ["archive 15-1", *self._histories(), *self._runs(now, scope)]
+            return [f"pgBackRest {VERSION}"]
+        return [f"pgBackRest {VERSION}", "archive 15-1", *self._histories(), *self._runs(now, scope)]
 
     def _histories(self) -> Iterator[str]:
         texts = {1: ""}

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pgwizard.plan.names import STANZA
+from pgwizard.plan.pgbackrest import version_text
+from pgwizard.release.image_version import printed_version
 from pgwizard.status.repository import read_lsn
 from pgwizard.status.wal import Archive, Fork, History, SegmentRun
 from pgwizard.text import fit, plain
@@ -46,6 +48,7 @@ $2 ~ /^[0-9A-F]+\.history$/ && length($2) == 16 { history = substr($2, 1, 8) }
 SCRIPT = f"""set -euo pipefail
 io_timeout=$1 scope=$2 known=$3 root=archive/$4
 repository() {{ pgbackrest --log-level-console=off --log-level-stderr=error --io-timeout="$io_timeout" "$@"; }}
+pgbackrest version
 names=$(repository repo-ls "$root")
 id=$(printf '%s\\n' "$names" | sed -n '/^[0-9.]*-[0-9]*$/p' | sort -t- -k2,2n | tail -n 1)
 if [ -z "$id" ]; then exit 0; fi
@@ -97,12 +100,14 @@ class Listing:
     """The archive of the newest database in a stanza, as it was listed. id: such as ``15-1``; empty for none.
 
     runs: by folder, which is the first 16 digits of a segment's name; histories: by the 8 digits of their timeline.
+    pgbackrest: the version that listed it; here because a command of its own would double what its start costs.
     """
 
     id: str = ""
     runs: Mapping[str, tuple[_FolderRun, ...]] = field(default_factory=dict)
     histories: Mapping[str, History] = field(default_factory=dict)
     doubles: tuple[str, ...] = ()
+    pgbackrest: str = ""
 
     @property
     def count(self) -> int:
@@ -157,7 +162,10 @@ def read(text: str, last: Listing | None = None) -> Listing | None:
     runs: dict[str, list[_FolderRun]] = {}
     histories: dict[str, History] = {}
     doubles = set[str]()
-    for line in text.splitlines():
+    lines = text.splitlines()
+    installed = printed_version(lines[0]) if lines else None
+    version = version_text(installed) if installed else ""
+    for line in lines[1:] if installed else lines:
         refusal = ValueError(f"the listing of the archive has the line {plain(line, 80)}")
         try:
             match line.split(" "):
@@ -180,14 +188,14 @@ def read(text: str, last: Listing | None = None) -> Listing | None:
         except (ValueError, OverflowError, OSError):
             raise refusal from None
     if last is None:
-        return Listing(id_, {name: tuple(ranges) for name, ranges in runs.items()}, histories, tuple(sorted(doubles)))
+        whole = {name: tuple(ranges) for name, ranges in runs.items()}
+        return Listing(id_, whole, histories, tuple(sorted(doubles)), version)
     if id_ != last.id or folders - last.runs.keys() - fresh:
         return None
     old = {name: last.runs[name] for name in folders - fresh}
     doubles |= {name for name in last.doubles if name[:16] in old}
-    return Listing(
-        id_, {**old, **{name: tuple(runs.get(name, ())) for name in fresh}}, histories, tuple(sorted(doubles))
-    )
+    merged = {**old, **{name: tuple(runs.get(name, ())) for name in fresh}}
+    return Listing(id_, merged, histories, tuple(sorted(doubles)), version)
 
 
 def _is_hex(text: str, digits: int) -> bool:

@@ -72,12 +72,11 @@ class VolumeRead:
 
 @dataclass(frozen=True, slots=True)
 class CertificateRead:
-    """The mirrored certificate; None where the release has none. pgbackrest: the version that judges it, if known."""
+    """The mirrored certificate; None where the release has none."""
 
     source: ClassVar[str] = "certificate"
     at: datetime
     certificate: MirroredCertificate | None
-    pgbackrest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,6 @@ from pgwizard.kube.api import (
 )
 from pgwizard.kube.health import REFUSED, Health
 from pgwizard.plan.names import Names, ReleaseRef
-from pgwizard.plan.pgbackrest import version_text
 from pgwizard.release import backups, records, rollout
 from pgwizard.release.image_version import ImageVersion
 from pgwizard.release.layout import Layout
@@ -150,7 +149,7 @@ async def observe(
         "backups": _BackupFilesReader(cluster, layout, io_timeout_seconds).read,
         "archiver": lambda at: _read_archiver(cluster, layout, (snapshot.release or summary).superuser, at),
         "volume": lambda at: _read_volume(cluster, layout, at),
-        "certificate": lambda at: _read_certificate(cluster, layout, image, at, has_version=not is_one_of_many),
+        "certificate": lambda at: _read_certificate(cluster, layout, image, at),
     }
     narrowing = asyncio.create_task(_job_labels(cluster, layout, is_one_of_many=is_one_of_many))
     tasks: list[asyncio.Task[Any]] = [
@@ -496,12 +495,8 @@ async def _read_volume(cluster: Cluster, layout: Layout, at: datetime) -> Volume
     return VolumeRead(at, await probes.volume(cluster, layout))
 
 
-async def _read_certificate(
-    cluster: Cluster, layout: Layout, image: ImageVersion, at: datetime, *, has_version: bool
-) -> CertificateRead:
-    reading = await probes.certificate(cluster, layout, image, at)
-    version = await image.read() if has_version else None
-    return CertificateRead(at, reading, version_text(version) if version else "")
+async def _read_certificate(cluster: Cluster, layout: Layout, image: ImageVersion, at: datetime) -> CertificateRead:
+    return CertificateRead(at, await probes.certificate(cluster, layout, image, at))
 
 
 async def _crash_logs(

@@ -113,7 +113,7 @@ def _with_answer(snapshot: Snapshot, observation: Reading) -> Snapshot:
         case VolumeRead():
             return replace(snapshot, volume=observation.volume)
         case CertificateRead():
-            return replace(snapshot, certificate=observation.certificate, pgbackrest=observation.pgbackrest)
+            return replace(snapshot, certificate=observation.certificate)
     return snapshot
 
 

@@ -336,7 +336,7 @@ class Snapshot:
     StatefulSet is not there; None while it is, or has not been looked for. crash_log: the last lines of a server that
     crashes, None until they are read. backup_ends: by the uids of the Jobs, which learn of them late, or never.
     refusals: why Jobs get no pod, by their uids; stalls: why the pods of Jobs do not start, by the uids of the Jobs.
-    pgbackrest: the version in the database's pod, empty where unknown. receipts: of drills, by the uids of their Jobs.
+    receipts: of drills, by the uids of their Jobs.
     """
 
     ref: ReleaseRef
@@ -364,7 +364,6 @@ class Snapshot:
     commands: Commands = CURRENT_CONTEXT
     backup_ends: Mapping[str, BackupEnd] = field(default_factory=dict)
     refusals: Mapping[str, str] = field(default_factory=dict)
-    pgbackrest: str = ""
     stalls: Mapping[str, str] = field(default_factory=dict)
     receipts: Mapping[str, DrillResult] = field(default_factory=dict)
 
@@ -449,6 +448,11 @@ class Snapshot:
         """Failed Jobs, and the newest verification, whose log is still to be read."""
         newest = [run.uid for run in self.runs if run.kind == "verify" and run.state == "succeeded"][-1:]
         return tuple(run for run in self.runs if run.tail is None and (run.state == "failed" or run.uid in newest))
+
+    @property
+    def pgbackrest(self) -> str:
+        """The version in the database's pod; empty where that is not known."""
+        return self.archive.pgbackrest if self.archive else ""
 
     @property
     def has_other_pgbackrest(self) -> bool:
