@@ -185,6 +185,17 @@ def test_a_database_in_a_container_of_another_name_stays_with_its_tool() -> None
     )
 
 
+def test_what_an_operator_made_stays_with_its_operator() -> None:
+    statefulset = copy.deepcopy(rendered(Answers())["statefulset"])
+    owner = {"kind": "PostgresCluster", "name": "shop", "controller": True}
+    statefulset["metadata"]["ownerReferences"] = [owner]
+    (text,) = findings(statefulset=statefulset)
+    assert text == (
+        "StatefulSet postgresql cannot be taken over: it belongs to PostgresCluster shop, whose operator would undo "
+        "each change"
+    )
+
+
 def test_what_the_server_fills_in_and_tools_write_is_no_finding() -> None:
     def change(pod: dict[str, Any]) -> None:
         pod |= {"dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler", "restartPolicy": "Always"}
@@ -282,6 +293,42 @@ def test_credentials_in_plain_text_are_named_and_never_copied() -> None:
     result = imported(Answers(), statefulset=changed_statefulset(change))
     assert "hunter2" not in repr(result)
     assert "POSTGRES_PASSWORD is not read from a Secret" in [str(finding) for finding in result.findings]
+
+
+def test_secrets_within_fields_that_no_answer_expresses_are_not_shown() -> None:
+    def change(pod: dict[str, Any]) -> None:
+        (container,) = pod["containers"]
+        container["lifecycle"] = {"preStop": {"exec": {"command": ["curl", "--user=a:hunter2", "registry"]}}}
+        container["envFrom"] = [{"secretRef": {"name": "extra"}}]
+        pod["initContainers"] = [
+            {"name": "unpack", "image": "unpack:1", "env": [{"name": "TOKEN", "value": "hunter2"}]},
+            {"name": "wait", "image": "wait:1", "args": ["--token=hunter2"]},
+        ]
+
+    without_init = Answers.model_validate({"tls": {"source": None}})
+    statefulset = copy.deepcopy(rendered(without_init)["statefulset"])
+    change(statefulset["spec"]["template"]["spec"])
+    assert [str(finding) for finding in imported(without_init, statefulset=statefulset).findings] == [
+        "StatefulSet postgresql: spec.template.spec.containers[postgresql].lifecycle",
+        (
+            "StatefulSet postgresql: spec.template.spec.containers[postgresql].envFrom: "
+            '[{"secretRef": {"name": "extra"}}]'
+        ),
+        "StatefulSet postgresql: spec.template.spec.initContainers[unpack]",
+        "StatefulSet postgresql: spec.template.spec.initContainers[wait]",
+    ]
+
+
+@pytest.mark.parametrize("left", [None, "conf.d"], ids=["none", "another key"])
+def test_a_repository_whose_configuration_is_not_read_is_named(left: str | None) -> None:
+    """Without a warning, answers that take no backups would look like all there is."""
+    config = copy.deepcopy(rendered(Answers())["pgbackrest-configmap"])
+    config["data"] = {left: "[global]"}
+    result = imported(Answers(), pgbackrest_configmap=config if left else None)
+    assert not result.answers.repository.enabled
+    (finding,) = (each for each in result.findings if each.question == "repository.enabled")
+    assert "the pod uses pgBackRest, but no pgbackrest.conf of it could be read" in finding.text
+    assert "backups" in finding.fix
 
 
 def test_a_certificate_without_a_source_becomes_a_file() -> None:

@@ -36,7 +36,7 @@ _NUMBER = re.compile(
     r"[ \t\n\v\f\r]*([^ \t\n\v\f\r]*)[ \t\n\v\f\r]*"
 )
 _SPELLINGS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
-_HIDDEN = {"wal_level": ("archive", "hot_standby")}
+_OLD_SPELLINGS = {"wal_level": ("archive", "hot_standby")}
 """Old spellings that pg_settings does not list; both mean replica."""
 
 
@@ -79,7 +79,9 @@ class Setting:
 
     def _choice(self, text: str) -> str:
         word = text.lower()
-        spellings: dict[str, str] = {choice.lower(): choice for choice in (*self.choices, *_HIDDEN.get(self.name, ()))}
+        spellings: dict[str, str] = {
+            choice.lower(): choice for choice in (*self.choices, *_OLD_SPELLINGS.get(self.name, ()))
+        }
         if {"on", "off"} <= spellings.keys():
             spellings |= dict.fromkeys(("true", "yes", "1"), "on") | dict.fromkeys(("false", "no", "0"), "off")
         if "debug1" in spellings:
@@ -89,10 +91,10 @@ class Setting:
         return spellings[word]
 
     def _number(self, text: str) -> Decimal:
-        expected = self._expectation()
+        expectation = self._expectation()
         match = _NUMBER.fullmatch(text)
         if match is None:
-            raise ValueError(f"{_short(text)} is not a number; expected {expected}")
+            raise ValueError(f"{_short(text)} is not a number; expected {expectation}")
         number, unit = _decimal(match[1], whole=self.kind == "integer"), match[2]
         if unit:
             number = self._convert(number, unit, text)
@@ -109,8 +111,10 @@ class Setting:
         units = _BYTES if self._is_size else _MICROSECONDS
         if unit not in units:
             close = next((other for other in units if other.lower() == unit.lower() or other[:1] == unit), "")
-            meant = f": did you mean {text[: text.rfind(unit)].strip()}{close}?" if close else ""
-            raise ValueError(f"{_short(text)}: {_short(unit)} is not a unit of it; expected {', '.join(units)}{meant}")
+            suggestion = f": did you mean {text[: text.rfind(unit)].strip()}{close}?" if close else ""
+            raise ValueError(
+                f"{_short(text)}: {_short(unit)} is not a unit of it; expected {', '.join(units)}{suggestion}"
+            )
         value = number * units[unit]
         smaller = max((size for size in units.values() if size < units[unit]), default=None)
         if smaller is not None:  # 1e-3GB is 1MB

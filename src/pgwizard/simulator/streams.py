@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator, Iterable
 class ContainerLog:
     """What one container printed. It outlives the loop in which it is read. message: its /dev/termination-log."""
 
-    def __init__(self, lines: Iterable[str] = (), *, ended: bool = False) -> None:
+    def __init__(self, lines: Iterable[str] = (), *, is_over: bool = False) -> None:
         self.lines = list(lines)
-        self.ended = ended
+        self.is_over = is_over
         self.message = ""
         self._readers: list[asyncio.Event] = []
 
@@ -21,7 +21,7 @@ class ContainerLog:
 
     def end(self) -> None:
         """The container is over: followers stop."""
-        self.ended = True
+        self.is_over = True
         self._wake()
 
     def _wake(self) -> None:
@@ -38,7 +38,7 @@ class ContainerLog:
                 while start < len(self.lines):
                     start += 1
                     yield self.lines[start - 1]
-                if not follow or self.ended:
+                if not follow or self.is_over:
                     return
                 await wake.wait()
         finally:
