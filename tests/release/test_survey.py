@@ -660,7 +660,7 @@ def test_every_secret_that_is_wrong_is_named() -> None:
 
 
 def test_a_value_that_no_container_can_be_given_is_refused() -> None:
-    """The kubelet would try for ever, and the apply wait until its deadline."""
+    """The kubelet would try again and again, and the apply would wait until its deadline."""
 
     async def scenario(sim: SimCluster) -> None:
         binary = {"username": "cG9zdGdyZXM=", "password": base64.b64encode(b"canary\xff").decode()}
