@@ -484,8 +484,10 @@ def _endpoint(answers: Answers, _: Facts) -> _Problems:
         yield Finding(
             "repository.bucket", f"{repository.bucket} cannot be part of a host name: set repository.uriStyle to path"
         )
-    if repository.uri_style == "host" and repository.s3_endpoint.is_address and question == "repository.endpoint":
-        yield Finding("repository.uriStyle", f"host puts the bucket before {repository.s3_endpoint.host}: use path")
+    endpoint = repository.s3_endpoint
+    without_names = endpoint.is_address or endpoint.is_loopback
+    if repository.uri_style == "host" and without_names and question == "repository.endpoint":
+        yield Finding("repository.uriStyle", f"host puts the bucket before {endpoint.host}: use path")
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
     if server.is_loopback:
