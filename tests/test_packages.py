@@ -308,6 +308,11 @@ def test_the_pages_of_the_wizard_load_nothing_of_a_release_that_runs() -> None:
     assert loaded & {"pgwizard.release.apply", "kubernetes", "aiohttp"} == set()
 
 
+def test_what_observes_a_release_loads_no_questions() -> None:
+    loaded = _loaded_by("import pgwizard.cli.verbs.status_line, pgwizard.status.observe, pgwizard.status.report\n")
+    assert loaded & {"pydantic", "jinja2", "textual", "pgwizard.plan.plan"} == set()
+
+
 def test_the_version_is_printed_before_anything_is_loaded() -> None:
     assert (
         _loaded("--version") & {"pydantic", "jinja2", "yaml", "argparse", "cryptography", "OpenSSL", "kubernetes"}

@@ -32,8 +32,8 @@ def size_bytes(text: str) -> int:
     if exact is None or exact < 0:
         raise ValueError(f"{text!r} is not a size{_suggestion(text)}")
     if exact < 1:
-        meant = f": m is a thousandth, did you mean {text[:-1]}Mi?" if exact and text.endswith("m") else ""
-        raise ValueError(f"{text!r} is not a size above zero{meant}")
+        suggestion = f": m is a thousandth, did you mean {text[:-1]}Mi?" if exact and text.endswith("m") else ""
+        raise ValueError(f"{text!r} is not a size above zero{suggestion}")
     if exact >= _LARGEST_BINARY:
         raise ValueError(f"{text!r} is larger than Kubernetes can count; expected less than 8192Pi")
     return _round_up(exact)

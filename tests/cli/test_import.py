@@ -123,6 +123,29 @@ def test_a_sidecar_is_a_warning_and_an_exit_code(sim: SimCluster, answers: str) 
     assert (json.loads(as_json.out), json.loads(as_json.err)["message"]) == ({"release": NAMED}, text)
 
 
+def test_a_configuration_in_a_projected_volume_is_read(sim: SimCluster, answers: str) -> None:
+    """Else the answers would take no backups, and an apply of them would end those of the release."""
+    pgwizard("apply", answers, "--yes")
+
+    async def project() -> None:
+        async with sim:
+            ref = Ref(STATEFULSET, "postgresql", "default")
+            volumes = (await sim.get(ref))["spec"]["template"]["spec"]["volumes"]
+            projected = [_projected(volume) if "configMap" in volume else volume for volume in volumes]
+            assert projected != volumes
+            await sim.patch(ref, {"spec": {"template": {"spec": {"volumes": projected}}}})
+
+    asyncio.run(project())
+    done = pgwizard("import", "postgresql")
+    assert yaml.safe_load(done.out) == {"release": NAMED}
+    assert "volumes[pgbackrest-config] is of another kind" in done.err
+
+
+def _projected(volume: dict[str, Any]) -> dict[str, Any]:
+    sources = [{"secret": {"name": "extra"}}, {"configMap": {"name": volume["configMap"]["name"]}}]
+    return {"name": volume["name"], "projected": {"sources": sources}}
+
+
 @pytest.mark.usefixtures("sim")
 def test_a_release_that_does_not_exist_is_named() -> None:
     done = pgwizard("import", "shop", "-n", "orders", code=5)

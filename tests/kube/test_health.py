@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pgwizard.kube.api import Object
-from pgwizard.kube.health import STUCK, Health, assess, condition
+from pgwizard.kube.health import STUCK_REASONS, Health, assess, condition
 
 
 def thing(
@@ -141,7 +141,7 @@ def test_a_deleted_pod_is_stopping_whatever_its_state() -> None:
     assert assess(pod) == Health("progressing", "the old pod is stopping")
 
 
-@pytest.mark.parametrize("reason", sorted(STUCK))
+@pytest.mark.parametrize("reason", sorted(STUCK_REASONS))
 def test_each_reason_that_no_container_recovers_from_is_a_failure(reason: str) -> None:
     assert assess(thing("Pod", container({"waiting": {"reason": reason}}))).status == "failed"
 

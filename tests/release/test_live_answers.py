@@ -290,6 +290,42 @@ def test_credentials_in_plain_text_are_named_and_never_copied() -> None:
     assert "POSTGRES_PASSWORD is not read from a Secret" in [str(finding) for finding in result.findings]
 
 
+def test_secrets_within_fields_that_no_answer_expresses_are_not_shown() -> None:
+    def change(pod: dict[str, Any]) -> None:
+        (container,) = pod["containers"]
+        container["lifecycle"] = {"preStop": {"exec": {"command": ["curl", "--user=a:hunter2", "registry"]}}}
+        container["envFrom"] = [{"secretRef": {"name": "extra"}}]
+        pod["initContainers"] = [
+            {"name": "unpack", "image": "unpack:1", "env": [{"name": "TOKEN", "value": "hunter2"}]},
+            {"name": "wait", "image": "wait:1", "args": ["--token=hunter2"]},
+        ]
+
+    without_init = Answers.model_validate({"tls": {"source": None}})
+    statefulset = copy.deepcopy(rendered(without_init)["statefulset"])
+    change(statefulset["spec"]["template"]["spec"])
+    assert [str(finding) for finding in imported(without_init, statefulset=statefulset).findings] == [
+        "StatefulSet postgresql: spec.template.spec.containers[postgresql].lifecycle",
+        (
+            "StatefulSet postgresql: spec.template.spec.containers[postgresql].envFrom: "
+            '[{"secretRef": {"name": "extra"}}]'
+        ),
+        "StatefulSet postgresql: spec.template.spec.initContainers[unpack]",
+        "StatefulSet postgresql: spec.template.spec.initContainers[wait]",
+    ]
+
+
+@pytest.mark.parametrize("left", [None, "conf.d"], ids=["none", "another key"])
+def test_a_repository_whose_configuration_is_not_read_is_named(left: str | None) -> None:
+    """Without a warning, answers that take no backups would look like all there is."""
+    config = copy.deepcopy(rendered(Answers())["pgbackrest-configmap"])
+    config["data"] = {left: "[global]"}
+    result = imported(Answers(), pgbackrest_configmap=config if left else None)
+    assert not result.answers.repository.enabled
+    (finding,) = (each for each in result.findings if each.question == "repository.enabled")
+    assert "the pod uses pgBackRest, but no pgbackrest.conf of it could be read" in finding.text
+    assert "backups" in finding.fix
+
+
 def test_a_certificate_without_a_source_becomes_a_file() -> None:
     secret = copy.deepcopy(rendered(Answers())["ca-secret"])
     del secret["metadata"]["annotations"]

@@ -236,7 +236,7 @@ def test_a_defect_replaces_the_answer_and_the_source_is_polled_again() -> None:
                 assert snapshot.failures == dict.fromkeys(
                     (
                         *("statefulsets", "pods", "persistentvolumeclaims", "cronjobs", "jobs"),
-                        *("volume", "repository", "archive", "backups", "archiver", "certificate"),
+                        *("volume", "repository", "archive", "backups", "archiver"),
                     ),
                     Finding(text="a bug in pgwizard: KeyError"),
                 )

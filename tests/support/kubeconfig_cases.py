@@ -1041,7 +1041,6 @@ def _odd_documents(lab: Lab) -> Iterator[Case]:
         "an escaped slash in a comment": f'{text}# "\\/"\n',
         "a byte order mark": f"\ufeff{text}",
         "two byte order marks": f"\ufeff\ufeff{text}",
-        "a byte order mark after a comment": f"# x\n\ufeff{text}",
         "a byte order mark at the end": f"{text}\ufeff\n",
         "a merge of two": text.replace(f"token: {TOKEN}", "<<: [{token: a}, {token: b}]"),
     }.items():

@@ -32,14 +32,14 @@ class LoadedAnswers:
     answers: Answers | None
     problems: tuple[Finding, ...]
     wrong: frozenset[str] = frozenset()
-    overridden: frozenset[str] = frozenset()
-    hidden: frozenset[_Path] = frozenset()
+    override_paths: frozenset[str] = frozenset()
+    hidden_paths: frozenset[_Path] = frozenset()
     _places: dict[str, strict_yaml.Position] = field(default_factory=dict)
 
     def locate(self, problem: Finding) -> Finding:
         """The problem with the line of its path in the file, or of the nearest parent in the file."""
         path = problem.question
-        if any(_within(path, overridden) for overridden in self.overridden):
+        if any(_within(path, override) for override in self.override_paths):
             return replace(problem, text=f"{problem.text} (from --set)")
         while path:
             if path in self._places:
@@ -66,21 +66,23 @@ def load(data: bytes, overrides: Sequence[str] = ()) -> LoadedAnswers:
         )
     if not isinstance(value, dict):
         return LoadedAnswers(None, tuple(problems))
-    overridden, wrong = _override(value, overrides)
+    override_paths, wrong = _override(value, overrides)
     problems += wrong
-    answers, invalid, hidden = _validate(value)
+    answers, invalid, hidden_paths = _validate(value)
     places = {".".join(map(str, path)): place for path, place in document.places.items()}
-    loaded = LoadedAnswers(
-        answers, (), frozenset(problem.question for problem in invalid), frozenset(overridden), hidden, places
+    loaded_answers = LoadedAnswers(
+        answers, (), frozenset(problem.question for problem in invalid), frozenset(override_paths), hidden_paths, places
     )
-    problems += [loaded.locate(problem) for problem in invalid]
-    return replace(loaded, problems=tuple(sorted(problems, key=lambda problem: problem.line or 0)))
+    problems += [loaded_answers.locate(problem) for problem in invalid]
+    return replace(loaded_answers, problems=tuple(sorted(problems, key=lambda problem: problem.line or 0)))
 
 
 def from_mapping(value: dict[str, Any]) -> LoadedAnswers:
     """Validate answers as nested keys, as in a file. Never raises for bad input."""
-    answers, invalid, hidden = _validate(value)
-    return LoadedAnswers(answers, tuple(invalid), frozenset(problem.question for problem in invalid), hidden=hidden)
+    answers, invalid, hidden_paths = _validate(value)
+    return LoadedAnswers(
+        answers, tuple(invalid), frozenset(problem.question for problem in invalid), hidden_paths=hidden_paths
+    )
 
 
 def _within(path: str, parent: str) -> bool:
@@ -102,19 +104,19 @@ def _override(value: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str
     """The paths that were overridden, and the problems of the overrides."""
     paths, problems = [], []
     for override in overrides:
-        dotted, equals, text = override.partition("=")
-        if text.startswith(_NO_YAML) or (not text and dotted.startswith("tuning.parameters.")):
+        dotted_path, equals, text = override.partition("=")
+        if text.startswith(_NO_YAML) or (not text and dotted_path.startswith("tuning.parameters.")):
             text = "'" + text.replace("'", "''") + "'"
         document = strict_yaml.read(text.encode("utf-8", "surrogatepass"))  # a byte of argv that is no UTF-8 stays none
-        path = [part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", dotted)]
+        path = [part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", dotted_path)]
         is_plain = schema.takes_text(tuple(path))
         if not equals or "" in path or len(path) > _DEEPEST:
-            problems.append(Finding("", f"--set {dotted[:60]}: expected path=value, such as storage.size=20Gi"))
+            problems.append(Finding("", f"--set {dotted_path[:60]}: expected path=value, such as storage.size=20Gi"))
         elif is_plain and text.isprintable() and (document.problems or isinstance(document.value, (dict, list))):
             _assign(value, path, text)  # such as [fd00::1]:9000
             paths.append(".".join(path))
         elif document.problems:
-            problems.append(Finding(dotted, f"--set: {document.problems[0].text}"))
+            problems.append(Finding(dotted_path, f"--set: {document.problems[0].text}"))
         else:
             _assign(value, path, document.value)
             paths.append(".".join(path))
@@ -138,23 +140,23 @@ def _assign(value: dict[str, Any], path: list[str], leaf: object) -> None:
 def _validate(value: dict[str, Any]) -> tuple[Answers | None, list[Finding], frozenset[_Path]]:
     """The answers, their problems, and the hidden paths. Invalid values are left out until the others are valid."""
     problems: list[Finding] = []
-    hidden: set[_Path] = set()
+    hidden_paths: set[_Path] = set()
     for _ in range(4):  # leaving out one part of a union can uncover what another part lacks
         try:
-            return Answers.model_validate(value), problems, frozenset(hidden)
+            return Answers.model_validate(value), problems, frozenset(hidden_paths)
         except ValidationError as error:
             details = error.errors(include_url=False)
-        located = [(_locate(detail), detail) for detail in details]
+        path_details = [(_locate(detail), detail) for detail in details]
         questions = {problem.question for problem in problems}
-        new = [_problem(path, section, detail) for (path, section), detail in located]
-        hidden |= {
+        new = [_problem(path, section, detail) for (path, section), detail in path_details]
+        hidden_paths |= {
             path
-            for ((path, _), detail), problem in zip(located, new, strict=True)
+            for ((path, _), detail), problem in zip(path_details, new, strict=True)
             if _hides_value(detail, problem.text)
         }
         problems += [problem for problem in new if problem.question not in questions]
-        value = _without(value, [path for (path, _), _ in located])
-    return None, problems, frozenset(hidden)
+        value = _without(value, [path for (path, _), _ in path_details])
+    return None, problems, frozenset(hidden_paths)
 
 
 def _hides_value(detail: ErrorDetails, message: str) -> bool:
@@ -224,7 +226,7 @@ def _tags(section: type[Section]) -> tuple[Any, ...]:
 
 # ---- words ---------------------------------------------------------------------------------------------------------
 
-_EXPECTED = {
+_TYPE_TEXTS = {
     "string_type": "text",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -255,10 +257,10 @@ def _message(path: _Path, section: type[Section] | None, detail: ErrorDetails) -
         return f"is not known{_suggestion(str(path[-1]), keys)}"
     if kind == "missing":
         return "is required"
-    if kind in _EXPECTED:
+    if kind in _TYPE_TEXTS:
         quotes = ": put it in quotes" if kind == "string_type" and isinstance(value, (bool, int, float)) else ""
         actual = "text" if isinstance(value, str) else _describe(value)  # it may be a secret: not echoed
-        return f"expected {_EXPECTED[kind]}, found {actual}{quotes}"
+        return f"expected {_TYPE_TEXTS[kind]}, found {actual}{quotes}"
     if kind in ("literal_error", "union_tag_invalid"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected") or context["expected_tags"]))
         choice = value[_tag_key(context)] if "tag" in context else value  # pydantic turns the tag into text
@@ -289,8 +291,8 @@ def _guess(word: object, choices: list[str]) -> str:
     import difflib
 
     close = difflib.get_close_matches(str(word).lower(), [choice.lower() for choice in choices], 1, 0.6)
-    named = [choice for choice in choices if close and choice.lower() == close[0]]
-    return f": did you mean {named[0]}?" if named else ""
+    matches = [choice for choice in choices if close and choice.lower() == close[0]]
+    return f": did you mean {matches[0]}?" if matches else ""
 
 
 def _describe(value: object) -> str:

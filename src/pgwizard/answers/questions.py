@@ -88,7 +88,7 @@ class Matching:
 
     pattern: str
     expected: str
-    refused: str = ""
+    excluded_pattern: str = ""
 
     @property
     def keywords(self) -> dict[str, Any]:
@@ -98,11 +98,11 @@ class Matching:
         searches that keep their groups, which takes Helm half as long again as to compile it.
         """
         keywords: dict[str, Any] = {"pattern": f"(^({self.pattern})$)"}
-        return {**keywords, "not": {"pattern": self.refused}} if self.refused else keywords
+        return {**keywords, "not": {"pattern": self.excluded_pattern}} if self.excluded_pattern else keywords
 
     def check(self, text: str) -> str:
         # Compiled at the first answer: most runs keep most defaults.
-        if not re.fullmatch(self.pattern, text) or (self.refused and re.search(self.refused, text)):
+        if not re.fullmatch(self.pattern, text) or (self.excluded_pattern and re.search(self.excluded_pattern, text)):
             raise ValueError(f"{_echo(text) if text else 'nothing'} is not {self.expected}")
         return text
 
@@ -122,7 +122,7 @@ class _Printable(Matching):
             if match[0] == "\t":
                 raise ValueError(f"contains a tab at position {position}: write a blank in its place")
             raise ValueError(f"contains an invisible character, U+{ord(match[0]):04X} at position {position}")
-        if self.refused and re.search(self.refused, text):
+        if self.excluded_pattern and re.search(self.excluded_pattern, text):
             raise ValueError("begins or ends with a blank")
         return text
 
@@ -131,7 +131,7 @@ VISIBLE = _Printable(f"[^{INVISIBLE}]*", "")
 PRINTABLE = _Printable(f"[^{INVISIBLE}]*", "", "^ | $")  # blanks at the ends are lost where nothing is quoted
 
 
-def _bracketed(text: str) -> str:
+def _require_brackets(text: str) -> str:
     if re.fullmatch(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
         raise ValueError(f"{_echo(text)} is an IPv6 address without brackets; expected such as [fd00::1]:9000")
     return text
@@ -405,7 +405,7 @@ OptionValue = Annotated[
 EndpointText = Annotated[
     str,
     StringConstraints(max_length=255),
-    AfterValidator(_bracketed),
+    AfterValidator(_require_brackets),
     AfterValidator(Matching(rf"{_SCHEME}{_HOST}(:[0-9]{{1,5}})?/?", _ENDPOINT).check),
     AfterValidator(_endpoint_text),  # names the wrong port or address
     Matching(

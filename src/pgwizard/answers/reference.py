@@ -44,8 +44,8 @@ def _with_refused_keys(node: Any) -> Any:
         return node
     copy = {key: _with_refused_keys(item) for key, item in node.items()}
     if "patternProperties" in copy:
-        refused = copy.get("propertyNames", {}).pop("not", None)
-        copy["patternProperties"] |= {refused["pattern"]: False} if refused else {}
+        excluded_names = copy.get("propertyNames", {}).pop("not", None)
+        copy["patternProperties"] |= {excluded_names["pattern"]: False} if excluded_names else {}
         copy["additionalProperties"] = False
     return copy
 
@@ -175,8 +175,8 @@ def documentation() -> str:
         sections = sections_in(field.annotation)
         for section in sections:
             if len(sections) > 1:
-                chosen = " (default)" if section is type(default) else ""
-                lines += [f"**`{_tag(section)}`**{chosen}: {_first_line(section)}", ""]
+                default_mark = " (default)" if section is type(default) else ""
+                lines += [f"**`{_tag(section)}`**{default_mark}: {_first_line(section)}", ""]
             lines += [*_table(section, ""), ""]
     return "\n".join([*lines, *_PARAMETERS])
 

@@ -40,7 +40,7 @@ def _sections() -> Iterator[tuple[str, str]]:
         yield page, str(field.alias)
 
 
-def field_at(path: QuestionPath, chosen: Any) -> FieldInfo | None:
+def field_at(path: QuestionPath, choice_of: Any) -> FieldInfo | None:
     """The field of a path. chosen: path -> tag of the chosen alternative."""
     owner: type[BaseModel] = Answers
     field: FieldInfo | None = None
@@ -51,33 +51,33 @@ def field_at(path: QuestionPath, chosen: Any) -> FieldInfo | None:
         sections = sections_in(field.annotation)
         if depth == len(path) or not sections:
             break
-        tag = chosen(path[:depth])
+        tag = choice_of(path[:depth])
         owner = next((section for section in sections if tag in tags_of(section)), sections[0])
     return field
 
 
-def label_at(path: QuestionPath, chosen: Any = lambda _: "") -> tuple[str, QuestionPath]:
+def label_at(path: QuestionPath, choice_of: Any = lambda _: "") -> tuple[str, QuestionPath]:
     """The label of a question and its page; for the tag of an alternative, those of the whole block.
 
     chosen: as for ``field_at``.
     """
     for end in range(len(path), 0, -1):
-        field = field_at(path[:end], chosen)
+        field = field_at(path[:end], choice_of)
         ask = question_of(field.metadata) if field else None
         if ask:
             return ask.label, path[:end]
     return path[-1].capitalize(), path
 
 
-def entry_of(path: QuestionPath, dotted: str) -> str | None:
+def entry_of(path: QuestionPath, dotted_path: str) -> str | None:
     """The entry of a map or list question that a dotted path is about; None where it is about another question.
 
     Of a map it is the key, which may have dots of its own; of a list ``entry 2``.
     """
     parent = ".".join(path) + "."
-    field = field_at(path, lambda _: "") if dotted.startswith(parent) else None
+    field = field_at(path, lambda _: "") if dotted_path.startswith(parent) else None
     kind = get_origin(field.annotation) if field else None
-    entry = dotted.removeprefix(parent)
+    entry = dotted_path.removeprefix(parent)
     if kind is list and entry.isdecimal():
         return f"entry {int(entry) + 1}"
     return entry if kind is dict else None

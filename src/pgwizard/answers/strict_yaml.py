@@ -29,7 +29,7 @@ _FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,15})\.[0-9]{1,15}")
 _CORE_NUMBER = re.compile(
     r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 )
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN_CHARACTERS = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 NodePath = tuple[str | int, ...]
 Position = tuple[int, int]
@@ -73,7 +73,7 @@ def read(data: bytes) -> Document:
         byte = data[error.start]
         document.problems.append(Finding("", f"byte 0x{byte:02x} is not UTF-8: save the file as UTF-8", line))
         return document
-    if match := _FORBIDDEN.search(text):
+    if match := _FORBIDDEN_CHARACTERS.search(text):
         line = text.count("\n", 0, match.start()) + 1
         document.problems.append(Finding("", f"character U+{ord(match[0]):04X} is not allowed in YAML", line))
         return document
@@ -132,8 +132,8 @@ class _Composer:
         raise _Unreadable
 
     def _note(self, event: Event, path: NodePath, message: str) -> None:
-        dotted = ".".join(map(str, path))
-        self.document.problems.append(Finding(dotted, message, *_place(event)))
+        dotted_path = ".".join(map(str, path))
+        self.document.problems.append(Finding(dotted_path, message, *_place(event)))
 
     def _node(self, event: Event, path: NodePath) -> Any:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):

@@ -154,17 +154,17 @@ class KubeCluster:
         params = [("fieldManager", self._manager), ("fieldValidation", "Strict")]
         return [*params, ("dryRun", "All")] if dry_run else params
 
-    async def _find_written(self, ref: Ref, sent: Object) -> Response | None:
+    async def _find_written(self, ref: Ref, intent: Object) -> Response | None:
         """The live object if it contains everything that was sent: the write was done although its answer was lost."""
         try:
             live = await self.get(ref)
         except NotFound:
             return None
-        content = {key: value for key, value in sent.items() if key != "stringData"}
-        content["metadata"] = {key: value for key, value in sent["metadata"].items() if key not in _SERVERS_OWN}
-        if texts := sent.get("stringData"):
-            coded = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
-            content["data"] = {**(sent.get("data") or {}), **coded}
+        content = {key: value for key, value in intent.items() if key != "stringData"}
+        content["metadata"] = {key: value for key, value in intent["metadata"].items() if key not in _SERVERS_OWN}
+        if texts := intent.get("stringData"):
+            encoded_texts = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
+            content["data"] = {**(intent.get("data") or {}), **encoded_texts}
         return Response(live) if _holds(live, content) else None
 
     # -- lists --------------------------------------------------------------------------------------------------------
@@ -222,11 +222,11 @@ class KubeCluster:
                 if not version:
                     # Unpaged: continuations are often served by etcd, an order of magnitude slower than the cache.
                     pages = self.pages(resource, namespace, labels=labels, fields=fields, limit=None)
-                    listed = [page async for page in pages]
-                    for event in _difference(objects, [item for page in listed for item in page.items]):
+                    listing = [page async for page in pages]
+                    for event in _difference(objects, [item for page in listing for item in page.items]):
                         yield event
                     yield WatchEvent("SYNCED", {})
-                    version = listed[-1].resource_version
+                    version = listing[-1].resource_version
                 async with contextlib.aclosing(
                     self._changes(resource, namespace, [*_selectors(labels, fields), ("resourceVersion", version)])
                 ) as changes:
@@ -376,11 +376,11 @@ class KubeCluster:
         questions = list(dict.fromkeys(accesses))
         namespaces = sorted({access.namespace for access in questions if access.namespace})
         rules = dict(zip(namespaces, await _all([self._rules(name) for name in namespaces]), strict=True))
-        allowed = {
+        permissions = {
             access: any(_grants(rule, access) for rule in rules.get(access.namespace or "", [])) for access in questions
         }
-        open_ = [access for access, granted in allowed.items() if not granted]
-        return {**allowed, **dict(zip(open_, await _all([ask(access) for access in open_]), strict=True))}
+        unclear = [access for access, is_granted in permissions.items() if not is_granted]
+        return {**permissions, **dict(zip(unclear, await _all([ask(access) for access in unclear]), strict=True))}
 
     async def _rules(self, namespace: str) -> list[Object]:
         """What this user may do there, as far as the server lists it: the list may be incomplete, or denied."""
@@ -467,13 +467,13 @@ def _write_result(answer: Response) -> WriteResult:
     return WriteResult(answer.body, answer.warnings)
 
 
-def _holds(live: Any, sent: Any) -> bool:
+def _holds(live: Any, intent: Any) -> bool:
     """Whether ``live``, to which the server may have added defaults, contains all of ``sent``."""
-    if isinstance(sent, Mapping):
-        return isinstance(live, Mapping) and all(_holds(live.get(key), value) for key, value in sent.items())
-    if isinstance(sent, list):
-        return isinstance(live, list) and len(live) == len(sent) and all(map(_holds, live, sent))
-    return bool(live == sent) or (not live and not sent)
+    if isinstance(intent, Mapping):
+        return isinstance(live, Mapping) and all(_holds(live.get(key), value) for key, value in intent.items())
+    if isinstance(intent, list):
+        return isinstance(live, list) and len(live) == len(intent) and all(map(_holds, live, intent))
+    return bool(live == intent) or (not live and not intent)
 
 
 async def _all(questions: list[Coroutine[Any, Any, T]]) -> list[T]:
@@ -532,8 +532,8 @@ def _event(line: bytes) -> tuple[str, Object]:
 
 def _watch_error(call: Call, status: Object, commands: Commands) -> ApiError:
     code = status.get("code")
-    expired = status.get("reason") in {"Expired", "Gone"}
-    return api_error(call, code if isinstance(code, int) else 410 if expired else 500, status, commands=commands)
+    is_expired = status.get("reason") in {"Expired", "Gone"}
+    return api_error(call, code if isinstance(code, int) else 410 if is_expired else 500, status, commands=commands)
 
 
 async def _lines(

@@ -23,8 +23,8 @@ class Commands:
 
     @property
     def _options(self) -> list[str]:
-        named = (("--context", self.context), ("--kubeconfig", self.kubeconfig))
-        return [part for flag, value in named if value for part in (flag, value)]
+        flags = (("--context", self.context), ("--kubeconfig", self.kubeconfig))
+        return [part for flag, value in flags if value for part in (flag, value)]
 
     @staticmethod
     def _line(words: list[str]) -> str:

@@ -101,7 +101,7 @@ class Login:
             problem = f"{name} {_not_yet(min(begins for begins, _ in dates), now)}" if all_are else ""
             return problem, _EARLY_HINT
         all_are = bool(dates) and all(ends < now for _, ends in dates)
-        problem = f"{name} {_expired(max(ends for _, ends in dates), now)}" if all_are else ""
+        problem = f"{name} {_expiry_text(max(ends for _, ends in dates), now)}" if all_are else ""
         renew = "Get a new kubeconfig from the cluster" if problem else "Renew the certificate of the API server"
         return problem, f"{renew}. If this machine's clock is ahead (it shows {_minute(now)}), set it."
 
@@ -212,7 +212,7 @@ def _require_current_token(whose: str, authorization: str, now: float) -> None:
         return
     with contextlib.suppress(ValueError, OverflowError):
         raise KubeconfigError(
-            f"{whose} {_expired(ends, now)}",
+            f"{whose} {_expiry_text(ends, now)}",
             hint="Log in again, or ask whoever gave you the kubeconfig for a new token.",
         )
 
@@ -244,7 +244,7 @@ def _require_current_certificate(user: str, place: str, certificate: bytes, now:
     whose = f"the client certificate of user {plain(user)!r} ({place})"
     if now > ends:
         raise KubeconfigError(
-            f"{whose} {_expired(ends, now)}",
+            f"{whose} {_expiry_text(ends, now)}",
             hint="Get a new client certificate: log in again, or ask whoever gave you the kubeconfig.",
         )
     if now < begins:
@@ -258,7 +258,7 @@ _EARLY_HINT = (
 )
 
 
-def _expired(ends: float, now: float) -> str:
+def _expiry_text(ends: float, now: float) -> str:
     return f"expired on {_minute(ends)}, {about(now - ends)} ago"
 
 
@@ -389,8 +389,8 @@ def _validity(certificate: bytes) -> tuple[datetime, datetime] | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the library's warnings about unusual certificates are not for users
         try:
-            read = x509.load_pem_x509_certificates(certificate)[0]
-            return read.not_valid_before_utc, read.not_valid_after_utc
+            leaf = x509.load_pem_x509_certificates(certificate)[0]
+            return leaf.not_valid_before_utc, leaf.not_valid_after_utc
         except ValueError:
             return None
 

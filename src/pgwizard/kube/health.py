@@ -21,7 +21,7 @@ SCALED_TO_0 = "ScaledToZero"
 SCALED_UP = "ScaledUp"
 """Our own reason for a StatefulSet with more than one pod, each a database of its own."""
 
-STUCK = frozenset(
+STUCK_REASONS = frozenset(
     {
         "ImagePullBackOff",
         "ErrImagePull",
@@ -35,7 +35,7 @@ STUCK = frozenset(
     }
 )
 """Reasons that a container rarely recovers from without help."""
-REFUSED = "FailedCreate"
+REFUSAL_REASON = "FailedCreate"
 """The reason of an event about pods that a controller cannot create."""
 _VOLUME_AWAITED = "waiting for ephemeral volume controller to create the persistentvolumeclaim"
 """The scheduler's message about each pod with an ephemeral claim, until the claim is there."""
@@ -100,18 +100,18 @@ def _pod(obj: Object) -> Health:
         return Health("ready", "ready")
     if status.get("phase") == "Failed":
         return Health("failed", plain(status.get("message") or "the pod failed"), plain(status.get("reason", "")))
-    scheduled = condition(obj, "PodScheduled")
-    if scheduled.get("status") == "False":
-        why, reason = plain(scheduled.get("message", "")), plain(scheduled.get("reason", ""))
+    scheduling = condition(obj, "PodScheduled")
+    if scheduling.get("status") == "False":
+        why, reason = plain(scheduling.get("message", "")), plain(scheduling.get("reason", ""))
         if _VOLUME_AWAITED in why:  # for a second or two, each time
             return Health("progressing", "its volume claim is being created")
         return Health("progressing", f"cannot be scheduled: {why}", reason)
     for container in _containers(obj):
         if (fault := _container(container)) is not None:
             return fault
-    started = sum(1 for container in status.get("containerStatuses") or [] if container.get("started"))
+    started_count = sum(1 for container in status.get("containerStatuses") or [] if container.get("started"))
     total = len(obj.get("spec", {}).get("containers") or [])
-    return Health("progressing", f"starting: {started} of {total} containers started")
+    return Health("progressing", f"starting: {started_count} of {total} containers started")
 
 
 def _containers(obj: Object) -> Iterator[dict[str, Any]]:
@@ -122,12 +122,12 @@ def _containers(obj: Object) -> Iterator[dict[str, Any]]:
 def _container(status: dict[str, Any]) -> Health | None:
     """The health of one container; None if it runs or has succeeded."""
     name, state = plain(status.get("name", "")), status.get("state", {})
-    ended = state.get("terminated") or status.get("lastState", {}).get("terminated") or {}
-    end = plain(ended.get("reason", ""))
-    last = f": ended with exit code {ended['exitCode']} ({end or 'Error'})" if ended.get("exitCode") else ""
+    termination = state.get("terminated") or status.get("lastState", {}).get("terminated") or {}
+    end = plain(termination.get("reason", ""))
+    last = f": ended with exit code {termination['exitCode']} ({end or 'Error'})" if termination.get("exitCode") else ""
     waiting = state.get("waiting", {})
     reason = plain(waiting.get("reason", ""))
-    if reason in STUCK:
+    if reason in STUCK_REASONS:
         text = plain(waiting.get("message") or "", MESSAGE_CHARACTERS)
         why = f": {text}" if text and reason != "CrashLoopBackOff" else last
         return Health("failed", f"container {name}: {reason}{why}", reason)
@@ -139,14 +139,14 @@ def _container(status: dict[str, Any]) -> Health | None:
 
 
 def _job(obj: Object) -> Health:
-    failed, complete = condition(obj, "Failed"), condition(obj, "Complete")
+    failure, complete = condition(obj, "Failed"), condition(obj, "Complete")
     if complete.get("status") == "True":
         return Health("ready", "complete")
-    if failed.get("status") == "True":
-        return Health("failed", plain(failed.get("message") or "failed"), plain(failed.get("reason", "")))
+    if failure.get("status") == "True":
+        return Health("failed", plain(failure.get("message") or "failed"), plain(failure.get("reason", "")))
     active, tries = obj.get("status", {}).get("active", 0), obj.get("status", {}).get("failed", 0)
-    tried = f", {tries} {'try' if tries == 1 else 'tries'} failed" if tries else ""
-    return Health("progressing", f"{'running' if active else AWAITS_POD}{tried}")
+    tries_text = f", {tries} {'try' if tries == 1 else 'tries'} failed" if tries else ""
+    return Health("progressing", f"{'running' if active else AWAITS_POD}{tries_text}")
 
 
 def _claim(obj: Object) -> Health:
@@ -156,8 +156,8 @@ def _claim(obj: Object) -> Health:
         return Health("progressing", f"volume claim {plain(obj['metadata']['name'])} is {phase}")
     size = size_text(obj.get("spec", {}).get("resources", {}).get("requests", {}).get("storage"))
     for kind in ("ControllerResizeError", "NodeResizeError"):
-        if (refused := condition(obj, kind)).get("status") == "True":
-            why = plain(refused.get("message") or kind)
+        if (refusal := condition(obj, kind)).get("status") == "True":
+            why = plain(refusal.get("message") or kind)
             return Health("progressing", f"the volume cannot grow to {size}: {why}", kind)
     for kind in ("FileSystemResizePending", "Resizing"):
         if condition(obj, kind).get("status") == "True":

@@ -123,14 +123,14 @@ class _TryError(Exception):
         *,
         status: int = 0,
         transient: bool = True,
-        lost: bool = True,
+        is_lost: bool = True,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(status)
         self.error = error
         self.status = status
         self.transient = transient
-        self.lost = lost
+        self.is_lost = is_lost
         self.retry_after = retry_after
 
 
@@ -181,10 +181,10 @@ class Http:
         await self._session.close()
         # TLS closes in the background for up to 30 s, which the end of the event loop would cut off.
         for _ in range(100):
-            left = [connection for connection in self._sockets if connection.fileno() >= 0]
-            if not left:
+            open_sockets = [connection for connection in self._sockets if connection.fileno() >= 0]
+            if not open_sockets:
                 return
-            for connection in left:
+            for connection in open_sockets:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
             await asyncio.sleep(0)
@@ -225,8 +225,8 @@ class Http:
         try:
             with self._one_try(call):
                 yield
-        except _TryError as failed:
-            raise failed.error("") from None
+        except _TryError as error:
+            raise error.error("") from None
 
     async def _persist(
         self,
@@ -236,7 +236,7 @@ class Http:
     ) -> T:
         patience = self.patience
         begin = patience.clock()
-        tries, lost, renewed = 0, False, False
+        tries, is_lost, is_renewed = 0, False, False
         while True:
             if self._session.closed:
                 raise ClusterError(f"cannot {call.purpose}: the connection to {self.target.label} was closed")
@@ -245,23 +245,23 @@ class Http:
             try:
                 with self._one_try(call):
                     return await once(credentials)
-            except _TryError as caught:
-                failed = caught
-            if failed.status == 401 and not renewed and self._login.reject(credentials):
-                renewed = True
+            except _TryError as error:
+                failure = error
+            if failure.status == 401 and not is_renewed and self._login.reject(credentials):
+                is_renewed = True
                 continue
-            lost = lost or failed.lost
-            if recover and lost and (failed.lost or failed.status == 409):
+            is_lost = is_lost or failure.is_lost
+            if recover and is_lost and (failure.is_lost or failure.status == 409):
                 try:
                     recovery = await recover()
                 except ClusterError:
-                    raise failed.error(", and it cannot be looked up whether it was done") from None
+                    raise failure.error(", and it cannot be looked up whether it was done") from None
                 if recovery is not None:
                     return recovery
-            wait = patience.delay(tries) if failed.retry_after is None else failed.retry_after
+            wait = patience.delay(tries) if failure.retry_after is None else failure.retry_after
             over = tries >= (call.tries or patience.tries) or (patience.clock() - begin + wait > patience.total_seconds)
-            if over or not failed.transient or (failed.lost and not call.repeatable):
-                raise failed.error(f" ({tries} tries)" if tries > 1 else "")
+            if over or not failure.transient or (failure.is_lost and not call.repeatable):
+                raise failure.error(f" ({tries} tries)" if tries > 1 else "")
             await patience.sleep(wait)
 
     async def _exchange(self, call: Call, credentials: Credentials) -> Response:
@@ -325,7 +325,7 @@ class Http:
             raise self._refusal(call, answer) from None
         except aiohttp.ConnectionTimeoutError:
             seconds = f"{self.patience.connect_seconds:g} s"
-            raise self._failure(call, f"no connection within {seconds}", lost=False) from None
+            raise self._failure(call, f"no connection within {seconds}", is_lost=False) from None
         except TimeoutError:
             seconds = f"{self.patience.request_seconds:g} s"
             raise self._failure(call, f"no answer to {call.method} {call.path} within {seconds}") from None
@@ -334,13 +334,13 @@ class Http:
             reason = str(getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "TLS failed")
             hint = "Check that certificate-authority in the kubeconfig is this server's, and that the name is right."
             if (code := getattr(cause, "verify_code", 0)) in _OUT_OF_DATES:
-                outdated, hint = self._login.outdated_trust(is_early=code == _NOT_YET_VALID)
-                reason = outdated or f"the API server's {reason}"
+                cause_text, hint = self._login.outdated_trust(is_early=code == _NOT_YET_VALID)
+                reason = cause_text or f"the API server's {reason}"
             raise self._failure(
                 call, f"no trusted TLS connection: {plain(reason)}", transient=False, hint=hint
             ) from None
         except (aiohttp.ClientConnectorError, ProxyFailure) as error:
-            raise self._failure(call, f"no connection: {_reason(error)}", lost=False) from None
+            raise self._failure(call, f"no connection: {_reason(error)}", is_lost=False) from None
         except aiohttp.WSServerHandshakeError as error:
             raise self._failure(call, f"no WebSocket (HTTP {error.status})", transient=False) from None
         except aiohttp.ClientHttpProxyError as error:
@@ -370,12 +370,12 @@ class Http:
             lambda tries: api_error(call, status, body, tries, commands=self.target.commands, hint=hint),
             status=status,
             transient=status in TRANSIENT,
-            lost=status >= 500,
+            is_lost=status >= 500,
             retry_after=answer.retry_after,
         )
 
     def _failure(
-        self, call: Call, what: str, *, transient: bool = True, lost: bool = True, hint: str = ""
+        self, call: Call, what: str, *, transient: bool = True, is_lost: bool = True, hint: str = ""
     ) -> _TryError:
         where = f"{self.target.label}{self.target.route}"
         return _TryError(
@@ -383,7 +383,7 @@ class Http:
                 f"cannot {call.purpose}: {where}: {what}{tries}", hint=hint or self.target.connection_hint
             ),
             transient=transient,
-            lost=lost,
+            is_lost=is_lost,
         )
 
 
@@ -501,11 +501,11 @@ def _warnings(headers: list[str]) -> Iterator[str]:
     """The texts of Warning headers: ``299 - "text"``, with quotes escaped by backslashes."""
     for header in dict.fromkeys(headers):
         _, quote_, rest = header.partition('"')
-        text, escaped = "", False
+        text, is_escaped = "", False
         for character in rest if quote_ else "":
-            if character == '"' and not escaped:
+            if character == '"' and not is_escaped:
                 break
-            escaped = character == "\\" and not escaped
-            text += "" if escaped else character
+            is_escaped = character == "\\" and not is_escaped
+            text += "" if is_escaped else character
         if text:
             yield plain(text, 1000)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pgwizard.errors import ClusterError, DeadlineError, Finding, JobFailed, NotFound
 from pgwizard.kube.api import EVENT, JOB, POD, Cluster, Object, Ref, WatchEvent, find_object, list_objects
-from pgwizard.kube.health import MESSAGE_CHARACTERS, REFUSED, STUCK, Health, assess, condition
+from pgwizard.kube.health import MESSAGE_CHARACTERS, REFUSAL_REASON, STUCK_REASONS, Health, assess, condition
 from pgwizard.text import plain
 
 GRACE_SECONDS = 20.0
@@ -33,7 +33,7 @@ IsLastLine = Callable[[str], bool]
 """Whether a container that logs this line has done its work, and can only end with 0."""
 NOTABLE_REASONS = frozenset(
     {
-        REFUSED,
+        REFUSAL_REASON,
         "FailedScheduling",
         "FailedMount",
         "FailedAttachVolume",
@@ -66,7 +66,7 @@ def refusal(event: Object) -> Refusal | None:
     None for every other event, also for a server that fails: the controller tries again.
     """
     message = event.get("message") or ""
-    if event.get("reason") != REFUSED:
+    if event.get("reason") != REFUSAL_REASON:
         return None
     if "failed calling webhook" in message:
         return Refusal("a webhook of the cluster does not answer", SILENT_SECONDS)
@@ -92,11 +92,11 @@ async def recent_events(cluster: Cluster, namespace: str, since: datetime) -> As
     """Events from now on, since an old one explains an old failure. Only those from before the watch are filtered by
     time: the clocks of the cluster and of this machine may differ.
     """
-    synced = False
+    is_synced = False
     async with aclosing(cluster.watch(EVENT, namespace)) as events:
         async for event in events:
-            synced = synced or event.type == "SYNCED"
-            if synced or _is_recent(event.object, since):
+            is_synced = is_synced or event.type == "SYNCED"
+            if is_synced or _is_recent(event.object, since):
                 yield event
 
 
@@ -203,10 +203,10 @@ class _JobWatch:
     has_pod: bool = False
     refusal: Refusal | None = None
     refused_since: float = 0
-    outlived: int = 0
+    error_code: int = 0
     job_uid: str = ""
     early: list[Object] = field(default_factory=list)
-    failed: set[str] = field(default_factory=set)
+    failed_pods: set[str] = field(default_factory=set)
 
     def take(self, event: WatchEvent) -> Health | None:
         """The Job's health, where the event shows it: ready as soon as its container has ended with 0.
@@ -223,16 +223,16 @@ class _JobWatch:
                 )
             self.job_uid = obj["metadata"]["uid"]
             early, self.early = self.early, []
-            ended = [health for pod in early if (health := self._take_pod(pod))]
+            healths = [health for pod in early if (health := self._take_pod(pod))]
             health = assess(obj)
-            return ended[0] if ended and health.status == "progressing" else health
+            return healths[0] if healths and health.status == "progressing" else health
         if kind == "Pod" and event.type != "DELETED":
             if self.job_uid:
                 return self._take_pod(obj)
             self.early.append(obj)
         elif is_about(event, {self.job.name, *self.followers}) and obj.get("reason") in NOTABLE_REASONS:
             self._report_once(event_text(obj))
-            if obj["reason"] == REFUSED and self._is_about_job(obj) and (now := refusal(obj)) != self.refusal:
+            if obj["reason"] == REFUSAL_REASON and self._is_about_job(obj) and (now := refusal(obj)) != self.refusal:
                 self.refusal, self.refused_since = now, asyncio.get_running_loop().time()
         return None
 
@@ -249,13 +249,13 @@ class _JobWatch:
         health, code = assess(pod), exit_code(pod)
         if code == 0:
             return Health("ready", "complete")
-        self.outlived = code if code and pod.get("status", {}).get("phase") == "Running" else 0
-        if self.outlived or (health.status == "failed" and health.reason not in STUCK):
-            self.failed.add(pod["metadata"]["name"])
+        self.error_code = code if code and pod.get("status", {}).get("phase") == "Running" else 0
+        if self.error_code or (health.status == "failed" and health.reason not in STUCK_REASONS):
+            self.failed_pods.add(pod["metadata"]["name"])
             self._report_once(self._retry_cause() or health.message)
         elif health.status == "failed" or (health.status == "progressing" and not self.lines):
             self._report_once(health.message)  # once it logs, its log says more
-        if health.reason not in STUCK and not self.outlived:
+        if health.reason not in STUCK_REASONS and not self.error_code:
             self.stuck_since = None
         elif self.stuck_since is None:
             self.stuck_since = asyncio.get_running_loop().time()
@@ -267,15 +267,15 @@ class _JobWatch:
         return self.explain("\n".join([self.last, *self.lines]))
 
     def failure(self, obj: Object) -> JobFailed:
-        failed = condition(obj, "Failed")
-        why = plain(failed.get("message") or "")
+        failure = condition(obj, "Failed")
+        why = plain(failure.get("message") or "")
         job = self.job
         return JobFailed(
             f"{job} failed: {why}",
             fault=self.fault,
             hint=f"See {self._kubectl('logs', f'job/{job.name}')}. Run it again after the fix.",
             log=self.lines[-TAIL_LINES:],
-            is_overdue=failed.get("reason") == "DeadlineExceeded",
+            is_overdue=failure.get("reason") == "DeadlineExceeded",
         )
 
     def check_stuck(self, now: float) -> None:
@@ -289,9 +289,9 @@ class _JobWatch:
                 f"{self._kubectl('describe', 'job', self.job.name)}",
             )
         if self.stuck_since is not None and now - self.stuck_since >= GRACE_SECONDS:
-            if self.outlived:
+            if self.error_code:
                 raise JobFailed(
-                    f"{self.job} failed with exit code {self.outlived}, but another container keeps its pod running, "
+                    f"{self.job} failed with exit code {self.error_code}, but another container keeps its pod running, "
                     "so it is not tried again",
                     fault=self.fault,
                     hint="Exclude the namespace from the injection of sidecars, delete the Job, and run it again.",
@@ -337,8 +337,8 @@ class _JobWatch:
         self.lines.append(line)
         del self.lines[:-400]
         self.log(line)
-        if begun := re.search(r"INFO: ([a-z-]+) command begin", line):
-            self._report_once(f"pgBackRest runs {begun[1]}")
+        if match := re.search(r"INFO: ([a-z-]+) command begin", line):
+            self._report_once(f"pgBackRest runs {match[1]}")
         if " ERROR: " in line and (fault := self.explain(line)):  # the Job retries for a long time
             self._report_once(f"a try failed: {fault.cause}")
         if self.is_last_line is not None and self.is_last_line(line):
@@ -362,8 +362,8 @@ class _JobWatch:
                 async with aclosing(log) as lines:
                     async for line in lines:
                         self._read_line(plain(line))
-            if name in self.failed and (tried := self._retry_cause()):  # the last lines may arrive late
-                self._report_once(tried)
+            if name in self.failed_pods and (cause := self._retry_cause()):  # the last lines may arrive late
+                self._report_once(cause)
 
         self.followers[name] = asyncio.create_task(read(), name=f"log of {name}")
 

@@ -157,17 +157,17 @@ def load(context: str | None = None, kubeconfig: str | None = None, namespace: s
     """
     contents, files = _read_files(kubeconfig)
     commands = Commands(context, kubeconfig)
-    chosen = context or _current(contents)
-    if not chosen and _is_in_pod():
+    context_name = context or _current(contents)
+    if not context_name and _is_in_pod():
         return _in_cluster(namespace)
     if not contents:
         raise _no_kubeconfig(files)
-    if not chosen:
+    if not context_name:
         raise KubeconfigError(
             f"the kubeconfig {plain(files)} names no current context",
             hint=f"Choose one with: {commands.kubectl('config', 'use-context', 'NAME')}",
         )
-    return _from_files(contents, files, chosen, namespace, commands)
+    return _from_files(contents, files, context_name, namespace, commands)
 
 
 _Contents = list[tuple[Path, Mapping[str, Any]]]
@@ -229,22 +229,22 @@ def contexts(kubeconfig: str | None = None) -> list[Context]:
     in_pod = not current and _is_in_pod()
     if not contents and not in_pod:
         raise _no_kubeconfig(files)
-    merged = _merge(contents)
-    listed = [
+    parts_by_kind = _merge(contents)
+    choices = [
         Context(
             name=name,
             server=_shown_server(cluster.values),
             namespace=plain(part.values.get("namespace") or "default"),
-            runs=_runs(merged["user"].get(part.values.get("user") or "")),
+            runs=_runs(parts_by_kind["user"].get(part.values.get("user") or "")),
             current=name == current,
         )
-        for name, part in merged["context"].items()
-        if (cluster := merged["cluster"].get(part.values.get("cluster") or "")) is not None
+        for name, part in parts_by_kind["context"].items()
+        if (cluster := parts_by_kind["cluster"].get(part.values.get("cluster") or "")) is not None
     ]
     if in_pod:
         target = _in_cluster(None)
-        listed.append(Context("", target.label, target.namespace, current=True))
-    return sorted(listed, key=lambda context: not context.current)
+        choices.append(Context("", target.label, target.namespace, current=True))
+    return sorted(choices, key=lambda context: not context.current)
 
 
 def _runs(user: Part | None) -> str:
@@ -257,15 +257,21 @@ def _runs(user: Part | None) -> str:
 # -- reading the files ------------------------------------------------------------------------------------------------
 
 
-def _from_files(contents: _Contents, files: str, chosen: str, namespace: str | None, commands: Commands) -> Target:
-    merged = _merge(contents)
-    values = _part(merged, "context", chosen, files).values
+def _from_files(
+    contents: _Contents, files: str, context_name: str, namespace: str | None, commands: Commands
+) -> Target:
+    parts_by_kind = _merge(contents)
+    values = _part(parts_by_kind, "context", context_name, files).values
     name = values.get("cluster") or ""
-    if _is_in_pod() and not (merged["cluster"][name].values if name in merged["cluster"] else name):
+    if _is_in_pod() and not (parts_by_kind["cluster"][name].values if name in parts_by_kind["cluster"] else name):
         return _in_cluster(namespace or values.get("namespace"))
-    cluster = _part(merged, "cluster", name, files)
+    cluster = _part(parts_by_kind, "cluster", name, files)
     name = values.get("user") or ""
-    user = _part(merged, "user", name, files) if name or "" in merged["user"] else Part("", {}, cluster.folder)
+    user = (
+        _part(parts_by_kind, "user", name, files)
+        if name or "" in parts_by_kind["user"]
+        else Part("", {}, cluster.folder)
+    )
     for kind, part in (("cluster", cluster), ("user", user)):
         if problem := _contradiction(part.values) or _server_name_problem(part.values):
             raise KubeconfigError(f"{kind} {plain(part.name)!r} in the kubeconfig {plain(files)} {problem}")
@@ -276,12 +282,12 @@ def _from_files(contents: _Contents, files: str, chosen: str, namespace: str | N
         )
     proxy, proxy_from = _proxy(url, cluster.values.get("proxy-url") or "")
     return Target(
-        label=f"{plain(chosen)} ({plain(url)})",
+        label=f"{plain(context_name)} ({plain(url)})",
         url=url,
         namespace=plain(namespace or values.get("namespace") or _pod_namespace() or "default"),
         cluster=cluster,
         user=user,
-        context=chosen,
+        context=context_name,
         files=files,
         commands=commands,
         proxy=proxy,
@@ -361,11 +367,11 @@ def _content(path: str) -> Mapping[str, Any] | None:
 
 def _merge(contents: _Contents) -> dict[str, dict[str, Part]]:
     """Clusters, users and contexts by name, the first file that names one wins, as in client-go."""
-    merged: dict[str, dict[str, Part]] = {"cluster": {}, "user": {}, "context": {}}
+    parts_by_kind: dict[str, dict[str, Part]] = {"cluster": {}, "user": {}, "context": {}}
     for path, content in contents:
         _require_unique_extensions(path, content)
         _require_unique_extensions(path, content.get("preferences") or {})
-        for kind, parts in merged.items():
+        for kind, parts in parts_by_kind.items():
             names = set[str]()
             for entry in content.get(f"{kind}s") or []:
                 name = entry.get("name") or ""
@@ -374,7 +380,7 @@ def _merge(contents: _Contents) -> dict[str, dict[str, Part]]:
                 names.add(name)
                 _require_unique_extensions(path, entry.get(kind) or {})
                 parts.setdefault(name, Part(name, entry.get(kind) or {}, path.absolute().parent))
-    return merged
+    return parts_by_kind
 
 
 def _require_unique_extensions(path: Path, block: Mapping[str, Any]) -> None:
@@ -447,10 +453,10 @@ def _exec_problem(plugin: Mapping[str, Any]) -> str:
     return ""
 
 
-def _part(merged: Mapping[str, Mapping[str, Part]], kind: str, name: str, files: str) -> Part:
-    if name in merged[kind]:
-        return merged[kind][name]
-    names = ", ".join(plain(names, 60) for names in merged[kind])
+def _part(parts_by_kind: Mapping[str, Mapping[str, Part]], kind: str, name: str, files: str) -> Part:
+    if name in parts_by_kind[kind]:
+        return parts_by_kind[kind][name]
+    names = ", ".join(plain(names, 60) for names in parts_by_kind[kind])
     raise KubeconfigError(
         f"the kubeconfig {plain(files)} has no {kind} {plain(name)!r}", hint=f"It has: {names or 'none'}."
     )
@@ -516,12 +522,12 @@ def _without_credentials(proxy: str) -> str:
 # -- proxies ----------------------------------------------------------------------------------------------------------
 
 
-def _proxy(url: str, configured: str) -> tuple[str | None, str]:
+def _proxy(url: str, proxy_url: str) -> tuple[str | None, str]:
     """The proxy for a URL, and the setting it comes from: proxy-url, else the environment's variables as Go reads them.
 
     Source: golang.org/x/net/http/httpproxy, v0.38.
     """
-    proxy, setting = (configured, _PROXY_URL) if configured else _environment_proxy(url)
+    proxy, setting = (proxy_url, _PROXY_URL) if proxy_url else _environment_proxy(url)
     if not proxy:
         return None, ""
     try:
@@ -531,7 +537,7 @@ def _proxy(url: str, configured: str) -> tuple[str | None, str]:
         usable = False
     if not usable:
         raise KubeconfigError(f"{setting} is not the URL of a proxy", hint="Set one such as http://proxy:3128.")
-    if parts.scheme not in _PROXY_SCHEMES or (configured and parts.scheme == "socks5h"):
+    if parts.scheme not in _PROXY_SCHEMES or (proxy_url and parts.scheme == "socks5h"):
         scheme = plain(parts.scheme, 20)
         raise KubeconfigError(
             f"a proxy of the kind {scheme!r} is not supported: {setting}", hint="Use http://, https:// or socks5://."

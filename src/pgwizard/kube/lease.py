@@ -49,13 +49,13 @@ async def hold(
     me = holder or _me()
     await _acquire(cluster, ref, me, now, report=report, sleep=sleep)
     task = asyncio.current_task()
-    lost: list[Exception] = []
+    losses: list[Exception] = []
 
     async def renew() -> None:
         try:
             await _keep_renewing(cluster, ref, me, now, sleep)
         except Exception as error:  # noqa: BLE001 - a lock that nobody renews protects nothing, whatever the reason
-            lost.append(error)
+            losses.append(error)
             if task is not None:
                 task.cancel()
 
@@ -63,28 +63,28 @@ async def hold(
     try:
         yield
     except asyncio.CancelledError:
-        if lost:
+        if losses:
             if task is not None:
                 task.uncancel()
-            if not isinstance(lost[0], ClusterError):
-                raise lost[0] from None
-            if isinstance(lost[0], NotFound) and await _namespace_goes(cluster, ref.namespace or ""):
+            if not isinstance(losses[0], ClusterError):
+                raise losses[0] from None
+            if isinstance(losses[0], NotFound) and await _namespace_goes(cluster, ref.namespace or ""):
                 raise NotFound(
                     f"namespace {ref.namespace} was deleted, with everything in it",
                     status=404,
                     reason="NotFound",
                     hint="Find out who deletes it. Once it is gone, make it again and run this again.",
-                ) from lost[0]
+                ) from losses[0]
             raise Locked(
-                f"the lock {ref} was lost while writing: {lost[0]}", hint="Run it again: it continues."
-            ) from lost[0]
+                f"the lock {ref} was lost while writing: {losses[0]}", hint="Run it again: it continues."
+            ) from losses[0]
         raise
     finally:
         renewal.cancel()
         await asyncio.wait([renewal])  # awaited itself, its end would look like a cancellation of this task
-        if not lost or not isinstance(lost[0], ClusterError):
+        if not losses or not isinstance(losses[0], ClusterError):
             with contextlib.suppress(ClusterError):
-                await _write(cluster, await cluster.get(ref), "", now, required=me)
+                await _write(cluster, await cluster.get(ref), "", now, required_holder=me)
 
 
 async def _namespace_goes(cluster: Cluster, name: str) -> bool:
@@ -99,20 +99,20 @@ async def _namespace_goes(cluster: Cluster, name: str) -> bool:
 async def _keep_renewing(cluster: Cluster, ref: Ref, me: str, now: Clock, sleep: Callable[[float], Any]) -> None:
     """Renew the Lease without end. Raises once another run holds it, or could since it was not renewed in time."""
     loop = asyncio.get_running_loop()
-    renewed = loop.time()
+    renewed_at = loop.time()
     while True:
         await sleep(RENEW_SECONDS)
         try:
-            async with asyncio.timeout_at(renewed + DURATION_SECONDS):
+            async with asyncio.timeout_at(renewed_at + DURATION_SECONDS):
                 live = await cluster.get(ref)
                 if _holder(live)[0] == me:
-                    await _write(cluster, live, me, now, required=me)
-                    renewed = loop.time()
+                    await _write(cluster, live, me, now, required_holder=me)
+                    renewed_at = loop.time()
                     continue
         except TimeoutError:
             raise Unreachable(f"it could not be renewed for {DURATION_SECONDS} s") from None
         except ClusterError:  # the server may be back for the next try; no one takes the Lease before it expires
-            if loop.time() + RENEW_SECONDS >= renewed + DURATION_SECONDS:
+            if loop.time() + RENEW_SECONDS >= renewed_at + DURATION_SECONDS:
                 raise
             continue
         raise Conflict(f"it is held by {plain(_holder(live)[0]) or 'nobody'}", status=409, reason="Conflict")
@@ -131,22 +131,22 @@ async def _acquire(
                 return
             except AlreadyExists:
                 continue
-        owner, renewed = _holder(live)
-        if not owner or owner == me or holder == (owner, renewed):
+        owner, renewed_at = _holder(live)
+        if not owner or owner == me or holder == (owner, renewed_at):
             try:
-                await _write(cluster, live, me, now, required=owner)
+                await _write(cluster, live, me, now, required_holder=owner)
                 return
             except Conflict:
                 continue
         if holder is not None:
             break
-        holder = owner, renewed
+        holder = owner, renewed_at
         report(
-            f"{plain(owner)} held the lock at {_time(renewed)}: waiting {DURATION_SECONDS} s to see whether it lives"
+            f"{plain(owner)} held the lock at {_time(renewed_at)}: waiting {DURATION_SECONDS} s to see whether it lives"
         )
         await sleep(DURATION_SECONDS + 1)
     raise Locked(
-        f"{ref}: {plain(owner)} is writing to this release, last seen at {_time(renewed)}",
+        f"{ref}: {plain(owner)} is writing to this release, last seen at {_time(renewed_at)}",
         hint="Wait until it ends, or end it; the lock of a dead one expires after 15 s.",
     )
 
@@ -156,12 +156,12 @@ def _holder(live: Object) -> tuple[str, str]:
     return str(spec.get("holderIdentity") or ""), str(spec.get("renewTime") or "")
 
 
-def _time(renewed: str) -> str:
+def _time(renewed_at: str) -> str:
     """The time of a Lease for people, in UTC; as it is where it is none."""
     try:
-        return f"{datetime.fromisoformat(renewed).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return f"{datetime.fromisoformat(renewed_at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (ValueError, OverflowError):
-        return plain(renewed) or "an unknown time"
+        return plain(renewed_at) or "an unknown time"
 
 
 def _lease(ref: Ref, holder: str, now: Clock) -> Object:
@@ -183,12 +183,12 @@ def _lease(ref: Ref, holder: str, now: Clock) -> Object:
     }
 
 
-async def _write(cluster: Cluster, live: Object, holder: str, now: Clock, *, required: str) -> None:
+async def _write(cluster: Cluster, live: Object, holder: str, now: Clock, *, required_holder: str) -> None:
     """Compare and swap. Raises Conflict if another run was faster."""
-    if _holder(live)[0] != required:
+    if _holder(live)[0] != required_holder:
         raise Conflict(f"the lock is held by {plain(_holder(live)[0]) or 'nobody'}", status=409, reason="Conflict")
     fresh = _lease(Ref.of(live), holder, now)
-    if holder == required:
+    if holder == required_holder:
         fresh["spec"]["acquireTime"] = live["spec"].get("acquireTime", fresh["spec"]["acquireTime"])
     fresh["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
     await cluster.replace(fresh)

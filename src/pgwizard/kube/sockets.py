@@ -40,7 +40,7 @@ class ServerSocket(socket.socket):
 
     def send(self, data: Any, flags: int = 0, /) -> int:
         """Send data, and acknowledge at once what has arrived."""
-        sent = super().send(data, flags)
+        count = super().send(data, flags)
         with contextlib.suppress(OSError, AttributeError):  # Linux alone has it, and forgets it with each request
             self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        return sent
+        return count

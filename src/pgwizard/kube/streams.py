@@ -62,14 +62,14 @@ class _Port:
         self._http = http
         self._call = call
         self._socket = socket
-        self._begun: set[int] = set()
+        self._begun_channels: set[int] = set()
 
     async def read(self) -> bytes:
         with self._http.translate_errors(self._call):
             while (frame := await _frame(self._socket)) is not None:
                 channel, data = frame
-                content = data if channel in self._begun else data[2:]
-                self._begun.add(channel)
+                content = data if channel in self._begun_channels else data[2:]
+                self._begun_channels.add(channel)
                 if channel == PORT_ERROR and content:
                     text = content.decode(errors="replace")
                     # The text before it is ids of the runtime, which would hide the reason.

@@ -166,10 +166,10 @@ def _entries(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
     """Keys and values of a mapping, with those that ``<<`` merges into it in its place."""
     for key, value in node.value:
         if isinstance(key, yaml.ScalarNode) and key.tag in (_PLAIN, _MERGE) and key.value == "<<":
-            for merged in reversed(value.value) if isinstance(value, yaml.SequenceNode) else [value]:
-                if not isinstance(merged, yaml.MappingNode):
+            for source in reversed(value.value) if isinstance(value, yaml.SequenceNode) else [value]:
+                if not isinstance(source, yaml.MappingNode):
                     raise yaml.MarkedYAMLError(problem="<< merges mappings only", problem_mark=key.start_mark)
-                yield from _entries(merged)
+                yield from _entries(source)
             continue
         kind = _kind(key)
         if kind not in ("text", "a number", "a boolean"):
@@ -189,7 +189,7 @@ def _anything(node: yaml.Node, kind: str, place: str) -> Any:
 
 def _number(text: str) -> int | float:
     digits = text.replace("_", "").lower()
-    for read_as in (int, lambda written: int(written, 0), float):
+    for read_as in (int, lambda number: int(number, 0), float):
         try:
             return read_as(digits)
         except ValueError:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from pgwizard.answers.questions import Answers
 from pgwizard.errors import ClusterError, DeadlineError, Finding
 from pgwizard.kube.api import POD, Cluster, Object, Ref, find_object
 from pgwizard.plan import pgbackrest
 from pgwizard.plan.names import Names, ReleaseRef
+
+if TYPE_CHECKING:  # a status needs no answers, and starts faster without their models
+    from pgwizard.answers.questions import Answers
 
 _CONTAINER = "postgresql"
 _COMMAND = ("pgbackrest", "version")

@@ -173,22 +173,23 @@ def uses_pgbackrest(statefulset: Object) -> bool:
     """
     if any(owner.get("controller") for owner in statefulset["metadata"].get("ownerReferences") or ()):
         return False
+    return configures_pgbackrest(statefulset) or "pgbackrest" in str(database_container(statefulset).get("image"))
+
+
+def configures_pgbackrest(statefulset: Object) -> bool:
+    """Whether the database's container has a configuration of pgBackRest, or variables for it."""
     container = database_container(statefulset)
     variables = (str(each.get("name")) for each in container.get("env") or ())
     folders = (str(mount.get("mountPath")) for mount in _mounts(container))
-    return (
-        any(name.startswith("PGBACKREST_") for name in variables)
-        or any(folder.startswith(_CONFIG_FOLDER) for folder in folders)
-        or "pgbackrest" in str(container.get("image"))
+    return any(name.startswith("PGBACKREST_") for name in variables) or any(
+        _is_below(folder, _CONFIG_FOLDER) for folder in folders
     )
 
 
-def config_names(statefulset: Object) -> list[str]:
-    """The ConfigMaps that the database's container mounts as pgBackRest's configuration."""
+def config_names(statefulset: Object, folder: str = _CONFIG_FOLDER) -> list[str]:
+    """The ConfigMaps that the database's container mounts in a folder, by default pgBackRest's."""
     pod, container = statefulset["spec"]["template"]["spec"], database_container(statefulset)
-    mounted = {
-        mount.get("name") for mount in _mounts(container) if str(mount.get("mountPath")).startswith(_CONFIG_FOLDER)
-    }
+    mounted = {mount.get("name") for mount in _mounts(container) if _is_below(str(mount.get("mountPath")), folder)}
     names = []
     for volume in pod.get("volumes") or ():
         if volume.get("name") in mounted:
@@ -251,6 +252,11 @@ def _mounted(pod: Mapping[str, Any], container: Mapping[str, Any], kind: str, ke
         if source and str(mount.get("mountPath")).startswith(folder):
             return str(source.get(key))
     return ""
+
+
+def _is_below(path: str, folder: str) -> bool:
+    """Whether a path is the folder, or within it."""
+    return f"{path}/".startswith(f"{folder}/")
 
 
 def _mounts(container: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -23,7 +23,7 @@ from pgwizard.plan.names import CA_FILE, CA_KEY, STANZA, Names, ReleaseRef
 from pgwizard.plan.plan import Facts, Toleration, resolve
 from pgwizard.plan.postgresql_conf import PostgresqlConf, read_postgresql
 from pgwizard.plan.tuning import Machine
-from pgwizard.release.layout import Configuration, read_configuration, renamed_container
+from pgwizard.release.layout import Configuration, configures_pgbackrest, read_configuration, renamed_container
 from pgwizard.release.live_tuning import tuned_server
 from pgwizard.release.unexpressed import is_deployers, unexpressed
 from pgwizard.text import plain
@@ -109,13 +109,24 @@ class _Reader:
         self._storage()
         options = self._repository() if backups else {}
         if not backups:
-            self._put("repository.enabled", False)
+            self._no_repository()
         self._tuning(options.get("process-max"))
         self._tls(verify=options.get("repo-storage-verify-tls", "y") != "n", backups=backups)
         self._pods()
         self._jobs()
         self._put("advanced.networkPolicy", "network-policy" in self._live.objects)
         self._put("advanced.prometheusRule", "prometheus-rule" in self._live.objects)
+
+    def _no_repository(self) -> None:
+        self._put("repository.enabled", False)
+        statefulset = self._live.objects.get("statefulset")
+        if statefulset is not None and configures_pgbackrest(statefulset):
+            self._warn(
+                "the pod uses pgBackRest, but no pgbackrest.conf of it could be read: it is in no ConfigMap, or in one "
+                "that you may not read",
+                "repository.enabled",
+                "An apply of these answers would end the backups: set repository first.",
+            )
 
     def _put(self, path: str, value: Any) -> None:
         """Nothing is put where nothing is there: the question keeps its default."""

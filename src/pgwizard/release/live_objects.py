@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from pgwizard.errors import Finding, Forbidden, PreflightError
@@ -31,6 +31,7 @@ from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.plan.pgbackrest import version_text
 from pgwizard.release import records
 from pgwizard.release.image_version import ImageVersion
+from pgwizard.release.layout import config_names
 from pgwizard.release.live_answers import LiveObjects, import_answers
 from pgwizard.release.ownership import other_owner
 
@@ -98,22 +99,10 @@ def _refs(release: ReleaseRef, statefulset: Object) -> dict[str, Ref]:
         "drill-cronjob": Ref(CRONJOB, names.drill, namespace),
         "prometheus-rule": Ref(PROMETHEUS_RULE, names.backup, namespace),
     }
-    pod = (statefulset["spec"].get("template") or {}).get("spec") or {}
-    for role, path in _CONFIGURATIONS.items():
-        if name := _config_map_at(pod, path):
+    for role, folder in _CONFIGURATIONS.items():
+        for name in config_names(statefulset, folder)[:1]:
             refs[role] = Ref(CONFIGMAP, name, namespace)
     return refs
-
-
-def _config_map_at(pod: Mapping[str, Any], path: str) -> str | None:
-    """The name of the ConfigMap that a container mounts at a path, or at a file below it."""
-    volumes = {volume.get("name"): volume for volume in pod.get("volumes") or ()}
-    for container in pod.get("containers") or ():
-        for mount in container.get("volumeMounts") or ():
-            if f"{mount.get('mountPath')}/".startswith(f"{path}/"):
-                config = volumes.get(mount.get("name"), {}).get("configMap") or {}
-                return config.get("name")
-    return None
 
 
 async def _cronjobs(cluster: Cluster, release: ReleaseRef, others: Iterable[str]) -> dict[str, Object]:

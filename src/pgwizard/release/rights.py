@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from pgwizard.answers.questions import (
-    Answers,
-    ExistingS3Credentials,
-)
-from pgwizard.errors import (
-    Finding,
-    PreflightError,
-)
+from pgwizard.errors import Finding, PreflightError
 from pgwizard.kube.api import Access, Cluster, Ref
-from pgwizard.plan.plan import mirrored_s3
+
+if TYPE_CHECKING:  # a status needs no answers, and starts faster without their models
+    from pgwizard.answers.questions import Answers
 
 # ---- rights --------------------------------------------------------------------------------------------------------
 
@@ -49,6 +45,9 @@ def accesses(answers: Answers, *, ca_file: bool = False) -> list[Access]:
 
     ca_file: whether a certificate is given as a file, which replaces its Secret.
     """
+    from pgwizard.answers.questions import ExistingS3Credentials
+    from pgwizard.plan.plan import mirrored_s3
+
     namespace = answers.release.namespace
     kinds = list(_RELEASE_KINDS)
     if answers.repository.enabled:

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from pgwizard.errors import ClusterError, DeadlineError, Finding, RolloutFailed
 from pgwizard.kube.api import CLAIM, POD, STATEFULSET, Cluster, Object, Ref, Resource, WatchEvent
-from pgwizard.kube.health import REFUSED, Health, assess
+from pgwizard.kube.health import REFUSAL_REASON, Health, assess
 from pgwizard.kube.jobs import (
     GRACE_SECONDS,
     NOTABLE_REASONS,
@@ -94,7 +94,7 @@ class _Progress:
 
     def _absence(self) -> Health:
         if self.refusal:
-            return Health("failed", f"{self.refusal.text}: {self.event_message}", REFUSED)
+            return Health("failed", f"{self.refusal.text}: {self.event_message}", REFUSAL_REASON)
         event = f": {self.event_message}" if self.event_message else ""
         return Health("progressing", f"there is no pod yet{event}", self.event_message.partition(":")[0])
 
@@ -162,7 +162,7 @@ def _is_stuck(progress: _Progress, health: Health, now: float) -> bool:
         return False
     if progress.stuck_since is None:
         progress.stuck_since = now
-    refusal = progress.refusal if health.reason == REFUSED else None
+    refusal = progress.refusal if health.reason == REFUSAL_REASON else None
     return now - progress.stuck_since >= (refusal.grace_seconds if refusal else GRACE_SECONDS)
 
 
@@ -221,7 +221,7 @@ async def crash_log(cluster: Cluster, release: ReleaseRef, health: Health, datab
 
 async def _failure(cluster: Cluster, release: ReleaseRef, health: Health) -> RolloutFailed:
     log, pod = await crash_log(cluster, release, health), Names.of(release.name).pod
-    described = ("statefulset", release.name) if health.reason == REFUSED else ("pod", pod)
+    described = ("statefulset", release.name) if health.reason == REFUSAL_REASON else ("pod", pod)
     return RolloutFailed(
         f"{pod} in namespace {release.namespace} cannot start: {health.message}",
         fault=explain("\n".join([health.message, *log])),

@@ -81,7 +81,9 @@ def _below(live: Mapping[str, Any], planned: Mapping[str, Any], path: str) -> It
         if key == "metadata":
             yield from _metadata(value, planned.get(key), here)
         elif key not in planned:
-            if not _is_servers(key, value):
+            if isinstance(value, list) and value and all(map(_entry_name, value)):
+                yield from _differing(value, [], here)
+            elif not _is_servers(key, value):
                 yield _field(here, value)
         else:
             yield from _differing(value, planned[key], here)
@@ -132,11 +134,19 @@ def _is_equal(live: Any, planned: Any) -> bool:
     return sizes[0] is not None and sizes[0] == sizes[1]
 
 
-_MAY_BE_SECRET = re.compile(r"\.(env\[|args\b|command\b)|^(data|binaryData|stringData)\b")
+_MAY_BE_SECRET = re.compile(r"\.(env\[|args\b|command\b|httpHeaders\b)|^(data|binaryData|stringData)\b")
+_SECRET_KEYS = frozenset({"env", "args", "command", "httpHeaders"})
+
+
+def _has_secret_key(value: Any) -> bool:
+    """Whether there is a field anywhere below in which people write passwords."""
+    if isinstance(value, Mapping):
+        return not _SECRET_KEYS.isdisjoint(value) or any(map(_has_secret_key, value.values()))
+    return isinstance(value, list) and any(map(_has_secret_key, value))
 
 
 def _field(path: str, value: Any) -> str:
-    if _MAY_BE_SECRET.search(path):
+    if _MAY_BE_SECRET.search(path) or _has_secret_key(value):
         return plain(path, 200)
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
     return f"{plain(path, 200)}: {plain(text, 120)}"

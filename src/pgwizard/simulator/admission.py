@@ -109,11 +109,11 @@ _NAME_TEXT = (
 )
 
 
-def decode(obj: Object, ref: Ref, *, applied: bool) -> Object:
+def decode(obj: Object, ref: Ref, *, is_apply: bool) -> Object:
     """The object as the server reads it: known fields only, stringData folded into data."""
     field = schema.root(ref.resource.kind)
     kind = ref.resource.kind
-    if applied:
+    if is_apply:
         problems = [
             f"{path}: expected {want}, got {_go(value)}" for path, want, value in schema.wrong_types(obj, field)
         ]
@@ -123,11 +123,13 @@ def decode(obj: Object, ref: Ref, *, applied: bool) -> Object:
     else:
         prefix = f'{kind} in version "v1" cannot be handled as a {kind}: '
         if unknown := list(schema.unknown_fields(obj, field)):
-            listed = ", ".join(f'unknown field "{path[1:]}"' for path in unknown)
-            raise bad_request(f"{prefix}strict decoding error: {listed}")
+            listing = ", ".join(f'unknown field "{path[1:]}"' for path in unknown)
+            raise bad_request(f"{prefix}strict decoding error: {listing}")
         for path, want, value in schema.wrong_types(obj, field):
-            got = "string" if isinstance(value, str) else type(value).__name__
-            raise bad_request(f"{prefix}json: cannot unmarshal {got} into Go struct field {kind}{path} of type {want}")
+            actual = "string" if isinstance(value, str) else type(value).__name__
+            raise bad_request(
+                f"{prefix}json: cannot unmarshal {actual} into Go struct field {kind}{path} of type {want}"
+            )
     new: Object = copy.deepcopy(obj)
     if text := new.pop("stringData", None):
         new["data"] = new.get("data", {}) | {key: base64.b64encode(v.encode()).decode() for key, v in text.items()}
@@ -148,8 +150,8 @@ def default(obj: Object) -> Object:
     """The object with the server's defaults filled in."""
     _fill(obj, schema.root(obj["kind"]))
     if obj["kind"] == "Job":
-        replaced = "Failed" if "podFailurePolicy" in obj["spec"] else "TerminatingOrFailed"
-        obj["spec"] = _JOB_DEFAULTS | {"podReplacementPolicy": replaced} | obj["spec"]
+        policy = "Failed" if "podFailurePolicy" in obj["spec"] else "TerminatingOrFailed"
+        obj["spec"] = _JOB_DEFAULTS | {"podReplacementPolicy": policy} | obj["spec"]
     if obj["kind"] == "Service" and obj.get("spec", {}).get("type") in {"ClusterIP", "NodePort", "LoadBalancer"}:
         spec = obj["spec"]
         spec.setdefault("clusterIP", _cluster_ip(obj["metadata"]))
@@ -243,11 +245,11 @@ def _secret(new: Object) -> Iterator[Cause]:
             base64.b64decode(value, validate=True)
         except binascii.Error:
             yield f"data[{key}]", "Invalid value: illegal base64 data"
-    required = {
+    keys_by_type = {
         "kubernetes.io/tls": ("tls.crt", "tls.key"),
         "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
     }
-    for key in required.get(new.get("type", ""), ()):
+    for key in keys_by_type.get(new.get("type", ""), ()):
         if key not in data:
             yield f"data[{key}]", "Required value"
 

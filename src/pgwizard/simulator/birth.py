@@ -8,7 +8,7 @@ from pgwizard.simulator.store import Store
 CLASS = Resource("storage.k8s.io/v1", "StorageClass")
 
 
-def born(store: Store, new: Object) -> Object:
+def with_identity(store: Store, new: Object) -> Object:
     """What the server and its controllers give to a new object at once."""
     metadata, kind = new["metadata"], new["kind"]
     spec = new.setdefault("spec", {}) if kind in {"Namespace", "PersistentVolumeClaim", "Job", "Pod"} else {}

@@ -32,7 +32,7 @@ from pgwizard.kube.api import (
 )
 from pgwizard.kube.commands import CURRENT_CONTEXT
 from pgwizard.simulator import admission, doors, ssa, statuses, world
-from pgwizard.simulator.birth import born
+from pgwizard.simulator.birth import with_identity
 from pgwizard.simulator.clock import ScaledClock, SimulatedClock, stamp
 from pgwizard.simulator.controllers import RECONCILERS
 from pgwizard.simulator.faults import FaultRule, Request, ScriptedOutcome
@@ -78,7 +78,7 @@ class SimCluster:
         self._user = ADMINISTRATOR
         self._guest = False
         world.furnish(self.store, self.runtime, example=example)
-        self._closed = False
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         self.reopen()
@@ -91,7 +91,7 @@ class SimCluster:
 
     def reopen(self) -> None:
         """Let another run use the same cluster after ``close`` or after it was abandoned."""
-        self._closed = False
+        self._is_closed = False
 
     def guest(self, *, manager: str = FIELD_MANAGER, user: str = ADMINISTRATOR) -> Self:
         """The same cluster as another field manager or another user; closing it leaves the cluster running."""
@@ -147,7 +147,9 @@ class SimCluster:
 
         def following() -> None:
             if self.store.since(version) is None:
-                raise statuses.gone("The provided continue parameter is too old to display a consistent list result.")
+                raise statuses.outdated_list(
+                    "The provided continue parameter is too old to display a consistent list result."
+                )
 
         step: Callable[[], None] = first
         while step is first or rest:
@@ -157,8 +159,8 @@ class SimCluster:
             chunk, rest = rest[:size], rest[size:]
             items = tuple(copy_object(_metadata(obj) if metadata_only else obj) for obj in chunk)
             # the server does not count what a selector would have to look at
-            counted = None if labels or fields or not rest else len(rest)
-            yield ListPage(items, str(version), counted)
+            remaining = None if labels or fields or not rest else len(rest)
+            yield ListPage(items, str(version), remaining)
 
     async def watch(
         self, resource: Resource, namespace: str | None = None, *, labels: str = "", fields: str = ""
@@ -183,13 +185,13 @@ class SimCluster:
                 if changes is None:
                     listing = await self._perform(ApiCall.within("list", resource, namespace), everything)
                     version = self.store.version
-                    for event in view.listed(listing):
+                    for event in view.after_list(listing):
                         yield event
                     await self._perform(ApiCall.within("watch", resource, namespace), lambda: None)
                     continue
                 for change in changes:
                     version = change[0]
-                    for event in view.changed(change):
+                    for event in view.after_change(change):
                         yield event
                 if not changes:
                     await wake.wait()
@@ -202,22 +204,22 @@ class SimCluster:
         ref = Ref.of(obj)
 
         def commit() -> WriteResult:
-            applied = admission.decode(obj, ref, applied=True)
+            intent = admission.decode(obj, ref, is_apply=True)
             live = self.store.peek(ref)
-            new = ssa.apply(live, applied, self._manager, stamp(self.clock.now()), force=force)
+            new = ssa.apply(live, intent, self._manager, stamp(self.clock.now()), force=force)
             return self._write(ref, live, new, dry_run=dry_run)
 
         return await self._perform(ApiCall.about("apply", ref, dry_run=dry_run), commit)
 
     async def create(self, obj: Object, *, dry_run: bool = False) -> WriteResult:
         """Raises AlreadyExists."""
-        named = copy_object(obj)
-        if "name" not in named["metadata"]:
-            named["metadata"]["name"] = named["metadata"]["generateName"] + self.store.suffix()
-        ref = Ref.of(named)
+        draft = copy_object(obj)
+        if "name" not in draft["metadata"]:
+            draft["metadata"]["name"] = draft["metadata"]["generateName"] + self.store.suffix()
+        ref = Ref.of(draft)
 
         def commit() -> WriteResult:
-            new = admission.decode(named, ref, applied=False)
+            new = admission.decode(draft, ref, is_apply=False)
             self._place(ref)
             if self.store.peek(ref) is not None:
                 raise statuses.already_exists(ref)
@@ -232,8 +234,8 @@ class SimCluster:
             live = self._find(ref)
             version = (patch.get("metadata") or {}).get("resourceVersion")
             if version is not None and version != live["metadata"]["resourceVersion"]:
-                raise statuses.modified(ref)
-            new = admission.decode(_merge_patch(live, patch), ref, applied=False)
+                raise statuses.outdated_version(ref)
+            new = admission.decode(_merge_patch(live, patch), ref, is_apply=False)
             return self._write(ref, live, self._update(live, new), dry_run=dry_run)
 
         return await self._perform(ApiCall.about("patch", ref, dry_run=dry_run), commit)
@@ -246,8 +248,8 @@ class SimCluster:
             live = self._find(ref)
             version = obj["metadata"].get("resourceVersion")
             if version is not None and version != live["metadata"]["resourceVersion"]:
-                raise statuses.modified(ref)
-            new = admission.decode(obj, ref, applied=False)
+                raise statuses.outdated_version(ref)
+            new = admission.decode(obj, ref, is_apply=False)
             for key in ("uid", "creationTimestamp", "generation", "managedFields"):
                 if key in live["metadata"]:
                     new["metadata"][key] = live["metadata"][key]
@@ -340,12 +342,12 @@ class SimCluster:
 
     async def close(self) -> None:
         """Stop the controllers. The state stays: see ``reopen``."""
-        self._closed = True
+        self._is_closed = True
         if not self._guest:
             await self.runtime.stop()
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._is_closed:
             raise RuntimeError("the cluster was closed")
 
     def _find(self, ref: Ref) -> Object:
@@ -378,7 +380,7 @@ class SimCluster:
     def _write(self, ref: Ref, live: Object | None, new: Object, *, dry_run: bool) -> WriteResult:
         if live is None:
             self._place(ref)
-            new = born(self.store, self.store.birth(new))
+            new = with_identity(self.store, self.store.birth(new))
         new = admission.default(admission.tidy(new))
         if ref.resource.kind == "RoleBinding" and not self.rules.resolves(new, self._user):
             raise statuses.no_role(ref, new["roleRef"]["name"])

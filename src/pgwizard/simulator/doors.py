@@ -28,8 +28,8 @@ class _Door:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._in, self._out, server_side=True)
         self._objects = objects
-        self._received = bytearray()
-        self._shaken = False
+        self._request = bytearray()
+        self._has_handshake = False
         self._over = False
         self._wake = asyncio.Event()
 
@@ -52,13 +52,13 @@ class _Door:
         self._wake.set()
 
     def _go_on(self) -> None:
-        if not self._shaken:
+        if not self._has_handshake:
             self._tls.do_handshake()
-            self._shaken = True
+            self._has_handshake = True
         while not self._over:
             if data := self._tls.read(65536):
-                self._received += data
-                if answer := self._objects.serve(self._received):
+                self._request += data
+                if answer := self._objects.serve(self._request):
                     self._tls.write(answer)
             else:
                 self._over = True
@@ -69,13 +69,13 @@ async def connect(store: Store, objects: ObjectStore, pod: Object, port: int) ->
     """Raises Unreachable where nothing listens."""
     metadata = pod["metadata"]
     secret = store.peek(Ref(Resource("v1", "Secret"), "minio-tls", metadata["namespace"]))
-    refused = errors.Unreachable(f"pod {metadata['name']}: failed to connect to localhost:{port}: connection refused")
+    refusal = errors.Unreachable(f"pod {metadata['name']}: failed to connect to localhost:{port}: connection refused")
     if (metadata.get("labels") or {}).get("app") != "minio" or port != _MINIO_PORT or secret is None:
-        raise refused
+        raise refusal
     try:
         context = _context(secret)
     except ssl.SSLError:  # a certificate of another key: the server does not start with it
-        raise refused from None
+        raise refusal from None
     yield _Door(context, objects)
 
 

@@ -34,13 +34,13 @@ def drill(
         "bytes": 0,
         "segments": 0,
     }
-    if damaged := repository.damaged_contents.get(label):
-        error = f"[029]: unable to restore file '{damaged[0]}': unexpected eof in compressed data"
-        return _ended(receipt, {"restore": ("failed", f"pgBackRest ended with 29: {error}")})
+    if contents := repository.damaged_contents.get(label):
+        error = f"[029]: unable to restore file '{contents[0]}': unexpected eof in compressed data"
+        return _result(receipt, {"restore": ("failed", f"pgBackRest ended with 29: {error}")})
     receipt |= {"bytes": backup["info"]["size"], "timeline": timeline}
     first, newest = int(backup["archive"]["start"][-8:], 16), repository.number(now, timeline)
-    lost = [each for each in repository.holes | repository.damaged_wal if first <= each <= newest]
-    end = min(lost, default=newest + 1) * _SEGMENT_BYTES
+    gaps = [each for each in repository.holes | repository.damaged_wal if first <= each <= newest]
+    end = min(gaps, default=newest + 1) * _SEGMENT_BYTES
     at = datetime.fromtimestamp(now - (newest + 1 - end // _SEGMENT_BYTES) * SEGMENT_SECONDS, UTC)
     receipt |= {"lsn": _lsn(end), "segments": end // _SEGMENT_BYTES - first, "reached_at": f"{at:%Y-%m-%dT%H:%M:%SZ}"}
     checks = {
@@ -52,27 +52,27 @@ def drill(
         "query": _answer(variables),
         "checksums": ("skipped", "the database has no data checksums"),
     }
-    if lost:
-        gone = f"recovery ended at {receipt['lsn']}, and the newest segment begins at {_lsn(newest * _SEGMENT_BYTES)}"
-        checks["wal"] = ("failed", f"{gone}: a segment is missing or damaged")
-    return _ended(receipt, checks)
+    if gaps:
+        text = f"recovery ended at {receipt['lsn']}, and the newest segment begins at {_lsn(newest * _SEGMENT_BYTES)}"
+        checks["wal"] = ("failed", f"{text}: a segment is missing or damaged")
+    return _result(receipt, checks)
 
 
 def _answer(variables: Mapping[str, str]) -> tuple[str, str]:
-    sql, expected = variables.get("DRILL_QUERY", ""), variables.get("DRILL_EXPECT", "")
+    sql, expectation = variables.get("DRILL_QUERY", ""), variables.get("DRILL_EXPECT", "")
     if not sql:
         return "skipped", "no query"
     if "wrong" in sql:
-        return "failed", f"it answered 0, and {expected} was expected"
-    return "passed", f"it answered {expected or 1}"
+        return "failed", f"it answered 0, and {expectation} was expected"
+    return "passed", f"it answered {expectation or 1}"
 
 
-def _ended(receipt: dict[str, Any], checks: Mapping[str, tuple[str, str]]) -> tuple[list[str], str]:
+def _result(receipt: dict[str, Any], checks: Mapping[str, tuple[str, str]]) -> tuple[list[str], str]:
     steps = []
     for name, seconds in _SECONDS.items():
         outcome, text = checks.get(name, ("skipped", "not reached"))
-        spent = 0.0 if text == "not reached" else seconds
-        steps.append({"name": name, "outcome": outcome, "seconds": spent, "text": text})
+        duration = 0.0 if text == "not reached" else seconds
+        steps.append({"name": name, "outcome": outcome, "seconds": duration, "text": text})
     lines = [f"drill: {each['name']} {each['outcome']}: {each['text']}" for each in steps]
     return lines, json.dumps({**receipt, "checks": steps})
 

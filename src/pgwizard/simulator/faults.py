@@ -89,7 +89,7 @@ FaultRule = Fault | Callable[[Request], FaultKind | None]
 """A fault, or a function asked at each request."""
 
 
-def struck(rules: Sequence[FaultRule], request: Request) -> FaultKind | None:
+def due_fault(rules: Sequence[FaultRule], request: Request) -> FaultKind | None:
     """The first fault that is due. Every rule is asked, so that each counts its own matches."""
     answers = [rule.strikes(request) if isinstance(rule, Fault) else rule(request) for rule in rules]
     return next((answer for answer in answers if answer is not None), None)
@@ -109,7 +109,9 @@ def failure(kind: FaultKind, request: Request, purpose: str, server: str) -> Bas
             status=409,
             reason="Conflict",
         ),
-        "410": lambda: statuses.gone("The provided continue parameter is too old to display a consistent list result."),
+        "410": lambda: statuses.outdated_list(
+            "The provided continue parameter is too old to display a consistent list result."
+        ),
         "422": lambda: errors.Invalid(
             f'{request.resource} "{request.name}" is invalid: spec: Invalid value: refused by a fault',
             status=422,

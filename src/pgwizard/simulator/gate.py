@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from pgwizard import errors
 from pgwizard.kube.api import Access, Ref, Resource
-from pgwizard.simulator.faults import AFTER_COMMIT, FaultRule, Request, failure, struck
+from pgwizard.simulator.faults import AFTER_COMMIT, FaultRule, Request, due_fault, failure
 from pgwizard.simulator.policy import ADMINISTRATOR, PolicyRules
-from pgwizard.simulator.statuses import explain, forbidden
+from pgwizard.simulator.statuses import explain, no_permission
 
 T = TypeVar("T")
 _RBAC_VERBS = {"apply": "patch"}
@@ -68,13 +68,13 @@ class Gate:
         namespace, name = (access.namespace, access.name) if access else (None, "")
         request = Request(len(self.requests) + 1, call.verb, call.what, call.path, namespace, name, call.dry_run)
         self.requests.append(request)
-        fault = struck(self.faults, request)
+        fault = due_fault(self.faults, request)
         await asyncio.sleep(0)  # as any request, it lets others run
         try:
             if fault is not None and fault not in AFTER_COMMIT:
                 raise failure(fault, request, call.purpose, self._server)
             if access is not None and not self._rules.allows(access, user):
-                raise forbidden(user, access)
+                raise no_permission(user, access)
             result = action()
             if fault is not None:
                 raise failure(fault, request, call.purpose, self._server)

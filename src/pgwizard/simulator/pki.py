@@ -70,5 +70,5 @@ class Authority:
         if hosts:
             names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
             builder = builder.add_extension(names, critical=False)
-        signed = builder.sign(issuer.key if issuer else key, hashes.SHA256(), ecdsa_deterministic=True)
-        return KeyPair(signed, key)
+        certificate = builder.sign(issuer.key if issuer else key, hashes.SHA256(), ecdsa_deterministic=True)
+        return KeyPair(certificate, key)

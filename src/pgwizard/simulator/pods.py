@@ -83,9 +83,9 @@ def _condition(
     new |= {"reason": reason, "message": message} if reason else {}
     for index, old in enumerate(conditions):
         if old["type"] == kind:
-            changed = old["status"] != new["status"]
+            is_change = old["status"] != new["status"]
             conditions[index] = new | {
-                "lastTransitionTime": stamp(rt.clock.now()) if changed else old["lastTransitionTime"]
+                "lastTransitionTime": stamp(rt.clock.now()) if is_change else old["lastTransitionTime"]
             }
             return
     conditions.append(new | {"lastTransitionTime": stamp(rt.clock.now())})
@@ -186,8 +186,8 @@ async def _start(rt: Runtime, ref: Ref, container: dict[str, Any], key: str) -> 
     pod = rt.store.peek(ref)
     if pod is None:
         return 0
-    if (left := _backing_off(rt, _status(pod["status"], key, name))) > 0:
-        return left
+    if (remaining := _backing_off(rt, _status(pod["status"], key, name))) > 0:
+        return remaining
     await rt.clock.sleep(0.5)
     if outcome := rt.outcome("image-pull", pod, name):
         return await _fail_pull(rt, ref, key, container, outcome)
@@ -224,8 +224,8 @@ def _of_job(pod: Object) -> bool:
 
 def _over(rt: Runtime, began: str, code: int, message: str = "") -> dict[str, Any]:
     reason = "Completed" if code == 0 else "Error"
-    ended = {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": stamp(rt.clock.now())}
-    return {"terminated": {**ended, "message": message} if message else ended}
+    termination = {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": stamp(rt.clock.now())}
+    return {"terminated": {**termination, "message": message} if message else termination}
 
 
 async def _fail_pull(rt: Runtime, ref: Ref, key: str, container: dict[str, Any], outcome: ScriptedOutcome) -> float:
@@ -256,8 +256,8 @@ def _backing_off(rt: Runtime, status: dict[str, Any]) -> float:
     """How long a container that crashed still has to wait."""
     if (status["state"].get("waiting") or {}).get("reason") != "CrashLoopBackOff":
         return 0
-    ended = seconds_of(status["lastState"]["terminated"]["finishedAt"])
-    return ended + _backoff_seconds(status["restartCount"] - 1) - rt.clock.now()
+    end = seconds_of(status["lastState"]["terminated"]["finishedAt"])
+    return end + _backoff_seconds(status["restartCount"] - 1) - rt.clock.now()
 
 
 def _crash(rt: Runtime, ref: Ref, key: str, name: str, *, began: str, code: int) -> float:
@@ -291,10 +291,10 @@ async def _run_job(rt: Runtime, ref: Ref, name: str, began: str) -> float | None
     slow = rt.outcome("slow", pod, name)
     if slow and await _is_killed_within(rt, ref, slow.seconds):
         return 0
-    if failed := rt.outcome("job-failed", pod, name):
+    if failure := rt.outcome("job-failed", pod, name):
         await rt.clock.sleep(1)
-        log.write(*failed.lines)
-        code = failed.exit_code
+        log.write(*failure.lines)
+        code = failure.exit_code
     else:
         code = await rt.programs.job(pod, log)
     log.end()
@@ -314,8 +314,8 @@ async def _run_job(rt: Runtime, ref: Ref, name: str, began: str) -> float | None
 async def _is_killed_within(rt: Runtime, ref: Ref, seconds: float) -> bool:
     """Whether the pod is deleted while it takes its time."""
     end = rt.clock.now() + seconds
-    while (left := end - rt.clock.now()) > 0:
-        await rt.clock.sleep(min(1, left))
+    while (remaining := end - rt.clock.now()) > 0:
+        await rt.clock.sleep(min(1, remaining))
         pod = rt.store.peek(ref)
         if pod is None or "deletionTimestamp" in pod["metadata"]:
             return True

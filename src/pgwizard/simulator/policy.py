@@ -25,20 +25,20 @@ class PolicyRules:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._denied: list[tuple[str, str, str]] = []
+        self._denials: list[tuple[str, str, str]] = []
 
     def deny(self, verb: str, resource: str, namespace: str = "*") -> None:
         """``resource`` may be ``pods/exec``; each may be a glob. Namespace "" means the cluster scope."""
-        self._denied.append((verb, resource, namespace))
+        self._denials.append((verb, resource, namespace))
 
     def clear(self) -> None:
         """Allow everything again."""
-        self._denied.clear()
+        self._denials.clear()
 
     def allows(self, access: Access, user: str = ADMINISTRATOR) -> bool:
         """The authorizer's answer."""
         right = (access.verb, access.resource, access.namespace or "")
-        if any(all(map(fnmatchcase, right, rule)) for rule in self._denied):
+        if any(all(map(fnmatchcase, right, rule)) for rule in self._denials):
             return False
         return user == ADMINISTRATOR or any(_permits(rule, access) for rule in self._rules_of(access, user))
 
@@ -131,5 +131,5 @@ def fractional_sizes(obj: Object) -> Iterator[str]:
 
 
 def _containers(names: list[str]) -> str:
-    listed = ", ".join(f'"{name}"' for name in names)
-    return f"container{'s' if len(names) > 1 else ''} {listed}"
+    listing = ", ".join(f'"{name}"' for name in names)
+    return f"container{'s' if len(names) > 1 else ''} {listing}"

@@ -59,7 +59,7 @@ class Programs:
         self.previews: dict[str, previews.SimulatedPreview] = {}
         """By the uid of the pod."""
         self.repositories: dict[tuple[str, str, str], SimulatedRepository] = {}
-        self._restored: dict[str, int] = {}
+        self._restores: dict[str, int] = {}
         self._store = store
         self._clock = clock
 
@@ -181,9 +181,9 @@ class Programs:
             with _environment(pod):
                 origin = self.repository(namespace)
             if origin is not repository:  # a clone: nothing is written to it
-                repository.left, repository.began = list(origin.left), origin.began
+                repository.former_timelines, repository.began = list(origin.former_timelines), origin.began
             log.write(*recovery.restore(repository, words, self._clock.now()))
-            self._restored[self._volume(namespace)] = origin.system_id
+            self._restores[self._volume(namespace)] = origin.system_id
             return 0
         if recovery.READER in words:
             await self._until_deleted(pod)
@@ -215,19 +215,19 @@ class Programs:
         target = next(each["value"] for each in env if each["name"] == "PREVIEW_TARGET").split("\n")
         with _environment(pod):
             repository = self.repository(pod["metadata"]["namespace"])
-        served = previews.SimulatedPreview(repository, log, target)
-        self.previews[uid] = served
+        simulation = previews.SimulatedPreview(repository, log, target)
+        self.previews[uid] = simulation
         await self._clock.sleep(2)
-        served.aim(target, self._clock.now())
+        simulation.aim(target, self._clock.now())
         await self._until_deleted(pod)
         return 0
 
-    def _preview_answer(self, served: previews.SimulatedPreview, verb: str, target: list[str]) -> list[str]:
+    def _preview_answer(self, simulation: previews.SimulatedPreview, verb: str, target: list[str]) -> list[str]:
         now = self._clock.now()
         if verb == "move":
-            served.aim(target, now)
+            simulation.aim(target, now)
             return []
-        return [served.state(now)]
+        return [simulation.state(now)]
 
     async def _drill(self, namespace: str, words: list[str], env: Sequence[Object], log: ContainerLog) -> int:
         log.write("drill: restoring")
@@ -248,12 +248,12 @@ class Programs:
         return names
 
     async def _first_backup(self, namespace: str, release: str, log: ContainerLog) -> int:
-        waited = 0
+        seconds = 0
         while not self._server_up(namespace, release):
-            if waited >= _SERVER_WAIT_SECONDS:
+            if seconds >= _SERVER_WAIT_SECONDS:
                 log.write(f"waited {_SERVER_WAIT_SECONDS} s in vain until the server answers")
                 return 1
-            waited += 2
+            seconds += 2
             await self._clock.sleep(2)
         if code := await self._stanza_create(namespace, log):
             return code
@@ -290,14 +290,14 @@ class Programs:
     def _volume(self, namespace: str) -> str:
         """The uid of the database's volume claim."""
         claims = self._store.find(Resource("v1", "PersistentVolumeClaim"), namespace)
-        named = [claim for claim in claims if "postgresql-storage" in claim["metadata"]["name"]]
-        return str(named[0]["metadata"]["uid"]) if named else namespace
+        matches = [claim for claim in claims if "postgresql-storage" in claim["metadata"]["name"]]
+        return str(matches[0]["metadata"]["uid"]) if matches else namespace
 
     def system_id(self, namespace: str) -> int:
         """Of the database on the volume: a new one, unless another was restored there."""
         uid = self._volume(namespace)
-        if uid in self._restored:
-            return self._restored[uid]
+        if uid in self._restores:
+            return self._restores[uid]
         return 7_400_000_000_000_000_000 + int.from_bytes(uid.encode()[:6], "big")
 
     async def _stanza_create(self, namespace: str, log: ContainerLog) -> int:
@@ -433,11 +433,11 @@ class Programs:
         repository, system = self.repository(namespace), self.system_id(namespace)
         segment = repository.segment(self._clock.now())
         now = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S+00")
-        archived = f"{int(segment[-8:], 16)}|{segment}|{now}|0||"
+        row = f"{int(segment[-8:], 16)}|{segment}|{now}|0||"
         if repository.system_id not in (0, system):
-            archived = f"0|||1|{segment}|{now}"
+            row = f"0|||1|{segment}|{now}"
         end = (int(segment[8:16], 16) * 256 + int(segment[16:], 16) + 1) * _SEGMENT_BYTES
-        return f"{archived}|{system}|{SEGMENT_SECONDS}|{repository.timeline}|{_SEGMENT_BYTES}|{end + _WRITTEN_BYTES}"
+        return f"{row}|{system}|{SEGMENT_SECONDS}|{repository.timeline}|{_SEGMENT_BYTES}|{end + _WRITTEN_BYTES}"
 
     def _say(self, log: ContainerLog, text: str, *, level: str = "INFO") -> None:
         at = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
@@ -448,7 +448,7 @@ class Programs:
             text = (config_map.get("data") or {}).get("pgbackrest.conf")
             if not text:
                 continue
-            configuration = _parsed(text)
+            configuration = _parse(text)
             if configuration is None:
                 continue
             stanza, options = configuration
@@ -459,7 +459,7 @@ class Programs:
 
 
 @lru_cache(maxsize=256)
-def _parsed(text: str) -> tuple[str, Mapping[str, str]] | None:
+def _parse(text: str) -> tuple[str, Mapping[str, str]] | None:
     """The stanza and the global options of a pgbackrest.conf, which each command reads; None for one with a fault."""
     parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
     try:

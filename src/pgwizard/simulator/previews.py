@@ -50,8 +50,8 @@ class SimulatedPreview:
         newest = self.repository.number(now, timeline)
         end = (newest + 1) * _SEGMENT_BYTES
         target = self._position(end)
-        lost = [each for each in self.repository.holes | self.repository.damaged_wal if each <= newest]
-        end = min([end, *(each * _SEGMENT_BYTES for each in lost)])
+        gaps = [each for each in self.repository.holes | self.repository.damaged_wal if each <= newest]
+        end = min([end, *(each * _SEGMENT_BYTES for each in gaps)])
         position, is_paused = min(target, end), target <= end
         number = (position - 1) // _SEGMENT_BYTES
         at = datetime.fromtimestamp(self.repository.moment(number, timeline) + 5, UTC)

@@ -21,13 +21,13 @@ def restore(repository: SimulatedRepository, words: Sequence[str], now: float) -
     """What the Job prints. words: its command."""
     options = dict(word[2:].split("=", 1) for word in words if word.startswith("--") and "=" in word)
     origin = int(options.get("target-timeline", repository.timeline))
-    reached, reason = now, "no recovery target specified"
+    end, reason = now, "no recovery target specified"
     if options["type"] == "time":
         at = datetime.fromisoformat(options["target"])
-        reached, reason = at.timestamp(), f"before {at + timedelta(seconds=1):%Y-%m-%d %H:%M:%S.%f}+00"
+        end, reason = at.timestamp(), f"before {at + timedelta(seconds=1):%Y-%m-%d %H:%M:%S.%f}+00"
     elif options["type"] == "immediate":
-        reached, reason = 0, "reached consistency"
-    number = repository.number(reached, origin)
+        end, reason = 0, "reached consistency"
+    number = repository.number(end, origin)
     repository.go_back(number, now, origin, reason)
     at_lsn, timeline = lsn(number), repository.timeline
     receipt = {
@@ -36,7 +36,7 @@ def restore(repository: SimulatedRepository, words: Sequence[str], now: float) -
         "reason": reason,
         "restoreSeconds": 1,
         "recoverySeconds": 2,
-        "reachedAt": f"{datetime.fromtimestamp(reached, UTC):%Y-%m-%dT%H:%M:%S.%fZ}" if reached else None,
+        "reachedAt": f"{datetime.fromtimestamp(end, UTC):%Y-%m-%dT%H:%M:%S.%fZ}" if end else None,
     }
     stamp = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S}.000"
     return [

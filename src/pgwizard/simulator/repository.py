@@ -56,7 +56,7 @@ class SimulatedRepository:
     began: float = 0
     is_locked: bool = False
     holes: set[int] = field(default_factory=set)
-    left: list[LeftTimeline] = field(default_factory=list)
+    former_timelines: list[LeftTimeline] = field(default_factory=list)
     damaged_files: dict[str, list[DamagedFile]] = field(default_factory=dict)
     damaged_contents: dict[str, list[str]] = field(default_factory=dict)
     damaged_wal: set[int] = field(default_factory=set)
@@ -66,19 +66,25 @@ class SimulatedRepository:
     @property
     def timeline(self) -> int:
         """The server's own."""
-        return len(self.left) + 1
+        return len(self.former_timelines) + 1
 
     def number(self, now: float, timeline: int | None = None) -> int:
         """The newest segment of a timeline at a moment, by default of the server's: it writes one a minute."""
         place = (timeline or self.timeline) - 1
-        began, first = (self.left[place - 1].at, self.left[place - 1].fork) if place else (self.began, _FIRST)
-        end = self.left[place].at if place < len(self.left) else now
+        began, first = (
+            (self.former_timelines[place - 1].at, self.former_timelines[place - 1].fork)
+            if place
+            else (self.began, _FIRST)
+        )
+        end = self.former_timelines[place].at if place < len(self.former_timelines) else now
         return first + int(max(min(now, end) - began, 0) // SEGMENT_SECONDS)
 
     def moment(self, number: int, timeline: int) -> float:
         """When a segment of a timeline began, epoch."""
         began, first = (
-            (self.left[timeline - 2].at, self.left[timeline - 2].fork) if timeline > 1 else (self.began, _FIRST)
+            (self.former_timelines[timeline - 2].at, self.former_timelines[timeline - 2].fork)
+            if timeline > 1
+            else (self.began, _FIRST)
         )
         return began + max(number - first, 0) * SEGMENT_SECONDS
 
@@ -89,7 +95,7 @@ class SimulatedRepository:
     def go_back(self, number: int, now: float, origin: int | None = None, reason: str = "") -> None:
         """Continue on a new timeline, as after a restore to an earlier moment."""
         reason = reason or f"before {datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S}.000000+00"
-        self.left.append(LeftTimeline(self.number(now), number, now, origin or self.timeline, reason))
+        self.former_timelines.append(LeftTimeline(self.number(now), number, now, origin or self.timeline, reason))
 
     def archive_listing(self, now: float, scope: str) -> list[str]:
         """The archive, reduced to a line for each run of segments in one folder; see ``status/listing``."""
@@ -99,14 +105,14 @@ class SimulatedRepository:
 
     def _histories(self) -> Iterator[str]:
         texts = {1: ""}
-        for timeline, left in enumerate(self.left, start=2):
-            texts[timeline] = f"{texts[left.origin]}{left.origin}\t{lsn(left.fork)}\t{left.reason}\n"
-            yield f"history {timeline:08X} {left.at:.0f} {base64.b64encode(texts[timeline].encode()).decode()}"
+        for timeline, former in enumerate(self.former_timelines, start=2):
+            texts[timeline] = f"{texts[former.origin]}{former.origin}\t{lsn(former.fork)}\t{former.reason}\n"
+            yield f"history {timeline:08X} {former.at:.0f} {base64.b64encode(texts[timeline].encode()).decode()}"
 
     def _runs(self, now: float, scope: str) -> Iterator[str]:
-        firsts = [1, *(left.fork for left in self.left)]
-        lasts = [*(left.last for left in self.left), self.number(now)]
-        begans = [self.began, *(left.at for left in self.left)]
+        firsts = [1, *(former.fork for former in self.former_timelines)]
+        lasts = [*(former.last for former in self.former_timelines), self.number(now)]
+        begans = [self.began, *(former.at for former in self.former_timelines)]
         for timeline, (first, last, began) in enumerate(zip(firsts, lasts, begans, strict=True), start=1):
             for folder in range(first // _FOLDER, last // _FOLDER + 1):
                 name = segment_name(folder * _FOLDER, timeline)[:16]
@@ -129,12 +135,12 @@ class SimulatedRepository:
         if begin <= last:
             yield begin, last
 
-    def backup_script(self, name: str, requested: list[str]) -> list[str]:
+    def backup_script(self, name: str, chosen_labels: list[str]) -> list[str]:
         """What a script of ``status/backup_files`` prints."""
         if name == "backup-files":
             labels = [backup["label"] for backup in self.backups]
             return [*self._backup_listing(), "listed", *self._backup_comparison(labels)]
-        return self._backup_listing() if name == "backup-listing" else self._backup_comparison(requested)
+        return self._backup_listing() if name == "backup-listing" else self._backup_comparison(chosen_labels)
 
     def _backup_listing(self) -> list[str]:
         """A fingerprint of each backup's folder."""
@@ -143,12 +149,12 @@ class SimulatedRepository:
         files = [f"files {label} {5 - len(damage)} 4568010 {len(damage)}" for label, damage in damages.items()]
         return [*(f"backup {label}" for label in labels), *files]
 
-    def _backup_comparison(self, requested: list[str]) -> list[str]:
+    def _backup_comparison(self, chosen_labels: list[str]) -> list[str]:
         """The files of backups beside their manifests; every backup builds on the earlier ones of its full backup."""
         lines = []
         for backup in self.backups:
             label, damage = backup["label"], self.damaged_files.get(backup["label"], [])
-            if label not in requested:
+            if label not in chosen_labels:
                 continue
             lines += [
                 f"fault {label} {file.expected} {'-' if file.actual is None else file.actual} {file.path}"
@@ -159,9 +165,9 @@ class SimulatedRepository:
                 lines += [f"page {label} pg_data/base/16384/16385 [3] myapp", f"pages {label} 1"]
             lines.append(f"compared {label}")
         labels = [backup["label"] for backup in self.backups]
-        for damaged in (label for label in labels if self.damaged_files.get(label)):
-            full = damaged.partition("_")[0]
-            lines += [f"needs {label} {damaged}" for label in labels if label > damaged and label.startswith(full)]
+        for bad_label in (label for label in labels if self.damaged_files.get(label)):
+            full = bad_label.partition("_")[0]
+            lines += [f"needs {label} {bad_label}" for label in labels if label > bad_label and label.startswith(full)]
         return lines + [f"backup {label}" for label in labels]
 
     def verification(self) -> list[str]:
@@ -180,7 +186,9 @@ class SimulatedRepository:
         return lines
 
 
-def add_backup(repository: SimulatedRepository, kind: str, began: float, ended: float, segment: str) -> dict[str, Any]:
+def add_backup(
+    repository: SimulatedRepository, kind: str, began: float, ended_at: float, segment: str
+) -> dict[str, Any]:
     """Record a backup in the form of the info JSON; returns it."""
     at = datetime.fromtimestamp(began, UTC).strftime("%Y%m%d-%H%M%S")
     fulls = [backup for backup in repository.backups if backup["type"] == "full"]
@@ -203,7 +211,7 @@ def add_backup(repository: SimulatedRepository, kind: str, began: float, ended: 
         "lsn": {"start": f"0/{number:X}000028", "stop": f"0/{number:X}000138"},
         "prior": prior,
         "reference": None if full else [fulls[-1]["label"]],
-        "timestamp": {"start": int(began), "stop": int(ended)},
+        "timestamp": {"start": int(began), "stop": int(ended_at)},
         "type": "full" if full else kind,
     }
     repository.backups.append(backup)

@@ -179,7 +179,7 @@ class Runtime:
                 return
         if len(events) >= _MAX_EVENTS:
             self.store.remove(Ref.of(min(events, key=lambda event: str(event["lastTimestamp"]))))
-        involved = {
+        about = {
             "apiVersion": obj["apiVersion"],
             "kind": obj["kind"],
             "name": metadata["name"],
@@ -189,7 +189,7 @@ class Runtime:
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"name": f"{metadata['name']}.{self.store.suffix(16)}", "namespace": namespace},
-            "involvedObject": involved | ({"namespace": namespace} if "namespace" in metadata else {}),
+            "involvedObject": about | ({"namespace": namespace} if "namespace" in metadata else {}),
             "reason": reason,
             "message": message,
             "type": "Warning" if warning else "Normal",
@@ -266,21 +266,21 @@ class Runtime:
             self.store.remove(ref)
             self._release(current["metadata"])
 
-    def _release(self, gone: Object) -> None:
-        for owner in gone.get("ownerReferences") or ():
-            ref = Ref.of({**owner, "metadata": {"name": owner["name"], "namespace": gone.get("namespace")}})
+    def _release(self, metadata: Object) -> None:
+        for owner in metadata.get("ownerReferences") or ():
+            ref = Ref.of({**owner, "metadata": {"name": owner["name"], "namespace": metadata.get("namespace")}})
             current = self.store.peek(ref)
             waits = current is not None and _FOREGROUND in (current["metadata"].get("finalizers") or ())
             if current is not None and waits and not self._dependents(current["metadata"]["uid"]):
                 self.remove(ref)
 
     def _dependents(self, uid: str) -> list[Object]:
-        owned = (
+        pairs = (
             (obj, owner["uid"])
             for obj in self.store.everything()
             for owner in obj["metadata"].get("ownerReferences") or ()
         )
-        return [obj for obj, owner in owned if owner == uid]
+        return [obj for obj, owner in pairs if owner == uid]
 
 
 _FOREGROUND = "foregroundDeletion"

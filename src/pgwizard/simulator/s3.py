@@ -28,17 +28,17 @@ class ObjectStore:
     buckets: dict[str, dict[str, bytes]] = field(default_factory=lambda: {"backups": {}})
     access_keys: set[str] = field(default_factory=lambda: {"demo-backup", "demo-root"})
 
-    def serve(self, received: bytearray) -> bytes:
+    def serve(self, request: bytearray) -> bytes:
         """The answers to all whole requests in the buffer, which are taken out of it."""
         answers = b""
-        while (end := received.find(b"\r\n\r\n")) >= 0:
-            head = received[:end].decode("latin-1")
+        while (end := request.find(b"\r\n\r\n")) >= 0:
+            head = request[:end].decode("latin-1")
             match = re.search(r"(?im)^content-length:\s*(\d+)", head)
             length = int(match[1]) if match else 0
-            if len(received) < end + 4 + length:
+            if len(request) < end + 4 + length:
                 break
-            body = bytes(received[end + 4 : end + 4 + length])
-            del received[: end + 4 + length]
+            body = bytes(request[end + 4 : end + 4 + length])
+            del request[: end + 4 + length]
             answers += self._answer(head, body)
         return answers
 
@@ -67,14 +67,14 @@ class ObjectStore:
             return _reply(method, 200, b'<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>')
         prefix = query.get("prefix", [""])[0]
         keys = sorted(key for key in self.buckets[bucket] if key.startswith(prefix))
-        listed = "".join(
+        entries = "".join(
             f"<Contents><Key>{escape(key)}</Key><Size>{len(self.buckets[bucket][key])}</Size></Contents>"
             for key in keys
         )
         text = (
             '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
             f"<Name>{bucket}</Name><Prefix>{escape(prefix)}</Prefix><KeyCount>{len(keys)}</KeyCount>"
-            f"<MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>{listed}</ListBucketResult>"
+            f"<MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>"
         )
         return _reply(method, 200, text.encode())
 

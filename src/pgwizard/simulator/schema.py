@@ -296,10 +296,10 @@ def key_of(item: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 
 def _step(item: Any, parent: SchemaField, index: int, *, by_key: bool) -> str:
     if by_key and parent.keys and isinstance(item, dict):
-        named = ",".join(
+        keys = ",".join(
             f'{k}="{v}"' if isinstance(v, str) else f"{k}={v}" for k, v in key_of(item, parent.keys).items()
         )
-        return f"[{named}]"
+        return f"[{keys}]"
     return f"[{index}]"
 
 

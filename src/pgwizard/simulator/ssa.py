@@ -43,13 +43,13 @@ class Owner:
         return f'"{self.manager}"{part}{using}'
 
 
-Owned = dict[Owner, tuple[frozenset[FieldPath], str]]
+Ownership = dict[Owner, tuple[frozenset[FieldPath], str]]
 """What each manager owns, and since when."""
 
 
-def owned_by(obj: Object) -> Owned:
+def owned_by(obj: Object) -> Ownership:
     """managedFields, decoded."""
-    result: Owned = {}
+    result: Ownership = {}
     for entry in filter(None, obj["metadata"].get("managedFields") or ()):  # [{}] forgets all owners
         owner = Owner(entry["manager"], entry["operation"], entry["apiVersion"], entry.get("subresource", ""))
         result[owner] = (frozenset(_decode(entry["fieldsV1"])), entry["time"])
@@ -77,9 +77,9 @@ def _encode(paths: Iterable[FieldPath]) -> dict[str, Any]:
     return root
 
 
-def _write_owners(obj: Object, owned: Owned) -> None:
+def _write_owners(obj: Object, ownership: Ownership) -> None:
     entries = []
-    for owner, (paths, since) in owned.items():
+    for owner, (paths, since) in ownership.items():
         if not paths:
             continue
         entry: Object = {"manager": owner.manager, "operation": owner.operation, "apiVersion": owner.api_version}
@@ -168,26 +168,26 @@ def _differences(old: Object, new: Object) -> tuple[frozenset[FieldPath], frozen
     return frozenset(path for path, there in pairs if there), frozenset(path for path, there in pairs if not there)
 
 
-def _merge(live: Any, applied: Any, field: SchemaField) -> Any:
-    if _leaf(field) or type(live) is not type(applied):
-        return copy_object(applied)
-    if isinstance(applied, dict):
+def _merge(live: Any, intent: Any, field: SchemaField) -> Any:
+    if _leaf(field) or type(live) is not type(intent):
+        return copy_object(intent)
+    if isinstance(intent, dict):
         result = dict(live)
-        for key, item in applied.items():
+        for key, item in intent.items():
             below = schema.field_of(field, key) or SchemaField("a", atomic=True)
             result[key] = _merge(live[key], item, below) if key in live else copy.deepcopy(item)
         return result
-    if isinstance(applied, list):
-        return _merge_list(live, applied, field)
-    return applied
+    if isinstance(intent, list):
+        return _merge_list(live, intent, field)
+    return intent
 
 
-def _merge_list(live: list[Any], applied: list[Any], field: SchemaField) -> list[Any]:
+def _merge_list(live: list[Any], intent: list[Any], field: SchemaField) -> list[Any]:
     """Applied items in their order; the others stay behind the neighbour that they had."""
     old = {_segment(item, field): item for item in live}
     result = {
         segment: _merge(old[segment], item, field.item) if segment in old else copy.deepcopy(item)
-        for segment, item in ((_segment(item, field), item) for item in applied)
+        for segment, item in ((_segment(item, field), item) for item in intent)
     }
     order = list(result)
     previous = None
@@ -218,15 +218,15 @@ def _remove(value: Any, field: SchemaField, path: FieldPath) -> None:
                 return
 
 
-def _prune(merged: Object, before: frozenset[FieldPath], owned_paths: frozenset[FieldPath]) -> None:
+def _prune(result: Object, before: frozenset[FieldPath], owned_paths: frozenset[FieldPath]) -> None:
     """Take out what its last owner no longer applies, with the structures around it that nobody else needs.
 
     An owner of a field needs the structures around it, but not the list item: that it owns by itself or not at all.
     """
-    root = schema.root(merged["kind"])
+    root = schema.root(result["kind"])
     for path in sorted(_with_structures(before) - _with_structures(owned_paths), key=len):
         if path != ("f:metadata",) and not _is_key(path):
-            _remove(merged, root, path)
+            _remove(result, root, path)
 
 
 def _with_structures(paths: frozenset[FieldPath]) -> set[FieldPath]:
@@ -239,34 +239,34 @@ def _is_key(path: FieldPath) -> bool:
     return len(path) > 1 and path[-2][0] == "k" and path[-1][2:] in json.loads(path[-2][2:])
 
 
-def apply(live: Object | None, applied: Object, manager: str, now: str, *, force: bool) -> Object:
+def apply(live: Object | None, intent_object: Object, manager: str, now: str, *, force: bool) -> Object:
     """What the server would store, before defaults. Raises Conflict."""
-    owner = Owner(manager, "Apply", applied["apiVersion"])
-    fields = field_set(applied)
+    owner = Owner(manager, "Apply", intent_object["apiVersion"])
+    fields = field_set(intent_object)
     if live is None:
-        new = copy_object(applied)
+        new = copy_object(intent_object)
         new["metadata"].pop("managedFields", None)
         _write_owners(new, {owner: (fields, now)})
         return new
-    owned = owned_by(live)
-    before, since = owned.get(owner, (frozenset(), now))
-    others = {other: paths for other, (paths, _) in owned.items() if other != owner}
-    intent = {key: value for key, value in applied.items() if key != "status"}
-    intent["metadata"] = {key: value for key, value in applied["metadata"].items() if key not in _IDENTITY}
-    merged: Object = _merge(copy_object(live), intent, schema.root(live["kind"]))
-    _prune(merged, before, fields.union(*others.values()))
-    changed, removed = _differences(live, merged)
-    clashes = [(other, paths & changed) for other, paths in others.items() if paths & changed]
+    ownership = owned_by(live)
+    before, since = ownership.get(owner, (frozenset(), now))
+    others = {other: paths for other, (paths, _) in ownership.items() if other != owner}
+    intent = {key: value for key, value in intent_object.items() if key != "status"}
+    intent["metadata"] = {key: value for key, value in intent_object["metadata"].items() if key not in _IDENTITY}
+    outcome: Object = _merge(copy_object(live), intent, schema.root(live["kind"]))
+    _prune(outcome, before, fields.union(*others.values()))
+    changes, removals = _differences(live, outcome)
+    clashes = [(other, paths & changes) for other, paths in others.items() if paths & changes]
     if clashes and not force:
         raise conflicts(
             [(str(other), print_paths(paths)) for other, paths in sorted(clashes, key=lambda clash: str(clash[0]))]
         )
-    result: Owned = {owner: (fields, since if fields == before else now)}
+    result: Ownership = {owner: (fields, since if fields == before else now)}
     for other, paths in others.items():
-        unchanged = paths - changed - removed
-        result[other] = (unchanged, owned[other][1])
-    _write_owners(merged, result)
-    return merged
+        rest = paths - changes - removals
+        result[other] = (rest, ownership[other][1])
+    _write_owners(outcome, result)
+    return outcome
 
 
 def update(live: Object | None, new: Object, manager: str, now: str) -> Object:
@@ -276,11 +276,11 @@ def update(live: Object | None, new: Object, manager: str, now: str) -> Object:
     if live is None:
         _write_owners(result, {owner: (field_set(new), now)})
         return result
-    changed, removed = _differences(live, new)
-    owned = owned_by(new if "managedFields" in new["metadata"] else live)  # a patch may end what others own
-    paths, since = owned.get(owner, (frozenset(), now))
-    after: Owned = {other: (had - changed - removed, at) for other, (had, at) in owned.items()}
-    mine = (paths | changed) - removed
+    changes, removals = _differences(live, new)
+    ownership = owned_by(new if "managedFields" in new["metadata"] else live)  # a patch may end what others own
+    paths, since = ownership.get(owner, (frozenset(), now))
+    after: Ownership = {other: (had - changes - removals, at) for other, (had, at) in ownership.items()}
+    mine = (paths | changes) - removals
     after[owner] = (mine, since if mine == paths else now)
     _write_owners(result, after)
     return result

@@ -58,7 +58,7 @@ def already_exists(ref: Ref) -> errors.AlreadyExists:
     return errors.AlreadyExists(text, status=409, reason="AlreadyExists")
 
 
-def modified(ref: Ref) -> errors.Conflict:
+def outdated_version(ref: Ref) -> errors.Conflict:
     """409 on a replace of an outdated version."""
     text = (
         f'Operation cannot be fulfilled on {group_resource(ref.resource)} "{ref.name}": the object has been modified; '
@@ -76,7 +76,7 @@ def other_uid(ref: Ref, expected: str, actual: str) -> errors.Conflict:
     return errors.Conflict(text, status=409, reason="Conflict")
 
 
-def gone(text: str = "too old resource version") -> errors.Gone:
+def outdated_list(text: str = "too old resource version") -> errors.Gone:
     """410."""
     return errors.Gone(text, status=410, reason="Expired")
 
@@ -88,8 +88,8 @@ def bad_request(text: str) -> errors.Invalid:
 
 def invalid(ref: Ref, causes: Sequence[Cause]) -> errors.Invalid:
     """422 with every cause."""
-    listed = ", ".join(f"{field}: {text}" for field, text in causes)
-    what = f"[{listed}]" if len(causes) > 1 else listed
+    listing = ", ".join(f"{field}: {text}" for field, text in causes)
+    what = f"[{listing}]" if len(causes) > 1 else listing
     text = f'{group_kind(ref.resource)} "{ref.name}" is invalid: {what}'
     return errors.Invalid(text, status=422, reason="Invalid", causes=causes)
 
@@ -111,14 +111,14 @@ def not_started(container: str) -> errors.ServerFailure:
 
 def untypable(ref: Ref, problems: Sequence[str]) -> errors.Invalid:
     """What apply answers to unknown fields: a status 500 without a reason, which the real client reads as 422."""
-    listed = problems[0] if len(problems) == 1 else "errors:\n" + "\n".join(f"  {problem}" for problem in problems)
+    listing = problems[0] if len(problems) == 1 else "errors:\n" + "\n".join(f"  {problem}" for problem in problems)
     kind = f"{ref.resource.api_version}, Kind={ref.resource.kind}"
     slash = "" if ref.resource.group else "/"
-    text = f"failed to create typed patch object ({ref.namespace or ''}/{ref.name}; {slash}{kind}): {listed}"
+    text = f"failed to create typed patch object ({ref.namespace or ''}/{ref.name}; {slash}{kind}): {listing}"
     return errors.Invalid(text, status=422, causes=[(problem.partition(":")[0], problem) for problem in problems])
 
 
-def forbidden(user: str, access: Access) -> errors.Forbidden:
+def no_permission(user: str, access: Access) -> errors.Forbidden:
     """403 by RBAC."""
     kind = access.resource.partition("/")[0]
     what = f"{kind}.{access.group}" if access.group else kind
@@ -150,8 +150,8 @@ def explain(error: errors.ApiError, purpose: str, access: Access | None) -> erro
     clash = any(text.startswith("conflict with ") for _, text in error.causes)
     text = error.message
     if clash:
-        listed = "; ".join(f"{field}: {cause}" for field, cause in error.causes[:5])
-        text = listed + (f" and {len(error.causes) - 5} more" if len(error.causes) > 5 else "")
+        listing = "; ".join(f"{field}: {cause}" for field, cause in error.causes[:5])
+        text = listing + (f" and {len(error.causes) - 5} more" if len(error.causes) > 5 else "")
     hint = _HINTS.get(type(error), "")
     if clash:
         hint = "Let the other tool give up the field, or take it over by force."

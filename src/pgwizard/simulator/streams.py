@@ -12,10 +12,10 @@ class ContainerLog:
     before: the log of its run before this one.
     """
 
-    def __init__(self, lines: Iterable[str] = (), *, ended: bool = False, before: ContainerLog | None = None) -> None:
+    def __init__(self, lines: Iterable[str] = (), *, is_over: bool = False, before: ContainerLog | None = None) -> None:
         self.before = before
         self.lines = list(lines)
-        self.ended = ended
+        self.is_over = is_over
         self.message = ""
         self._readers: list[asyncio.Event] = []
 
@@ -25,7 +25,7 @@ class ContainerLog:
 
     def end(self) -> None:
         """The container is over: followers stop."""
-        self.ended = True
+        self.is_over = True
         self._wake()
 
     def _wake(self) -> None:
@@ -42,7 +42,7 @@ class ContainerLog:
                 while start < len(self.lines):
                     start += 1
                     yield self.lines[start - 1]
-                if not follow or self.ended:
+                if not follow or self.is_over:
                     return
                 await wake.wait()
         finally:

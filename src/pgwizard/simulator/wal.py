@@ -30,11 +30,11 @@ def scan(repository: SimulatedRepository, words: Sequence[str], stdin: str, now:
         ]
     if kind == "last":
         return _last(records, value, until)
-    inside = [each for each in records if since <= _shown(each[1]) <= until]
+    inside = [each for each in records if since <= _time_text(each[1]) <= until]
     commits = sum("desc: COMMIT" in text for _, _, text in inside)
-    lines = [f"{name} {_shown(at).replace(' ', 'T')} {text}" for name, at, text in inside]
-    reached = [f"reached {_shown(at).replace(' ', 'T')}" for _, at, _ in records[-1:]]
-    return [*lines, f"commits {commits}", "unlisted 0", *reached]
+    lines = [f"{name} {_time_text(at).replace(' ', 'T')} {text}" for name, at, text in inside]
+    end = [f"reached {_time_text(at).replace(' ', 'T')}" for _, at, _ in records[-1:]]
+    return [*lines, f"commits {commits}", "unlisted 0", *end]
 
 
 def _last(records: Sequence[tuple[str, float, str]], bound: str, until: str) -> list[str]:
@@ -44,9 +44,9 @@ def _last(records: Sequence[tuple[str, float, str]], bound: str, until: str) -> 
         if "desc: COMMIT" not in text:
             continue
         lsn = text.partition("lsn: ")[2].partition(",")[0]
-        if _position(lsn) >= _position(bound) if bound else _shown(at) > until:
+        if _position(lsn) >= _position(bound) if bound else _time_text(at) > until:
             return [*([newest] if newest else ()), "past"]
-        newest = f"last {name} {lsn} {_shown(at)}"
+        newest = f"last {name} {lsn} {_time_text(at)}"
     return [newest] if newest else []
 
 
@@ -59,13 +59,13 @@ def _records(repository: SimulatedRepository, name: str) -> Iterator[tuple[float
     number, timeline = _number(name), int(name[:8], 16)
     at = repository.moment(number, timeline) + 5
     lsn = f"{number >> 8:X}/{number & 0xFF:02X}"
-    removed = "; rels: base/16384/16385 base/16384/16388; dropped stats: 2/16384/16388 2/16384/16385"
-    parts = removed if number in repository.removals else ""
+    effects = "; rels: base/16384/16385 base/16384/16388; dropped stats: 2/16384/16388 2/16384/16385"
+    parts = effects if number in repository.removals else ""
     yield (
         at,
         (
             f"rmgr: Transaction len (rec/tot):     34/    34, tx: {_FIRST_XID + number:>10}, lsn: {lsn}000108, prev "
-            f"{lsn}0000C8, desc: COMMIT {_shown(at)} UTC{parts}"
+            f"{lsn}0000C8, desc: COMMIT {_time_text(at)} UTC{parts}"
         ),
     )
     if number in repository.points:
@@ -82,5 +82,5 @@ def _number(name: str) -> int:
     return int(name[8:16], 16) * 256 + int(name[16:], 16)
 
 
-def _shown(at: float) -> str:
+def _time_text(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S.%f}"

@@ -13,25 +13,25 @@ class View:
         self._selector = selector
         self._objects: dict[Ref, Object] = {}
 
-    def listed(self, objects: list[Object]) -> list[WatchEvent]:
+    def after_list(self, objects: list[Object]) -> list[WatchEvent]:
         """After a list: what vanished, what is new, what changed, and SYNCED."""
         now = {Ref.of(obj): obj for obj in objects}
         events = [
             WatchEvent("DELETED", self._objects.pop(ref)) for ref in [ref for ref in self._objects if ref not in now]
         ]
         for ref, obj in now.items():
-            events += self._shown(ref, obj)
+            events += self._events(ref, obj)
         return [*events, WatchEvent("SYNCED", {})]
 
-    def changed(self, change: StoreChange) -> list[WatchEvent]:
+    def after_change(self, change: StoreChange) -> list[WatchEvent]:
         """After a change: nothing where it is none of the reader's."""
         _, kind, obj, _ = change
         ref = Ref.of(obj)
         if kind != "DELETED" and self._selector.matches(obj):
-            return self._shown(ref, obj)
+            return self._events(ref, obj)
         return [WatchEvent("DELETED", copy_object(obj))] if self._objects.pop(ref, None) is not None else []
 
-    def _shown(self, ref: Ref, obj: Object) -> list[WatchEvent]:
+    def _events(self, ref: Ref, obj: Object) -> list[WatchEvent]:
         before = self._objects.get(ref)
         self._objects[ref] = obj
         new = copy_object(obj)

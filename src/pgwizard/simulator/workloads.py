@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pgwizard.kube.api import Object, Ref, Resource
-from pgwizard.simulator.birth import born
+from pgwizard.simulator.birth import with_identity
 from pgwizard.simulator.clock import seconds_of, stamp
 from pgwizard.simulator.pods import CLAIM, SIDECAR, ready
 from pgwizard.simulator.runtime import POD, Runtime
@@ -90,11 +90,11 @@ async def statefulset(rt: Runtime, ref: Ref) -> float | None:
         metadata = pod["metadata"]
         if not metadata.get("ownerReferences"):
             rt.change(Ref.of(pod), lambda obj: obj["metadata"].update(ownerReferences=[_owner(workload)]))
-        outdated = (metadata.get("labels") or {}).get(_HASH) != revision
-        ordered = workload["spec"]["podManagementPolicy"] == "OrderedReady"
-        if "deletionTimestamp" in metadata or (ordered and not ready(pod)):
+        is_outdated = (metadata.get("labels") or {}).get(_HASH) != revision
+        is_ordered = workload["spec"]["podManagementPolicy"] == "OrderedReady"
+        if "deletionTimestamp" in metadata or (is_ordered and not ready(pod)):
             break
-        if outdated and workload["spec"]["updateStrategy"]["type"] != "OnDelete":
+        if is_outdated and workload["spec"]["updateStrategy"]["type"] != "OnDelete":
             text = f"delete Pod {name} in StatefulSet {ref.name} successful"
             rt.event(workload, "SuccessfulDelete", text, source="statefulset-controller")
             rt.delete(Ref.of(pod))
@@ -121,7 +121,7 @@ def _create_replica(rt: Runtime, workload: Object, ordinal: int, revision: str) 
             new["metadata"] |= {"name": claim_name, "namespace": namespace}
             labels = (workload["spec"].get("selector") or {}).get("matchLabels") or {}
             new["metadata"]["labels"] = (new["metadata"].get("labels") or {}) | labels
-            rt.store.put(born(rt.store, rt.store.birth(new)))
+            rt.store.put(with_identity(rt.store, rt.store.birth(new)))
             text = f"create Claim {claim_name} Pod {name} in StatefulSet {owner} success"
             rt.event(workload, "SuccessfulCreate", text, source=source)
     if problem := _refusal(rt, workload, name):
@@ -131,7 +131,7 @@ def _create_replica(rt: Runtime, workload: Object, ordinal: int, revision: str) 
     labels = {_HASH: revision, "statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": str(ordinal)}
     pod = _make_pod(workload, template, name, labels)
     pod["spec"] |= {"hostname": name, "subdomain": workload["spec"].get("serviceName", "")}
-    rt.store.put(born(rt.store, rt.store.birth(pod)))
+    rt.store.put(with_identity(rt.store, rt.store.birth(pod)))
     rt.event(workload, "SuccessfulCreate", f"create Pod {name} in StatefulSet {owner} successful", source=source)
     return None
 
@@ -144,15 +144,15 @@ def _count(rt: Runtime, ref: Ref, revision: str) -> None:
     fresh = [pod for pod in pods if (pod["metadata"].get("labels") or {}).get(_HASH) == revision]
     well = len([pod for pod in pods if ready(pod)])
     before = workload["status"].get("currentRevision", revision)
-    done = len(fresh) == len(pods) and well == len(pods) == workload["spec"]["replicas"]
+    is_complete = len(fresh) == len(pods) and well == len(pods) == workload["spec"]["replicas"]
     status = {
         "observedGeneration": workload["metadata"]["generation"],
         "replicas": len(pods),
         "readyReplicas": well,
         "availableReplicas": well,
-        "currentReplicas": len(pods) - len(fresh) if before != revision and not done else len(fresh),
+        "currentReplicas": len(pods) - len(fresh) if before != revision and not is_complete else len(fresh),
         "updatedReplicas": len(fresh),
-        "currentRevision": revision if done else before,
+        "currentRevision": revision if is_complete else before,
         "updateRevision": revision,
         "collisionCount": 0,
     }
@@ -202,18 +202,18 @@ async def job(rt: Runtime, ref: Ref) -> float | None:
     status.setdefault("startTime", stamp(now))
     pods = _children(rt, POD, workload)
     phases = [pod["status"]["phase"] for pod in pods]
-    failed = phases.count("Failed")
+    failures = phases.count("Failed")
     active = [pod for pod in pods if pod["status"]["phase"] not in {"Failed", "Succeeded"}]
     status |= {"ready": 0, "active": len(active)}
-    status |= {"failed": failed} if failed else {}
-    left = workload["spec"].get("activeDeadlineSeconds")
-    remaining = None if left is None else seconds_of(status["startTime"]) + left - now
+    status |= {"failed": failures} if failures else {}
+    deadline_seconds = workload["spec"].get("activeDeadlineSeconds")
+    remaining = None if deadline_seconds is None else seconds_of(status["startTime"]) + deadline_seconds - now
     if "Succeeded" in phases:
         _complete(rt, workload, status)
     elif remaining is not None and remaining <= 0:
         text = "Job was active longer than specified deadline"
         _fail(rt, workload, status, active, reason="DeadlineExceeded", text=text)
-    elif failed > workload["spec"]["backoffLimit"]:
+    elif failures > workload["spec"]["backoffLimit"]:
         text = "Job has reached the specified backoff limit"
         _fail(rt, workload, status, active, reason="BackoffLimitExceeded", text=text)
     rt.change(
@@ -222,12 +222,12 @@ async def job(rt: Runtime, ref: Ref) -> float | None:
     )
     if job_over({"status": status}) or active:
         return remaining
-    return await _next_attempt(rt, ref, failed)
+    return await _next_attempt(rt, ref, failures)
 
 
-async def _next_attempt(rt: Runtime, ref: Ref, failed: int) -> float | None:
-    if failed:
-        await rt.clock.sleep(10 * 2 ** (failed - 1))
+async def _next_attempt(rt: Runtime, ref: Ref, failures: int) -> float | None:
+    if failures:
+        await rt.clock.sleep(10 * 2 ** (failures - 1))
     workload = rt.store.peek(ref)
     if workload is None:
         return 0
@@ -239,7 +239,7 @@ async def _next_attempt(rt: Runtime, ref: Ref, failed: int) -> float | None:
     if rt.outcome("sidecar", pod):
         proxy = {"name": SIDECAR, "image": "istio/proxyv2:1.27"}
         pod = {**pod, "spec": {**pod["spec"], "containers": [proxy, *pod["spec"]["containers"]]}}
-    rt.store.put(born(rt.store, rt.store.birth(pod)))
+    rt.store.put(with_identity(rt.store, rt.store.birth(pod)))
     rt.event(workload, "SuccessfulCreate", f"Created pod: {name}", source="job-controller")
     return 0
 
@@ -265,14 +265,14 @@ def _expire(rt: Runtime, ref: Ref, workload: Object) -> float | None:
     seconds = workload["spec"].get("ttlSecondsAfterFinished")
     if seconds is None:
         return None
-    ended = next(
+    end = next(
         item["lastTransitionTime"]
         for item in workload["status"]["conditions"]
         if item["type"] in {"Complete", "Failed"}
     )
-    left = seconds_of(ended) + float(seconds) - rt.clock.now()
-    if left > 0:
-        return left
+    remaining = seconds_of(end) + float(seconds) - rt.clock.now()
+    if remaining > 0:
+        return remaining
     rt.delete(ref)
     return None
 
@@ -308,7 +308,7 @@ async def cronjob(rt: Runtime, ref: Ref) -> float | None:
     new.setdefault("metadata", {}).update(name=name, namespace=ref.namespace, ownerReferences=[_owner(workload)])
     rt.change(ref, lambda obj: obj["status"].update(lastScheduleTime=stamp(due)))
     if rt.store.peek(Ref(JOB, name, ref.namespace)) is None:
-        rt.store.put(born(rt.store, rt.store.birth(new)))
+        rt.store.put(with_identity(rt.store, rt.store.birth(new)))
         rt.event(workload, "SuccessfulCreate", f"Created job {name}", source="cronjob-controller")
     return 0
 

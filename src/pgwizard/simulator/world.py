@@ -13,7 +13,7 @@ from typing import Any
 
 from pgwizard.kube.api import Object
 from pgwizard.simulator import admission
-from pgwizard.simulator.birth import born
+from pgwizard.simulator.birth import with_identity
 from pgwizard.simulator.pki import Authority, KeyPair
 from pgwizard.simulator.pods import NODE
 from pgwizard.simulator.runtime import Runtime
@@ -35,7 +35,7 @@ class _Builder:
 
     def add(self, obj: Object) -> Object:
         """Store an object as if it had been created."""
-        return self._store.put(admission.default(born(self._store, self._store.birth(obj))))
+        return self._store.put(admission.default(with_identity(self._store, self._store.birth(obj))))
 
     def secret(
         self,
@@ -51,12 +51,12 @@ class _Builder:
         metadata: dict[str, Any] = {"name": name, "namespace": namespace}
         metadata |= {"labels": dict(labels)} if labels else {}
         metadata |= {"annotations": dict(annotations)} if annotations else {}
-        coded = {key: base64.b64encode(value).decode() for key, value in data.items()}
-        self.add({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "data": coded})
+        encoded_values = {key: base64.b64encode(value).decode() for key, value in data.items()}
+        self.add({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "data": encoded_values})
 
-    def pair(self, place: str, issued: KeyPair, chain: bytes = b"", **more: Any) -> None:
+    def pair(self, place: str, key_pair: KeyPair, chain: bytes = b"", **more: Any) -> None:
         """A certificate with its key."""
-        self.secret(place, {"tls.crt": issued.pem + chain, "tls.key": issued.key_pem}, _TLS, **more)
+        self.secret(place, {"tls.crt": key_pair.pem + chain, "tls.key": key_pair.key_pem}, _TLS, **more)
 
 
 def furnish(store: Store, runtime: Runtime, *, example: bool) -> None:
@@ -135,12 +135,12 @@ def _running(builder: _Builder, runtime: Runtime, owner: Object) -> None:
 def _certificates(builder: _Builder, authority: Authority) -> None:
     root = authority.issue("Example Root", ca=True, days=(-300, 9 * 365))
     middle = authority.issue("Example Issuing CA 1", ca=True, issuer=root, days=(-100, 3 * 365))
-    managed = {"cert-manager.io/issuer-name": "example", "cert-manager.io/common-name": "web"}
+    annotations = {"cert-manager.io/issuer-name": "example", "cert-manager.io/common-name": "web"}
     builder.pair("cert-manager/root-ca", root)
     builder.pair("cert-manager/issuing-ca", middle)
     builder.secret("cert-manager/trust-bundle", {"ca.crt": root.pem + middle.pem})
     web = authority.issue("shop.example.com", ("shop.example.com",), issuer=middle, days=(-78, 12))
-    builder.pair("shop/web-tls", web, middle.pem, annotations=managed)
+    builder.pair("shop/web-tls", web, middle.pem, annotations=annotations)
     for name, namespace in (("grafana", "monitoring"), ("prometheus", "monitoring"), ("webhook", "cert-manager")):
         host = f"{name}.{namespace}.svc"
         builder.pair(f"{namespace}/{name}-tls", authority.issue(host, (host,), issuer=middle), middle.pem)
@@ -161,8 +161,8 @@ def _oddities(builder: _Builder, authority: Authority) -> None:
     builder.secret("staging/certificate-only", {"tls.crt": plain.pem})
     builder.secret("staging/der-certificate", {"tls.crt": plain.der, "tls.key": b""}, _TLS)
     builder.secret("staging/garbage", {"tls.crt": b"not a certificate", "tls.key": b"nor a key"}, _TLS)
-    broken = plain.pem[:120] + b"!!!" + plain.pem[120:]
-    builder.secret("staging/broken-pem", {"tls.crt": broken, "tls.key": plain.key_pem}, _TLS)
+    bad_pem = plain.pem[:120] + b"!!!" + plain.pem[120:]
+    builder.secret("staging/broken-pem", {"tls.crt": bad_pem, "tls.key": plain.key_pem}, _TLS)
     builder.secret("staging/empty", {"tls.crt": b"", "tls.key": b""}, _TLS)
     crlf = plain.pem.replace(b"\n", b"\r\n")
     builder.secret("staging/windows-lines", {"tls.crt": b"\xef\xbb\xbf" + crlf, "tls.key": plain.key_pem}, _TLS)

@@ -32,7 +32,7 @@ from pgwizard.kube.api import (
     WatchEvent,
     find_object,
 )
-from pgwizard.kube.health import REFUSED, Health
+from pgwizard.kube.health import REFUSAL_REASON, Health
 from pgwizard.plan.names import Names, ReleaseRef
 from pgwizard.release import backups, records, rollout
 from pgwizard.release.image_version import ImageVersion
@@ -365,7 +365,7 @@ async def _watch_job_pods(
 
 async def _watch_refusals(cluster: Cluster, release: ReleaseRef, queue: asyncio.Queue[Observation], now: Clock) -> None:
     """Events about pods that Jobs cannot create."""
-    fields = f"involvedObject.kind={JOB.kind},reason={REFUSED}"
+    fields = f"involvedObject.kind={JOB.kind},reason={REFUSAL_REASON}"
     while True:
         async with _optional_watch(cluster.watch(EVENT, release.namespace, fields=fields)) as events:
             async for event in events:

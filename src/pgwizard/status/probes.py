@@ -20,14 +20,12 @@ from pgwizard.errors import ClusterError, DeadlineError, Forbidden, PgwizardErro
 from pgwizard.kube.api import NAMESPACE, ROLE, SECRET, Cluster, Ref, find_object
 from pgwizard.plan import pgbackrest
 from pgwizard.plan.names import CA_KEY, DATA, STANZA, Names, ReleaseRef
-from pgwizard.plan.server import s3_server
 from pgwizard.release import live, records
 from pgwizard.release.backups import TAIL_LINES
 from pgwizard.release.image_version import ImageVersion
 from pgwizard.release.layout import Layout
 from pgwizard.release.live import LiveRelease
 from pgwizard.release.record import Record
-from pgwizard.release.survey import read_sections
 from pgwizard.status import backup_files, listing
 from pgwizard.status.backup_files import BackupFiles
 from pgwizard.status.listing import Listing
@@ -390,6 +388,9 @@ async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, image: Im
     By the strictest rules where the version in the image is not known.
     """
     if len(mine.certificates) > 1:
+        from pgwizard.plan.server import s3_server  # with the models of the answers, which nothing else here needs
+        from pgwizard.release.survey import read_sections
+
         with contextlib.suppress(PgwizardError):  # a missing permission, or a server that cannot be reached from here
             there, _ = await records.find(cluster, release)
             answers = read_sections(there.deployed if there else None, *_SERVER_SECTIONS)

@@ -241,7 +241,7 @@ _LEFT_OUT = "# What may be a secret was left out: secrets come from Secrets, var
 def without_secrets(raw: dict[str, Any]) -> dict[str, Any]:
     """A copy to save or to show: without secret options, and without invalid values that messages must not repeat."""
     loaded = answers_file.from_mapping(raw)
-    return _fit(raw, (), loaded.hidden) if loaded.answers is not None else {}
+    return _fit(raw, (), loaded.hidden_paths) if loaded.answers is not None else {}
 
 
 def _fit(node: dict[str, Any], path: tuple[Any, ...], hidden: frozenset[tuple[Any, ...]]) -> dict[str, Any]:
