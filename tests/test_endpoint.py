@@ -33,7 +33,7 @@ def test_an_endpoint_is_scheme_host_and_port(text: str, endpoint: Endpoint) -> N
     ("host", "is_address"),
     [("10.0.0.1", True), ("[::1]", True), ("minio", False), ("1.2.3.a", False), ("minio.123", False)],
 )
-def test_an_address_is_told_apart_from_a_name(host: str, is_address: bool) -> None:
+def test_an_address_is_not_a_name(host: str, is_address: bool) -> None:
     assert Endpoint.parse(host).is_address == is_address
 
 

@@ -145,10 +145,10 @@ def _yaml_entries(text: str) -> list[_Entry]:
     items = [(block, path)] if isinstance(block, dict) else [(item, (*path, n)) for n, item in enumerate(block or ())]
     if document.problems or not isinstance(block, (dict, list)) or not all(isinstance(item, dict) for item, _ in items):
         return []
-    found = [(document.place((*at, name)), name, value) for item, at in items for name, value in item.items()]
-    if any(value is None or isinstance(value, (dict, list)) for _, _, value in found):
+    entries = [(document.place((*at, name)), name, value) for item, at in items for name, value in item.items()]
+    if any(value is None or isinstance(value, (dict, list)) for _, _, value in entries):
         return []
-    return [(place[0] if place else 1, (name, value)) for place, name, value in found]
+    return [(place[0] if place else 1, (name, value)) for place, name, value in entries]
 
 
 def _parameter(line: str) -> tuple[str, str] | None:
