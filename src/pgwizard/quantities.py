@@ -48,10 +48,10 @@ def whole_size(text: str) -> str:
 def _suggestion(text: str) -> str:
     """``10GB``, ``10 Gi`` and ``-1Gi`` are typos: suggest what was probably meant."""
     match = _SLIP.fullmatch(text)
-    meant = f"{match[2].replace(',', '.')}{match[3].upper()}i" if match is not None and match[3] else ""
-    if not 1 <= (read_quantity(meant) or 0) <= _LARGEST_SUGGESTED or _THOUSANDS.search(text):
+    likely = f"{match[2].replace(',', '.')}{match[3].upper()}i" if match is not None and match[3] else ""
+    if not 1 <= (read_quantity(likely) or 0) <= _LARGEST_SUGGESTED or _THOUSANDS.search(text):
         return "; expected a number and a unit, such as 10Gi or 500Mi"
-    return f": did you mean {meant}?"
+    return f": did you mean {likely}?"
 
 
 def cpu_millis(text: str) -> int:
@@ -60,7 +60,7 @@ def cpu_millis(text: str) -> int:
     Raises ValueError with what was expected.
     """
     if slip := _MANY_CORES.fullmatch(text):
-        raise ValueError(f"{text!r} is not a CPU share{_meant_cores(slip[1], slip[2])}")
+        raise ValueError(f"{text!r} is not a CPU share{_likely_cores(slip[1], slip[2])}")
     cores = read_quantity(text)
     if cores is None or cores < 0:
         raise ValueError(f"{text!r} is not a CPU share; expected cores or thousandths of one, such as 2, 0.5 or 500m")
@@ -71,13 +71,13 @@ def cpu_millis(text: str) -> int:
     return _round_up(cores * 1000)
 
 
-def _meant_cores(number: str, unit: str) -> str:
+def _likely_cores(number: str, unit: str) -> str:
     """M is a slip for m; k counts thousands of cores, which nobody has; anything else is a size."""
-    meant = {"M": f"{number}m", "k": number}.get(unit, "")
-    if not read_quantity(meant):
+    likely = {"M": f"{number}m", "k": number}.get(unit, "")
+    if not read_quantity(likely):
         return f": {unit} is a unit of sizes; expected cores or thousandths of one, such as 2, 0.5 or 500m"
-    counted = "M is a million" if unit == "M" else "k is a thousand"
-    return f": {counted}, did you mean {meant}?"
+    unit_text = "M is a million" if unit == "M" else "k is a thousand"
+    return f": {unit_text}, did you mean {likely}?"
 
 
 def postgres_size(kilobytes: int) -> str:

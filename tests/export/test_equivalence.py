@@ -1,7 +1,7 @@
 """Random answers give the same objects natively, by ``helm template`` of the one chart, by kustomize and as plain YAML.
 
-PGWIZARD_EQUIVALENCE is the number of answers; ``make equivalence`` tries 10,000. Every fifth also goes through
-kustomize, and there Go parses what Helm wrote and the plain files, as helm and kubectl would.
+PGWIZARD_EQUIVALENCE is the number of answers; ``make equivalence`` tries 10,000, continuous integration 500. Every
+fifth also goes through kustomize, and there Go parses what Helm wrote and the plain files, as helm and kubectl would.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from support.helm import (
 )
 from support.random_answers import random_answers
 
-CASES = int(os.environ.get("PGWIZARD_EQUIVALENCE", "500"))
+CASES = int(os.environ.get("PGWIZARD_EQUIVALENCE") or (500 if os.environ.get("PGWIZARD_TEST_LONG") else 200))
 pytestmark = pytest.mark.skipif(HELM is None or KUBECTL is None, reason="helm or kubectl is not at hand")
 
 

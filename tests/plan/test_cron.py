@@ -106,7 +106,7 @@ def test_runs_that_a_change_of_clocks_skips_or_doubles_are_found(
 ) -> None:
     """In Cairo clocks change at midnight of a Friday, and Kubernetes misses that whole day for a weekly schedule."""
     changes = CronSchedule(cron).clock_changes(zone(place))
-    assert (skipped, doubled) == tuple(at and f"{at:%B %H:%M}" for at in (changes.skipped, changes.doubled))
+    assert (skipped, doubled) == tuple(at and f"{at:%B %H:%M}" for at in (changes.skipped_run, changes.double_run))
 
 
 @pytest.mark.parametrize(

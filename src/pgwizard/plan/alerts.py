@@ -11,16 +11,16 @@ from pgwizard.plan.names import Names
 class Alerts:
     """One expression each.
 
-    failed: the last run of a schedule did not end well, and none runs now; a later run that does ends the alert.
+    failure: the last run of a schedule did not end well, and none runs now; a later run that does ends the alert.
     check_failed: the same of the verification and of the drill.
-    missed: a run is two hours late. suspended: a schedule is off. absent: there is no schedule of full backups, or
+    late_run: a run is two hours late. suspension: a schedule is off. absent: there is no schedule of full backups, or
     nothing that observes it.
     """
 
-    failed: str
+    failure: str
     check_failed: str
-    missed: str
-    suspended: str
+    late_run: str
+    suspension: str
     absent: str
 
     @classmethod
@@ -30,10 +30,10 @@ class Alerts:
         checks = _selector(namespace, f'cronjob=~"{names.verify}|{names.drill}"')
         full = _selector(namespace, f'cronjob="{names.full}"')
         return cls(
-            failed=_has_failed(backups),
+            failure=_has_failed(backups),
             check_failed=_has_failed(checks),
-            missed=f"time() - {_newest('kube_cronjob_next_schedule_time', backups)} > 7200",
-            suspended=f"{_newest('kube_cronjob_spec_suspend', backups)} == 1",
+            late_run=f"time() - {_newest('kube_cronjob_next_schedule_time', backups)} > 7200",
+            suspension=f"{_newest('kube_cronjob_spec_suspend', backups)} == 1",
             absent=f"absent(kube_cronjob_info{full})",
         )
 
@@ -49,5 +49,9 @@ def _newest(metric: str, selector: str) -> str:
 
 
 def _has_failed(schedules: str) -> str:
-    begun, ended = (_newest(f"kube_cronjob_status_last_{what}_time", schedules) for what in ("schedule", "successful"))
-    return f"({begun} > {ended} or {begun} unless {ended}) and {_newest('kube_cronjob_status_active', schedules)} == 0"
+    start, success = (
+        _newest(f"kube_cronjob_status_last_{what}_time", schedules) for what in ("schedule", "successful")
+    )
+    return (
+        f"({start} > {success} or {start} unless {success}) and {_newest('kube_cronjob_status_active', schedules)} == 0"
+    )

@@ -65,11 +65,11 @@ def check(answers: Answers, facts: Facts) -> Findings:
     )
 
 
-def together(surveyed: Sequence[Finding], own: Sequence[Finding]) -> tuple[Finding, ...]:
+def together(from_survey: Sequence[Finding], own: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings of the survey and those of the answers; for the same question only the survey's."""
-    prefixes = [f"{finding.question}." for finding in surveyed]
+    prefixes = [f"{finding.question}." for finding in from_survey]
     return (
-        *surveyed,
+        *from_survey,
         *(finding for finding in own if not any(text.startswith(f"{finding.question}.") for text in prefixes)),
     )
 
@@ -126,15 +126,15 @@ def _memory(answers: Answers, _: Facts) -> _Problems:
             f"{quantities.human_size(total)} when all {answers.tuning.connections} connections sort at once, above the "
             f"limit of {answers.tuning.memory}: {_less_memory(parts)}, or more memory",
         )
-    shared = settings.size_bytes("shared_buffers", values, version)
-    if shared is not None and shared >= limit:
+    shared_buffers = settings.size_bytes("shared_buffers", values, version)
+    if shared_buffers is not None and shared_buffers >= limit:
         yield Finding(
             "tuning.parameters.shared_buffers", "as large as the memory limit: the pod would be killed at once"
         )
-    elif (needed := shared_memory_kb(values, version) * 1024) >= limit:
+    elif (demand := shared_memory_kb(values, version) * 1024) >= limit:
         yield Finding(
             _heaviest(answers, SHARED_MEMORY_PARAMETERS, values, lambda each: shared_memory_kb(each, version)),
-            f"PostgreSQL would ask for {quantities.human_size(needed)} of shared memory, above the limit of "
+            f"PostgreSQL would ask for {quantities.human_size(demand)} of shared memory, above the limit of "
             f"{answers.tuning.memory}: lower it, or raise tuning.memory",
         )
 
@@ -252,8 +252,8 @@ def _overrides(answers: Answers, _: Facts) -> _Problems:
             reason = "it belongs to a restore, which writes its own settings"
         if reason:
             yield Finding(path, f"cannot be overridden: {reason}")
-        elif (refused := _refusal(name, value, answers)) is not None:
-            yield Finding(path, refused)
+        elif (refusal := _refusal(name, value, answers)) is not None:
+            yield Finding(path, refusal)
         else:
             yield from _unwise(path, name, settings.of(name, answers.images.postgresql_version), value)
 
@@ -274,15 +274,15 @@ def _refusal(name: str, value: str, answers: Answers) -> str | None:
     if setting is None:
         return None
     try:
-        read = setting.read(value)
+        parsed_value = setting.read(value)
     except ValueError as error:
         return str(error) + settings.origin(name, version)
-    if reason := _ENDS_THE_SERVER.get((name, str(read))):
+    if reason := _ENDS_THE_SERVER.get((name, str(parsed_value))):
         return f"{value!r} {reason}"
-    return _conflict(name, value, read, answers)
+    return _conflict(name, value, parsed_value, answers)
 
 
-def _conflict(name: str, value: str, read: settings.Value, answers: Answers) -> str | None:
+def _conflict(name: str, value: str, parsed_value: settings.Value, answers: Answers) -> str | None:
     """Why the value contradicts other answers."""
     version = answers.images.postgresql_version
     size = settings.size_bytes(name, {name: value}, version)
@@ -290,11 +290,13 @@ def _conflict(name: str, value: str, read: settings.Value, answers: Answers) -> 
         return f"{value} is less than two WAL segments; expected 32MB or more"
     if name == "vacuum_buffer_usage_limit" and size is not None and 0 < size < _SMALLEST_RING:
         return f"{value} is less than PostgreSQL accepts; expected 0, or 128kB or more"
-    if name in _RESERVED and isinstance(read, Decimal):
-        others = [settings.count(each, answers.tuning.parameters, version) or 0 for each in _RESERVED if each != name]
-        if read + sum(others) >= answers.tuning.connections:
+    if name in _RESERVATIONS and isinstance(parsed_value, Decimal):
+        others = [
+            settings.count(each, answers.tuning.parameters, version) or 0 for each in _RESERVATIONS if each != name
+        ]
+        if parsed_value + sum(others) >= answers.tuning.connections:
             return f"{value} leaves no connection for anyone else; expected less than tuning.connections"
-    if name in ("pre_auth_delay", "post_auth_delay") and read:
+    if name in ("pre_auth_delay", "post_auth_delay") and parsed_value:
         return f"{value} delays every connection, those of the probes and of backups too; expected 0"
     if name == "min_dynamic_shared_memory" and size is not None and size > (room := shared_memory_bytes(answers)):
         return f"{value} is more than /dev/shm has, a quarter of tuning.memory; expected {room // 1024**2}MB or less"
@@ -302,7 +304,7 @@ def _conflict(name: str, value: str, read: settings.Value, answers: Answers) -> 
 
 
 _SMALLEST_RING = 128 * 1024
-_RESERVED = ("superuser_reserved_connections", "reserved_connections")
+_RESERVATIONS = ("superuser_reserved_connections", "reserved_connections")
 _ENDS_THE_SERVER = {
     ("wal_level", "minimal"): "turns archiving off; expected replica or logical",
     ("huge_pages", "on"): "needs huge pages, and the pod asks for none: the server would not start",
@@ -373,16 +375,16 @@ def _library_names(value: str) -> list[str]:
     return [name for part in value.split(",") if (name := part.strip().strip('"'))]
 
 
-def _short_timeout(name: str, value: str, read: Decimal, unit: str) -> str:
-    meant = f"; did you mean {value.strip()}s?" if unit == "ms" and value.strip().isdigit() else ""
-    return f"{value} is {read.normalize():f} {unit}: {_TIMEOUT_EFFECTS[name]}{meant}"
+def _short_timeout(name: str, value: str, number: Decimal, unit: str) -> str:
+    suggestion = f"; did you mean {value.strip()}s?" if unit == "ms" and value.strip().isdigit() else ""
+    return f"{value} is {number.normalize():f} {unit}: {_TIMEOUT_EFFECTS[name]}{suggestion}"
 
 
 def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) -> _Problems:
-    read = setting.read(value) if setting is not None else value
-    if name == "huge_pages" and read != "off":
+    parsed_value = setting.read(value) if setting is not None else value
+    if name == "huge_pages" and parsed_value != "off":
         yield _warning(path, f"{value!r} crashes with a bus error on a node with huge pages: the pod asks for none")
-    elif name == "logging_collector" and read is True:
+    elif name == "logging_collector" and parsed_value is True:
         yield _warning(
             path,
             "on hides the log: it goes to files in the data directory, not to kubectl logs, and a server that does not "
@@ -398,8 +400,8 @@ def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) 
         )
     elif name == "jit_provider" and value != "llvmjit":
         yield _warning(path, f"{value}: if the image lacks it, nothing is compiled, and no error says so")
-    elif isinstance(read, Decimal) and name in _SHORTEST and 0 < read < _SHORTEST[name]:
-        yield _warning(path, _short_timeout(name, value, read, setting.unit if setting else ""))
+    elif isinstance(parsed_value, Decimal) and name in _SHORTEST and 0 < parsed_value < _SHORTEST[name]:
+        yield _warning(path, _short_timeout(name, value, parsed_value, setting.unit if setting else ""))
     elif name == "log_directory" and value.startswith("/"):
         yield _warning(path, f"{value}: the container can write to the data directory alone")
     elif name in _OF_THE_IMAGE and not set(_library_names(value)) <= _OF_THE_IMAGE[name]:
@@ -409,13 +411,13 @@ def _unwise(path: str, name: str, setting: settings.Setting | None, value: str) 
             f"{value}: the server does not start if the image lacks it"
             f"{'' if english else '; pgwizard finds causes and fixes in English messages only'}",
         )
-    elif name == "max_stack_depth" and isinstance(read, Decimal) and read > _LARGEST_STACK_KB:
+    elif name == "max_stack_depth" and isinstance(parsed_value, Decimal) and parsed_value > _LARGEST_STACK_KB:
         yield _warning(
             path, f"{value}: the server does not start where the node's stack limit is 8 MB, as it usually is"
         )
     elif name == "log_destination" and "stderr" not in value:
         yield _warning(path, f"{value} keeps the log from kubectl logs: a server that does not start cannot say why")
-    elif text := _UNWISE.get((name, str(read))):
+    elif text := _UNWISE.get((name, str(parsed_value))):
         yield _warning(path, text)
 
 
@@ -554,10 +556,10 @@ def _certificate(answers: Answers, facts: Facts) -> _Problems:
         )
 
 
-def _too_old(path: str, what: str, needed: pgbackrest.Version, answers: Answers) -> Finding:
+def _too_old(path: str, what: str, least: pgbackrest.Version, answers: Answers) -> Finding:
     return Finding(
         path,
-        f"{what} needs pgBackRest {pgbackrest.version_text(needed)} or newer; images.pgbackrestVersion is "
+        f"{what} needs pgBackRest {pgbackrest.version_text(least)} or newer; images.pgbackrestVersion is "
         f"{answers.images.pgbackrest_version}",
     )
 
@@ -568,10 +570,10 @@ def _too_old(path: str, what: str, needed: pgbackrest.Version, answers: Answers)
 def _schedule(answers: Answers, _: Facts) -> _Problems:
     if not answers.repository.enabled:
         return
-    read: dict[str, cron.CronSchedule] = {}
+    schedules: dict[str, cron.CronSchedule] = {}
     for name in ("full", "incremental", *(name for name in ("verify", "drill") if getattr(answers.schedule, name))):
         try:
-            read[name] = cron.CronSchedule(getattr(answers.schedule, name))
+            schedules[name] = cron.CronSchedule(getattr(answers.schedule, name))
         except ValueError as error:
             yield Finding(f"schedule.{name}", str(error))
     try:
@@ -579,20 +581,24 @@ def _schedule(answers: Answers, _: Facts) -> _Problems:
     except ValueError as error:
         yield Finding("schedule.timeZone", str(error))
         return
-    if "full" in read and "incremental" in read and (moment := cron.collision(read["full"], read["incremental"], zone)):
+    if (
+        "full" in schedules
+        and "incremental" in schedules
+        and (moment := cron.collision(schedules["full"], schedules["incremental"], zone))
+    ):
         yield _warning(
             "schedule.incremental",
             f"starts together with the full backup, first at {moment:%A %H:%M}: one waits for the other; "
             "keep the days apart, as in 0 2 * * 0 and 0 2 * * 1-6",
         )
-    for name, schedule in read.items():
+    for name, schedule in schedules.items():
         yield from _frequency(name, schedule)
         if warning := _clock_changes(schedule, zone, answers.schedule.time_zone):
             yield _warning(f"schedule.{name}", warning)
 
 
 _OFTEN_SECONDS = {"full": 3600, "incremental": 300, "verify": 86_400, "drill": 86_400}
-_OFTEN = {
+_OFTEN_EFFECTS = {
     "full": "each copies the whole database",
     "incremental": "one that takes longer makes the next be skipped",
     "verify": "each reads the whole repository, and backups wait for it",
@@ -605,7 +611,7 @@ _LONG_DAYS = 100
 def _frequency(name: str, schedule: cron.CronSchedule) -> _Problems:
     if not schedule.is_at_most_daily and (shortest := schedule.shortest_gap_seconds()) < _OFTEN_SECONDS[name]:
         at_times = " at times" if shortest < schedule.longest_gap_seconds() else ""
-        yield _warning(f"schedule.{name}", f"starts every {span(shortest)}{at_times}: {_OFTEN[name]}")
+        yield _warning(f"schedule.{name}", f"starts every {span(shortest)}{at_times}: {_OFTEN_EFFECTS[name]}")
     if name == "full" and (days := schedule.longest_gap_seconds() // 86_400) > _LONG_DAYS:
         yield _warning(
             "schedule.full",
@@ -620,15 +626,15 @@ _RARE_SECONDS = 4 * 3600
 
 def _clock_changes(schedule: cron.CronSchedule, zone: tzinfo, zone_name: str) -> str:
     changes = schedule.clock_changes(zone)
-    skipped, doubled = changes.skipped, changes.doubled
-    if not (skipped or doubled) or schedule.shortest_gap_seconds() < _RARE_SECONDS:
+    skipped_run, double_run = changes.skipped_run, changes.double_run
+    if not (skipped_run or double_run) or schedule.shortest_gap_seconds() < _RARE_SECONDS:
         return ""
     effects = []
-    if skipped:
-        effects.append(f"the run at {skipped:%H:%M} is skipped once in {skipped:%B}")
-    if doubled:
-        same = skipped is not None and skipped.time() == doubled.time()
-        effects.append(f"{'' if same else f'the run at {doubled:%H:%M} '}starts twice in {doubled:%B}")
+    if skipped_run:
+        effects.append(f"the run at {skipped_run:%H:%M} is skipped once in {skipped_run:%B}")
+    if double_run:
+        same = skipped_run is not None and skipped_run.time() == double_run.time()
+        effects.append(f"{'' if same else f'the run at {double_run:%H:%M} '}starts twice in {double_run:%B}")
     steady = schedule.without_clock_changes(zone)
     fix = f"use {steady.cron} instead" if steady else "choose another hour or day"
     return f"clocks change in {zone_name}: {' and '.join(effects)}; {fix}"
@@ -709,7 +715,7 @@ _ANSWERED_ELSEWHERE = {
 }
 
 
-_REFUSED = {
+_REFUSALS = {
     "archive-check": "a backup without its WAL cannot be restored",
     "archive-header-check": "it keeps the WAL of another cluster out of the repository",
     "archive-mode": "a restored database would archive nothing",
@@ -793,7 +799,7 @@ def _reason_to_refuse(plain: str) -> str:
     """The reason for the option itself, or for its family."""
     reasons = (
         reason
-        for name, reason in _REFUSED.items()
+        for name, reason in _REFUSALS.items()
         if plain == name or (name.endswith("-") and f"{plain}-".startswith(name))
     )
     return next(reasons, "")
@@ -827,8 +833,8 @@ def _versions(answers: Answers, _: Facts) -> _Problems:
     if not answers.repository.enabled:
         return
     version = pgbackrest.version(answers.images.pgbackrest_version)
-    if (needed := pgbackrest.POSTGRESQL_SINCE.get(answers.images.postgresql_version)) and version < needed:
-        yield _too_old("images.postgresqlVersion", f"PostgreSQL {answers.images.postgresql_version}", needed, answers)
+    if (least := pgbackrest.POSTGRESQL_SINCE.get(answers.images.postgresql_version)) and version < least:
+        yield _too_old("images.postgresqlVersion", f"PostgreSQL {answers.images.postgresql_version}", least, answers)
     if answers.advanced.bundle and version < pgbackrest.BUNDLE_SINCE:
         yield _too_old("advanced.bundle", "bundling", pgbackrest.BUNDLE_SINCE, answers)
     if answers.advanced.block:
@@ -836,8 +842,8 @@ def _versions(answers: Answers, _: Facts) -> _Problems:
             yield _too_old("advanced.block", "block incremental", pgbackrest.BLOCK_SINCE, answers)
         if not answers.advanced.bundle:
             yield Finding("advanced.block", "block incremental needs advanced.bundle: true")
-    if (needed := pgbackrest.COMPRESSION_SINCE.get(answers.compression.type)) and version < needed:
-        yield _too_old("compression.type", answers.compression.type, needed, answers)
+    if (least := pgbackrest.COMPRESSION_SINCE.get(answers.compression.type)) and version < least:
+        yield _too_old("compression.type", answers.compression.type, least, answers)
 
 
 def _queue(answers: Answers, _: Facts) -> _Problems:

@@ -159,11 +159,11 @@ def next_run(cron: str, after: datetime) -> datetime | None:
 class ClockChanges:
     """One run of each kind as the clock on the wall shows it, None where there is none.
 
-    skipped: does not happen, for its hour (or its day) is lost. doubled: happens twice.
+    skipped_run: does not happen, for its hour (or its day) is lost. double_run: happens twice.
     """
 
-    skipped: datetime | None
-    doubled: datetime | None
+    skipped_run: datetime | None
+    double_run: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,15 +351,15 @@ def _changes(time_zone: tzinfo) -> tuple[datetime, ...]:
 @functools.lru_cache(maxsize=64)
 def _clock_changes(expression: str, time_zone: tzinfo) -> ClockChanges:
     fields = _fields(expression)
-    skipped = doubled = None
+    skipped_run = double_run = None
     for day in _changes(time_zone):
         begin, end = day - timedelta(days=2), day + timedelta(days=3)
         runs = Counter(_local(run, time_zone) for run in _until(end, _runs(fields, begin, time_zone)))
         first, last = begin + timedelta(days=1), end - timedelta(days=1)
-        expected = [*_until(last, _runs(fields, first, UTC))]
-        skipped = skipped or next((run for run in expected if runs[run] == 0), None)
-        doubled = doubled or next((run for run in expected if runs[run] > 1), None)
-    return ClockChanges(skipped, doubled)
+        usual_runs = [*_until(last, _runs(fields, first, UTC))]
+        skipped_run = skipped_run or next((run for run in usual_runs if runs[run] == 0), None)
+        double_run = double_run or next((run for run in usual_runs if runs[run] > 1), None)
+    return ClockChanges(skipped_run, double_run)
 
 
 _RUNS = 64
@@ -381,7 +381,7 @@ def schema() -> dict[str, Any]:
     pattern, so that each number is in the first one twice instead of four times: Helm compiles both at each run.
     """
 
-    def named(numbers: str, names: list[str]) -> str:
+    def with_names(numbers: str, names: list[str]) -> str:
         either = ("".join(f"[{letter.upper()}{letter}]" for letter in name) for name in names)
         return "|".join([numbers, *either])
 
@@ -389,8 +389,8 @@ def schema() -> dict[str, Any]:
         "0*[0-5]?[0-9]",
         "0*(1?[0-9]|2[0-3])",
         "0*([1-9]|[12][0-9]|3[01])",
-        named("0*([1-9]|1[0-2])", _MONTHS),
-        named("0*[0-6]", _WEEKDAYS),
+        with_names("0*([1-9]|1[0-2])", _MONTHS),
+        with_names("0*[0-6]", _WEEKDAYS),
     )
     parts = (f"([*?]|{number})(/0*[1-9][0-9]*)?" for number in numbers)
     fields = " +".join(f"({part}[-,])*{part}" for part in parts)

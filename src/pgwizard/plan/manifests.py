@@ -92,8 +92,8 @@ class PlacementError(Exception):
 
 def templates_dir() -> Path:
     """The templates shipped with the package; in a checkout, the folder beside src."""
-    packaged = Path(__file__).parents[1] / "templates"
-    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "templates"
+    package_folder = Path(__file__).parents[1] / "templates"
+    return package_folder if package_folder.is_dir() else Path(__file__).parents[3] / "templates"
 
 
 def render(plan: Plan) -> list[Manifest]:
@@ -143,13 +143,13 @@ class _Rendering:
 
     def manifests(self) -> Iterator[Manifest]:
         for role in ORDER:
-            _placed.clear()
+            _placements.clear()
             text = _yaml_environment().get_template(f"{role}.yaml").render(self._values)
             if not text.strip():
                 continue
-            parsed = yaml.load(text, Loader)  # noqa: S506 - the safe loader, in C where it is there
-            _require_placed(role, parsed)
-            yield Manifest(role, text, parsed)
+            content = yaml.load(text, Loader)  # noqa: S506 - the safe loader, in C where it is there
+            _require_placed(role, content)
+            yield Manifest(role, text, content)
 
     def file(self, name: str) -> str:
         if name not in self._files:
@@ -166,12 +166,12 @@ class _Rendering:
         return self._plan.ca_certificate
 
 
-_placed: Counter[Any] = Counter()
+_placements: Counter[Any] = Counter()
 """The scalars of the current manifest; rendering is neither concurrent nor nested."""
 
 
-def _require_placed(role: str, parsed: object) -> None:
-    missing = _placed - Counter(_scalars(parsed))
+def _require_placed(role: str, content: object) -> None:
+    missing = _placements - Counter(_scalars(content))
     if missing:
         raise PlacementError(f"{role}: {next(iter(missing))[1]!r} did not come back from the rendered manifest")
 
@@ -194,7 +194,7 @@ def _place(value: object) -> str:
         return value
     if not isinstance(value, (str, bool, int)):
         raise PlacementError(f"a template places {value!r}, which is no scalar")
-    _placed[type(value), value] += 1
+    _placements[type(value), value] += 1
     return yaml_value(value) if isinstance(value, str) else json.dumps(value)
 
 
@@ -213,7 +213,7 @@ def _block(text: str, indent: int) -> _Block:
     """A file as a literal block, so that people can read it; each line is indented by ``indent`` blanks."""
     if not text.endswith("\n") or text[0].isspace() or _NOT_IN_A_BLOCK.search(text):
         raise PlacementError("a file holds what a YAML block cannot")
-    _placed[str, text] += 1
+    _placements[str, text] += 1
     pad = " " * indent
     return _Block("|\n" + "\n".join(f"{pad}{line}" if line else "" for line in text.rstrip("\n").split("\n")))
 
@@ -268,8 +268,8 @@ class _CompiledTemplates(BytecodeCache):
 
     def get_source_checksum(self, source: str) -> str:
         """Also of this module: its finalizers are compiled into the templates."""
-        changed = Path(__file__).stat().st_mtime_ns
-        return hashlib.sha256(f"{changed} {source}".encode()).hexdigest()
+        changed_at = Path(__file__).stat().st_mtime_ns
+        return hashlib.sha256(f"{changed_at} {source}".encode()).hexdigest()
 
     def load_bytecode(self, bucket: Bucket) -> None:
         try:

@@ -91,7 +91,7 @@ class Names:
         return f"postgresql-storage-{self.pod}"
 
 
-_MIRRORED = {
+_MIRROR_SOURCES = {
     "pgwizard/source": re.compile(r"([^/ ]+/[^/ ]+)/[^/ ]+"),
     "pgwizard/values-from": re.compile(r"Secret ([^/ ]+/[^/, ]+), keys .*"),
 }
@@ -104,5 +104,5 @@ def mirrored_from(metadata: Mapping[str, Any]) -> str:
     Read from an annotation and not escaped: the caller escapes it before it is shown.
     """
     annotations = metadata.get("annotations") or {}
-    matches = (pattern.fullmatch(str(annotations.get(key, ""))) for key, pattern in _MIRRORED.items())
+    matches = (pattern.fullmatch(str(annotations.get(key, ""))) for key, pattern in _MIRROR_SOURCES.items())
     return next((match[1] for match in matches if match), "")

@@ -50,7 +50,7 @@ _OLD_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class ConfigOption:
-    """One option from a release on. gone: the first release of the table that no longer has it; empty for none.
+    """One option from a release on. removed_in: the first release of the table that no longer has it; empty for none.
 
     section: which part of a configuration file may hold it: global, stanza, or command for none. minimum, maximum: as
     pgBackRest writes them. choices: the allowed values, of any kind.
@@ -58,7 +58,7 @@ class ConfigOption:
 
     name: str
     since: Version
-    gone: Version
+    removed_in: Version
     section: Literal["global", "stanza", "command"]
     kind: OptionKind
     minimum: str
@@ -180,7 +180,7 @@ def known_options() -> list[str]:
 def of(option: str, release: Version) -> ConfigOption | None:
     """The option as the release has it; None where it has none of that name."""
     rows = [row for row in _table().get(strip_index(option), ()) if row.since <= release]
-    return rows[-1] if rows and not (rows[-1].gone and rows[-1].gone <= release) else None
+    return rows[-1] if rows and not (rows[-1].removed_in and rows[-1].removed_in <= release) else None
 
 
 def since(option: str) -> Version | None:
@@ -204,8 +204,8 @@ def find_unknown(option: str, release: Version) -> str | None:
         return "is not an option of pgBackRest" + (f": did you mean {close[0]}?" if close else "")
     if rows[-1].section == "command":
         return "is an option of the command line; pgBackRest ignores it in a file"
-    if rows[-1].gone and rows[-1].gone <= release:
-        return f"was removed in pgBackRest {version_text(rows[-1].gone)}"
+    if rows[-1].removed_in and rows[-1].removed_in <= release:
+        return f"was removed in pgBackRest {version_text(rows[-1].removed_in)}"
     return None
 
 
@@ -214,12 +214,12 @@ def _table() -> dict[str, tuple[ConfigOption, ...]]:
     """The rows of each option, the oldest first."""
     table: dict[str, tuple[ConfigOption, ...]] = {}
     for line in TABLE.read_text(encoding="ascii").splitlines():
-        name, first, gone, section, kind, low, high, choices, secret = line.split("\t")
+        name, first, removed_in, section, kind, low, high, choices, secret = line.split("\t")
         among = tuple(filter(None, choices.split(",")))
         option = ConfigOption(
             name,
             version(first),
-            version(gone) if gone else (),
+            version(removed_in) if removed_in else (),
             section,  # type: ignore[arg-type]
             kind,  # type: ignore[arg-type]
             low,

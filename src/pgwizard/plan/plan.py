@@ -223,16 +223,16 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
     s3_key, s3_key_secret = _s3_keys(answers, names)
     memory, others = answers.tuning.memory, stand_ins(answers)
     memory_request = quantities.whole_size(answers.resources.memory_request or others["resources.memoryRequest"])
-    answered = _pairs(answers.pods.labels)
+    own_labels = _pairs(answers.pods.labels)
     ephemeral_request, ephemeral_limit = answers.pods.ephemeral_storage_request, answers.pods.ephemeral_storage_limit
     return Plan(
         names=names,
         namespace=answers.release.namespace,
         create_namespace=answers.release.create_namespace,
-        labels=(*instance, Pair("app.kubernetes.io/component", "database"), *common, *answered),
+        labels=(*instance, Pair("app.kubernetes.io/component", "database"), *common, *own_labels),
         selector=(*instance, Pair("app.kubernetes.io/component", "database")),
-        answered_labels=answered,
-        backup_labels=(*backup, *common, *answered),
+        answered_labels=own_labels,
+        backup_labels=(*backup, *common, *own_labels),
         job_labels=(*backup, *common, *_pairs({**answers.pods.labels, **answers.jobs.labels})),
         job_annotations=_pairs(answers.jobs.annotations),
         pod_annotations=_pairs(answers.pods.annotations),
@@ -306,8 +306,8 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
     )
 
 
-def _pairs(answered: Mapping[str, str]) -> tuple[Pair, ...]:
-    return tuple(Pair(*item) for item in answered.items())
+def _pairs(answers: Mapping[str, str]) -> tuple[Pair, ...]:
+    return tuple(Pair(*item) for item in answers.items())
 
 
 # ---- secrets -------------------------------------------------------------------------------------------------------
@@ -400,7 +400,7 @@ def shared_memory_bytes(answers: Answers) -> int:
 def parameters(answers: Answers) -> list[Parameter]:
     """Every line of postgresql.conf. An override replaces the computed value; what follows from it follows it."""
     tuning = answers.tuning
-    tuned = tune(
+    lines = tune(
         Machine(
             profile=tuning.profile,
             memory_kb=quantities.size_bytes(tuning.memory) // 1024,
@@ -412,19 +412,19 @@ def parameters(answers: Answers) -> list[Parameter]:
         ),
         tuning.parameters,
     )
-    by_name = {parameter.name: parameter for parameter in (*_fixed_parameters(answers), *tuned)}
+    by_name = {parameter.name: parameter for parameter in (*_fixed_parameters(answers), *lines)}
     for name, value in tuning.parameters.items():
         by_name[name] = Parameter(name, value, "as asked")
     return list(by_name.values())
 
 
 def _fixed_parameters(answers: Answers) -> list[Parameter]:
-    listen = Parameter("listen_addresses", "*", "the Service reaches the pod by its address")
+    addresses = Parameter("listen_addresses", "*", "the Service reaches the pod by its address")
     level = Parameter("wal_level", "replica", "enough for backups and replicas")
     if not answers.repository.enabled:
-        return [listen, Parameter("archive_mode", "off", "there is no repository"), level]
+        return [addresses, Parameter("archive_mode", "off", "there is no repository"), level]
     return [
-        listen,
+        addresses,
         Parameter("archive_mode", "on", "WAL goes to the repository"),
         Parameter("archive_command", f"pgbackrest --stanza={STANZA} archive-push %p", "pgBackRest takes each segment"),
         Parameter(

@@ -74,7 +74,7 @@ def _shortest_reach(
     return min(spans)
 
 
-_SHOWN = 8
+_MOST_FULLS = 8
 """How many full backups are shown if none ever expires."""
 
 
@@ -88,7 +88,7 @@ def _retain(
     for moment in islice(full.before(now, floor), LONGEST):
         fulls.append(moment)
         if keep is None:
-            enough = len(fulls) == _SHOWN
+            enough = len(fulls) == _MOST_FULLS
         else:
             enough = (now - moment).days >= keep if by_days else len(fulls) == keep
         if enough:

@@ -36,7 +36,7 @@ _NUMBER = re.compile(
     r"[ \t\n\v\f\r]*([^ \t\n\v\f\r]*)[ \t\n\v\f\r]*"
 )
 _SPELLINGS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
-_HIDDEN = {"wal_level": ("archive", "hot_standby")}
+_OLD_SPELLINGS = {"wal_level": ("archive", "hot_standby")}
 """Old spellings that pg_settings does not list; both mean replica."""
 
 
@@ -79,7 +79,9 @@ class Setting:
 
     def _choice(self, text: str) -> str:
         word = text.lower()
-        spellings: dict[str, str] = {choice.lower(): choice for choice in (*self.choices, *_HIDDEN.get(self.name, ()))}
+        spellings: dict[str, str] = {
+            choice.lower(): choice for choice in (*self.choices, *_OLD_SPELLINGS.get(self.name, ()))
+        }
         if {"on", "off"} <= spellings.keys():
             spellings |= dict.fromkeys(("true", "yes", "1"), "on") | dict.fromkeys(("false", "no", "0"), "off")
         if "debug1" in spellings:
@@ -89,10 +91,10 @@ class Setting:
         return spellings[word]
 
     def _number(self, text: str) -> Decimal:
-        expected = self._expectation()
+        expectation = self._expectation()
         match = _NUMBER.fullmatch(text)
         if match is None:
-            raise ValueError(f"{_short(text)} is not a number; expected {expected}")
+            raise ValueError(f"{_short(text)} is not a number; expected {expectation}")
         number, unit = _decimal(match[1], whole=self.kind == "integer"), match[2]
         if unit:
             number = self._convert(number, unit, text)
@@ -112,8 +114,10 @@ class Setting:
             # the largest first: 5m is meant as minutes
             close = [other for other in reversed(units) if _begins_alike(other.lower(), short)]
             spelled = (f"{text[: text.rfind(unit)].strip()}{other}" for other in close)
-            meant = next((f": did you mean {value}?" for value in spelled if self._takes(value)), "")
-            raise ValueError(f"{_short(text)}: {_short(unit)} is not a unit of it; expected {', '.join(units)}{meant}")
+            suggestion = next((f": did you mean {value}?" for value in spelled if self._takes(value)), "")
+            raise ValueError(
+                f"{_short(text)}: {_short(unit)} is not a unit of it; expected {', '.join(units)}{suggestion}"
+            )
         value = number * units[unit]
         smaller = max((size for size in units.values() if size < units[unit]), default=None)
         if smaller is not None:  # 1e-3GB is 1MB

@@ -79,13 +79,13 @@ class _Overrides:
     values: Mapping[str, str]
     version: int
 
-    def kilobytes(self, name: str, computed: int) -> int:
+    def kilobytes(self, name: str, default: int) -> int:
         size = settings.size_bytes(name, self.values, self.version)
-        return computed if size is None else size // 1024
+        return default if size is None else size // 1024
 
-    def count(self, name: str, computed: int) -> int:
+    def count(self, name: str, default: int) -> int:
         number = settings.count(name, self.values, self.version)
-        return computed if number is None else number
+        return default if number is None else number
 
     def name_for(self, name: str) -> str:
         """The name for a reason, with the value if the user set it."""
@@ -99,14 +99,14 @@ def _shared_buffers(machine: Machine) -> int:
 
 def _memory(machine: Machine, own: _Overrides, maintenance: int) -> list[Parameter]:
     desktop = machine.profile == "desktop"
-    computed = _shared_buffers(machine)
-    shared_buffers = own.kilobytes("shared_buffers", computed)
+    default = _shared_buffers(machine)
+    shared_buffers = own.kilobytes("shared_buffers", default)
     cache, share = machine.memory_kb // 4 if desktop else machine.memory_kb * 3 // 4, "1/4" if desktop else "3/4"
     reason = f"{share} of memory"
     if shared_buffers > cache:
         cache, reason = shared_buffers, f"not less than {own.name_for('shared_buffers')}"
     return [
-        Parameter("shared_buffers", postgres_size(computed), f"1/{16 if desktop else 4} of memory"),
+        Parameter("shared_buffers", postgres_size(default), f"1/{16 if desktop else 4} of memory"),
         Parameter("effective_cache_size", postgres_size(cache), reason),
         Parameter(
             "maintenance_work_mem",
@@ -231,15 +231,16 @@ def memory_sum(values: Mapping[str, str], version: int = 15) -> MemorySum:
     maintenance counts each autovacuum worker and one manual command. base includes usual tables of locks; larger ones
     are added. Missing parameters count with their defaults.
     """
-    read = _Defaults(values, version)
-    maintenance = read.kilobytes("maintenance_work_mem")
+    defaults = _Defaults(values, version)
+    maintenance = defaults.kilobytes("maintenance_work_mem")
     workers_memory = settings.size_bytes("autovacuum_work_mem", values, version)
     return MemorySum(
-        buffers_kb=read.kilobytes("shared_buffers") + read.wal_buffers_kb,
-        work_kb=read.count("max_connections") * read.kilobytes("work_mem"),
+        buffers_kb=defaults.kilobytes("shared_buffers") + defaults.wal_buffers_kb,
+        work_kb=defaults.count("max_connections") * defaults.kilobytes("work_mem"),
         maintenance_kb=maintenance
-        + read.count("autovacuum_max_workers") * (maintenance if workers_memory is None else workers_memory // 1024),
-        base_kb=BASE_KB + max(0, read.locks_kb - _USUAL_LOCKS_KB),
+        + defaults.count("autovacuum_max_workers")
+        * (maintenance if workers_memory is None else workers_memory // 1024),
+        base_kb=BASE_KB + max(0, defaults.locks_kb - _USUAL_LOCKS_KB),
     )
 
 
@@ -248,9 +249,14 @@ def shared_memory_kb(values: Mapping[str, str], version: int = 15) -> int:
 
     Fitted to ``postgres -C shared_memory_size``; the fixture of its test has what the servers answer.
     """
-    read = _Defaults(values, version)
+    defaults = _Defaults(values, version)
     reserve = settings.size_bytes("min_dynamic_shared_memory", values, version) or 0
-    return read.kilobytes("shared_buffers") * 103 // 100 + read.wal_buffers_kb + read.locks_kb + reserve // 1024
+    return (
+        defaults.kilobytes("shared_buffers") * 103 // 100
+        + defaults.wal_buffers_kb
+        + defaults.locks_kb
+        + reserve // 1024
+    )
 
 
 MOST_PROCESSES = 262_141
@@ -259,8 +265,8 @@ MOST_PROCESSES = 262_141
 
 def process_sum(values: Mapping[str, str], version: int = 15) -> int:
     """Connections, autovacuum workers, background workers and WAL senders: each has a place in shared memory."""
-    read = _Defaults(values, version)
-    return sum(map(read.count, process_parameters(version)))
+    defaults = _Defaults(values, version)
+    return sum(map(defaults.count, process_parameters(version)))
 
 
 def process_parameters(version: int) -> tuple[str, ...]:
@@ -316,5 +322,5 @@ class _Defaults:
         locks += self.count("max_pred_locks_per_transaction") * _PREDICATE_LOCK_BYTES
         query = settings.size_bytes("track_activity_query_size", self.values, self.version) or 1024
         places = process_sum(self.values, self.version)
-        prepared = self.count("max_prepared_transactions")
-        return (places * (locks + _PLACE_BYTES + query) + prepared * (locks + _PLACE_BYTES)) // 1024
+        transactions = self.count("max_prepared_transactions")
+        return (places * (locks + _PLACE_BYTES + query) + transactions * (locks + _PLACE_BYTES)) // 1024

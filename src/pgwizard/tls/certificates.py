@@ -101,8 +101,8 @@ def read_bundle(data: bytes) -> Bundle:
     blocks = [block for block in map(_without_trust, _blocks(data)) if block]
     if not blocks:
         raise ValueError(_instead(data, labels))
-    parsed = [_parse(block, number, len(blocks)) for number, block in enumerate(blocks, start=1)]
-    return Bundle("".join(pem for _, pem in parsed), tuple(certificate for certificate, _ in parsed))
+    certificates = [_parse(block, number, len(blocks)) for number, block in enumerate(blocks, start=1)]
+    return Bundle("".join(pem for _, pem in certificates), tuple(certificate for certificate, _ in certificates))
 
 
 def is_der(data: bytes) -> bool:
@@ -134,12 +134,12 @@ def _blocks(data: bytes) -> list[bytes]:
 
 
 _LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"})
-_TRUSTED = b"-----BEGIN TRUSTED CERTIFICATE-----"
+_TRUSTED_MARK = b"-----BEGIN TRUSTED CERTIFICATE-----"
 
 
 def _without_trust(block: bytes) -> bytes:
     """A block as a plain certificate; empty for one that OpenSSL would not trust for servers."""
-    if not block.startswith(_TRUSTED):
+    if not block.startswith(_TRUSTED_MARK):
         return block
     try:
         certificate, is_trusted = split_trusted(base64.b64decode(b"".join(block.splitlines()[1:-1])))
@@ -247,11 +247,11 @@ def _common_name(subject: X509Name) -> str:
     from cryptography.x509.oid import NameOID
 
     common = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    name, written = str(common[0].value) if common else "", subject.public_bytes()
-    if name.encode() in written:
+    name, encoding = str(common[0].value) if common else "", subject.public_bytes()
+    if name.encode() in encoding:
         return name
     narrow = name.encode("latin-1", "replace")
-    return (narrow if narrow in written else name.encode("utf-16-be")).decode("latin-1")
+    return (narrow if narrow in encoding else name.encode("utf-16-be")).decode("latin-1")
 
 
 def _key_type(certificate: X509Certificate) -> str:

@@ -48,7 +48,7 @@ class ChainReason(Enum):
     EARLY = "{about} begins only in {detail}"
     NOT_CA = "{about} signed, but is not a CA"
     TOO_LONG = "{about} allows a shorter chain only"
-    CONSTRAINED = "an authority of the chain may not sign for the names of {about}"
+    NAME_CONSTRAINT = "an authority of the chain may not sign for the names of {about}"
     CRITICAL = "{about} has a critical extension that OpenSSL does not know"
     PURPOSE = "{about} is not for servers: {detail} says what it is for"
     SHORT_KEY = "the key of {about} is too short for OpenSSL: {detail}"
@@ -136,21 +136,21 @@ def _verify(bundle: Bundle, server_chain: Bundle, now: datetime) -> ChainVerdict
 
     by_hash = {item.sha256: item for item in (*server_chain.certificates, *bundle.certificates)}
     try:
-        sent, own = _read_sent(server_chain)
-        if refused := _short_key(own, server_chain.certificates[0], 0):
-            return refused
-        store, trusted = crypto.X509Store(), list(_x509s(bundle))
-        for item in trusted:
+        server_certificates, own = _read_sent(server_chain)
+        if refusal := _short_key(own, server_chain.certificates[0], 0):
+            return refusal
+        store, anchors = crypto.X509Store(), list(_x509s(bundle))
+        for item in anchors:
             store.add_cert(item)
         store.set_time(now.astimezone(UTC))
         try:
-            chain = crypto.X509StoreContext(store, sent[0], sent).get_verified_chain()
+            chain = crypto.X509StoreContext(store, server_certificates[0], server_certificates).get_verified_chain()
         except crypto.X509StoreContextError as error:
-            refused = _refusal(error, by_hash, server_chain, now)
+            refusal = _refusal(error, by_hash, server_chain, now)
             if error.errors[0] in _UNBUILT:
-                return refused
-            pairs = [(item.to_cryptography(), by_hash[_sha256(item)]) for item in (*sent, *trusted)]
-            return _tls_refusal(_likely_path(pairs), *error.errors[:2]) or refused
+                return refusal
+            pairs = [(item.to_cryptography(), by_hash[_sha256(item)]) for item in (*server_certificates, *anchors)]
+            return _tls_refusal(_likely_path(pairs), *error.errors[:2]) or refusal
         path = [(item.to_cryptography(), by_hash[_sha256(item)]) for item in chain]
         if any(item.signature_algorithm_oid.dotted_string in _SHA3_BY_CURVE for item, _ in path):
             return ChainVerdict(None, ChainReason.UNKNOWN)
@@ -173,8 +173,8 @@ def _x509s(bundle: Bundle) -> Iterator[X509]:
 @lru_cache(maxsize=4)
 def _read_sent(server_chain: Bundle) -> tuple[list[X509], X509Certificate]:
     """What the server sends, and its own certificate; parsed once, not for each of hundreds of candidates."""
-    sent = list(_x509s(server_chain))
-    return sent, sent[0].to_cryptography()
+    server_certificates = list(_x509s(server_chain))
+    return server_certificates, server_certificates[0].to_cryptography()
 
 
 def _likely_path(pairs: Sequence[_Pair]) -> list[_Pair]:
@@ -218,8 +218,8 @@ _REASONS: Mapping[int, ChainReason] = {
     24: ChainReason.NOT_CA,
     25: ChainReason.TOO_LONG,
     34: ChainReason.CRITICAL,
-    47: ChainReason.CONSTRAINED,
-    48: ChainReason.CONSTRAINED,
+    47: ChainReason.NAME_CONSTRAINT,
+    48: ChainReason.NAME_CONSTRAINT,
     79: ChainReason.NOT_CA,
 }
 """By OpenSSL's code, which is the same in all its versions."""
@@ -265,8 +265,8 @@ def _name(certificate: Certificate) -> str:
 
 def _distance(certificate: Certificate, now: datetime) -> str:
     """How long ago it expired, or how long until it is valid."""
-    ended = certificate.not_after <= now
-    seconds = (now - certificate.not_after if ended else certificate.not_before - now).total_seconds()
+    is_over = certificate.not_after <= now
+    seconds = (now - certificate.not_after if is_over else certificate.not_before - now).total_seconds()
     if seconds >= DAY_SECONDS:
         return f"{int(seconds // DAY_SECONDS)} d"
     return f"{int(seconds // 3600)} h" if seconds >= 3600 else f"{max(1, int(seconds // 60))} min"
@@ -290,13 +290,13 @@ def _tls_refusal(path: Sequence[_Pair], code: int = 0, at_depth: int = 0) -> Cha
     for depth, (certificate, about) in enumerate(path):
         if code in _BEFORE_PURPOSE and depth == at_depth:
             return None
-        if refused := _wrong_purpose(certificate, about, depth):
-            return refused
+        if refusal := _wrong_purpose(certificate, about, depth):
+            return refusal
         if code == _PATH_LENGTH and depth == at_depth:
             return None
     for depth, (certificate, about) in enumerate(path):
-        if depth and (refused := _short_key(certificate, about, depth)):
-            return refused
+        if depth and (refusal := _short_key(certificate, about, depth)):
+            return refusal
         if depth < len(path) - 1 and _is_weakly_signed(certificate):  # the signature of an anchor is not checked
             message = "[68] CA signature digest algorithm too weak"
             return ChainVerdict(False, ChainReason.WEAK_HASH, _name(about), message=message)

@@ -102,8 +102,8 @@ async def verify(
 
     Raises as ``handshake`` does.
     """
-    sent = await handshake(cluster, endpoint, namespace=namespace, deadline_seconds=deadline_seconds)
-    return Verification(would_verify(bundle, sent.chain, endpoint.host, now, rules), sent.seconds)
+    answer = await handshake(cluster, endpoint, namespace=namespace, deadline_seconds=deadline_seconds)
+    return Verification(would_verify(bundle, answer.chain, endpoint.host, now, rules), answer.seconds)
 
 
 @contextlib.asynccontextmanager
@@ -127,8 +127,8 @@ async def _open(
 
 
 async def _exchange(stream: ByteStream, context: ssl.SSLContext, endpoint: Endpoint) -> ssl.SSLObject:
-    received, sending = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = context.wrap_bio(received, sending, server_hostname=endpoint.host)
+    incoming, sending = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, sending, server_hostname=endpoint.host)
     first = b""
     while True:
         try:
@@ -145,7 +145,7 @@ async def _exchange(stream: ByteStream, context: ssl.SSLContext, endpoint: Endpo
         if not data:
             raise _no_tls(endpoint, first, "the server hung up during the handshake")
         first = (first + data)[:16]
-        received.write(data)
+        incoming.write(data)
 
 
 def _no_tls(endpoint: Endpoint, first: bytes, reason: str) -> Unreachable:

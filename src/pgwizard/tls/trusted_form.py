@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-_SEQUENCE, _REJECTED, _OBJECT = 0x30, 0xA0, 0x06
+_SEQUENCE, _REJECTIONS, _OBJECT = 0x30, 0xA0, 0x06
 _FOR_SERVERS = frozenset(
     {
         b"\x2b\x06\x01\x05\x05\x07\x03\x01",  # server authentication
@@ -31,9 +31,9 @@ def split_trusted(data: bytes) -> tuple[bytes, bool]:
     lists = {
         tag: {value for kind, value in _inside(content) if kind == _OBJECT}
         for tag, content in _inside(data[begin:end])
-        if tag in (_SEQUENCE, _REJECTED)
+        if tag in (_SEQUENCE, _REJECTIONS)
     }
-    if not _FOR_SERVERS.isdisjoint(lists.get(_REJECTED, ())):
+    if not _FOR_SERVERS.isdisjoint(lists.get(_REJECTIONS, ())):
         return certificate, False
     return certificate, _SEQUENCE not in lists or not _FOR_SERVERS.isdisjoint(lists[_SEQUENCE])
 
