@@ -319,9 +319,7 @@ async def _cluster_ip(subject: Subject) -> Sequence[Finding]:
         spec, metadata = service.get("spec") or {}, service["metadata"]
         if host in (spec.get("clusterIP"), *(spec.get("clusterIPs") or ())):
             name = f"{metadata['name']}.{metadata['namespace']}.svc"
-            text = (
-                f"{host} is the ClusterIP of a Service, and another one once that is made again: give its name, {name}"
-            )
+            text = f"{host} is the ClusterIP of a Service, and is lost when that is made again: give its name, {name}"
             return (_warning("repository.endpoint", text),)
     return ()
 
