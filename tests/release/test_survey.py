@@ -674,6 +674,19 @@ def test_a_secret_that_is_there_and_cannot_be_used_is_not_called_missing() -> No
     on(scenario)
 
 
+def test_a_value_that_no_container_can_be_given_is_refused() -> None:
+    """The kubelet would try again and again, and the apply would wait until its deadline."""
+
+    async def scenario(sim: SimCluster) -> None:
+        binary = {"username": "cG9zdGdyZXM=", "password": base64.b64encode(b"canary\xff").decode()}
+        await sim.create({**secret("superuser"), "data": binary})
+        result = refused(await applied(sim, answers_of(credentials={"from": "existing", "secret": "superuser"})))
+        words = "is not text in UTF-8: no container would start with it"
+        assert result == [f"credentials.secret: Secret default/superuser, key password {words}"]
+
+    on(scenario)
+
+
 def test_a_mirrored_s3_secret_is_read_where_it_is() -> None:
     answers = answers_of(
         release={"namespace": "shop"},

@@ -20,7 +20,7 @@ from pgwizard.answers.questions import (
     ExistingS3Credentials,
     GeneratedCredentials,
 )
-from pgwizard.answers.secrets import access_key_doubts
+from pgwizard.answers.secrets import access_key_doubts, value_problem
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import (
     Finding,
@@ -615,7 +615,6 @@ def _session_token(secret: Object, ref: Ref) -> Iterator[Finding]:
 
 
 def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str) -> list[Finding]:
-    """A line break at the end is the most common error in an S3 secret: the server refuses what it signs."""
     problems = []
     for key in keys:
         try:
@@ -623,10 +622,8 @@ def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str
         except ValueError as error:
             problems.append(Finding(question, str(error)))
             continue
-        if not value:
-            problems.append(Finding(question, f"{where}, key {key} is empty"))
-        elif value != value.strip():
-            problems.append(Finding(question, f"{where}, key {key} begins or ends with a blank or a line break"))
+        if problem := value_problem(value):
+            problems.append(Finding(question, f"{where}, key {key} {problem}"))
     return problems
 
 
