@@ -239,7 +239,8 @@ class _HistoryReading:
             reached = reached_of(records)
             if reached is not None:
                 self.reached = reached
-                self.report(f"read {self.count:,} WAL segments, to {shown_moment(reached.replace(microsecond=0))}")
+                segments = "WAL segment" if self.count == 1 else "WAL segments"
+                self.report(f"read {self.count:,} {segments}, to {shown_moment(reached.replace(microsecond=0))}")
                 if reached > self.moments.until:
                     return
 
