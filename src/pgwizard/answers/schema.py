@@ -41,7 +41,7 @@ def _sections() -> Iterator[tuple[str, str]]:
 
 
 def field_at(path: QuestionPath, choice_of: Any) -> FieldInfo | None:
-    """The field of a path. chosen: path -> tag of the chosen alternative."""
+    """The field of a path. choice_of: path -> tag of the chosen alternative."""
     owner: type[BaseModel] = Answers
     field: FieldInfo | None = None
     for depth, key in enumerate(path, start=1):
@@ -59,7 +59,7 @@ def field_at(path: QuestionPath, choice_of: Any) -> FieldInfo | None:
 def label_at(path: QuestionPath, choice_of: Any = lambda _: "") -> tuple[str, QuestionPath]:
     """The label of a question and its page; for the tag of an alternative, those of the whole block.
 
-    chosen: as for ``field_at``.
+    choice_of: as for ``field_at``.
     """
     for end in range(len(path), 0, -1):
         field = field_at(path[:end], choice_of)
