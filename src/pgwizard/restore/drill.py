@@ -143,7 +143,7 @@ class _Drill:
             view = await read_view(self.cluster, own_record)
             plan, check = plan_of(view, self.now())
             check = replace(check, seconds=round((self.now() - began).total_seconds(), 1))
-            stage.done(check.text)
+            stage.complete(check.text)
         if plan is None:
             ended = self.now()
             spent = (ended - began).total_seconds()
@@ -151,7 +151,7 @@ class _Drill:
         async with stages.enter("drill", self.report) as stage:
             result = await self._restored(plan, running, stage, began)
             failed = result.failed_check
-            stage.done(f"ended, and {failed.name} failed" if failed else "restored and checked")
+            stage.complete(f"ended, and {failed.name} failed" if failed else "restored and checked")
         return replace(result, checks=(check, *result.checks))
 
     async def _tidied(self, stage: Stage) -> Ref | None:

@@ -111,7 +111,7 @@ async def start(
             if is_ours:
                 await _end_after(cluster, release, cause)
             raise
-        stage.done(preview_job.reached_text(opened.reached))
+        stage.complete(preview_job.reached_text(opened.reached))
     return opened
 
 
@@ -146,7 +146,7 @@ async def move(
         aim = Aim(target, stop.timeline, stop.position)
         if preview_job.is_there(opened.aim, stop):
             await cluster.patch(_ref(release), {"metadata": {"annotations": aim.annotations}})
-            stage.done(f"nothing was committed in between: {preview_job.reached_text(opened.reached)}")
+            stage.complete(f"nothing was committed in between: {preview_job.reached_text(opened.reached)}")
             return replace(opened, aim=aim)
         if why := preview_job.why_not_forward(opened.aim, opened.reached, stop):
             raise PreflightError(
@@ -158,7 +158,7 @@ async def move(
         await _run(cluster, release, opened.pod, "move", *lines, seconds=_EXEC_SECONDS)
         await cluster.patch(_ref(release), {"metadata": {"annotations": aim.annotations}})
         moved = await _wait(cluster, release, stop, name, stage, now=now, is_first=False)
-        stage.done(preview_job.reached_text(moved.reached))
+        stage.complete(preview_job.reached_text(moved.reached))
     return moved
 
 
@@ -166,7 +166,7 @@ async def end(cluster: Cluster, release: ReleaseRef, report: Report) -> bool:
     """Delete the preview with its volume. Returns whether there was one."""
     async with stages.enter(STAGE, report) as stage:
         was_there = await scratch.delete(cluster, _ref(release))
-        stage.done("its pod and its volume are deleted" if was_there else "none is open")
+        stage.complete("its pod and its volume are deleted" if was_there else "none is open")
     return was_there
 
 

@@ -374,7 +374,7 @@ class _Run:
                 plan = replace(plan, must_reach=point)
             undo = await self._undo_plan(point, plan)
             await self._write(replace(self.journal, plan=plan, undo=undo, stage="suspend"))
-            stage.done(f"{name} is archived")
+            stage.complete(f"{name} is archived")
 
     async def _skip_mark(self, stage: Stage) -> None:
         """Without a server there is no restore point: an undo brings back what the archive has."""
@@ -389,7 +389,7 @@ class _Run:
         own_record, _ = await records.get(self.cluster, self.release)
         if own_record.reads_origin:
             await self._write(replace(self.journal, is_clone=True, stage="suspend"))
-            stage.done("none: the release is new")
+            stage.complete("none: the release is new")
             return
         backup = next(each for each in view.whole_backups if each.label == plan.backup)
         await write_check.require(self.cluster, self.release, backup)
@@ -398,7 +398,7 @@ class _Run:
         await self._write(
             replace(self.journal, undo=None if isinstance(undo, TargetRefusal) else undo, stage="suspend")
         )
-        stage.done("none: the server does not answer" + (", and there will be no undo" if refused else ""))
+        stage.complete("none: the server does not answer" + (", and there will be no undo" if refused else ""))
 
     async def _view(self) -> RepositoryView:
         own_record, _ = await records.get(self.cluster, self.release)
@@ -459,7 +459,7 @@ class _Run:
                 await self._set_suspend(name, stage, suspend=True)
             await self._wait_for_backups(stage)
             await self._write(self.journal.at_stage("stop"))
-            stage.done("no backup starts")
+            stage.complete("no backup starts")
 
     async def _wait_for_backups(self, stage: Stage) -> None:
         for each in await backups.newest_first(self.cluster, Layout.of(self.release)):
@@ -477,7 +477,7 @@ class _Run:
             self.stopped_at = self.now()
             await self._take_down(stage)
             await self._write(self.journal.at_stage("restore"))
-            stage.done(f"{Names.of(self.release.name).pod} is gone")
+            stage.complete(f"{Names.of(self.release.name).pod} is gone")
 
     async def _take_down(self, stage: Stage) -> None:
         """Scale to 0, and wait until the pod is gone."""
@@ -510,7 +510,7 @@ class _Run:
                 await self._delete_jobs()  # the next run restores once more, and does not follow this Job
                 raise self._failure(f"release {self.release}: {why}")
             await self._write(replace(self.journal, receipt=receipt, stage="start"))
-            stage.done(receipt_text(receipt))
+            stage.complete(receipt_text(receipt))
 
     async def _require_volume(self, stage: Stage) -> None:
         """The volume claim: where it is gone, a new one, before the StatefulSet's controller can fill it."""
@@ -611,7 +611,7 @@ class _Run:
                 seconds = (self.now() - self.stopped_at).total_seconds()
                 self.journal = replace(self.journal, down_seconds=round(seconds, 1))
             await self._write(self.journal.at_stage("resume" if self.journal.is_untouched_undo else "archive"))
-            stage.done(ready)
+            stage.complete(ready)
 
     async def _require_restored_volume(self) -> None:
         """On an empty volume the image would create a new, empty database."""
@@ -630,7 +630,7 @@ class _Run:
             name, hint = f"pgwizard-{self.journal.id}-restored", "The restored database runs. Repair the archiving."
             await (await self._server()).mark(name, stage.progress, hint=hint)
             await self._write(self.journal.at_stage("backup"))
-            stage.done(f"timeline {self.journal.receipt.timeline if self.journal.receipt else 0} is archived")
+            stage.complete(f"timeline {self.journal.receipt.timeline if self.journal.receipt else 0} is archived")
 
     async def _back_up(self) -> None:
         """The newest backup may be of a timeline that is left; what an undo needs does not expire."""
@@ -639,7 +639,7 @@ class _Run:
             for finding in await backups.wait(self.cluster, job, stage.progress, stage.log, at=self.now()):
                 stage.warning(finding)
             await self._write(self.journal.at_stage("resume"))
-            stage.done("a full backup of the new timeline is in the repository")
+            stage.complete("a full backup of the new timeline is in the repository")
 
     async def _backup_job(self) -> Object:
         if self.journal.backup:
@@ -659,7 +659,7 @@ class _Run:
                     count += await self._set_suspend(name, stage, suspend=False)
             await self._delete_jobs()
             await self._write(self.journal.at_stage("end"))
-            stage.done(f"{count} schedules")
+            stage.complete(f"{count} schedules")
 
     async def _set_suspend(self, name: str, stage: Stage, *, suspend: bool) -> bool:
         """Whether the CronJob is there; what was deleted meanwhile must not keep a restore from its end."""

@@ -85,9 +85,9 @@ def has_own_repository(record: Record) -> bool:
 
     A volume that was lost comes back empty, and the image creates another database on it.
     """
-    if record.last is None or record.deployed is None:
+    if record.last is None or record.deployed_revision is None:
         return False
-    places = [_place(revision.answers.get("repository")) for revision in (record.last, record.deployed)]
+    places = [_place(revision.answers.get("repository")) for revision in (record.last, record.deployed_revision)]
     return places[0] == places[1]
 
 

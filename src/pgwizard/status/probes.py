@@ -393,7 +393,7 @@ async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, image: Im
 
         with contextlib.suppress(PgwizardError):  # a missing permission, or a server that cannot be reached from here
             there, _ = await records.find(cluster, release)
-            answers = read_sections(there.deployed if there else None, *_SERVER_SECTIONS)
+            answers = read_sections(there.deployed_revision if there else None, *_SERVER_SECTIONS)
             if answers is not None:
                 version = await image.read(answers.images.postgresql)
                 rules = pgbackrest.rules(version) if version else Rules()

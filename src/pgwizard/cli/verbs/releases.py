@@ -95,7 +95,7 @@ def uninstall(call: Invocation, writer: Writer) -> None:
         plan = await removal(
             cluster, ReleaseRef(call[NAMESPACE] or cluster.namespace, name), purge_data=purge is not None
         )
-        for ref in plan.deleted:
+        for ref in plan.deletions:
             writer.line(f"- delete    {ref}", ChangeLine("delete", str(ref), "", restarts=False))
         remainder = [(str(ref), why) for ref, why in plan.remainder]
         for remaining, why in [*remainder, ("the repository in S3", "backups are never deleted from here")]:

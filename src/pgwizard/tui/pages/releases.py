@@ -39,7 +39,7 @@ class ReleaseColumn(Column):
         self.loaded_of: object = self
         """The cluster whose releases are listed; none so far."""
         self._target = target
-        self._records: Sequence[records.Listed] = ()
+        self._records: Sequence[records.AnyRecord] = ()
 
     def on_mount(self) -> None:
         self._show()
@@ -79,7 +79,7 @@ class ReleaseColumn(Column):
         keys = "\nEnter: status · F6: change its answers" if count else ""
         self.note(f"{count or 'no'} release{'' if count == 1 else 's'} {where}{keys}")
 
-    def show_releases(self, there: Sequence[records.Listed]) -> None:
+    def show_releases(self, there: Sequence[records.AnyRecord]) -> None:
         """List these, in this order."""
         self._records = there
         self._show()
@@ -110,7 +110,7 @@ class ReleaseColumn(Column):
     def _reload(self, _: object) -> None:
         self.load()
 
-    def _record(self, name: str) -> records.Listed | None:
+    def _record(self, name: str) -> records.AnyRecord | None:
         """By its namespace/name, whatever has been listed since."""
         return next((record for record in self._records if str(record.ref) == name), None)
 
@@ -124,7 +124,7 @@ class ReleaseColumn(Column):
         self.refresh_bindings()
 
 
-def _state(release: records.Listed) -> str:
+def _state(release: records.AnyRecord) -> str:
     if isinstance(release, UnreadableRecord):
         return "its record cannot be read"
     last = release.last
