@@ -222,7 +222,7 @@ class _Reading:
         labels = {each.label for each in (verification.damaged if verification else ()) if each.files}
         with contextlib.suppress(ValueError, ClusterError, DeadlineError):
             files = await probes.compared_files(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
-            labels |= set(files.damaged(backups))
+            labels |= set(files.damage(backups))
         return frozenset(labels)
 
     def _unreadable(self, error: ValueError | ClusterError | DeadlineError) -> PreflightError:

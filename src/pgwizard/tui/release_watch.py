@@ -88,7 +88,7 @@ class ReleaseWatch:
 
     def ask_again(self, *sources: str) -> None:
         """Ask these sources at once, or all of them."""
-        self._again.ask(*(sources or observe.POLLED))
+        self._again.ask(*(sources or observe.POLL_SOURCES))
 
     @property
     def current(self) -> Snapshot | None:
