@@ -162,7 +162,7 @@ class RestoreRun:
         if self.state != "open":
             self.begin(resumes=True)
         elif self._journal is not None:
-            self._confirm(restore.resumed(self._journal, is_undo=False))
+            self._confirm(restore.resume(self._journal, is_undo=False))
 
     def go_back(self) -> bool:
         """From the confirmation to the choice of the target, and from that to the preview; False where none is open."""
@@ -291,7 +291,7 @@ class RestoreRun:
     async def _plan(self, target: RecoveryTarget) -> None:
         cluster, now = await self._screen.connection.once_connected(), self._screen.start.now
         if self._preparation is not None and self._preparation.journal is not None:
-            self._take(await restore.redirected(cluster, self._preparation, target, now))
+            self._take(await restore.redirect(cluster, self._preparation, target, now))
         elif self._preparation is not None:
             self._target = target
             self._take(await restore.plan_to(cluster, self._preparation, target, now))
@@ -326,7 +326,7 @@ class RestoreRun:
     def _show_preview(self, shown: OpenPreview) -> None:
         self._preview, self._journal, self._target = shown, None, None
         rows: list[OutcomeRow] = [
-            ("✓", f"The preview shows {shown.aim.target}: {preview_text(shown.reached)}."),
+            ("✓", f"The preview shows {shown.aim.target}: {preview_text(shown.reached_state)}."),
             ("psql", self.psql_command()),
             ("ends", f"by itself at {shown_moment(shown.ends_at)}. Esc leaves it open."),
         ]
@@ -341,7 +341,7 @@ class RestoreRun:
     async def _plan_undo(self) -> None:
         cluster = await self._screen.connection.once_connected()
         if self._journal is not None:
-            self._confirm(restore.resumed(self._journal, is_undo=True))
+            self._confirm(restore.resume(self._journal, is_undo=True))
             return
         preparation = self._preparation = await restore.prepare(cluster, self._release)
         self._view.question.rows_of = preparation.rows

@@ -49,7 +49,7 @@ def drill(call: Invocation, writer: Writer) -> None:
     async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
         result = await restore_drill.run(
-            cluster, release, reporter(writer), now=now, seconds=call[DRILL_TIMEOUT], query=query, left=keep
+            cluster, release, reporter(writer), now=now, seconds=call[DRILL_TIMEOUT], query=query, report_left=keep
         )
         parts = {item.name: getattr(result, item.name) for item in fields(result)}
         writer.line("\n".join(drills.result_lines(result)), DrillLine(**parts))

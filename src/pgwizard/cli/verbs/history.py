@@ -96,7 +96,7 @@ def history(call: Invocation, writer: Writer) -> None:
         loss = next((each for each in reversed(history_.events) if each.is_loss and each.is_reachable), None)
         text = history_text(history_)
         if loss is not None:
-            options = ["--to", loss.target.typed, *(["--before"] if loss.target.is_exclusive else [])]
+            options = ["--to", loss.target.as_typed, *(["--before"] if loss.target.is_exclusive else [])]
             command = cluster.commands.pgwizard("restore", release.name, *options, namespace=release.namespace)
             text += f"\nThe state before the newest removal: {command}"
         writer.line(text, _summary(history_))
@@ -131,7 +131,7 @@ def _line(event: WalEvent) -> HistoryEventLine:
         event.is_catalog,
         event.is_rewrite,
         event.is_loss,
-        target.typed,
+        target.as_typed,
         target.is_exclusive,
         event.is_reachable,
     )
@@ -142,7 +142,7 @@ def _summary(summary: ReleaseHistory) -> HistoryLine:
         summary.since,
         summary.until,
         summary.commits,
-        summary.unlisted,
+        summary.unlisted_commits,
         summary.segments,
         summary.unreadable,
         summary.is_cut,

@@ -45,7 +45,7 @@ from pgwizard.restore.journal import Journal
 from pgwizard.restore.preview import OpenPreview
 from pgwizard.restore.preview_job import reached_text
 from pgwizard.restore.report import (
-    UNTOUCHED,
+    UNTOUCHED_TEXT,
     loss_text,
     preview_rows,
     result_lines,
@@ -166,7 +166,7 @@ def restore(call: Invocation, writer: Writer) -> None:
         show_resumed(writer, preparation.journal, journal)
         plan = preparation.shown_plan(journal)
         if plan is None:
-            writer.line(UNTOUCHED, NoteLine(UNTOUCHED))
+            writer.line(UNTOUCHED_TEXT, NoteLine(UNTOUCHED_TEXT))
         else:
             show_plan(writer, plan, {**preparation.rows(plan), **rights_row(preparation.lacks)})
         if call[RESTORE_PLAN_ONLY]:
@@ -325,7 +325,7 @@ async def _journal(
     """The restore that is wanted, or the one that has not ended. Raises UsageError."""
     typed, is_undo = call[RECOVERY_TARGET], call[UNDO]
     if preparation.journal is not None and typed is None:
-        return restore_run.resumed(preparation.journal, is_undo=is_undo)
+        return restore_run.resume(preparation.journal, is_undo=is_undo)
     if preparation.awaits_restore and not is_undo:
         typed = typed or "latest"
     if typed is None and not is_undo:
@@ -335,7 +335,7 @@ async def _journal(
     if is_undo:
         plan = await restore_run.plan_undo(cluster, preparation, now)
     elif preparation.journal is not None:
-        plan = await restore_run.redirected(cluster, preparation, target, now)
+        plan = await restore_run.redirect(cluster, preparation, target, now)
     else:
         plan = await restore_run.plan_to(cluster, preparation, target, now)
     if isinstance(plan, TargetRefusal):
@@ -391,8 +391,8 @@ def show_plan(writer: Writer, plan: RestorePlan, rows: Mapping[str, str]) -> Non
 
 def show_preview(writer: Writer, opened: OpenPreview, cluster: Cluster) -> None:
     """Where a preview is, and what can be done with it."""
-    release, target, reached = opened.release, opened.aim.target, opened.reached
-    options = ["--to", target.typed, *(["--before"] if target.is_exclusive else [])]
+    release, target, reached = opened.release, opened.aim.target, opened.reached_state
+    options = ["--to", target.as_typed, *(["--before"] if target.is_exclusive else [])]
 
     def command(*words: str) -> str:
         return cluster.commands.pgwizard("restore", release.name, *words, namespace=release.namespace)

@@ -20,7 +20,7 @@ from pgwizard.restore.history import WalEvent
 from pgwizard.restore.locate import needs_lookup
 from pgwizard.restore.report import (
     BEFORE,
-    UNTOUCHED,
+    UNTOUCHED_TEXT,
     plan_rows,
     short_event_lines,
     strip_lines,
@@ -196,7 +196,7 @@ class TargetChoice(HostAccess, VerticalScroll):
             part.display = part.id in ("strip", "plan", "typed")
         if plan is None:
             self._show_strip(None)
-            self.query_one("#plan", TextPart).show(UNTOUCHED)
+            self.query_one("#plan", TextPart).show(UNTOUCHED_TEXT)
         else:
             self._show_plan(plan, plan.at)
         typed = self.query_one("#typed", Input)
