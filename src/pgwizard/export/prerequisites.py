@@ -31,5 +31,5 @@ def secrets_to_exist(plan: Plan) -> Iterator[str]:
         for ref in refs if source is None else ():
             keys.setdefault(ref.secret, []).append(ref.key)
     for name, keys_of_secret in keys.items():
-        listed = " and ".join(dict.fromkeys(keys_of_secret))
-        yield f"Secret {name} with the keys {listed} must exist in namespace {plan.namespace}"
+        names = " and ".join(dict.fromkeys(keys_of_secret))
+        yield f"Secret {name} with the keys {names} must exist in namespace {plan.namespace}"
