@@ -89,7 +89,7 @@ def start(
         drafts=drafts,
         folder=folder or Path(),
         follow_login=login_followers.append,
-        loaded=gc.freeze,  # loaded modules stay: no collection has to scan them again
+        on_load=gc.freeze,  # loaded modules stay: no collection has to scan them again
     )
 
 

@@ -91,10 +91,10 @@ def _map_line(lines: list[tuple[int, str]], field: FieldInfo, read: Callable[[st
                 "line out"
             )
         entries[name] = value  # as in a file, the last one counts
-    written = write_text(entries)
-    if read_text(field, written).keys() != entries.keys():
+    text = write_text(entries)
+    if read_text(field, text).keys() != entries.keys():
         raise PasteRefused("it does not fit on one line. Write it into the file of answers")
-    return written
+    return text
 
 
 def _refuse_secret(name: str, number: int) -> None:

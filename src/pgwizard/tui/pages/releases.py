@@ -85,11 +85,11 @@ class ReleaseColumn(Column):
         self._show()
 
     def _show(self) -> None:
-        items = [Item(_NEW, shown=f"+ new release in {self._target}")]
+        items = [Item(_NEW, label=f"+ new release in {self._target}")]
         for record in self._records:
             name = str(record.ref)
             items.append(Item(name, "", (_state(record),), visible(name)))
-        self.listed.fill(items, "")
+        self.filtered_list.fill(items, "")
 
     def on_filtered_list_chosen(self, event: FilteredList.Chosen) -> None:
         event.stop()
@@ -100,7 +100,7 @@ class ReleaseColumn(Column):
 
     def action_change(self) -> None:
         """Open the answers of the highlighted release, as they were applied last."""
-        record = self._record(self.listed.here)
+        record = self._record(self.filtered_list.here)
         if isinstance(record, UnreadableRecord):
             self.note(f"! {record.problem}\n{records.UNREADABLE}")
         elif record is not None:
@@ -116,7 +116,9 @@ class ReleaseColumn(Column):
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """A release is changed only where one is highlighted."""
-        return action != "change" or any(listed.here not in ("", _NEW) for listed in self.query(FilteredList))
+        return action != "change" or any(
+            filtered_list.here not in ("", _NEW) for filtered_list in self.query(FilteredList)
+        )
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Its keys follow."""
