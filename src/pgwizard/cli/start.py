@@ -46,7 +46,7 @@ def start(
         async def connect(stack: AsyncExitStack) -> Cluster:
             from pgwizard.cli import connect as cli_connect
 
-            source = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD, show=show)
+            source = cli_connect.ClusterSource(name, kubeconfig, demo, has_release=screen != WIZARD, show=show)
             nonlocal clock
             cluster = await stack.enter_async_context(cli_connect.open_cluster(sources.setdefault(name, source)))
             clock = cli_connect.clock_of(cluster, demo=demo)

@@ -57,4 +57,4 @@ def drill(call: Invocation, writer: Writer) -> None:
         if failure is not None:
             raise NotProven(f"{release}: {failure}", hint=failure.fix)
 
-    connect.run(call, writer, work, released=True, interruption=lambda: Interrupted(f"stopped: {outcome}"))
+    connect.run(call, writer, work, has_release=True, interruption=lambda: Interrupted(f"stopped: {outcome}"))

@@ -101,14 +101,14 @@ def history(call: Invocation, writer: Writer) -> None:
             text += f"\nThe state before the newest removal: {command}"
         writer.line(text, _summary(history_))
 
-    connect.run(call, writer, work, released=True, interruption=lambda: Interrupted("stopped: nothing was written"))
+    connect.run(call, writer, work, has_release=True, interruption=lambda: Interrupted("stopped: nothing was written"))
 
 
 def _moment(call: Invocation, option: Option[str | None]) -> datetime | None:
-    typed = call[option]
-    if typed is None:
+    text = call[option]
+    if text is None:
         return None
-    target = read_target(typed, local_zone())
+    target = read_target(text, local_zone())
     if isinstance(target, TargetRefusal):
         raise UsageError(f"{option.flag}: {target.text}", hint=target.fix)
     if target.at is None:
