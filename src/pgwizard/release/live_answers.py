@@ -581,10 +581,10 @@ def _probes(live: Object, intent: Object, name: str) -> Iterator[Finding]:
         )
 
 
-def _fixed_fields(live: Object, planned: Object, name: str) -> Iterator[Finding]:
+def _fixed_fields(live: Object, intent: Object, name: str) -> Iterator[Finding]:
     """That no apply can take a StatefulSet over."""
     policy = {"podManagementPolicy": "OrderedReady"}
-    there, ours = ({**policy, **each["spec"]} for each in (live, planned))
+    there, ours = ({**policy, **each["spec"]} for each in (live, intent))
     fields = [f"spec.{field}" for field in _FIXED_FIELDS if there.get(field) != ours.get(field)]
     causes = [f"its {' and '.join(fields)} cannot change"] if fields else []
     if other := renamed_container(live):

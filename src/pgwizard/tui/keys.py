@@ -85,9 +85,9 @@ class Keys:
         messages of the action that it was bound to; and the focus that those moved.
         """
         for _ in range(3):
-            focused = self._app.focused
-            there = focused is not None and focused.is_attached  # a removed page may still have the focus
-            chain = list(focused.ancestors_with_self) if focused and there else [self._app.screen, self._app]
+            widget = self._app.focused
+            there = widget is not None and widget.is_attached  # a removed page may still have the focus
+            chain = list(widget.ancestors_with_self) if widget and there else [self._app.screen, self._app]
             for pump in chain:
                 arrival = asyncio.Event()
                 if pump.is_running and pump.call_later(arrival.set):
