@@ -110,6 +110,29 @@ def test_a_configuration_that_cannot_be_read_leaves_the_usual_stanza() -> None:
             "Argo CD application shop",
         ),
         ({"labels": {"argocd.argoproj.io/instance": "shop"}}, "Argo CD application shop", "Argo CD application shop"),
+        # Argo CD that tracks by the label app.kubernetes.io/instance leaves nothing else
+        ({"managedFields": [{"manager": "argocd-controller"}]}, "Argo CD", "Argo CD"),
+        (
+            {
+                "managedFields": [{"manager": "argocd-controller", "operation": "Update"}],
+                "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
+                "labels": {"app.kubernetes.io/managed-by": "pgwizard"},
+            },
+            "Argo CD",
+            "Argo CD",
+        ),
+        ({"managedFields": [{"manager": "kustomize-controller"}]}, "Flux", "Flux"),
+        # what it alone has set stays its own after a take-over
+        (
+            {
+                "managedFields": [
+                    {"manager": "argocd-controller", "operation": "Apply"},
+                    {"manager": "pgwizard", "operation": "Apply"},
+                ]
+            },
+            "",
+            "",
+        ),
     ],
 )
 def test_the_manager_is_read_from_the_metadata(metadata: dict[str, Any], manager: str, deployer: str) -> None:

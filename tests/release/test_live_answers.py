@@ -185,6 +185,17 @@ def test_a_database_in_a_container_of_another_name_stays_with_its_tool() -> None
     )
 
 
+def test_what_an_operator_made_stays_with_its_operator() -> None:
+    statefulset = copy.deepcopy(rendered(Answers())["statefulset"])
+    owner = {"kind": "PostgresCluster", "name": "shop", "controller": True}
+    statefulset["metadata"]["ownerReferences"] = [owner]
+    (text,) = findings(statefulset=statefulset)
+    assert text == (
+        "StatefulSet postgresql cannot be taken over: it belongs to PostgresCluster shop, whose operator would undo "
+        "each change"
+    )
+
+
 def test_what_the_server_fills_in_and_tools_write_is_no_finding() -> None:
     def change(pod: dict[str, Any]) -> None:
         pod |= {"dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler", "restartPolicy": "Always"}

@@ -250,6 +250,58 @@ def test_a_release_of_kubectl_is_taken_over_without_a_restart() -> None:
     on(scenario)
 
 
+async def applied_by_argo_cd(sim: SimCluster) -> None:
+    """A release without a record that Argo CD has applied; it tracks its objects by app.kubernetes.io/instance."""
+    await deployed(sim, answers_of(repository=NO_BACKUPS))
+    await sim.delete(Ref(SECRET, "postgresql-pgwizard", "default"))
+    for obj in filter(_is_release_s, sim.store.everything()):
+        entries = [{**entry, "manager": "argocd-controller"} for entry in obj["metadata"]["managedFields"]]
+        sim.store.put({**obj, "metadata": {**obj["metadata"], "managedFields": entries}})
+
+
+@pytest.mark.parametrize("options", [{}, {"force_conflicts": True}], ids=["plain", "forced"])
+def test_a_release_that_argo_cd_tracks_by_a_label_is_refused_though_no_field_differs(options: dict[str, Any]) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await applied_by_argo_cd(sim)
+        result = await applied(sim, answers_of(repository=NO_BACKUPS), **options)
+        assert isinstance(result.error, OwnershipConflict)
+        assert "  StatefulSet default/postgresql belongs to Argo CD" in str(result.error).splitlines()
+        assert result.writes == []
+
+        taken = await applied(sim, answers_of(repository=NO_BACKUPS), take_over=True)
+        assert taken.error is None
+        assert other_owner(live(sim, STATEFULSET, "postgresql")) is None
+
+    on(scenario)
+
+
+def test_a_namespace_of_another_tool_is_used_as_it_is() -> None:
+    """The answers may ask for the namespace; one that exists is never written."""
+
+    async def scenario(sim: SimCluster) -> None:
+        labels = {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}
+        await sim.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "orders", "labels": labels}})
+        answers = answers_of(release={"namespace": "orders", "createNamespace": True}, repository=NO_BACKUPS)
+        result = await deployed(sim, answers)
+        assert not [write for write in result.writes if "namespaces" in write]
+
+    on(scenario)
+
+
+def test_a_stateful_set_of_an_operator_is_left_alone() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await applied_by_kubectl(sim)
+        statefulset = live(sim, STATEFULSET, "postgresql")
+        owner = {"apiVersion": "example.com/v1", "kind": "PostgresCluster", "name": "shop", "uid": "7"}
+        statefulset["metadata"]["ownerReferences"] = [{**owner, "controller": True}]
+        sim.store.put(statefulset)
+        result = await applied(sim, answers_of(repository=NO_BACKUPS), take_over=True)
+        assert "belongs to PostgresCluster shop, whose operator would undo each change" in str(result.error)
+        assert result.writes == []
+
+    on(scenario)
+
+
 def test_no_second_server_starts_beside_one_in_a_container_of_another_name() -> None:
     async def scenario(sim: SimCluster) -> None:
         await applied_by_kubectl(sim)

@@ -178,6 +178,19 @@ def test_answers_that_differ_are_marked_by_a_sign_and_can_be_shown_alone() -> No
     reviewed(scenario, CHANGED)
 
 
+def test_a_chosen_alternative_without_its_answers_is_shown_as_chosen() -> None:
+    async def scenario(pilot: Pilot[int], host: Host, _: SimCluster) -> None:
+        await press(pilot, "2", "o")
+        assert table(host) == [
+            ["", "Database", "", ""],
+            ["≠", " Credentials", "existing", "generate"],
+            ["", "Repository", "", ""],
+            ["≠", " S3 credentials", "env", "existing"],
+        ]
+
+    reviewed(scenario, {"credentials": {"from": "existing"}, "repository": {"credentials": {"from": "env"}}})
+
+
 def test_an_answer_of_null_is_shown_as_what_the_container_gets() -> None:
     async def scenario(_: Pilot[int], host: Host, __: SimCluster) -> None:
         rows = {row[1].strip(): row[2] for row in table(host)}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgwizard.answers.questions import Answers
-from pgwizard.answers.schema import NOTHING, field_at
+from pgwizard.answers.schema import NOTHING, QuestionPath, field_at, label_at, tag_key
 from pgwizard.local.autosave import Drafts
 from pgwizard.tui.panels.repository import RepositoryPanel
 from pgwizard.tui.widgets.review_parts import answer_text
@@ -174,3 +174,20 @@ def test_an_undone_answer_does_not_return_with_its_alternative() -> None:
         pass
     draft.choose(("repository", "credentials"), "env")
     assert draft.raw == {"repository": {"credentials": {"from": "env"}}}
+
+
+@pytest.mark.parametrize(
+    ("block", "tag"),
+    [
+        (("credentials",), "existing"),
+        (("repository", "credentials"), "env"),
+        (("repository", "cipher"), "env"),
+    ],
+)
+def test_an_alternative_whose_questions_are_open_is_listed_as_it_was_chosen(block: QuestionPath, tag: str) -> None:
+    draft = Draft()
+    draft.choose(block, tag)
+    rows = {path: value for path, value, _ in draft.rows() if path[: len(block)] == block}
+    assert rows == {(*block, tag_key(block)): tag}
+    questions = [label_at(path, draft.tag)[1] for path, _, _ in draft.rows()]
+    assert len(set(questions)) == len(questions), "two rows of one question"

@@ -318,8 +318,8 @@ REPOSITORY = (
         r"|unable to load info file '[^'\n]{0,500}'[^\n]{0,700}FileMissingError",
         "There is no stanza at the repository's path: it was never created, the bucket or the path is another one, or "
         "a lifecycle rule deleted it.",
-        "Compare bucket and path with what they were; if they are the same, delete the Job RELEASE-pgbackrest-init. "
-        "Then apply again: it creates the stanza.",
+        "Compare bucket and path with what they were; if they are the same, delete the Job whose name ends in "
+        "-pgbackrest-init. Then apply again: it creates the stanza.",
         "repository.path",
         rank=Rank.BROAD,
     ),

@@ -34,7 +34,7 @@ from pgwizard.plan.plan import Plan
 from pgwizard.quantities import live_bytes, read_quantity, size_text
 from pgwizard.release.deletion import is_refused_by_count
 from pgwizard.release.immutable import claim_size, claimed_size
-from pgwizard.release.layout import renamed_container
+from pgwizard.release.layout import operator_of, renamed_container
 from pgwizard.release.ownership import applier_of, other_owner, without_marks
 from pgwizard.release.survey import claim_ref
 
@@ -100,6 +100,8 @@ async def try_out(
         if not namespace_exists and ref.namespace is not None:
             return Trial(obj, None, obj)
         live = await find_object(cluster, ref)
+        if ref.resource == NAMESPACE and live is not None:  # never written, so whose it is does not matter
+            return Trial(live, live, live)
         is_ours = ref in inventory
         owner = _owner(live, is_ours=is_ours, take_over=take_over)
         if owner is not None and not take_over:
@@ -109,8 +111,6 @@ async def try_out(
             if isinstance(beside, _Refusal):
                 return beside
             return Trial(obj, live, obj, beside.warnings if beside is not None else ())
-        if ref.resource == NAMESPACE and live is not None:
-            return Trial(live, live, live)
         try:
             trial = await _dry_run(cluster, plan, obj, live, force=force or owner is not None)
             if isinstance(trial, _Refusal):
@@ -177,6 +177,9 @@ def _role_of(obj: Object) -> Ref | None:
 
 async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | None, *, force: bool) -> Trial | _Refusal:
     ref = Ref.of(obj)
+    if ref.resource == STATEFULSET and live is not None and (owner := operator_of(live)):
+        text = f"{ref} belongs to {owner}, whose operator would undo each change"
+        return _Refusal("invalid", Finding("", f"{text}. Choose another release.name"))
     if ref.resource == STATEFULSET and live is not None and (other := renamed_container(live)):
         text = f"{ref}: its database is in container {other}; a second server would start beside it, on the same volume"
         return _Refusal("invalid", Finding("", f"{text}. Make a new release and restore into it"))

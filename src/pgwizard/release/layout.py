@@ -171,9 +171,18 @@ def uses_pgbackrest(statefulset: Object) -> bool:
 
     Those of an operator are its own business.
     """
-    if any(owner.get("controller") for owner in statefulset["metadata"].get("ownerReferences") or ()):
+    if operator_of(statefulset):
         return False
     return configures_pgbackrest(statefulset) or "pgbackrest" in str(database_container(statefulset).get("image"))
+
+
+def operator_of(statefulset: Object) -> str:
+    """What an operator made a StatefulSet for, such as ``PostgresCluster shop``; empty where none did.
+
+    The operator would undo each change.
+    """
+    there = statefulset["metadata"].get("ownerReferences") or ()
+    return next((plain(f"{each.get('kind')} {each.get('name')}", 120) for each in there if each.get("controller")), "")
 
 
 def configures_pgbackrest(statefulset: Object) -> bool:

@@ -23,7 +23,13 @@ from pgwizard.plan.names import CA_FILE, CA_KEY, STANZA, Names, ReleaseRef
 from pgwizard.plan.plan import Facts, Toleration, resolve
 from pgwizard.plan.postgresql_conf import PostgresqlConf, read_postgresql
 from pgwizard.plan.tuning import Machine
-from pgwizard.release.layout import Configuration, configures_pgbackrest, read_configuration, renamed_container
+from pgwizard.release.layout import (
+    Configuration,
+    configures_pgbackrest,
+    operator_of,
+    read_configuration,
+    renamed_container,
+)
 from pgwizard.release.live_tuning import tuned_server
 from pgwizard.release.unexpressed import is_deployers, unexpressed_fields
 from pgwizard.text import plain
@@ -587,6 +593,8 @@ def _fixed_fields(live: Object, intent: Object, name: str) -> Iterator[Finding]:
     there, ours = ({**policy, **each["spec"]} for each in (live, intent))
     fields = [f"spec.{field}" for field in _FIXED_FIELDS if there.get(field) != ours.get(field)]
     causes = [f"its {' and '.join(fields)} cannot change"] if fields else []
+    if owner := operator_of(live):
+        causes.append(f"it belongs to {owner}, whose operator would undo each change")
     if other := renamed_container(live):
         causes.append(f"its database is in container {other}, and a second server would start beside it")
     if causes:

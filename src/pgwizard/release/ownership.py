@@ -19,18 +19,14 @@ _ARGO_ID, _ARGO_NAME = "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/ins
 _FLUX = {"HelmRelease": "helm.toolkit.fluxcd.io", "Kustomization": "kustomize.toolkit.fluxcd.io"}
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _MARKS = (_HELM_RELEASE, _HELM_NAMESPACE, _ARGO_ID, _ARGO_NAME, _LAST_APPLIED, *(f"{key}/" for key in _FLUX.values()))
-_MANAGERS = frozenset(
-    {
-        *("argocd-controller", "flux-client-side-apply", "helm", "helm-controller", "kubectl"),
-        *("kubectl-client-side-apply", "kustomize-controller"),
-    }
-)
+_CONTROLLERS = {"argocd-controller": "Argo CD", "helm-controller": "Flux", "kustomize-controller": "Flux"}
+"""Field managers that write again whatever was changed, by the tool's name."""
+_MANAGERS = frozenset({*_CONTROLLERS, "flux-client-side-apply", "helm", "kubectl", "kubectl-client-side-apply"})
 
 
 def deployer_of(live: Object) -> str:
     """The tool that deploys an object and would deploy it again; empty for none."""
-    metadata = live["metadata"]
-    return _marked_by(live) or _named_manager(metadata.get("labels") or {})
+    return _marked_by(live) or _named_manager(live["metadata"].get("labels") or {}) or _controller(live)
 
 
 def other_owner(live: Object, *, is_ours: bool = False) -> str | None:
@@ -61,6 +57,18 @@ def _marked_by(live: Object) -> str:
 def _named_manager(labels: Mapping[str, Any]) -> str:
     manager = labels.get(MANAGED_BY)
     return "" if manager in (None, FIELD_MANAGER) else plain(str(manager))
+
+
+def _controller(live: Object) -> str:
+    """The controller that has applied an object without a mark: Argo CD may track by a label of the release's own.
+
+    Empty once pgwizard has applied it too: what a tool alone has set stays the tool's.
+    """
+    if any(map(_is_own_apply, _managed_fields(live))):
+        return ""
+    return next(
+        (_CONTROLLERS[entry["manager"]] for entry in _managed_fields(live) if entry.get("manager") in _CONTROLLERS), ""
+    )
 
 
 def _is_own_stamp(live: Object) -> bool:

@@ -175,11 +175,23 @@ class Draft:
     def rows(self) -> Iterator[tuple[QuestionPath, Any, Any]]:
         """Every question that applies, as (path, answer, default), in the order of the pages; fit to be shown."""
         defaults = _dump(Answers())
-        for path, value in _leaves(self.answers, ()):
+        for path, value in self._leaves(self.answers, ()):
             printable = value
             if path == _OPTIONS:
                 printable = {name: "***" if pgbackrest.is_secret(name) else text for name, text in value.items()}
             yield path, printable, _at(defaults, path, None)
+
+    def _leaves(self, section: BaseModel, path: QuestionPath) -> Iterator[tuple[QuestionPath, Any]]:
+        for name, info in type(section).model_fields.items():
+            value, here = getattr(section, name), (*path, str(info.alias))
+            key, tag = tag_key(here), self.tag(here)
+            if key and tag != (_dump(value)[key] if isinstance(value, Section) else NOTHING):
+                # Invalid so far: value is the default, whose questions do not belong to the chosen alternative.
+                yield (*here, key), None if tag == NOTHING else tag
+            elif isinstance(value, Section):
+                yield from self._leaves(value, here)
+            else:
+                yield here, value
 
     def non_defaults(self) -> Iterator[QuestionPath]:
         """The questions that were answered with anything but their default."""
@@ -269,14 +281,5 @@ def _at(node: Any, path: QuestionPath, absent: Any = _ABSENT) -> Any:
     return node
 
 
-def _dump(answers: Answers) -> dict[str, Any]:
-    return answers.model_dump(by_alias=True)
-
-
-def _leaves(section: BaseModel, path: QuestionPath) -> Iterator[tuple[QuestionPath, Any]]:
-    for name, info in type(section).model_fields.items():
-        value, here = getattr(section, name), (*path, str(info.alias))
-        if isinstance(value, Section):
-            yield from _leaves(value, here)
-        else:
-            yield here, value
+def _dump(section: BaseModel) -> dict[str, Any]:
+    return section.model_dump(by_alias=True)
