@@ -31,10 +31,22 @@ def test_an_endpoint_is_scheme_host_and_port(text: str, endpoint: Endpoint) -> N
 
 @pytest.mark.parametrize(
     ("host", "is_address"),
-    [("10.0.0.1", True), ("1.2.3", True), ("2130706433", True), ("[::1]", True), ("minio", False), ("1.2.3.a", False)],
+    [("10.0.0.1", True), ("[::1]", True), ("minio", False), ("1.2.3.a", False), ("minio.123", False)],
 )
-def test_a_host_of_digits_and_dots_is_an_address_as_in_libc(host: str, is_address: bool) -> None:
+def test_an_address_is_not_a_name(host: str, is_address: bool) -> None:
     assert Endpoint.parse(host).is_address == is_address
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("10.0.0.300:9000", "0x7f.1", "1.2.3", "010.0.0.1", "127.1:9000", "2130706433", "0x7f000001", "1.2.3.4.5"),
+        *("10.0.0.1.:9000", "https://10.0.0.0x1/", "192.168.1.256", "0.0.0.00", "0X7F.0.0.1"),
+    ],
+)
+def test_numbers_that_programs_read_as_different_addresses_are_refused(host: str) -> None:
+    with pytest.raises(ValueError, match="numbers that are not an IPv4 address; expected four from 0 to 255"):
+        Endpoint.parse(host)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from pgwizard import quantities
+from pgwizard.answers.questions import Cpu, Size
 
 
 @pytest.mark.parametrize(
@@ -48,6 +53,10 @@ def test_a_size_is_read_as_kubernetes_reads_it(text: str, size: int) -> None:
         ("-1Gi", "'-1Gi' is not a size: did you mean 1Gi?"),
         ("10gb", "'10gb' is not a size: did you mean 10Gi?"),
         ("1,5Gi", "'1,5Gi' is not a size: did you mean 1.5Gi?"),
+        ("1,500Mi", "'1,500Mi' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
+        ("0GB", "'0GB' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
+        ("9999PB", "'9999PB' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
+        ("0.0001KB", "'0.0001KB' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
         ("ten", "'ten' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
         ("", "'' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
         ("1e3Mi", "'1e3Mi' is not a size; expected a number and a unit, such as 10Gi or 500Mi"),
@@ -94,6 +103,36 @@ def test_a_cpu_share_is_read_as_kubernetes_reads_it(text: str, millis: int) -> N
 def test_a_typo_in_a_cpu_share_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a CPU share"):
         quantities.cpu_millis(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("500M", ": M is a million, did you mean 500m?"),
+        ("1k", ": k is a thousand, did you mean 1?"),
+        ("2Gi", ": Gi is a unit of sizes; expected cores or thousandths of one, such as 2, 0.5 or 500m"),
+        ("64M", ": M is a million, did you mean 64m?"),
+        ("0k", ": k is a unit of sizes; expected cores or thousandths of one, such as 2, 0.5 or 500m"),
+        ("1.2.3M", "; expected cores or thousandths of one, such as 2, 0.5 or 500m"),
+    ],
+)
+def test_a_cpu_share_with_a_unit_of_sizes_is_refused_with_what_may_be_meant(text: str, meant: str) -> None:
+    with pytest.raises(ValueError, match="is not a CPU share") as caught:
+        quantities.cpu_millis(text)
+    assert str(caught.value) == f"{text!r} is not a CPU share{meant}"
+
+
+@given(
+    number=st.from_regex(r"[0-9]{1,6}([.,][0-9]{1,4})?", fullmatch=True, alphabet="0123456789.,"),
+    unit=st.sampled_from(["k", "K", "M", "m", "g", "GB", "mb", "Gi", "PiB", " GiB", "TB", "p", "E", "Ki", "cores"]),
+)
+@pytest.mark.parametrize(("read", "kind"), [(quantities.size_bytes, Size), (quantities.cpu_millis, Cpu)])
+def test_what_is_suggested_is_an_answer(read: Callable[[str], int], kind: Any, number: str, unit: str) -> None:
+    try:
+        read(number + unit)
+    except ValueError as error:
+        if suggested := re.search(r"did you mean (.*)\?", str(error)):
+            TypeAdapter(kind).validate_python(suggested[1])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Literal
 from pgwizard.text import plain
 
 _PATTERN = re.compile(r"(?:(https?)://)?(\[[^\[\]/\s]*\]|[^/:\s]+)(?::([0-9]{1,5}))?/?", re.ASCII | re.IGNORECASE)
-_DIGITS_AND_DOTS = re.compile(r"[0-9.]+", re.ASCII)
+_NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?", re.ASCII | re.IGNORECASE)
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -49,27 +49,23 @@ class Endpoint:
         if not 0 < port < 65536:
             raise ValueError(f"{port} is not a port; expected 1 to 65535")
         host = match[2]
+        if _NUMBERS.fullmatch(host) and not _is_address(host):  # libc, Go and browsers disagree about it
+            raise ValueError(
+                f"{plain(text, 80)}: numbers that are not an IPv4 address; expected four from 0 to 255 without leading "
+                "zeros, or a name"
+            )
         return cls(scheme, _ipv6_text(host[1:-1]) if host.startswith("[") else host, port)
 
     @property
     def is_address(self) -> bool:
-        """Whether the host is an IP address.
-
-        libc takes any host of digits and dots for one, such as ``10.1``, and never asks a DNS server for it.
-        """
-        if _DIGITS_AND_DOTS.fullmatch(self.host):
-            return True
-        try:
-            ip_address(self.host)
-        except ValueError:
-            return False
-        return True
+        """Whether the host is an IP address."""
+        return _is_address(self.host)
 
     @property
     def is_loopback(self) -> bool:
         """Whether a host reaches only itself by it. Linux connects 0.0.0.0 and :: to itself as well."""
         host = self.host.lower().removesuffix(".")
-        if host == "localhost" or (_DIGITS_AND_DOTS.fullmatch(host) and host.startswith("127.")):
+        if host == "localhost" or host.endswith(".localhost"):  # RFC 6761
             return True
         try:
             address = ip_address(host)
@@ -112,6 +108,14 @@ class Endpoint:
         """Where a path of a bucket is; in_host: the bucket is part of the host's name, else of the path."""
         place = f"{bucket}.{self.authority}" if in_host else f"{self.authority}/{bucket}"
         return f"{self.scheme}://{place}{path}"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _ipv6_text(text: str) -> str:

@@ -15,7 +15,10 @@ from pgwizard.text import visible
 _BINARY = {unit: 1024**power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi"), start=1)}
 _DECIMAL = {unit: 1000**power for power, unit in enumerate(("k", "M", "G", "T", "P"), start=1)}
 _SLIP = re.compile(r"\s*([+-]?)\s*([0-9]+(?:[.,][0-9]+)?)\s*([kmgtp]?)i?b?(?:yte)?s?\s*", re.IGNORECASE)
-_MANY_CORES = re.compile(r"\+?([0-9.]+)(?:[KMGTPE]i|[kMGTPE])")
+_THOUSANDS = re.compile(r",[0-9]{3}(?![0-9])")
+"""Such as in ``1,500``: one and a half for some, and for others a thousand times that."""
+_LARGEST_SUGGESTED = 1024**5
+_MANY_CORES = re.compile(r"\+?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[kMGTPE])")
 
 _POSTGRES_KB = {"kB": 1, "MB": 1024, "GB": 1024**2, "TB": 1024**3}
 
@@ -45,9 +48,10 @@ def whole_size(text: str) -> str:
 def _suggestion(text: str) -> str:
     """``10GB``, ``10 Gi`` and ``-1Gi`` are typos: suggest what was probably meant."""
     match = _SLIP.fullmatch(text)
-    if match is None or not match[3]:
+    likely = f"{match[2].replace(',', '.')}{match[3].upper()}i" if match is not None and match[3] else ""
+    if not 1 <= (read_quantity(likely) or 0) <= _LARGEST_SUGGESTED or _THOUSANDS.search(text):
         return "; expected a number and a unit, such as 10Gi or 500Mi"
-    return f": did you mean {match[2].replace(',', '.')}{match[3].upper()}i?"
+    return f": did you mean {likely}?"
 
 
 def cpu_millis(text: str) -> int:
@@ -56,7 +60,7 @@ def cpu_millis(text: str) -> int:
     Raises ValueError with what was expected.
     """
     if slip := _MANY_CORES.fullmatch(text):
-        raise ValueError(f"{text!r} is not a CPU share: did you mean {slip[1]}m?")
+        raise ValueError(f"{text!r} is not a CPU share{_likely_cores(slip[1], slip[2])}")
     cores = read_quantity(text)
     if cores is None or cores < 0:
         raise ValueError(f"{text!r} is not a CPU share; expected cores or thousandths of one, such as 2, 0.5 or 500m")
@@ -65,6 +69,15 @@ def cpu_millis(text: str) -> int:
     if cores * 1000 >= _LARGEST_BINARY:
         raise ValueError(f"{text!r} is not a CPU share: it is larger than Kubernetes can count")
     return _round_up(cores * 1000)
+
+
+def _likely_cores(number: str, unit: str) -> str:
+    """M is a slip for m; k counts thousands of cores, which nobody has; anything else is a size."""
+    likely = {"M": f"{number}m", "k": number}.get(unit, "")
+    if not read_quantity(likely):
+        return f": {unit} is a unit of sizes; expected cores or thousandths of one, such as 2, 0.5 or 500m"
+    unit_text = "M is a million" if unit == "M" else "k is a thousand"
+    return f": {unit_text}, did you mean {likely}?"
 
 
 def postgres_size(kilobytes: int) -> str:

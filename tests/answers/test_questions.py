@@ -140,8 +140,14 @@ KINDS: dict[str, tuple[Any, list[str], list[str]]] = {
     "option": (questions.OptionName, ["delta", "repo1-path"], ["", "Delta", "a_b", "a--b", "-a", "a=b", "[main]"]),
     "endpoint": (
         questions.EndpointText,
-        ["minio.minio.svc:9000", "https://s3.example.com/", "http://a", "[::1]:9000", "10.0.0.1:1", "S3.Example.com."],
-        ["", "a b", "ftp://a", "a:b", "https://a/b", "user:pass@a", "a:123456", "a..b", "-a", "a?b"],
+        [
+            *("minio.minio.svc:9000", "https://s3.example.com/", "http://a", "[::1]:9000", "10.0.0.1:1"),
+            *("S3.Example.com.", "minio.123"),
+        ],
+        [
+            *("", "a b", "ftp://a", "a:b", "https://a/b", "user:pass@a", "a:123456", "a..b", "-a", "a?b"),
+            *("10.0.0.300:9000", "0x7f.1", "1.2.3", "010.0.0.1", "2130706433", "1.2.3.4.5", "10.0.0.1."),
+        ],
     ),
     "bucket": (questions.Bucket, ["abc", "a.b-c", "ABC", "a_b"], ["ab", "-abc", "abc-", "a b", "a/b", "a" * 256]),
     "region": (
@@ -156,8 +162,11 @@ KINDS: dict[str, tuple[Any, list[str], list[str]]] = {
     ),
     "image": (
         questions.Image,
-        ["postgres", "postgres:15", "r.io:5000/a/b-c__d:V1", "a@sha256:" + "0" * 64, "R.io/a"],
-        ["", "a b", "Postgres", "a:", "a//b", "a::b", "/a", "a/", "a@sha256:0", "a:" + "x" * 129, "-a", "a..b"],
+        ["postgres", "postgres:15", "r.io:5000/a/b-c__d:V1", "a@sha256:" + "0" * 64, "R.io/a", "10.0.0.1:1/a", "1/a"],
+        [
+            *("", "a b", "Postgres", "a:", "a//b", "a::b", "/a", "a/", "a@sha256:0", "a:" + "x" * 129, "-a", "a..b"),
+            *("10.0.0.300:5000/a", "1.2.3/a", "010.0.0.1/a", "12345:5000/a"),
+        ],
     ),
     "version": (questions.PgBackRestVersion, ["2.45", "2.52.1"], ["2", "2.", "v2.45", "2.45.1.1", "9" * 5000 + ".1"]),
     "text": (
@@ -204,6 +213,11 @@ def test_a_secret_value_in_place_of_a_variable_is_not_repeated() -> None:
 def test_a_port_of_the_endpoint_that_is_out_of_range_is_refused() -> None:
     with pytest.raises(ValidationError, match="70000 is not a port; expected 1 to 65535"):
         answers_of(repository={"endpoint": "a:70000"})
+
+
+def test_a_tab_between_the_fields_of_a_schedule_is_named() -> None:
+    with pytest.raises(ValidationError, match="contains a tab at position 2: write a blank in its place"):
+        answers_of(schedule={"full": "0\t2 * * 0"})
 
 
 def test_credentials_in_a_url_are_not_repeated() -> None:

@@ -174,8 +174,10 @@ def test_an_unknown_word_is_answered_with_a_pointer_to_help(argv: list[str]) -> 
         (["completion", "tcsh"], "completion: tcsh is not one of bash, zsh, fish"),
         (["status", "a", "b"], "status takes no argument b"),
         (["--version", "x"], "--version takes no argument x"),
-        (["--headless"], "--headless: expected one argument"),
-        (["apply", "f", "--dry-run=yes"], "--dry-run: ignored explicit argument 'yes'"),
+        (["--headless"], "--headless needs FILE"),
+        (["apply", "f", "--timeout", "-5m"], "--timeout needs TIME"),
+        (["status", "-n"], "--namespace needs NAME"),
+        (["apply", "f", "--dry-run=yes"], "--dry-run takes no value, found 'yes'"),
         (["status", "--x\x1b[31m"], "unknown option --x\\x1b[31m"),
     ],
 )

@@ -126,7 +126,7 @@ def test_a_restore_without_a_target_names_the_options(released: SimCluster) -> N
 
 def test_a_release_is_named_or_comes_from_answers(released: SimCluster, answers: str) -> None:
     neither = headless.run("restore", "--to", "latest", "--demo")
-    expected = "pgwizard: restore needs the release's NAME, or --from FILE\nSuch as: --from answers.yaml.\n"
+    expected = "pgwizard: restore needs the release's NAME, or --from FILE\npgwizard releases -A lists the names.\n"
     assert (neither.code, neither.err) == (2, expected)
     assert headless.run("restore", "postgresql", "--from", answers, "--demo").err == (
         "pgwizard: restore takes the release's NAME or --from FILE, not both\nFILE names it.\n"
@@ -373,6 +373,13 @@ def test_a_preview_is_begun_moved_and_ended(released: SimCluster) -> None:
     assert "cannot be moved: a preview moves only forward" in refused.err
     assert restore("--preview", "--end").out.startswith("✓ preview       its pod and its volume are deleted")
     assert restore("--preview", "--end").out.startswith("✓ preview       none is open")
+
+
+def test_ending_the_preview_of_a_release_that_does_not_exist_is_refused() -> None:
+    done = headless.run("restore", "typo", "--preview", "--end", "--demo")
+    assert done.code == 5
+    assert "none is open" not in done.out
+    assert "there is no release typo in namespace default" in done.err
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,13 @@ def open_terminal(tmp_path: Path) -> Iterator[Any]:
         yield start
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        *(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT),
+        *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGABRT, signal.SIGXCPU),
+    ],
+)
 def test_a_signal_leaves_the_terminal_as_it_was(open_terminal: Any, number: signal.Signals) -> None:
     terminal = open_terminal("--demo")
     terminal.read_until("simulated cluster")
@@ -31,6 +37,18 @@ def test_a_signal_leaves_the_terminal_as_it_was(open_terminal: Any, number: sign
     assert terminal.end() == 128 + number
     assert_restored(terminal)
     assert b"Traceback" not in terminal.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGURG])
+def test_a_signal_that_ends_nothing_is_ignored(open_terminal: Any, number: signal.Signals) -> None:
+    terminal = open_terminal("--demo")
+    terminal.read_until("simulated cluster")
+    terminal.process.send_signal(number)
+    terminal.press(b"\x0e")  # Ctrl+N: the next page
+    terminal.read_until("Name")
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.end() == 143
+    assert_restored(terminal)
 
 
 @pytest.mark.parametrize("numbers", [(signal.SIGCONT, signal.SIGTERM), (signal.SIGTERM, signal.SIGCONT)])

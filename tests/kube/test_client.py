@@ -840,6 +840,9 @@ def test_logs() -> None:
         async with contextlib.aclosing(cluster.logs("ns", "p", "c", follow=True, tail=5)) as lines:
             assert [line async for line in lines] == ["one", "", "b\ufffdd", "x" * 65536, "x" * 10, "end"]
         assert api.seen[0].query == {"container": "c", "follow": "true", "tailLines": "5"}
+        async with contextlib.aclosing(cluster.logs("ns", "p", "c", previous=True)) as lines:
+            assert await anext(lines) == "one"
+        assert api.seen[1].query == {"container": "c", "follow": "false", "previous": "true"}
 
     ran(streams(b"one\n\nb\xffd\r\n", b"x" * 65546, b"\nen", b"d"), check)
 

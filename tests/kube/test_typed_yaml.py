@@ -138,6 +138,10 @@ def test_a_tag_that_its_value_contradicts_is_refused(tagged: str) -> None:
         ("null", {}),
         ("\ufeffflag: true", {"flag": True}),
         ('{"flag": true}', {"flag": True}),
+        ("%YAML 1.1\n---\nflag: true", {"flag": True}),
+        ("flag: true\n---\n%YAML 1.2\n", {"flag": True}),
+        ("x: '\\/'\ny: \\/\nflag: true # \\/", {"flag": True}),
+        ("# x\n\ufeffflag: true", {"flag": True}),
     ],
 )
 def test_a_document_is_read_as_kubernetes_reads_it(text: str, value: object) -> None:
@@ -158,6 +162,13 @@ def test_a_document_is_read_as_kubernetes_reads_it(text: str, value: object) -> 
         b"\xff\xfe\xfa".decode("latin-1"),
         "x: " + "[" * 500,
         "x: !!binary '%'",
+        "%YAML 1.2\n---\nflag: [x]",
+        "# x\n\n%TAG !t! tag:x\n%YAML 1.2 # y\n---\nflag: [x]",
+        'x: "https:\\/\\/y"',
+        'x: ["a", {"b\\/": c}]',
+        'x: "a\\\\\\/b"',
+        "\ufeff\ufeffflag: [x]",
+        "flag: [x]\n\ufeff",
     ],
 )
 def test_an_invalid_document_is_a_yaml_error(text: str) -> None:

@@ -133,6 +133,16 @@ def _patch(secret: str, *changes: str) -> tuple[str, ...]:
             "Secret {}/s3, key secretKey begins or ends with a blank or a line break",
         ),
         (
+            _patch("superuser", '{"op": "replace", "path": "/data/password", "value": "/////w=="}'),
+            {},
+            "Secret {}/superuser, key password is not text in UTF-8: no container would start with it",
+        ),
+        (
+            _patch("s3", '{"op": "replace", "path": "/data/secretKey", "value": "YQBi"}'),
+            {},
+            "Secret {}/s3, key secretKey is not text in UTF-8: no container would start with it",
+        ),
+        (
             ("get", "secret"),
             {"tls": {"source": {"namespace": "minio", "secret": "missing", "key": "tls.crt"}}},
             "Secret minio/missing does not exist; it should hold the certificate to trust",

@@ -27,14 +27,14 @@ def from_env() -> Answers:
 def test_variables_and_files_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "sub").mkdir()
     (folder / "user").write_text("app\n")
-    (folder / "sub" / "password").write_bytes(b"pa ss\xff\r\n")
+    (folder / "sub" / "password").write_bytes(b"pa ss\xc3\xbf\r\n")
     monkeypatch.setenv("A_KEY", "access")
     monkeypatch.setenv("S_KEY", "secret")
     result = inputs.read_secrets(from_env(), folder).values
     shown = {key: value.reveal() if isinstance(value, Sensitive) else value for key, value in result.items()}
     assert shown == {
         ("credentials", "username"): b"app",
-        ("credentials", "password"): b"pa ss\xff",
+        ("credentials", "password"): b"pa ss\xc3\xbf",
         ("s3", "accessKey"): b"access",
         ("s3", "secretKey"): b"secret",
     }
@@ -51,6 +51,15 @@ def test_what_is_missing_or_blank_is_a_problem_without_its_value(folder: Path, m
         Finding("repository.credentials.accessKey", "variable A_KEY is not set"),
         Finding("repository.credentials.secretKey", "variable S_KEY begins or ends with a blank or a line break"),
     }
+
+
+@pytest.mark.parametrize("value", [b"canary\xff", b"canary\0canary"])
+def test_a_value_that_no_container_can_be_given_is_a_problem(folder: Path, value: bytes) -> None:
+    (folder / "user").write_bytes(value)
+    text = f"{folder / 'user'} is not text in UTF-8: no container would start with it"
+    assert inputs.read_secrets(from_env(), folder).values["credentials", "username"] == Finding(
+        "credentials.username", text
+    )
 
 
 def test_an_empty_variable_is_not_called_unset(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -740,7 +740,7 @@ WARNINGS: list[tuple[dict[str, Any], str, str]] = [
             ("localhost:9000", "localhost", "repository.endpoint", {}),
             ("LocalHost.", "LocalHost.", "repository.endpoint", {}),
             ("127.0.0.1:9000", "127.0.0.1", "repository.endpoint", {}),
-            ("127.1:9000", "127.1", "repository.endpoint", {}),
+            ("store.localhost:9000", "store.localhost", "repository.endpoint", {}),
             ("0.0.0.0:9000", "0.0.0.0", "repository.endpoint", {}),
             ("[::1]:9000", "::1", "repository.endpoint", {}),
             ("[::ffff:127.0.0.1]:9000", "::ffff:7f00:1", "repository.endpoint", {}),

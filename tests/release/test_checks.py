@@ -11,7 +11,7 @@ import pytest
 
 from pgwizard.answers.questions import Answers
 from pgwizard.errors import DeadlineError, Finding
-from pgwizard.kube.api import NODE, ExecResult, Ref
+from pgwizard.kube.api import NODE, SERVICE, ExecResult, Ref
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release import checks, record, survey
 from pgwizard.release.image_version import ImageVersion
@@ -64,6 +64,22 @@ def test_an_image_that_the_database_already_runs_is_not_checked() -> None:
         assert await findings_of(sim, answers_of()) == []
         (finding,) = await findings_of(sim, answers_of(images={"postgresql": "other:1"}))
         assert finding.question == "images.postgresql"
+
+    on(scenario)
+
+
+def test_the_address_of_a_service_is_warned_of_with_its_name() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        service = next(item for item in sim.store.find(SERVICE) if item["metadata"]["name"] == "minio")
+        address = service["spec"]["clusterIP"]
+        path = answers_of(repository={"endpoint": f"{address}:9000"})
+        texts = [finding.text for finding in await findings_of(sim, path)]
+        assert (
+            f"{address} is the ClusterIP of a Service, and is lost when that is made again: give its name, "
+            "minio.minio.svc"
+        ) in texts
+        other = answers_of(repository={"endpoint": "192.0.2.7:9000"})
+        assert "ClusterIP" not in "".join(finding.text for finding in await findings_of(sim, other))
 
     on(scenario)
 

@@ -224,6 +224,12 @@ def test_a_config_map_of_another_name_is_named() -> None:
     ]
 
 
+def test_the_tabs_of_a_schedule_are_blanks() -> None:
+    job = copy.deepcopy(rendered(Answers())["full-cronjob"])
+    job["spec"]["schedule"] = "0\t2  * * 0"
+    assert imported(Answers(), full_cronjob=job).answers.schedule.full == "0 2 * * 0"
+
+
 def test_missing_cronjobs_are_named() -> None:
     assert findings(incremental_cronjob=None) == [
         "schedule.incremental: there is no CronJob postgresql-pgbackrest-incr"

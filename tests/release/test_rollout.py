@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 from pgwizard.errors import DeadlineError, JobFailed, OutputError, RolloutFailed
 from pgwizard.kube import health, jobs
 from pgwizard.kube.api import Object, Ref, WatchEvent
+from pgwizard.plan.names import ReleaseRef
 from pgwizard.plan.plan import Facts, resolve
 from pgwizard.release import rollout
 from pgwizard.simulator.cluster import SimCluster
 from pgwizard.simulator.faults import ScriptedOutcome
 from pgwizard.simulator.streams import ContainerLog
+from pgwizard.text import plain
 from support import headless
 from support.faulting import JOB, SECRET, STATEFULSET, ApplyRun, answers_of, applied, clock, deployed, live, on
 from support.simulated import POD
@@ -90,6 +93,22 @@ def test_an_init_container_that_crashes_shows_its_own_lines() -> None:
     result = stuck(ScriptedOutcome("crash-loop", DATABASE, lines=("rehash: no such file",), container="minio-ca-init"))
     assert isinstance(result.error, RolloutFailed)
     assert result.error.log == ("rehash: no such file",)
+
+
+def test_a_server_that_is_started_again_meanwhile_still_shows_why_it_crashed() -> None:
+    fatal = "FATAL:  konnte nicht auf Datei »pg_cron« zugreifen: Datei oder Verzeichnis nicht gefunden"
+
+    async def scenario(sim: SimCluster) -> None:
+        sim.outcomes.append(ScriptedOutcome("crash-loop", DATABASE, lines=(fatal,), container="postgresql"))
+        assert (await applied(sim)).error is not None
+        async with aclosing(sim.watch(POD, "default", fields="metadata.name=postgresql-0")) as events:
+            states = (health.assess(event.object) async for event in events if event.type != "SYNCED")
+            crash = await anext(state async for state in states if rollout.is_crash(state))
+            await anext(state async for state in states if not rollout.is_crash(state))
+        assert [line async for line in sim.logs("default", "postgresql-0", "postgresql")] == []
+        assert await rollout.crash_log(sim, ReleaseRef("default", "postgresql"), crash) == [plain(fatal)]
+
+    on(scenario)
 
 
 def test_a_crash_that_recovers_within_the_grace_period_is_not_a_failure() -> None:

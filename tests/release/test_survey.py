@@ -649,12 +649,40 @@ def test_every_secret_that_is_wrong_is_named() -> None:
     async def scenario(sim: SimCluster) -> None:
         assert refused(await applied(sim, answers)) == [
             "credentials.secret: Secret shop/database has no key user; its keys: password, username",
+            "repository.cipher.secret: Secret shop/passphrase does not exist",
             (
                 "repository.credentials.secret: Secret shop/s3-backup, key AWS_SECRET_ACCESS_KEY begins or ends with a "
                 "blank or a line break"
             ),
-            "repository.cipher.secret: Secret shop/passphrase does not exist",
         ]
+
+    on(scenario)
+
+
+def test_a_secret_that_is_there_and_cannot_be_used_is_not_called_missing() -> None:
+    keys = {"accessKeyKey": "AWS_ACCESS_KEY_ID", "secretKeyKey": "AWS_SECRET_ACCESS_KEY"}
+    answers = answers_of(
+        release={"namespace": "shop"},
+        repository={"credentials": {"from": "existing", "secret": "s3-backup", **keys}},
+    )
+
+    async def scenario(sim: SimCluster) -> None:
+        result = await applied(sim, answers)
+        assert str(result.error).startswith("what the answers name cannot be used as it is; nothing was written\n")
+        assert result.writes == []
+
+    on(scenario)
+
+
+def test_a_value_that_no_container_can_be_given_is_refused() -> None:
+    """The kubelet would try again and again, and the apply would wait until its deadline."""
+
+    async def scenario(sim: SimCluster) -> None:
+        binary = {"username": "cG9zdGdyZXM=", "password": base64.b64encode(b"canary\xff").decode()}
+        await sim.create({**secret("superuser"), "data": binary})
+        result = refused(await applied(sim, answers_of(credentials={"from": "existing", "secret": "superuser"})))
+        words = "is not text in UTF-8: no container would start with it"
+        assert result == [f"credentials.secret: Secret default/superuser, key password {words}"]
 
     on(scenario)
 

@@ -988,6 +988,21 @@ def test_a_missing_stanza_is_not_promised_by_a_job_whose_pod_the_cluster_refuses
     assert reason.fix == "kubectl -n shop describe job postgresql-pgbackrest-init has the details."
 
 
+def test_a_job_without_a_pod_is_not_promised_either_once_the_event_of_the_refusal_has_expired() -> None:
+    waits = replace(FIRST, message="waiting for its pod", started=FINE.at - timedelta(minutes=70))
+    lost = replace(FINE, repository=RepositoryInfo((), stanza="missing stanza path"), runs=(waits,))
+    [reason] = judge(lost).reasons
+    assert str(reason) == (
+        "pgBackRest reports: missing stanza path: Job postgresql-pgbackrest-init does not start: it has had no pod for "
+        "1 h 10 min"
+    )
+    assert reason.fix == "kubectl -n shop describe job postgresql-pgbackrest-init has the details."
+    new = replace(waits, started=FINE.at - timedelta(seconds=5))
+    assert "may fix that" in judge(replace(lost, runs=(new,))).reasons[0].fix
+    tried = replace(waits, message="waiting for its pod, 1 try failed")
+    assert "may fix that" in judge(replace(lost, runs=(tried,))).reasons[0].fix
+
+
 def test_a_first_backup_that_cannot_start_is_not_taking_one() -> None:
     waits = replace(FIRST, refusal="exceeded quota")
     reasons = judge(replace(FINE, repository=RepositoryInfo(()), runs=(waits,))).reasons

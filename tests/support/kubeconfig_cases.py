@@ -1033,6 +1033,15 @@ def _odd_documents(lab: Lab) -> Iterator[Case]:
         "a tag on a key": text.replace("current-context:", "!!str current-context:"),
         "an explicit key": text.replace(f"token: {TOKEN}", f"? token\n    : {TOKEN}"),
         "a merge after its key": text.replace(f"token: {TOKEN}", f"token: {TOKEN}\n    <<: {{token: other}}"),
+        "YAML 1.1": f"%YAML 1.1\n---\n{text}",
+        "YAML 1.2": f"%YAML 1.2\n---\n{text}",
+        "YAML 1.2 after a comment": f"# x\n%YAML 1.2\n---\n{text}",
+        "an escaped slash": text.replace(secure["server"], '"' + secure["server"].replace("/", "\\/") + '"'),
+        "an escaped slash in JSON": json.dumps(plain).replace("/", "\\/"),
+        "an escaped slash in a comment": f'{text}# "\\/"\n',
+        "a byte order mark": f"\ufeff{text}",
+        "two byte order marks": f"\ufeff\ufeff{text}",
+        "a byte order mark at the end": f"{text}\ufeff\n",
         "a merge of two": text.replace(f"token: {TOKEN}", "<<: [{token: a}, {token: b}]"),
     }.items():
         yield one(f"document: {name}", content)

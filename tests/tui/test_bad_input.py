@@ -215,7 +215,7 @@ def test_a_namespace_that_is_being_deleted_is_named_before_anything_is_tried() -
         sim.store.put(namespace)
         screen = await approval(pilot)
         assert screen.ending == [
-            "✗       the cluster does not have what the answers name; nothing was written",
+            "✗       what the answers name cannot be used as it is; nothing was written",
             (
                 "        release.namespace: namespace shop is being deleted, with everything in it   Wait until it is "
                 "gone (kubectl wait namespace/shop --for=delete --timeout=10m) and apply again, or choose "

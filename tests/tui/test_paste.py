@@ -41,6 +41,29 @@ def test_each_line_of_a_paste_is_a_parameter() -> None:
     with_wizard(scenario, (200, 50))
 
 
+def test_entries_that_tab_leads_to_are_kept_by_a_paste() -> None:
+    async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
+        await wizard.go("Tuning", PARAMETERS)
+        await paste(pilot, "jit = off\nwork_mem = 8MB\n")
+        await press(pilot, "shift+tab", "tab")
+        await paste(pilot, "max_wal_size = 4GB\n")
+        await press(pilot, "shift+tab", "tab")
+        await paste(pilot, "SET wal_level = 'replica';\nSET jit TO on;\n")
+        assert wizard.draft.raw["tuning"]["parameters"] == {
+            "jit": "on",
+            "work_mem": "8MB",
+            "max_wal_size": "4GB",
+            "wal_level": "replica",
+        }
+        focused = pilot.app.focused
+        assert isinstance(focused, Input)
+        focused.select_all()
+        await paste(pilot, "jit = off\n")
+        assert wizard.draft.raw["tuning"]["parameters"] == {"jit": "off"}
+
+    with_wizard(scenario, (200, 50))
+
+
 def test_several_lines_in_a_question_of_one_line_change_nothing() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         await wizard.go("Release", NAME)

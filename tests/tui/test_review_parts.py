@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from pgwizard.errors import Finding
 from pgwizard.plan.plan import Facts
 from pgwizard.tui.widgets.folds import Fold, Folds
-from pgwizard.tui.widgets.review_parts import FoldSearch, Jump, ProblemList, Prompt
+from pgwizard.tui.widgets.review_parts import AnswersTable, FoldSearch, Jump, ProblemList, Prompt
 from pgwizard.tui.widgets.review_sections import ManifestFolds, counts
 from pgwizard.wizard.draft import Draft
 from support import simtime
@@ -130,3 +130,21 @@ def test_counts_name_problems_and_warnings_by_their_signs() -> None:
     assert counts(draft) == ""
     draft.learn(draft.facts, (Finding("storage.size", "too small"),), (Finding("tls.source", "soon"),))
     assert counts(draft) == " 1✗ 1!"
+
+
+def test_answers_that_are_filled_while_hidden_take_the_whole_width_once_they_are_shown() -> None:
+    class Host(App[None]):
+        def compose(self) -> ComposeResult:
+            yield AnswersTable()
+
+    async def main() -> None:
+        async with Host().run_test(size=(80, 24)) as pilot:
+            answers = pilot.app.query_one(AnswersTable)
+            answers.display = False
+            await pilot.pause()
+            answers.show(Draft())
+            answers.display = True
+            await pilot.pause()
+            assert 60 < sum(column.width for column in answers.columns.values()) <= 80
+
+    simtime.run(main())

@@ -47,11 +47,61 @@ def test_each_line_of_postgresql_conf_is_a_parameter(line_break: str) -> None:
 
 
 def test_alter_system_commands_become_parameters() -> None:
-    text = "-- pgtune\nALTER SYSTEM SET\n max_wal_size = '4GB';\n"
-    with pytest.raises(PasteRefused, match="line 2 is not name = value"):
-        pasted("tuning.parameters", text)
+    text = "-- pgtune\nALTER SYSTEM SET\n max_wal_size = '4GB';\nALTER SYSTEM SET\n jit = 'off';\n"
+    assert pasted("tuning.parameters", text) == {"max_wal_size": "4GB", "jit": "off"}
+    with pytest.raises(PasteRefused, match="line 3 is not name = value"):
+        pasted("tuning.parameters", "jit = off\n\nALTER SYSTEM SET")
     text = "ALTER SYSTEM SET max_wal_size = '4GB';\nalter system set jit to off;\n"
     assert pasted("tuning.parameters", text) == {"max_wal_size": "4GB", "jit": "off"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SET jit TO off;\nSET work_mem = '8MB';",
+        "SET LOCAL jit = off; -- for a test\nset session work_mem to '8MB' -- each sort\n",
+        "jit = off -- slow\nwork_mem = '8MB'; --each",
+        'tuning:\n  parameters:\n    jit: "off"\n    work_mem: 8MB # each sort\n',
+        "  jit: off\n  work_mem: 8MB\n",
+        "- jit: off\n- work_mem: '8MB'\n",
+        '{"jit": "off", "work_mem": "8MB"}',
+        '{\n  "jit": "off",\n  "work_mem": "8MB"\n}',
+        "-c jit=off -c work_mem=8MB",
+        "-c jit=off \\\n  -c work_mem=8MB",
+    ],
+)
+def test_parameters_are_taken_from_sql_yaml_and_the_command_line(text: str) -> None:
+    assert pasted("tuning.parameters", text) == {"jit": "off", "work_mem": "8MB"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("ALTER SYSTEM SET jit = DEFAULT;\nSET work_mem TO '8MB';", 1),
+        ("SET jit TO off;\nRESET work_mem;", 2),
+        ("jit: off\nwork_mem:\n  - 8MB\n", 1),
+        ("SET jit TO off; SET work_mem TO '8MB';\njit = on", 1),
+    ],
+)
+def test_a_line_that_sets_no_parameter_is_named(text: str, line: int) -> None:
+    with pytest.raises(PasteRefused, match=f"line {line} is not name = value"):
+        pasted("tuning.parameters", text)
+
+
+@pytest.mark.parametrize(
+    "text", ["a=b,c=d", "a=b, c=d", "a=b,c=d\n", "a: b\nc: d", "a=b\nc=d", "labels:\n  a: b\n  c: d\n"]
+)
+def test_labels_are_taken_with_commas_between_them(text: str) -> None:
+    assert pasted("pods.labels", text) == {"a": "b", "c": "d"}
+
+
+def test_a_comma_belongs_to_the_value_of_an_annotation() -> None:
+    assert pasted("pods.annotations", "ports=1,2\nb=c") == {"ports": "1,2", "b": "c"}
+
+
+def test_a_secret_in_a_block_of_yaml_is_refused_with_its_line() -> None:
+    with pytest.raises(PasteRefused, match="line 3 holds a secret"):
+        pasted("advanced.options", "options:\n  delta: y\n  repo1-cipher-pass: hunter2\n")
 
 
 @pytest.mark.parametrize(
@@ -118,6 +168,20 @@ def test_each_line_is_an_item_of_a_list(text: str) -> None:
 def test_pasted_entries_are_separated_from_those_beside_them(before: str, after: str, line: str) -> None:
     field = field_at(("tuning", "parameters"), lambda _: "")
     assert one_line("a = 1\nb = 2\n", field, before, after) == line
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "line"),
+    [
+        ("c=3", "a = 1\n", "; a=1"),
+        ("c=3", "a=1; b=2", "; a=1; b=2"),
+        ("c=", "a=1", "a=1"),
+        ("c=64", "MB", "MB"),
+        ("", "a = 1", "a=1"),
+    ],
+)
+def test_a_pasted_entry_is_separated_and_a_pasted_part_of_one_is_not(before: str, text: str, line: str) -> None:
+    assert one_line(text, field_at(("tuning", "parameters"), lambda _: ""), before) == line
 
 
 def test_a_line_break_at_the_end_is_not_a_second_line() -> None:

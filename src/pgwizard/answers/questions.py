@@ -119,6 +119,8 @@ class _Printable(Matching):
     def check(self, text: str) -> str:
         if match := re.search(f"[{INVISIBLE}]", text):
             position = match.start() + 1
+            if match[0] == "\t":
+                raise ValueError(f"contains a tab at position {position}: write a blank in its place")
             raise ValueError(f"contains an invisible character, U+{ord(match[0]):04X} at position {position}")
         if self.excluded_pattern and re.search(self.excluded_pattern, text):
             raise ValueError("begins or ends with a blank")
@@ -136,7 +138,7 @@ def _require_brackets(text: str) -> str:
 
 
 def _endpoint_text(text: str) -> str:
-    Endpoint.parse(text)  # refuses a port that is out of range, and what is no IPv6 address
+    Endpoint.parse(text)  # refuses a port that is out of range, and what is no IP address
     return text
 
 
@@ -241,6 +243,10 @@ _CPU_MATCHING = Matching(
 
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"({_OCTET}\.){{3}}{_OCTET}"
+_N = "(0[Xx][0-9A-Fa-f]*|[0-9]+)"
+_NO_OCTET = "(0[Xx][0-9A-Fa-f]*|0[0-9]+|[1-9][0-9]{3,}|[3-9][0-9]{2}|2([6-9][0-9]|5[6-9]))"
+_NO_IPV4 = rf"({_N}(\.{_N}){{1,2}}|({_N}\.)+{_NO_OCTET}(\.{_N})*|{_NO_OCTET}(\.{_N})+|{_N}(\.{_N}){{4,}}|({_N}\.)+)"
+"""Numbers and dots that are not an IPv4 address, but for a single number: programs read them differently."""
 _GROUP = "[0-9A-Fa-f]+"
 _LONG_GROUP = r"\[([0-9A-Fa-f:.]*)[0-9A-Fa-f]{5}"
 
@@ -402,7 +408,11 @@ EndpointText = Annotated[
     AfterValidator(_require_brackets),
     AfterValidator(Matching(rf"{_SCHEME}{_HOST}(:[0-9]{{1,5}})?/?", _ENDPOINT).check),
     AfterValidator(_endpoint_text),  # names the wrong port or address
-    Matching(rf"{_SCHEME}({_DOMAIN}\.?|\[({_ipv6()})\])(:{_PORT})?/?", _ENDPOINT, _LONG_GROUP),
+    Matching(
+        rf"{_SCHEME}({_DOMAIN}\.?|\[({_ipv6()})\])(:{_PORT})?/?",
+        _ENDPOINT,
+        rf"{_LONG_GROUP}|^{_SCHEME}({_NO_IPV4}|{_N})(:|/|$)",
+    ),
 ]
 Bucket = Annotated[
     str,
@@ -444,7 +454,7 @@ Image = Annotated[
         rf"({_DOMAIN}(:[0-9]{{1,5}})?/)?{_IMAGE_PART}(/{_IMAGE_PART})*"
         r"(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[0-9a-f]{64})?",
         "an image; expected name:tag, such as postgres:15-bookworm",
-        ":[^:/@]{129}",  # a tag's length
+        rf":[^:/@]{{129}}|^({_NO_IPV4}(:[0-9]+)?|{_N}:[0-9]+)/",  # a tag's length; a registry of numbers
     ),
 ]
 PgBackRestVersion = Annotated[

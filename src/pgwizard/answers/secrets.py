@@ -37,6 +37,22 @@ class Sensitive:
         raise TypeError("a secret is not pickled")
 
 
+def value_problem(value: bytes) -> str:
+    """Why a value cannot be meant, or cannot be given to a container as a variable; empty for any other.
+
+    Servers refuse what a secret with a line break signs, and no container starts with a variable that is not UTF-8.
+    """
+    if not value:
+        return "is empty"
+    if value != value.strip():
+        return "begins or ends with a blank or a line break"
+    try:
+        is_text = "\0" not in value.decode()
+    except UnicodeDecodeError:
+        is_text = False
+    return "" if is_text else "is not text in UTF-8: no container would start with it"
+
+
 @dataclass(frozen=True, slots=True)
 class SecretInputs:
     """The secrets that answers refer to by variable or file, read by the face; a Finding where one is missing.

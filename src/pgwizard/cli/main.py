@@ -43,7 +43,9 @@ def _run(argv: list[str]) -> int:
     from pgwizard.errors import Interrupted, PgwizardError, describe_defect
 
     use_utf8()
-    writer = Writer(as_json="--json" in argv)  # before the command line is read: its errors are JSON too
+    writer = Writer(
+        as_json=any(word.partition("=")[0] == "--json" for word in argv)
+    )  # before the command line is read: its errors are JSON too
     try:
         return _call(argv, writer)
     except PgwizardError as error:

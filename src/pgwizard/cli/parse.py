@@ -27,7 +27,16 @@ def parse(argv: Sequence[str]) -> Invocation:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message.removeprefix("argument "), hint="See pgwizard --help.")
+        """Its two complaints about an option that is known, in our words."""
+        flags, _, complaint = message.removeprefix("argument ").partition(": ")
+        flag = flags.rpartition("/")[2]
+        option = OPTIONS.get(flag)
+        if option is None:
+            raise UsageError(message, hint="See pgwizard --help.")
+        if option.value:
+            raise UsageError(f"{flag} needs {option.value}", hint=f"Such as: {flag}={option.value}.")
+        value = complaint.removeprefix("ignored explicit argument ")
+        raise UsageError(f"{flag} takes no value, found {value}", hint=f"Write {flag} alone, or leave it out.")
 
 
 def _split(argv: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:

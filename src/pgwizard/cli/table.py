@@ -42,6 +42,9 @@ CA_FILE = text(
 OUTPUT_FOLDER = text(
     "-o", "--output", value="DIR", about="write one file per object into DIR instead of printing", completes="folder"
 )
+EXPORT_FOLDER = text(
+    "-o", "--output", value="DIR", about="the folder to write; not with --values-only", completes="folder"
+)
 OUTPUT_FILE = text(
     "-o",
     "--output",
@@ -128,7 +131,7 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
     (TAKE_OVER, ADOPTABLE),
     (TAIL, FOLLOW),
     (JOB_NAME, JOB_KIND),
-    (OUTPUT_FOLDER, VALUES_ONLY),
+    (EXPORT_FOLDER, VALUES_ONLY),
     (FORCE, VALUES_ONLY),
     (RECOVERY_TARGET, UNDO),
     (BEFORE, UNDO),
@@ -220,7 +223,7 @@ VERBS: dict[str, Verb] = {
             "pgwizard export answers.yaml --format kustomize --ca-file ca.crt -o k",
             "render:export",
             (_FILE,),
-            (FORMAT, OUTPUT_FOLDER, VALUES_ONLY, FORCE, *_SOURCE, JSON),
+            (FORMAT, EXPORT_FOLDER, VALUES_ONLY, FORCE, *_SOURCE, JSON),
             instead={**_NAMESPACE_IS_AN_ANSWER, **_without_flag("export")},
         ),
         Verb(

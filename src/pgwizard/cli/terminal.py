@@ -15,7 +15,12 @@ from pgwizard.errors import PgwizardError
 
 def at_a_terminal() -> bool:
     """Whether a person sees what is drawn and can answer."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    return not is_dumb() and all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
+def is_dumb() -> bool:
+    """Whether the terminal, by its type, prints the sequences that move a cursor as text."""
+    return os.environ.get("TERM") == "dumb"
 
 
 def face(call: Invocation, **start: Any) -> int:

@@ -219,9 +219,19 @@ class Cluster(Protocol):
         """With uid it deletes only that very object (Conflict otherwise). An absent object is not an error."""
 
     def logs(
-        self, namespace: str, pod: str, container: str, *, follow: bool = False, tail: int | None = None
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        previous: bool = False,
     ) -> AsyncGenerator[str, None]:
-        """Lines without their ends, as they come; ends with the container unless not followed."""
+        """Lines without their ends, as they come; ends with the container unless not followed.
+
+        previous: of the run that ended last, also once the container was started again.
+        """
 
     async def exec(
         self,

@@ -288,12 +288,21 @@ class KubeCluster:
     # -- pods ---------------------------------------------------------------------------------------------------------
 
     async def logs(
-        self, namespace: str, pod: str, container: str, *, follow: bool = False, tail: int | None = None
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        previous: bool = False,
     ) -> AsyncGenerator[str, None]:
         """Lines; one that is longer than 64 KiB comes in pieces."""
         params = [("container", container), ("follow", str(follow).lower())]
         if tail is not None:
             params.append(("tailLines", str(tail)))
+        if previous:
+            params.append(("previous", "true"))
         call = Call(
             "GET",
             POD.path(namespace, pod, "log"),

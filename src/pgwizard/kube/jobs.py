@@ -112,10 +112,12 @@ def _moment(text: object) -> datetime | None:
         return None
 
 
-async def tail(cluster: Cluster, namespace: str, pod: str, container: str, lines: int = TAIL_LINES) -> list[str]:
-    """The last lines of a container, made plain; empty where there are none."""
+async def tail(
+    cluster: Cluster, namespace: str, pod: str, container: str, lines: int = TAIL_LINES, *, previous: bool = False
+) -> list[str]:
+    """The last lines of a container, made plain; empty where there are none. previous: of the run that ended last."""
     try:
-        async with aclosing(cluster.logs(namespace, pod, container, tail=lines)) as log:
+        async with aclosing(cluster.logs(namespace, pod, container, tail=lines, previous=previous)) as log:
             return [plain(line) async for line in log]
     except ClusterError:
         return []

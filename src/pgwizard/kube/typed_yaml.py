@@ -69,7 +69,35 @@ def read(content: bytes, shape: Shape) -> Any:
         return _empty(shape)
     if _extent(node, {})[0] > _MOST_VALUES:
         raise yaml.MarkedYAMLError(problem="aliases that explode", problem_mark=node.start_mark)
+    _refuse_what_go_refuses(node, content.decode(errors="replace"))
     return _value(node, shape, "")
+
+
+_INCOMPATIBLE = re.compile(r"\A\ufeff?(?:[ \t]*(?:#.*)?\r?\n|%.*\n)*%YAML[ \t]+1\.2\s")
+_SECOND_MARK = re.compile(r"\A\ufeff\ufeff|\n\ufeff\s*\Z")
+_ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
+
+
+def _refuse_what_go_refuses(node: yaml.Node, text: str) -> None:
+    """The YAML library takes YAML 1.2, its escaped slash, and a byte order mark that the file does not begin with."""
+    if _INCOMPATIBLE.match(text):
+        raise yaml.MarkedYAMLError(problem="found incompatible YAML document", problem_mark=node.start_mark)
+    if _SECOND_MARK.search(text):
+        raise yaml.MarkedYAMLError(problem="a byte order mark within the file", problem_mark=node.start_mark)
+    for scalar in _quoted_scalars(node, set()) if "\\/" in text else ():
+        if _ESCAPED_SLASH.search(text[scalar.start_mark.index : scalar.end_mark.index]):
+            raise yaml.MarkedYAMLError(problem="found unknown escape character", problem_mark=scalar.start_mark)
+
+
+def _quoted_scalars(node: yaml.Node, node_ids: set[int]) -> Iterator[yaml.ScalarNode]:
+    """The texts in double quotes, each once."""
+    if isinstance(node, yaml.ScalarNode):
+        if node.style == '"':
+            yield node
+    elif id(node) not in node_ids:
+        node_ids.add(id(node))
+        for part in chain.from_iterable(node.value) if isinstance(node, yaml.MappingNode) else node.value:
+            yield from _quoted_scalars(part, node_ids)
 
 
 def _extent(node: yaml.Node, extents: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from pgwizard.answers.questions import (
     FileCredentials,
     FileS3Credentials,
 )
-from pgwizard.answers.secrets import SecretInputs, Sensitive
+from pgwizard.answers.secrets import SecretInputs, Sensitive, value_problem
 from pgwizard.errors import AnswersError, Finding
 from pgwizard.local import files as local_files
 from pgwizard.tls import certificates
@@ -106,12 +106,8 @@ def _from_file(name: str, folder: Path, question: str) -> Sensitive | Finding:
 
 
 def _clean(value: bytes, where: str, question: str) -> Sensitive | Finding:
-    """Raises for a blank or a line break around a secret: it is never intended, and servers refuse what it signs."""
-    if not value:
-        return Finding(question, f"{where} is empty")
-    if value != value.strip():
-        return Finding(question, f"{where} begins or ends with a blank or a line break")
-    return Sensitive(value)
+    problem = value_problem(value)
+    return Finding(question, f"{where} {problem}") if problem else Sensitive(value)
 
 
 def read_file(path: Path, now: datetime) -> Bundle:

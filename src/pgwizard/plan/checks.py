@@ -268,9 +268,8 @@ def _refusal(name: str, value: str, answers: Answers) -> str | None:
     if message := settings.find_unknown(name, version):
         return message
     if len(value) >= 2 and value[0] == value[-1] == "'":
-        return (
-            f"{value} is already quoted, and pgwizard adds the quotes: did you mean {value[1:-1] or 'an empty value'}?"
-        )
+        text, bare = f"{value} is already quoted, and pgwizard adds the quotes", value[1:-1]
+        return text if _refusal(name, bare, answers) else f"{text}: did you mean {bare or 'an empty value'}?"
     setting = settings.of(name, version)
     if setting is None:
         return None
@@ -487,8 +486,10 @@ def _endpoint(answers: Answers, _: Facts) -> _Problems:
         yield Finding(
             "repository.bucket", f"{repository.bucket} cannot be part of a host name: set repository.uriStyle to path"
         )
-    if repository.uri_style == "host" and repository.s3_endpoint.is_address and question == "repository.endpoint":
-        yield Finding("repository.uriStyle", f"host puts the bucket before {repository.s3_endpoint.host}: use path")
+    endpoint = repository.s3_endpoint
+    without_names = endpoint.is_address or endpoint.is_loopback
+    if repository.uri_style == "host" and without_names and question == "repository.endpoint":
+        yield Finding("repository.uriStyle", f"host puts the bucket before {endpoint.host}: use path")
     if "." in repository.bucket and version < pgbackrest.DOTTED_BUCKET_SINCE:
         yield _too_old("repository.bucket", "a dot in a bucket's name", pgbackrest.DOTTED_BUCKET_SINCE, answers)
     if server.is_loopback:

@@ -110,8 +110,11 @@ class Setting:
             raise ValueError(f"{_short(text)} has a unit; expected a number alone")
         units = _BYTES if self._is_size else _MICROSECONDS
         if unit not in units:
-            close = next((other for other in units if other.lower() == unit.lower() or other[:1] == unit), "")
-            suggestion = f": did you mean {text[: text.rfind(unit)].strip()}{close}?" if close else ""
+            short = unit.lower().replace("i", "") if self._is_size else unit.lower()
+            # the largest first: 5m is meant as minutes
+            close = [other for other in reversed(units) if _begins_alike(other.lower(), short)]
+            spellings_with_unit = (f"{text[: text.rfind(unit)].strip()}{other}" for other in close)
+            suggestion = next((f": did you mean {value}?" for value in spellings_with_unit if self._takes(value)), "")
             raise ValueError(
                 f"{_short(text)}: {_short(unit)} is not a unit of it; expected {', '.join(units)}{suggestion}"
             )
@@ -120,6 +123,13 @@ class Setting:
         if smaller is not None:  # 1e-3GB is 1MB
             value = (value / smaller).to_integral_value() * smaller
         return value / self.unit_size
+
+    def _takes(self, text: str) -> bool:
+        try:
+            self.read(text)
+        except ValueError:
+            return False
+        return True
 
     @property
     def _is_size(self) -> bool:
@@ -198,6 +208,10 @@ def _zones() -> frozenset[str]:
     return frozenset(name.lower() for name in zoneinfo.available_timezones())
 
 
+def _begins_alike(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
+
+
 def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else f"{text[:37]}...")
 
@@ -226,7 +240,8 @@ def find_unknown(name: str, version: int) -> str | None:
         return f"{unknown}, only of {', '.join(map(str, others))}"
     import difflib
 
-    close = difflib.get_close_matches(name, _table(_nearest(version)), 1)
+    settable = [name for name, setting in _table(_nearest(version)).items() if setting.kind != "internal"]
+    close = difflib.get_close_matches(name, settable, 1)
     return unknown + (f": did you mean {close[0]}?" if close else "")
 
 

@@ -27,6 +27,7 @@ from pgwizard.kube.api import (
     POD,
     PRIORITY_CLASS,
     RESOURCE_QUOTA,
+    SERVICE,
     STORAGE_CLASS,
     Cluster,
     Object,
@@ -306,6 +307,23 @@ async def try_server(
     return None
 
 
+async def _cluster_ip(subject: Subject) -> Sequence[Finding]:
+    """Whether the endpoint is the address of a Service; where Services may not be listed, that is not known."""
+    repository = subject.answers.repository
+    if not repository.enabled or not repository.s3_endpoint.is_address:
+        return ()
+    host, services = repository.s3_endpoint.host.lower(), list[Object]()
+    with contextlib.suppress(Forbidden):
+        services = await list_objects(subject.cluster, SERVICE)
+    for service in services:
+        spec, metadata = service.get("spec") or {}, service["metadata"]
+        if host in (spec.get("clusterIP"), *(spec.get("clusterIPs") or ())):
+            name = f"{metadata['name']}.{metadata['namespace']}.svc"
+            text = f"{host} is the ClusterIP of a Service, and is lost when that is made again: give its name, {name}"
+            return (_warning("repository.endpoint", text),)
+    return ()
+
+
 async def _endpoint(subject: Subject) -> Sequence[Finding]:
     """A real handshake, by the rules of the pgBackRest in the image; the strictest ones where that is not known."""
     answers, bundle = subject.answers, subject.survey_result.ca
@@ -432,5 +450,6 @@ _CHECKS = (
     _Check(_limits, "the namespace's limits", "list LimitRanges and ResourceQuotas", "release.namespace"),
     _Check(_missing, "the classes and the account of the pods", "get what pods names", "pods.serviceAccount"),
     _Check(_endpoint, "the S3 server", "port-forward to the S3 server", "repository.endpoint"),
+    _Check(_cluster_ip, "the list of Services", "list Services", "repository.endpoint"),
     _Check(_releases, "the other releases", "list Secrets", "repository.path"),
 )

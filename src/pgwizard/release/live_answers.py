@@ -424,11 +424,11 @@ class _Reader:
                     name = getattr(self._names, role.removesuffix("-cronjob"))
                     self._warn(f"there is no CronJob {name}", f"schedule.{key}")
                 continue
-            self._put(f"schedule.{key}", _at(job, "spec", "schedule"))
+            self._put(f"schedule.{key}", _schedule(job))
         if "pgbackrest-configmap" in self._live.objects:
             for key in ("verify", "drill"):
                 check = self._live.objects.get(f"{key}-cronjob")
-                self.raw.setdefault("schedule", {})[key] = _at(check, "spec", "schedule")
+                self.raw.setdefault("schedule", {})[key] = _schedule(check)
         job = next((item for item in jobs.values() if item is not None), None)
         if job is None:
             return
@@ -465,6 +465,12 @@ def _at(node: Any, *keys: str) -> Any:
     for key in keys:
         node = node.get(key) if isinstance(node, Mapping) else None
     return node
+
+
+def _schedule(job: Any) -> Any:
+    """The schedule of a CronJob, in which Kubernetes takes tabs as well."""
+    schedule = _at(job, "spec", "schedule")
+    return " ".join(schedule.split()) if isinstance(schedule, str) else schedule
 
 
 def _entry(items: Any, name: str) -> dict[str, Any]:

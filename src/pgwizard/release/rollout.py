@@ -205,12 +205,18 @@ def is_crash(health: Health) -> bool:
 async def crash_log(cluster: Cluster, release: ReleaseRef, health: Health, database: str = "postgresql") -> list[str]:
     """The last log lines of the crashing container of the database's pod; empty if none crashes.
 
-    database: the container of the server.
+    database: the container of the server. Where it was started again meanwhile, or the lines have no known cause, those
+    of the run that ended last come before.
     """
     if not is_crash(health):
         return []
     container = "minio-ca-init" if "minio-ca-init" in health.message else database
-    return await tail(cluster, release.namespace, Names.of(release.name).pod, container)
+    pod = Names.of(release.name).pod
+    log = await tail(cluster, release.namespace, pod, container)
+    if explain("\n".join(log)) is not None:
+        return log
+    before = await tail(cluster, release.namespace, pod, container, previous=True)
+    return log if before == log else before + log
 
 
 async def _failure(cluster: Cluster, release: ReleaseRef, health: Health) -> RolloutFailed:

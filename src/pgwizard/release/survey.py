@@ -20,7 +20,7 @@ from pgwizard.answers.questions import (
     ExistingS3Credentials,
     GeneratedCredentials,
 )
-from pgwizard.answers.secrets import access_key_doubts
+from pgwizard.answers.secrets import access_key_doubts, value_problem
 from pgwizard.endpoint import Endpoint
 from pgwizard.errors import (
     Finding,
@@ -98,7 +98,8 @@ class Survey:
     s3_source: the Secret of another namespace that is mirrored. existing: Secrets of the release's namespace that the
     answers name, by name. installation: what is installed already.
     unreadable: that the release's record is none that this version can read. missing: what the answers name and the
-    cluster does not have. fixed_findings: what the release keeps as it was made. doubts: what could not be compared.
+    cluster does not have. unusable: what it has, but not as it must be. fixed_findings: what the release keeps as it was
+    made. doubts: what could not be compared.
     has_prometheus_rules: whether the cluster has that kind; True where it is not asked for, or may not be listed.
     """
 
@@ -111,6 +112,7 @@ class Survey:
     installation: Installation = field(default_factory=Installation, repr=False)
     unreadable: Finding | None = None
     missing: tuple[Finding, ...] = ()
+    unusable: tuple[Finding, ...] = ()
     fixed_findings: tuple[Finding, ...] = ()
     doubts: tuple[Finding, ...] = ()
     has_prometheus_rules: bool = True
@@ -123,7 +125,7 @@ class Survey:
     @property
     def errors(self) -> tuple[Finding, ...]:
         """Every error that must be fixed before anything is written."""
-        return (*((self.unreadable,) if self.unreadable else ()), *self.missing, *self.fixed_findings)
+        return (*((self.unreadable,) if self.unreadable else ()), *self.missing, *self.unusable, *self.fixed_findings)
 
     def require(self, own: Sequence[Finding] = ()) -> None:
         """Raises PreflightError with every error, those of the answers alone included."""
@@ -131,11 +133,11 @@ class Survey:
         if self.unreadable:
             raise PreflightError(self.unreadable.text, findings, hint=self.unreadable.fix)
         if self.errors:
-            what = (
-                "the cluster does not have what the answers name"
-                if self.missing
-                else "an installed release cannot change this"
-            )
+            what = "an installed release cannot change this"
+            if self.missing:
+                what = "the cluster does not have what the answers name"
+            elif self.unusable:
+                what = "what the answers name cannot be used as it is"
             raise PreflightError(f"{what}; nothing was written", findings)
 
 
@@ -192,7 +194,7 @@ async def survey(
     if ca_source is not None and ca_file is None and live.get(ca_source) is None:
         live = live.with_others(await _read(cluster, _namesakes(ca_source)))
     live = live.with_others(await _read(cluster, _config_maps_beside(answers, live)))
-    missing, doubts = list[Finding](), list[Finding]()
+    missing, unusable, doubts = list[Finding](), list[Finding](), list[Finding]()
     own_record, version, unreadable = _record(live.get(own))
     before = _made_with(own_record, live.get(statefulset), live.get(claim), doubts)
     superuser = await _superuser(cluster, answers, before, live)
@@ -202,7 +204,7 @@ async def survey(
         namespace_exists=home in live.denials or live.get(home) is not None,
         record=own_record,
         record_version=version,
-        ca=_ca(answers, ca_file, live, at, missing),
+        ca=_ca(answers, ca_file, live, at, missing=missing, unusable=unusable),
         s3_source=live.get(s3) if s3 else None,
         existing={secret: live.get(ref) for secret, ref in refs_by_name.items()},
         installation=Installation(
@@ -218,10 +220,8 @@ async def survey(
     )
     if not has_rules:
         doubts.append(_NO_PROMETHEUS_RULES)
-    missing += [
-        *_namespace_problems(live.get(home), live.commands),
-        *_reference_problems(answers, survey_result, live, doubts),
-    ]
+    unusable += _namespace_problems(live.get(home), live.commands)
+    missing += _reference_problems(answers, survey_result, live, unusable, doubts)
     fixed_findings = immutable.problems(
         answers, survey_result.installation, _named_superuser(answers, survey_result.existing)
     )
@@ -229,6 +229,7 @@ async def survey(
         survey_result,
         unreadable=unreadable,
         missing=tuple(missing),
+        unusable=tuple(unusable),
         fixed_findings=tuple(fixed_findings),
         doubts=tuple(doubts),
     )
@@ -356,7 +357,15 @@ def repository_place(answers: Answers) -> tuple[Endpoint, str, str] | None:
     return (repository.s3_endpoint, repository.bucket, repository.path) if repository.enabled else None
 
 
-def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, problems: list[Finding]) -> Bundle | None:
+def _ca(
+    answers: Answers,
+    ca_file: Bundle | None,
+    live: _Live,
+    at: datetime,
+    *,
+    missing: list[Finding],
+    unusable: list[Finding],
+) -> Bundle | None:
     """The certificates of the source Secret. Each way to be wrong has its own message."""
     source, ref = answers.tls.source, _ca_source(answers)
     if source is None or ref is None:
@@ -374,21 +383,21 @@ def _ca(answers: Answers, ca_file: Bundle | None, live: _Live, at: datetime, pro
         copies = [] if denial else [each for each in map(live.get, _namesakes(ref)) if each is not None]
         findings = (published_finding(each, where, live.commands) for each in copies)
         finding = next((each for each in findings if each is not None), None)
-        problems.append(finding or Finding("tls.source", f"{where} {why}"))
+        missing.append(finding or Finding("tls.source", f"{where} {why}"))
         return None
     if wrong := _own_mirror(answers, source, secret):
-        problems.append(wrong)
+        unusable.append(wrong)
         return None
     try:
         pem = _value(secret, source.key, where)
     except ValueError as error:
-        problems.append(Finding("tls.source.key", str(error)))
+        missing.append(Finding("tls.source.key", str(error)))
         return None
     try:
         bundle = read_bundle(pem)
         check_dates(bundle, at)
     except ValueError as error:
-        problems.append(Finding("tls.source.key", f"{where}, key {source.key} {error}"))
+        unusable.append(Finding("tls.source.key", f"{where}, key {source.key} {error}"))
         return None
     return bundle
 
@@ -508,7 +517,10 @@ def _namespace_problems(home: Object | None, commands: Commands) -> Iterator[Fin
         yield Finding("release.namespace", text, key="namespace-ending", fix=fix)
 
 
-def _reference_problems(answers: Answers, survey_result: Survey, live: _Live, doubts: list[Finding]) -> list[Finding]:
+def _reference_problems(
+    answers: Answers, survey_result: Survey, live: _Live, unusable: list[Finding], doubts: list[Finding]
+) -> list[Finding]:
+    """What is missing; what is there and cannot be used, and doubts, are added to those lists."""
     namespace = answers.release.namespace
     problems = []
     if not survey_result.namespace_exists and not answers.release.create_namespace:
@@ -533,7 +545,8 @@ def _reference_problems(answers: Answers, survey_result: Survey, live: _Live, do
                 if not wrong:
                     access_key = _value(secret, keys[0], str(ref))
                     doubts += access_key_doubts(access_key, f"{ref}, key {plain(keys[0])}", _S3_QUESTION)
-            problems += wrong
+            has_keys = set(keys) <= set(secret.get("data") or {})
+            (unusable if has_keys else problems).extend(wrong)
     return problems
 
 
@@ -608,7 +621,6 @@ def _session_token(secret: Object, ref: Ref) -> Iterator[Finding]:
 
 
 def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str) -> list[Finding]:
-    """A line break at the end is the most common error in an S3 secret: the server refuses what it signs."""
     problems = []
     for key in keys:
         try:
@@ -616,10 +628,8 @@ def _key_problems(secret: Object, keys: Sequence[str], where: str, question: str
         except ValueError as error:
             problems.append(Finding(question, str(error)))
             continue
-        if not value:
-            problems.append(Finding(question, f"{where}, key {key} is empty"))
-        elif value != value.strip():
-            problems.append(Finding(question, f"{where}, key {key} begins or ends with a blank or a line break"))
+        if problem := value_problem(value):
+            problems.append(Finding(question, f"{where}, key {key} {problem}"))
     return problems
 
 

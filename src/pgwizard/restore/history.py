@@ -239,7 +239,8 @@ class _HistoryReading:
             newest = reached_of(records)
             if newest is not None:
                 self.last_commit = newest
-                self.report(f"read {self.count:,} WAL segments, to {shown_moment(newest.replace(microsecond=0))}")
+                segments = "WAL segment" if self.count == 1 else "WAL segments"
+                self.report(f"read {self.count:,} {segments}, to {shown_moment(newest.replace(microsecond=0))}")
                 if newest > self.moments.until:
                     return
 

@@ -162,6 +162,11 @@ async def move(
     return new_preview
 
 
+async def is_there(cluster: Cluster, release: ReleaseRef) -> bool:
+    """Whether there is something to end, though it may not answer."""
+    return await find_object(cluster, _ref(release)) is not None
+
+
 async def end(cluster: Cluster, release: ReleaseRef, report: Report) -> bool:
     """Delete the preview with its volume. Returns whether there was one."""
     async with stages.enter(STAGE, report) as stage:

@@ -279,13 +279,20 @@ class SimCluster:
         await self._perform(ApiCall.about("delete", ref), commit)
 
     async def logs(
-        self, namespace: str, pod: str, container: str, *, follow: bool = False, tail: int | None = None
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        previous: bool = False,
     ) -> AsyncGenerator[str, None]:
         """Lines as they come."""
         ref = Ref(_POD, pod, namespace)
         purpose = f"read the logs of pod {namespace}/{pod}, container {container}"
         call = ApiCall.of_pod("get", "log", ref, purpose)
-        log = await self._perform(call, lambda: self.runtime.log(self._find(ref), container))
+        log = await self._perform(call, lambda: self.runtime.log(self._find(ref), container, previous=previous))
         start = 0 if tail is None else max(len(log.lines) - tail, 0)
         async with aclosing(log.read(start, follow=follow)) as lines:
             async for line in lines:

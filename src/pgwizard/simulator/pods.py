@@ -203,8 +203,9 @@ async def _start(rt: Runtime, ref: Ref, container: dict[str, Any], key: str) -> 
     runs = {"running": {"startedAt": began}}
     _set(rt, ref, key, name, state=runs, imageID=f"{image}@sha256:{'0' * 64}", started=True)
     if crash := rt.outcome("crash-loop", pod, name):
+        await rt.clock.sleep(1)
         log.write(*(crash.lines or ("FATAL:  could not start",)))
-        return await _crash(rt, ref, key, name, began=began, code=crash.exit_code)
+        return _crash(rt, ref, key, name, began=began, code=crash.exit_code)
     if key == "initContainerStatuses":
         await rt.clock.sleep(1)
         log.end()
@@ -259,8 +260,7 @@ def _backing_off(rt: Runtime, status: dict[str, Any]) -> float:
     return end + _backoff_seconds(status["restartCount"] - 1) - rt.clock.now()
 
 
-async def _crash(rt: Runtime, ref: Ref, key: str, name: str, *, began: str, code: int) -> float:
-    await rt.clock.sleep(1)
+def _crash(rt: Runtime, ref: Ref, key: str, name: str, *, began: str, code: int) -> float:
     rt.logs[_uid(rt, ref), name].end()
     pod = _set(rt, ref, key, name, state=_over(rt, began, code), ready=False, started=False)
     if pod is None:

@@ -203,9 +203,15 @@ class Runtime:
         }
         self.store.put(self.store.birth(event))
 
-    def log(self, pod: Object, container: str) -> ContainerLog:
+    def log(self, pod: Object, container: str, *, previous: bool = False) -> ContainerLog:
         """The log of a container. Raises Invalid as the server does where there is none yet."""
         lines = self.logs.get((pod["metadata"]["uid"], container))
+        if previous:
+            if lines is not None and waiting(pod, container) != "CrashLoopBackOff":
+                lines = lines.before
+            if lines is None:
+                text = f'previous terminated container "{container}" in pod "{pod["metadata"]["name"]}" not found'
+                raise errors.Invalid(text, status=400, reason="BadRequest")
         if lines is not None:
             return lines
         spec = pod["spec"]
@@ -226,8 +232,8 @@ class Runtime:
 
     def open_log(self, pod: Object, container: str) -> ContainerLog:
         """The log to write to; a restarted container begins a new one."""
-        log = ContainerLog()
-        self.logs[pod["metadata"]["uid"], container] = log
+        key = (pod["metadata"]["uid"], container)
+        log = self.logs[key] = ContainerLog(before=self.logs.get(key))
         return log
 
     def delete(self, ref: Ref, propagation: str = "Background") -> None:

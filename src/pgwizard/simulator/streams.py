@@ -1,4 +1,4 @@
-"""Owns container logs that can be followed. Not simulated: rotation, and the logs of a container's former life."""
+"""Owns container logs that can be followed. Not simulated: rotation."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections.abc import AsyncGenerator, Iterable
 
 
 class ContainerLog:
-    """What one container printed. It outlives the loop in which it is read. message: its /dev/termination-log."""
+    """What one container printed. It outlives the loop in which it is read. message: its /dev/termination-log.
 
-    def __init__(self, lines: Iterable[str] = (), *, is_over: bool = False) -> None:
+    before: the log of its run before this one.
+    """
+
+    def __init__(self, lines: Iterable[str] = (), *, is_over: bool = False, before: ContainerLog | None = None) -> None:
+        self.before = before
         self.lines = list(lines)
         self.is_over = is_over
         self.message = ""

@@ -121,10 +121,17 @@ class SharedCluster(Cluster):
         )
 
     def logs(
-        self, namespace: str, pod: str, container: str, *, follow: bool = False, tail: int | None = None
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        previous: bool = False,
     ) -> AsyncGenerator[str, None]:
         self.requests["logs"] += 1
-        return self._cluster.logs(namespace, pod, container, follow=follow, tail=tail)
+        return self._cluster.logs(namespace, pod, container, follow=follow, tail=tail, previous=previous)
 
     # ---- passed on ---------------------------------------------------------------------------------------------------
 

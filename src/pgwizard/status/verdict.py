@@ -16,7 +16,7 @@ from typing import Literal
 from pgwizard.diagnose.diagnose import diagnose, is_remark, sharper
 from pgwizard.errors import Finding
 from pgwizard.kube.api import POD, STATEFULSET, Ref
-from pgwizard.kube.health import SCALED_TO_0, SCALED_UP
+from pgwizard.kube.health import AWAITS_POD, SCALED_TO_0, SCALED_UP
 from pgwizard.plan.names import STANZA, Names
 from pgwizard.quantities import human_size
 from pgwizard.release import drills
@@ -49,6 +49,8 @@ _RECENT = timedelta(days=1)
 DOWN = "the database is not running"
 _OVERDUE = timedelta(hours=2)
 _SIDECAR_GRACE = timedelta(minutes=1)
+_POD_GRACE = timedelta(seconds=20)
+"""A Job gets its pod within a second or two, unless something refuses it."""
 _CA_SOON = timedelta(days=14)
 _LEAST_FREE = 0.1
 _FULL_SOON_DAYS = 7
@@ -724,6 +726,9 @@ def _stalls(snapshot: Snapshot) -> Iterable[Finding]:
 def _stall(snapshot: Snapshot, run: Run) -> Finding | None:
     """Why a Job that has not ended has no pod, or one that does not start; None if it has one that does."""
     why = snapshot.stalls.get(run.uid, "") or run.refusal
+    if not why and run.message == AWAITS_POD and run.started is not None:
+        age = snapshot.at - run.started  # what refuses it is an Event, which the cluster forgets after an hour
+        why = f"it has had no pod for {span(age.total_seconds())}" if age > _POD_GRACE else ""
     if run.state != "running" or not why:
         return None
     fault = diagnose(why)

@@ -15,6 +15,15 @@ from typing import Any, TextIO
 from textual.app import App
 from textual.driver import Driver
 
+_NAMES = "HUP INT QUIT ABRT USR1 USR2 ALRM TERM VTALRM PROF XCPU IO PWR STKFLT"  # not each is everywhere
+_ENDING = {
+    *(getattr(signal, f"SIG{name}") for name in _NAMES.split() if hasattr(signal, f"SIG{name}")),
+    *range(getattr(signal, "SIGRTMIN", 0), getattr(signal, "SIGRTMAX", -1) + 1),
+}
+"""Signals that would end the process where they are not handled, and leave the terminal to its screens.
+
+Without those of a fault of its own, which no handler outlives, and without those that Python ignores.
+"""
 _FOR_THE_BORROWER = frozenset({signal.SIGINT, signal.SIGQUIT})
 """Keys of the terminal, which sends them to every program in the foreground."""
 
@@ -114,7 +123,7 @@ class Signals:
                 self._borrower.terminate()
             loop.call_soon_threadsafe(end_by, number)
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        for number in _ENDING:
             signal.signal(number, take)
 
     def lend(self, app: App[Any], command: Sequence[str]) -> None:

@@ -6,13 +6,15 @@ Lines of a configuration file become the entries of a map; other questions take 
 from __future__ import annotations
 
 import re
+import textwrap
 import unicodedata
-from collections.abc import Callable, Iterator
-from typing import get_args
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from pgwizard.answers.questions import ParameterName
+from pgwizard.answers import strict_yaml
+from pgwizard.answers.questions import LabelValue, ParameterName
 from pgwizard.plan.pgbackrest import is_secret
 from pgwizard.plan.postgresql_conf import postgresql_line
 from pgwizard.wizard.text_input import read_text, write_text
@@ -21,6 +23,13 @@ _PAIR = re.compile(r"(?P<name>[^=:\s]+)\s*[=:]\s*(?P<value>(?:(?!\\;|;\s|;$).)*)
 """A line of pgbackrest.conf; none of several entries as they are shown here."""
 
 
+_BEGINS_ENTRY = re.compile(r"[A-Za-z_][\w./-]*\s*[=:]")
+_SQL = re.compile(r"(?:ALTER\s+SYSTEM\s+)?SET\s+(?:(?:SESSION|LOCAL)\s+)?(?P<rest>.+)", re.IGNORECASE)
+_BEGINNING = re.compile(r"ALTER\s+SYSTEM(?:\s+SET)?", re.IGNORECASE)
+_OTHER_SQL = re.compile(r"(?:ALTER|RESET|SELECT|SET|SHOW)\s", re.IGNORECASE)
+_SQL_COMMENT = re.compile(r"('(?:[^']|'')*')|(?<=[\s;])--.*")
+_Entry = tuple[int, str | tuple[str, Any]]
+"""The number of a line, and the line or the name and the value that were read from it."""
 _SWITCH = re.compile(r"--(?P<name>[A-Za-z][-\w]*)(?:(?:=|\s+)(?P<value>.*))?")
 
 
@@ -43,9 +52,14 @@ def one_line(text: str, field: FieldInfo | None = None, before: str = "", after:
     filled_lines = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
     kind = getattr(field.annotation, "__origin__", None) if field is not None else None
     if field is not None and kind is dict:
-        is_postgresql = get_args(field.annotation)[0] == ParameterName
-        line = _map_line(filled_lines, field, _parameter if is_postgresql else _pair)
-        return _between(before, line, after, ";") if len(filled_lines) > 1 else line
+        names, values = get_args(field.annotation)
+        if values == LabelValue:  # as kubectl prints labels; no value of one has a comma
+            filled_lines = [(number, part.strip()) for number, line in filled_lines for part in line.split(",")]
+        line = _map_line(
+            _yaml_entries(text) or list(_entries(filled_lines)), field, _parameter if names == ParameterName else _pair
+        )
+        is_part = not _BEGINS_ENTRY.match(line) or before.rstrip().endswith(("=", ":"))
+        return line if is_part else _between(before, line, after, ";")
     if kind is list and len(filled_lines) > 1:
         items = (line.removeprefix("- ").strip(" ,") for _, line in filled_lines if not line.startswith("#"))
         return _between(before, ", ".join(items), after, ",")
@@ -72,20 +86,19 @@ def _refuse_control_characters(text: str) -> None:
 # ---- maps ----------------------------------------------------------------------------------------------------------
 
 
-def _map_line(lines: list[tuple[int, str]], field: FieldInfo, read: Callable[[str], tuple[str, str] | None]) -> str:
-    if len(lines) == 1 and read(lines[0][1]) is None:  # part of an entry, or entries in the form of the input
-        number, line = lines[0]
-        for name in read_text(field, line):
-            _refuse_secret(name, number)
+def _map_line(lines: Sequence[_Entry], field: FieldInfo, read: Callable[[str], tuple[str, Any] | None]) -> str:
+    if len(lines) == 1 and isinstance(line := lines[0][1], str) and read(line) is None:
+        for name in read_text(field, line):  # part of an entry, or entries in the form of the input
+            _refuse_secret(name, lines[0][0])
         return line
-    entries: dict[str, str] = {}
-    for number, line in _entries(lines):
-        entry = read(line)
+    entries: dict[str, Any] = {}
+    for number, line in lines:
+        entry = read(line) if isinstance(line, str) else line
         if entry is None:
             raise PasteRefused(f"line {number} is not name = value. Correct that line, and paste again")
         name, value = entry
         _refuse_secret(name, number)
-        if not value.isprintable():
+        if not str(value).isprintable():
             raise PasteRefused(
                 f"the value in line {number} has a line break or another character that does not print. Leave that "
                 "line out"
@@ -103,18 +116,52 @@ def _refuse_secret(name: str, number: int) -> None:
 
 
 def _entries(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Without comments and the titles of sections. The switches of a command, such as --jit=off, are a line each."""
+    """Without comments and the titles of sections. The switches of a command, such as --jit=off, are a line each.
+
+    A command of SQL may have its parameter on the next line, as those of pgtune have.
+    """
+    began = ""
     for number, line in lines:
-        if line.startswith(("#", "[")) or re.match(r"--(\s|$)", line):
+        whole = f"{began} {line}".strip()
+        began = whole if _BEGINNING.fullmatch(whole) else ""
+        if began or whole.startswith(("#", "[")) or re.match(r"--(\s|$)", whole):
             continue
-        is_command = line.startswith("--")
-        for entry in re.split(r"\s+(?=--[A-Za-z])", line.rstrip("\\ ")) if is_command else [line]:
+        is_command = re.match(r"--|-c\s", whole)
+        for entry in re.split(r"\s+(?=--[A-Za-z]|-c\s)", whole.rstrip("\\ ")) if is_command else [whole]:
             yield number, entry
+    if began:
+        yield lines[-1][0], began
+
+
+def _yaml_entries(text: str) -> list[_Entry]:
+    """The entries of a block of YAML or JSON, also below the question's own key, and as a list; empty if it is none."""
+    if len(text.split("\n")) == 1 and not text.lstrip().startswith(("{", "- ")):
+        return []
+    document = strict_yaml.read(textwrap.dedent(text).encode(errors="replace"))
+    block, path = document.value, tuple[str | int, ...]()
+    while isinstance(block, dict) and len(block) == 1 and isinstance(next(iter(block.values())), (dict, list)):
+        path = (*path, *block)
+        block = block[path[-1]]
+    items = [(block, path)] if isinstance(block, dict) else [(item, (*path, n)) for n, item in enumerate(block or ())]
+    if document.problems or not isinstance(block, (dict, list)) or not all(isinstance(item, dict) for item, _ in items):
+        return []
+    entries = [(document.place((*at, name)), name, value) for item, at in items for name, value in item.items()]
+    if any(value is None or isinstance(value, (dict, list)) for _, _, value in entries):
+        return []
+    return [(place[0] if place else 1, (name, value)) for place, name, value in entries]
 
 
 def _parameter(line: str) -> tuple[str, str] | None:
     if switch := _SWITCH.fullmatch(line):
         line = f"{switch['name'].replace('-', '_')} = {switch['value'] or ''}"
+    else:
+        line = _SQL_COMMENT.sub(r"\1", line.removeprefix("-c ")).strip()
+        if command := _SQL.fullmatch(line):
+            line = command["rest"]
+            if re.search(r"(=|\sTO)\s*DEFAULT\s*;?$", line, re.IGNORECASE):  # a word that the file does not know
+                return None
+        if _OTHER_SQL.match(line):
+            return None
     parameter = postgresql_line(line)
     return (parameter.name, parameter.value) if parameter else None
 

@@ -11,7 +11,7 @@ from pgwizard.cli.export_files import write_export
 from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine, line_of
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.source import resolve_plan, source_of
-from pgwizard.cli.table import FORCE, FORMAT, JSON, OUTPUT_FOLDER, VALUES_ONLY
+from pgwizard.cli.table import EXPORT_FOLDER, FORCE, FORMAT, JSON, OUTPUT_FOLDER, VALUES_ONLY
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import Finding, UsageError
 from pgwizard.export.prerequisites import secrets_to_create, secrets_to_exist
@@ -56,7 +56,7 @@ def export(call: Invocation, writer: Writer) -> None:
     form = call[FORMAT]
     if form != "helm" and call[VALUES_ONLY]:
         raise UsageError(f"--values-only does not go with --format {form}: only a chart has values")
-    folder = call[OUTPUT_FOLDER]
+    folder = call[EXPORT_FOLDER]
     if folder is None and not call[VALUES_ONLY]:
         raise UsageError("-o DIR is missing", hint="Name the folder to write: pgwizard export answers.yaml -o chart.")
     plan, warnings = resolve_plan(source_of(call), needs_certificate=form != "helm")

@@ -34,7 +34,7 @@ from pgwizard.errors import Interrupted, UsageError
 from pgwizard.kube.api import Cluster
 from pgwizard.local.zone import local_zone
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import clone, rights
+from pgwizard.release import clone, records, rights
 from pgwizard.release.apply import ReleaseRequest
 from pgwizard.release.changes import Change
 from pgwizard.release.record import Origin
@@ -239,6 +239,8 @@ def _preview(call: Invocation, writer: Writer) -> None:
         show = reporter(writer)
         release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
         if text is None:
+            if not await preview.is_there(cluster, release):
+                await records.find_layout(cluster, release)  # a mistyped name is not an ended preview
             await preview.end(cluster, release, show)
             return
         target = read_target(text, local_zone(), is_exclusive=call[BEFORE])
@@ -276,7 +278,9 @@ def _answers(call: Invocation) -> LocatedRelease | None:
     if path is not None and call.words:
         raise UsageError("restore takes the release's NAME or --from FILE, not both", hint="FILE names it.")
     if path is None and not call.words:
-        raise UsageError("restore needs the release's NAME, or --from FILE", hint="Such as: --from answers.yaml.")
+        raise UsageError(
+            "restore needs the release's NAME, or --from FILE", hint="pgwizard releases -A lists the names."
+        )
     if path is None:
         if (call[SET] != () and call[INTO] is None) or call[CA_FILE] is not None:
             raise UsageError("--set and --ca-file change answers: they go with --from FILE, --set with --into too")

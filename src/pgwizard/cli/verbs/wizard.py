@@ -7,13 +7,18 @@ from typing import Any
 
 from pgwizard.cli.options import Invocation
 from pgwizard.cli.table import ANSWERS
-from pgwizard.cli.terminal import at_a_terminal, face
+from pgwizard.cli.terminal import at_a_terminal, face, is_dumb
 from pgwizard.cli.writer import Writer
 from pgwizard.errors import UsageError
 
 
 def wizard(call: Invocation, _: Writer) -> int:
     """Raises UsageError without a terminal."""
+    if is_dumb():
+        raise UsageError(
+            "the wizard cannot draw on a terminal of the type dumb (TERM)",
+            hint="Set TERM to what the terminal is, such as xterm-256color; or use pgwizard init and pgwizard apply.",
+        )
     if not at_a_terminal():
         raise UsageError(
             "the wizard needs a terminal as standard input and standard output",

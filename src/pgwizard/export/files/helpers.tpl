@@ -107,6 +107,8 @@ nothing at all, and nothing is checked; in a cluster a list of Secrets has at le
 {{- fail (printf "Secret %s/%s, key %s is empty" $namespace $name $key) -}}
 {{- else if ne $value (trim $value) -}}
 {{- fail (printf "Secret %s/%s, key %s begins or ends with a blank or a line break" $namespace $name $key) -}}
+{{- else if or (ne (dict "text" $value | toJson | fromJson).text $value) (contains "\x00" $value) -}}
+{{- fail (printf "Secret %s/%s, key %s is not text in UTF-8: no container would start with it" $namespace $name $key) -}}
 {{- end -}}
 {{- end -}}
 {{- else if lookup "v1" "Secret" $namespace "" -}}

@@ -117,6 +117,8 @@ class AnswersTable(DataTable[Text | str]):
     def __init__(self) -> None:
         super().__init__(id="answers", cursor_type="row", zebra_stripes=False)
         self.only_changed = False
+        self._draft: Draft | None = None
+        self._room = 0
 
     def switch(self, draft: Draft) -> None:
         """Leave out answers that are their defaults, or show them again."""
@@ -125,6 +127,7 @@ class AnswersTable(DataTable[Text | str]):
 
     def show(self, draft: Draft) -> None:
         """The cursor stays in its row."""
+        self._draft, self._room = draft, self.size.width
         row = self.cursor_row
         self.clear(columns=True)
         self.add_column("", width=1)
@@ -158,6 +161,11 @@ class AnswersTable(DataTable[Text | str]):
         if not self.row_count:
             self.add_row("", "every answer is its default", "", "")
         self.move_cursor(row=max(1, row), animate=False)  # the first row is a page's name
+
+    def on_resize(self) -> None:
+        """Fit the columns: a table that is filled while it is hidden has no width yet."""
+        if self._draft is not None and self.size.width not in (0, self._room):
+            self.show(self._draft)
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         event.stop()

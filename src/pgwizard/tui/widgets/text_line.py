@@ -15,6 +15,8 @@ from pgwizard.wizard.pasted_text import PasteRefused, one_line
 class TextLine(Input):
     """Textual would take the first line of a paste and drop the rest. field: of the question; None where it is none.
 
+    Tab selects a value, which the next key or paste replaces; but no list or map, whose entries nobody wants to lose.
+
     Its looks are Textual's compact ones, but by no class: that would style each input once more when it is made.
     """
 
@@ -24,7 +26,8 @@ class TextLine(Input):
     """
 
     def __init__(self, value: str = "", *, field: FieldInfo | None = None, **more: Any) -> None:
-        super().__init__(value, validate_on=(), **more)
+        has_entries = field is not None and getattr(field.annotation, "__origin__", None) in (dict, list)
+        super().__init__(value, validate_on=(), select_on_focus=not has_entries, **more)
         self._field = field
 
     def on_paste(self, event: Paste) -> None:
