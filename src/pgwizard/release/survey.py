@@ -98,8 +98,8 @@ class Survey:
     s3_source: the Secret of another namespace that is mirrored. existing: Secrets of the release's namespace that the
     answers name, by name. installation: what is installed already.
     unreadable: that the release's record is none that this version can read. missing: what the answers name and the
-    cluster does not have. unusable: what it has, but not as it must be. fixed_findings: what the release keeps as it was
-    made. doubts: what could not be compared.
+    cluster does not have. unusable: what it has, but not as it must be. fixed_findings: what the release keeps as it
+    was made. doubts: what could not be compared.
     has_prometheus_rules: whether the cluster has that kind; True where it is not asked for, or may not be listed.
     """
 
