@@ -59,7 +59,7 @@ def test_json_has_a_line_an_event_and_one_of_what_was_read(released: SimCluster)
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        (["--from", "latest"], "pgwizard: --from takes a time\nSuch as: 2026-11-27T21:00:04Z.\n"),
+        (["--from", "latest"], "pgwizard: --from latest: expected a time\nSuch as: 2026-11-27T21:00:04Z.\n"),
         (
             ["-n", "default", "--from", "2026-11-28T10:00:00Z", "--to", "2026-11-28T09:00:00Z"],
             "pgwizard: --from is not before --to\nSuch as: --from 2026-11-27T20:00:00Z.\n",

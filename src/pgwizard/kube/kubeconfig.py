@@ -201,7 +201,7 @@ def _no_kubeconfig(files: str) -> KubeconfigError:
         f"there is no kubeconfig: {plain(files)} does not exist"
         if files
         else "there is no kubeconfig: KUBECONFIG is not set, and this user has no home directory",
-        hint="Set KUBECONFIG, or name the file with --kubeconfig.",
+        hint="Give the path of one that exists, with --kubeconfig or in KUBECONFIG.",
     )
 
 

@@ -20,6 +20,7 @@ from pgwizard.restore.history import ReleaseHistory, WalEvent, WalEventKind
 from pgwizard.restore.report import event_lines, history_text
 from pgwizard.restore.target import TargetRefusal, read_target
 from pgwizard.restore.view import read_view
+from pgwizard.text import fit
 
 _STRETCH = timedelta(hours=1)
 
@@ -109,10 +110,10 @@ def _moment(call: Invocation, option: Option[str | None]) -> datetime | None:
     if text is None:
         return None
     target = read_target(text, local_zone())
-    if isinstance(target, TargetRefusal):
+    if isinstance(target, TargetRefusal) and target.reason != "not-a-target":
         raise UsageError(f"{option.flag}: {target.text}", hint=target.fix)
-    if target.at is None:
-        raise UsageError(f"{option.flag} takes a time", hint="Such as: 2026-11-27T21:00:04Z.")
+    if isinstance(target, TargetRefusal) or target.at is None:
+        raise UsageError(f"{option.flag} {fit(text)}: expected a time", hint="Such as: 2026-11-27T21:00:04Z.")
     return target.at
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from pgwizard.cli import connect, prompt
 from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine
@@ -50,7 +51,14 @@ def releases(call: Invocation, writer: Writer) -> None:
     namespace, listing = connect.run(call, writer, work, has_release=True)
     items = list(map(_release_line, listing))
     cells = [
-        (item.namespace, item.name, str(item.revision or "-"), item.outcome, item.at or "-", item.manager or "-")
+        (
+            item.namespace,
+            item.name,
+            str(item.revision or "-"),
+            item.outcome,
+            _shown_time(item.at) or "-",
+            item.manager or "-",
+        )
         for item in items
     ]
     if not items:
@@ -80,6 +88,14 @@ def _release_line(release: records.ListedRelease) -> ReleaseLine:
     if last is None:
         return ReleaseLine(namespace, name, 0, "", "", _OURS)
     return ReleaseLine(namespace, name, last.number, last.outcome, last.at, _OURS)
+
+
+def _shown_time(at: str) -> str:
+    """A time of a record for people, by the second; as it is where it is none."""
+    try:
+        return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError):
+        return at
 
 
 def uninstall(call: Invocation, writer: Writer) -> None:

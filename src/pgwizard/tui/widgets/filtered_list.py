@@ -40,10 +40,10 @@ class FilterInput(TextLine):
     """A line whose arrows move through the list below it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "move(1)", "down", show=False),
-        Binding("up", "move(-1)", "up", show=False),
-        Binding("pagedown", "move(10)", "down", show=False),
-        Binding("pageup", "move(-10)", "up", show=False),
+        Binding("down", "move(1)", "next entry", show=False),
+        Binding("up", "move(-1)", "previous entry", show=False),
+        Binding("pagedown", "move(10)", "ten entries on", show=False),
+        Binding("pageup", "move(-10)", "ten entries back", show=False),
     ]
 
     def action_move(self, step: int) -> None:
