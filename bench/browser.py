@@ -291,7 +291,7 @@ async def _browser(tls: int, *, scrolling: bool) -> dict[str, Any]:
 
         return await stack.enter_async_context(await real())
 
-    app, seen = WizardApp(Start(connect, lambda _path, _text: None, utc_now, loaded=gc.freeze)), Seen(tls)
+    app, seen = WizardApp(Start(connect, lambda _path, _text: None, utc_now, on_load=gc.freeze)), Seen(tls)
     task = asyncio.create_task(app.run_async())
     await app.connection.once_connected()
     await asyncio.sleep(1)
@@ -307,7 +307,7 @@ async def _browser(tls: int, *, scrolling: bool) -> dict[str, Any]:
                 yield batch
                 if batch.certificates_read:
                     seen.mark("certificates")
-                if batch.done:
+                if batch.is_done:
                     seen.mark("everything")
 
     browse.browse = noted  # type: ignore[assignment]

@@ -236,7 +236,7 @@ def test_flags_mean_one_thing_within_a_verb_and_its_words_leave_no_doubt() -> No
         flags = [flag for option in verb.options for flag in option.flags]
         assert len(flags) == len(set(flags))
         assert set(verb.instead).isdisjoint(flags)
-        assert not any(argument.required or argument.many for argument in verb.arguments[1:])
+        assert not any(argument.is_required or argument.many for argument in verb.arguments[1:])
     for one, other in itertools.combinations(OPTIONS.values(), 2):
         assert set(one.flags) == set(other.flags) or set(one.flags).isdisjoint(other.flags)
     synonyms = [word for verb in VERBS.values() for word in verb.synonyms]

@@ -378,7 +378,7 @@ def shown(made: Callable[[], Panel], scenario: Callable[[Pilot[None], Panel], Aw
 
 
 def text_of(panel: Panel) -> str:
-    return panel.shown.plain
+    return panel.shown_text.plain
 
 
 def scheduled(retention: dict[str, Any], **schedule: str) -> Draft:

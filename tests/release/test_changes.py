@@ -92,7 +92,7 @@ def test_changes_are_counted_in_words() -> None:
     assert count_text(Change(REF, action) for action in actions) == (
         "2 to create, 1 to update, 1 to replace, 1 to delete, 1 unchanged, 1 kept"
     )
-    assert count_text([Change(REF, "create"), Change(REF, "keep")], done=True) == "1 created, 1 kept"
+    assert count_text([Change(REF, "create"), Change(REF, "keep")], is_done=True) == "1 created, 1 kept"
     assert count_text([]) == ""
 
 

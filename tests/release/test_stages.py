@@ -21,7 +21,7 @@ def events_of(error: BaseException | None) -> list[tuple[str, str]]:
     async def staged() -> None:
         async with stages.enter("wait", events.append) as stage:
             stage.progress("waiting")
-            stage.done("it is there")
+            stage.complete("it is there")
             if error is not None:
                 raise error
 

@@ -721,7 +721,7 @@ def _kept_with_an_unknown_key(name: str) -> record.Record:
 
 
 def test_other_releases_with_the_same_path_are_reported() -> None:
-    others: list[records.Listed] = [
+    others: list[records.AnyRecord] = [
         _kept("same", repository={"path": "/shop"}),
         _kept("elsewhere", repository={"path": "/other"}),
         _kept("without", repository={"enabled": False}),
@@ -746,13 +746,13 @@ def test_other_releases_with_the_same_path_are_reported() -> None:
 def test_another_spelling_of_the_same_store_is_not_a_move() -> None:
     live = _kept("new", repository={"path": "/shop"})
     same = Answers.model_validate({"repository": {"path": "/shop", "endpoint": "https://s3.example.com"}})
-    assert checks.moved(same, live) == ()
-    assert len(checks.moved(Answers(), live)) == 1
-    assert checks.moved(Answers(), None) == ()
+    assert checks.move_findings(same, live) == ()
+    assert len(checks.move_findings(Answers(), live)) == 1
+    assert checks.move_findings(Answers(), None) == ()
 
 
 def test_a_revision_whose_repository_cannot_be_read_is_warned_of_with_what_is_not_checked() -> None:
-    (finding,) = checks.moved(Answers(), _kept_with_an_unknown_key("new"))
+    (finding,) = checks.move_findings(Answers(), _kept_with_an_unknown_key("new"))
     assert (finding.severity, finding.question) == ("warning", "repository.path")
     assert finding.text == "revision 3 of the record cannot be read: whether the repository moves is not checked"
     assert finding.fix.startswith("It was written by another version of pgwizard")
@@ -775,7 +775,9 @@ def test_immutable_settings_are_reported_in_the_wizard() -> None:
         ]
         sim.rules.deny("get", "secrets")  # without the record nobody knows what was made
         sim.rules.deny("get", "persistentvolumeclaims")
-        assert [problem.question for problem in (await survey.survey(sim, answers, at=clock(sim)())).fixed] == [
+        assert [
+            problem.question for problem in (await survey.survey(sim, answers, at=clock(sim)())).fixed_findings
+        ] == [
             "storage.storageClass",
             "storage.size",
         ]

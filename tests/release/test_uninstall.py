@@ -93,8 +93,8 @@ def test_while_a_restore_has_not_ended_only_everything_can_be_removed_its_job_fi
         assert sim.store.peek(DATABASE) is not None
 
         plan = await removed(sim, purge_data=True)
-        assert str(plan.deleted[0]) == "Job default/postgresql-restore-1"
-        assert sim.store.peek(plan.deleted[0]) is None
+        assert str(plan.deletions[0]) == "Job default/postgresql-restore-1"
+        assert sim.store.peek(plan.deletions[0]) is None
         assert sim.store.peek(VOLUME) is None
 
     on(scenario)
@@ -116,12 +116,12 @@ def test_the_jobs_of_a_preview_and_of_a_drill_that_a_person_began_are_deleted_fi
             about = {"name": name, "namespace": "default", "uid": name, "labels": labels, **more}
             sim.store.put({**first, "metadata": about})
         plan = await removed(sim)
-        assert sorted(map(str, plan.deleted[:2])) == [
+        assert sorted(map(str, plan.deletions[:2])) == [
             "Job default/postgresql-drill-1",
             "Job default/postgresql-preview",
         ]
-        assert [ref for ref in plan.deleted if ref.name == "postgresql-drill-29"] == []
-        assert [sim.store.peek(ref) for ref in plan.deleted[:2]] == [None, None]
+        assert [ref for ref in plan.deletions if ref.name == "postgresql-drill-29"] == []
+        assert [sim.store.peek(ref) for ref in plan.deletions[:2]] == [None, None]
 
     on(scenario)
 

@@ -118,7 +118,7 @@ def test_a_clone_is_previewed_before_it_is_restored() -> None:
         plan = await restore_run.plan_to(sim, prepared, target, clock(sim))
         assert isinstance(plan, RestorePlan)
         opened = await preview.start(sim, prepared, target, plan, report=lambda _: None, now=clock(sim))
-        assert opened.reached.at is not None
+        assert opened.reached_state.at is not None
         [container] = live(sim, JOB, "copy-preview", "staging")["spec"]["template"]["spec"]["containers"]
         assert {"name": "PGBACKREST_REPO1_PATH", "value": "/shop"} in container["env"]
         assert await preview.end(sim, INTO, lambda _: None)

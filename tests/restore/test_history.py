@@ -62,7 +62,7 @@ def test_every_release_of_pg_waldump_is_understood(tmp_path: Path, version: str)
     lines = scanned(tmp_path, "000000010000000000000003\n", str(RECORDED / f"{version}.txt"))
     result = history.events(lines)
     first = int(result[0].xid)
-    shown = [(each.kind, each.text, each.target.typed, each.target.is_exclusive) for each in result]
+    shown = [(each.kind, each.text, each.target.as_typed, each.target.is_exclusive) for each in result]
     dropped = next(each for each in result if each.kind == "dropped-database")
     assert shown == [
         ("commit", "commit", f"xid:{first}", True),
@@ -88,7 +88,7 @@ def test_what_is_listed_can_be_restored_to_by_its_own_words() -> None:
         WalEvent("restore-point", NOON, 2, 32, name="twice"),
         WalEvent("restore-point", NOON, 2, 40, name="once"),
     ]
-    listed = history.located(here, {"16384": "shop"}, 16)
+    listed = history.locate_events(here, {"16384": "shop"}, 16)
     assert [line.partition("  ")[2].split("  ")[-1].strip() for line in event_lines(listed)] == [
         "not reachable: no backup had ended",
         "--to lsn:0/14",
@@ -113,7 +113,7 @@ def test_the_target_of_an_event_comes_first_where_there_is_little_room_and_times
 def test_a_transaction_whose_number_was_given_again_after_a_restore_is_named_by_its_time() -> None:
     later = NOON + timedelta(minutes=5)
     both = [WalEvent("removal", NOON, 1, 24, "730", relations=1), WalEvent("commit", later, 2, 24, "730")]
-    removal, commit = history.located(both, {}, 16)
+    removal, commit = history.locate_events(both, {}, 16)
     assert removal.target == RecoveryTarget("time", at=NOON, is_exclusive=True)
     assert commit.target == RecoveryTarget("time", at=later, is_exclusive=True)
     assert event_lines([removal])[0].endswith("--to 2026-11-28T12:00:00.000000Z --before")
@@ -281,5 +281,5 @@ def test_an_event_is_a_line_with_its_target() -> None:
 )
 def test_a_restore_point_is_offered_by_what_a_restore_takes(name: str, typed: str) -> None:
     target = WalEvent("restore-point", NOON, 1, 9, name=name).target
-    assert (target.typed, target.is_exclusive) == (typed, False)
-    assert isinstance(read_target(target.typed, UTC), RecoveryTarget)
+    assert (target.as_typed, target.is_exclusive) == (typed, False)
+    assert isinstance(read_target(target.as_typed, UTC), RecoveryTarget)

@@ -17,7 +17,7 @@ import pytest
 from pgwizard.errors import DeadlineError, PreflightError
 from pgwizard.kube.api import Cluster, ExecResult
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.restore.locate import doubt, locate, placed, segments
+from pgwizard.restore.locate import doubt, locate, place_target, segments
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal
 from pgwizard.restore.wal_scan import script
 from pgwizard.status.repository import Backup, read_lsn
@@ -52,20 +52,20 @@ def test_segments_are_searched_from_the_newest_back_to_the_first_backup() -> Non
 
 
 def test_a_point_and_a_transaction_get_their_place() -> None:
-    assert placed(NAME, [f"000000010000000000000004 {POINT}"]) == replace(NAME, timeline=1, lsn=0x4000060)
+    assert place_target(NAME, [f"000000010000000000000004 {POINT}"]) == replace(NAME, timeline=1, lsn=0x4000060)
     expected = replace(XID, timeline=2, lsn=0x10F00B878, at=AT)
-    assert placed(XID, [f"00000002000000010000000F {COMMIT}"]) == expected
-    assert placed(XID, ["", "pg_waldump: first record is after"]) == XID
+    assert place_target(XID, [f"00000002000000010000000F {COMMIT}"]) == expected
+    assert place_target(XID, ["", "pg_waldump: first record is after"]) == XID
 
 
 def test_a_copy_at_the_beginning_of_a_timeline_is_no_second_point() -> None:
     both = [f"000000020000000000000004 {POINT}", f"000000010000000000000004 {POINT}"]
-    assert placed(NAME, both) == replace(NAME, timeline=2, lsn=0x4000060)
+    assert place_target(NAME, both) == replace(NAME, timeline=2, lsn=0x4000060)
 
 
 def test_a_point_that_is_there_twice_is_refused_with_both_places() -> None:
     twice = [f"000000010000000000000004 {POINT}", f"000000010000000000000005 {POINT.replace('04000060', '05000060')}"]
-    result = placed(NAME, twice)
+    result = place_target(NAME, twice)
     assert isinstance(result, TargetRefusal)
     assert result.reason == "ambiguous-point"
     assert result.text.endswith(" is in the WAL more than once: 0/4000060 on timeline 1 and 0/5000060 on timeline 1")
@@ -74,7 +74,7 @@ def test_a_point_that_is_there_twice_is_refused_with_both_places() -> None:
 def test_transactions_at_one_position_of_two_timelines_are_two() -> None:
     """Two restores to one moment begin alike: the first transaction of each has the same number and position."""
     later = COMMIT.replace("11:42:34", "11:59:00")
-    result = placed(XID, [f"00000003000000010000000F {later}", f"00000002000000010000000F {COMMIT}"])
+    result = place_target(XID, [f"00000003000000010000000F {later}", f"00000002000000010000000F {COMMIT}"])
     assert isinstance(result, TargetRefusal)
     assert result.text.endswith(" more than once: 1/F00B878 on timeline 3 and 1/F00B878 on timeline 2")
 

@@ -67,11 +67,11 @@ def test_a_preview_shows_the_last_commit_before_its_target_and_is_ended_without_
         events: list[Event] = []
         at = before(sim, 300)
         opened = await shown(sim, at, events)
-        reached = opened.reached
+        reached = opened.reached_state
         assert reached.at is not None
         assert 0 <= (datetime.fromisoformat(at) - reached.at).total_seconds() < 60
         assert (reached.is_exact, reached.is_promoted) == (True, False)
-        assert (opened.aim.target.typed, opened.aim.timeline) == (at, 1)
+        assert (opened.aim.target.as_typed, opened.aim.timeline) == (at, 1)
         assert [event.text for event in events if event.kind == "done"] == [
             f"its newest commit is of {shown_moment(reached.at)}"
         ]
@@ -92,15 +92,15 @@ def test_a_preview_moves_forward_without_another_pod_and_not_back() -> None:
         early, middle, late = before(sim, 400), before(sim, 300), before(sim, 200)
         first = await shown(sim, middle)
         second = await shown(sim, late)
-        assert (second.pod, second.aim.target.typed) == (first.pod, late)
-        assert second.reached.lsn > first.reached.lsn
+        assert (second.pod, second.aim.target.as_typed) == (first.pod, late)
+        assert second.reached_state.lsn > first.reached_state.lsn
         with pytest.raises(PreflightError, match="a preview moves only forward, and it is at ") as caught:
             await shown(sim, early)
         assert caught.value.hint.endswith("pgwizard restore postgresql --preview --end -n default")
         assert await preview.find(sim, RELEASE) == second, "a move that is refused changes nothing"
         newest = await shown(sim, "latest")
-        assert (newest.pod, newest.aim.target.typed) == (first.pod, "latest")
-        assert newest.reached.lsn > second.reached.lsn
+        assert (newest.pod, newest.aim.target.as_typed) == (first.pod, "latest")
+        assert newest.reached_state.lsn > second.reached_state.lsn
 
     on_release(scenario)
 
@@ -113,7 +113,7 @@ def test_a_move_to_a_moment_with_the_same_data_restarts_nothing() -> None:
         events: list[Event] = []
         later = moment.replace(microsecond=500_000)
         second = await shown(sim, f"{later:%Y-%m-%dT%H:%M:%S.%fZ}", events)
-        assert (second.reached, second.pod) == (first.reached, first.pod)
+        assert (second.reached_state, second.pod) == (first.reached_state, first.pod)
         assert second.aim.target.at == later
         [ending] = [event.text for event in events if event.kind == "done"]
         assert ending.startswith("nothing was committed in between: its newest commit is of ")

@@ -53,7 +53,7 @@ async def restored(sim: SimCluster, target: RecoveryTarget = LATEST, *, is_undo:
     try:
         preparation = await restore_run.prepare(sim, RELEASE)
         if preparation.journal is not None:
-            journal = restore_run.resumed(preparation.journal, is_undo=is_undo)
+            journal = restore_run.resume(preparation.journal, is_undo=is_undo)
         else:
             assert preparation.view is not None
             undo = restore_run.plan_undo(sim, preparation, now) if is_undo else None
@@ -214,7 +214,7 @@ def test_a_restore_that_failed_can_be_given_another_target() -> None:
         await restored(sim, RecoveryTarget("time", at=clock(sim)()))
         sim.outcomes.clear()
         preparation = await restore_run.prepare(sim, RELEASE)
-        journal = await restore_run.redirected(sim, preparation, LATEST, clock(sim))
+        journal = await restore_run.redirect(sim, preparation, LATEST, clock(sim))
         assert isinstance(journal, Journal)
         assert (journal.plan.type, journal.plan.left, journal.plan.silence) == ("default", 1, "")
         assert preparation.journal is not None
@@ -223,7 +223,7 @@ def test_a_restore_that_failed_can_be_given_another_target() -> None:
         assert ended.receipt is not None
         assert (timelines(sim), suspended(sim)) == (2, [False, False])
         with pytest.raises(PreflightError, match="no restore of default/postgresql is open"):
-            await restore_run.redirected(sim, await restore_run.prepare(sim, RELEASE), LATEST, clock(sim))
+            await restore_run.redirect(sim, await restore_run.prepare(sim, RELEASE), LATEST, clock(sim))
 
     on_release(scenario)
 
@@ -235,14 +235,14 @@ def test_the_same_target_resumes_and_begins_nothing_again() -> None:
         await restored(sim, at)
         sim.outcomes.clear()
         found = await restore_run.prepare(sim, RELEASE)
-        assert await restore_run.redirected(sim, found, at, clock(sim)) == found.journal
+        assert await restore_run.redirect(sim, found, at, clock(sim)) == found.journal
         assert found.journal is not None
         started = replace(found, journal=found.journal.at_stage("backup"))
-        assert await restore_run.redirected(sim, started, at, clock(sim)) == started.journal
+        assert await restore_run.redirect(sim, started, at, clock(sim)) == started.journal
         with pytest.raises(PreflightError, match="its server has been started"):
-            await restore_run.redirected(sim, started, LATEST, clock(sim))
+            await restore_run.redirect(sim, started, LATEST, clock(sim))
         malformed = TargetRefusal("not-a-target", "yesterday is no target", "Give a time.")
-        assert await restore_run.redirected(sim, started, malformed, clock(sim)) == malformed
+        assert await restore_run.redirect(sim, started, malformed, clock(sim)) == malformed
 
     on_release(scenario)
 

@@ -223,12 +223,12 @@ def test_the_end_before_a_hole_is_not_the_newest_state() -> None:
 
 
 def test_a_backup_that_lacks_files_is_not_restored_from() -> None:
-    lacking = dataclasses.replace(WHOLE, damaged=frozenset({"1-10F"}))
+    lacking = dataclasses.replace(WHOLE, damaged_labels=frozenset({"1-10F"}))
     assert (chosen(WHOLE, at(20)), chosen(lacking, at(20))) == ("1-10F 1 time", "1-3F 1 time")
 
 
 def test_a_backup_that_lacks_files_is_named_as_such() -> None:
-    lacking = dataclasses.replace(WHOLE, damaged=frozenset({"1-10F"}))
+    lacking = dataclasses.replace(WHOLE, damaged_labels=frozenset({"1-10F"}))
     refused = choose(lacking, RecoveryTarget("backup", "1-10F"), moment(NOW))
     assert isinstance(refused, TargetRefusal)
     assert (refused.reason, refused.text) == ("damaged-backup", "backup 1-10F has missing or damaged files")

@@ -62,12 +62,12 @@ def compared(repository: LocalRepository, known: BackupFiles | None = None) -> B
 
 
 def faults(files: BackupFiles) -> dict[str, tuple[tuple[FileFault, ...], tuple[str, ...]]]:
-    return {label: (each.faults, each.needs) for label, each in files.compared.items() if each.is_damaged}
+    return {label: (each.faults, each.needs) for label, each in files.comparisons.items() if each.is_damaged}
 
 
 def test_backups_whose_files_are_all_there_are_whole_and_not_read_again(repository: LocalRepository) -> None:
     result = compared(repository)
-    assert sorted(result.compared) == [FULL, FIRST, SECOND]
+    assert sorted(result.comparisons) == [FULL, FIRST, SECOND]
     assert faults(result) == {}
     assert compared(repository, result) == result
     assert repository.manifests_read == [FULL, FIRST, SECOND]
@@ -98,7 +98,9 @@ def test_a_bundle_that_is_cut_off_makes_all_that_draw_on_it_useless(repository: 
         SECOND: ((), (FULL,)),
     }
     repository.add(f"{FULL}_20261128-130000I", LATER | LABEL, LABEL_STORED)
-    assert compared(repository, broken).compared[f"{FULL}_20261128-130000I"].needs == (FULL,), "of a later backup too"
+    assert compared(repository, broken).comparisons[f"{FULL}_20261128-130000I"].needs == (FULL,), (
+        "of a later backup too"
+    )
 
 
 def test_a_bundle_with_bytes_after_its_last_file_is_whole(repository: LocalRepository) -> None:
@@ -128,7 +130,7 @@ def test_without_bundles_each_file_is_compared_empty_ones_too(tmp_path: Path, co
 def test_only_the_first_faults_are_named_and_all_are_counted(tmp_path: Path) -> None:
     store = LocalRepository(tmp_path)
     store.add(FULL, {f"pg_data/{number}": {"size": 9} for number in range(12)}, {})
-    broken = compared(store).compared[FULL]
+    broken = compared(store).comparisons[FULL]
     assert (len(broken.faults), broken.fault_count) == (backup_files.FAULTS_NAMED, 12)
 
 
@@ -146,7 +148,7 @@ def test_a_backup_that_expires_meanwhile_is_no_fault(repository: LocalRepository
     requested = backup_files.choose_due(fingerprints, BackupFiles())
     text = repository.run(backup_files.comparison_command(5, requested))
     result = backup_files.read_comparison(text, requested, fingerprints, BackupFiles())
-    assert sorted(result.compared) == [FULL, FIRST]
+    assert sorted(result.comparisons) == [FULL, FIRST]
     assert faults(result) == {}
 
 
@@ -162,7 +164,7 @@ def test_damaged_pages_are_named_by_file_and_database(tmp_path: Path) -> None:
     damage = {"checksum-page": False, "checksum-page-error": [3, [7, 8]], "repo-size": 832, "size": 9000}
     store.add(FULL, {BIG: damage}, {f"{BIG}.gz": 832})
     page = DamagedPages("base/16384/16385", "3, 7-8", "shop")
-    assert compared(store).compared[FULL].pages == (page,)
+    assert compared(store).comparisons[FULL].pages == (page,)
     assert page.filenode == (0, 16385)
     assert DamagedPages("pg_tblspc/99/PG_15_202209061/16384/16390.1", "0").filenode == (99, 16390)
 
@@ -208,8 +210,8 @@ def test_of_many_backups_the_newest_are_compared_by_the_command_that_lists_them_
     for label in labels:
         store.add(label, {"pg_data/PG_VERSION": {"size": 3}}, {"pg_data/PG_VERSION.gz": 3})
     first = compared(store)
-    assert sorted(first.compared) == labels[-len(first.compared) :]
-    assert sorted(compared(store, first).compared) == labels
+    assert sorted(first.comparisons) == labels[-len(first.comparisons) :]
+    assert sorted(compared(store, first).comparisons) == labels
 
 
 @pytest.mark.parametrize("text", ["", "backup 20260101-020000F\n", "listed and more\n"])

@@ -267,7 +267,7 @@ def test_a_log_that_could_not_be_read_is_read_the_next_time(is_requested: bool) 
             if reading is not None and reading.unread and not unread:
                 unread.append((reading.unread, sim.clock.now()))
                 if is_requested:
-                    again.ask(*observe.POLLED)
+                    again.ask(*observe.POLL_SOURCES)
             return reading is not None and reading.fault is not None
 
         result = await seen(sim, read, again)
@@ -384,7 +384,7 @@ def test_a_release_removed_while_it_is_observed_is_reported_gone() -> None:
             ):
                 sim.store.remove(record.secret_ref(ReleaseRef("default", "postgresql")))
                 sim.runtime.delete(Ref(STATEFULSET, "postgresql", "default"))
-                again.ask(*observe.POLLED)
+                again.ask(*observe.POLL_SOURCES)
             return "release" in snapshot.failures
 
         result = await seen(sim, gone, again)

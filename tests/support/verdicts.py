@@ -27,7 +27,7 @@ from typing import Any
 from pgwizard.clock import utc_now
 from pgwizard.kube.client import connect
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.status.observe import POLLED, Again, observe
+from pgwizard.status.observe import POLL_SOURCES, Again, observe
 from pgwizard.status.report import facts
 from pgwizard.status.snapshot import Snapshot
 from pgwizard.status.verdict import WAITS_SECONDS, Verdict, judge
@@ -93,7 +93,7 @@ class Watch:
         """Ask until the verdict is so: after how many seconds, and the verdict; the last one where it never is."""
         begun = last_look = time.monotonic()
         self.notice = float("inf")
-        self._loop.call_soon_threadsafe(self._again.ask, *POLLED)
+        self._loop.call_soon_threadsafe(self._again.ask, *POLL_SOURCES)
         while (now := time.monotonic()) - begun < 150:
             result = self.latest()
             if result is not None and self.notice > now - begun and _is_waiting(result[0]):
@@ -102,7 +102,7 @@ class Watch:
                 return now - begun, result[1]
             if now - last_look > _AGAIN_SECONDS:
                 last_look = now
-                self._loop.call_soon_threadsafe(self._again.ask, *POLLED)
+                self._loop.call_soon_threadsafe(self._again.ask, *POLL_SOURCES)
             threading.Event().wait(0.1)
         result = self.latest()
         return float("inf"), result[1] if result else None

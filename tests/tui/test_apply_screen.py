@@ -137,7 +137,9 @@ def applying(
             await until(pilot, lambda: isinstance(app.screen, Blank))
             driven = Driven(pilot, ApplyScreen(answers or Answers()), sim)
             await app.push_screen(driven.screen, driven.left.append)
-            app.applied.subscribe(driven.screen, lambda each: driven.published.append(each.complete), immediate=True)
+            app.applied_signal.subscribe(
+                driven.screen, lambda each: driven.published.append(each.complete), immediate=True
+            )
             await scenario(driven)
 
     simtime.run(main())

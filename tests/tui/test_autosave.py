@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pgwizard.tui.autosave import DELAY_SECONDS, FAILED, Autosave
+from pgwizard.tui.autosave import DELAY_SECONDS, FAILURE_TEXT, Autosave
 from support import simtime
 
 SIZE = {"storage": {"size": "77Gi"}}
@@ -148,12 +148,12 @@ def test_a_disk_that_is_full_warns_once_until_it_can_be_written_again() -> None:
         one.raw, one.store.is_full = SIZE, True
         await answered(one)
         await answered(one)
-        assert one.warnings == [FAILED]
+        assert one.warnings == [FAILURE_TEXT]
         one.store.is_full = False
         await answered(one)
         one.store.is_full = True
         await answered(one)
-        assert one.warnings == [FAILED, FAILED]
+        assert one.warnings == [FAILURE_TEXT, FAILURE_TEXT]
 
     kept(scenario)
 
@@ -169,7 +169,7 @@ def test_without_a_store_nothing_is_kept_and_nothing_fails(end: str) -> None:
         getattr(autosave, end)()
         await asyncio.sleep(0)
         assert not autosave.is_open
-        assert await autosave.left() == []
+        assert await autosave.left_drafts() == []
         assert warnings == []
 
     simtime.run(main())

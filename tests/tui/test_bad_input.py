@@ -325,8 +325,8 @@ def test_a_list_without_permission_says_so_and_a_name_can_be_typed(denied: tuple
         classes = await picking(pilot, wizard, "Storage", "storage.storageClass")
         assert classes.startswith("! cannot list storageclasses: ") == ("storageclasses" in denied)
         await back(pilot, wizard)
-        await until(pilot, lambda: "waiting for the cluster" not in wizard.query_one(Panel).shown.plain)
-        panel = wizard.query_one(Panel).shown.plain
+        await until(pilot, lambda: "waiting for the cluster" not in wizard.query_one(Panel).shown_text.plain)
+        panel = wizard.query_one(Panel).shown_text.plain
         assert ("! cannot list storageclasses: " in panel) == ("storageclasses" in denied)
 
         services = await picking(pilot, wizard, "Repository", "repository.endpoint")

@@ -90,7 +90,7 @@ def test_the_best_certificate_is_proposed_unless_it_is_chosen_already() -> None:
     async def scenario(_: Pilot[int], wizard: Wizard) -> None:
         def proposal(best: Candidate | None) -> Candidate | None:
             wizard.chooser.propose(best)
-            return wizard.chooser.proposed
+            return wizard.chooser.proposal
 
         assert proposal(None) is None
         for key, value in (("namespace", "shop"), ("secret", "our-ca"), ("key", "ca.crt")):
@@ -109,9 +109,9 @@ def test_a_certificate_that_was_compared_with_another_server_is_not_proposed(que
         wizard.chooser.propose(BEST)
         before = wizard.draft.value(path)
         wizard.pages.give(path, "2.53" if "Version" in question else "elsewhere:9000")
-        assert wizard.chooser.proposed is None
+        assert wizard.chooser.proposal is None
         wizard.pages.give(path, before)
-        assert wizard.chooser.proposed == BEST
+        assert wizard.chooser.proposal == BEST
 
     with_wizard(scenario)
 
@@ -120,9 +120,9 @@ def test_a_certificate_of_another_cluster_is_not_proposed() -> None:
     async def scenario(_: Pilot[int], wizard: Wizard) -> None:
         wizard.chooser.propose(BEST)
         wizard.connection.connect()
-        assert wizard.chooser.proposed is None
+        assert wizard.chooser.proposal is None
         await wizard.connection.once_connected()
-        assert wizard.chooser.proposed is None
+        assert wizard.chooser.proposal is None
 
     with_wizard(scenario)
 
@@ -136,6 +136,6 @@ def test_accepting_the_proposal_answers_the_certificate_s_questions() -> None:
         assert source is not None
         assert (source.namespace, source.secret, source.key) == ("shop", "our-ca", "ca.crt")
         wizard.chooser.take_proposed()
-        assert wizard.chooser.proposed is None
+        assert wizard.chooser.proposal is None
 
     with_wizard(scenario)

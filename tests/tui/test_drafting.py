@@ -29,7 +29,7 @@ class Keeper(Autosave):
     async def open(self) -> None:
         self.calls.append("open")
 
-    async def left(self) -> list[Any]:
+    async def left_drafts(self) -> list[Any]:
         return []
 
     def keep(self) -> None:
@@ -114,11 +114,11 @@ def test_a_left_draft_that_is_restored_is_shown_from_its_first_question_and_kept
             self.at = utc_now()
 
     class Leaving(Keeper):
-        async def left(self) -> list[Any]:
+        async def left_drafts(self) -> list[Any]:
             return [Left()]
 
-        async def drop(self, left: Any) -> None:
-            self.calls.append(f"drop {left.raw['release']['name']}")
+        async def drop(self, draft: Any) -> None:
+            self.calls.append(f"drop {draft.raw['release']['name']}")
 
     async def scenario(pilot: Pilot[int], wizard: Wizard) -> None:
         one, changes = Leaving(), []

@@ -36,11 +36,11 @@ class Store:
         self.drafts = list(drafts)
         self.deleted: list[str] = []
 
-    async def left(self) -> list[Any]:
+    async def left_drafts(self) -> list[Any]:
         return self.drafts
 
-    async def drop(self, left: Draft) -> None:
-        self.deleted.append(left.name)
+    async def drop(self, draft: Draft) -> None:
+        self.deleted.append(draft.name)
 
 
 def offered(

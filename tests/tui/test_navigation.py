@@ -39,7 +39,7 @@ def played(scenario: Callable[[Pilot[int], WizardApp], Awaitable[None]]) -> None
         await deployed(sim, Answers())
         app = WizardApp(Start(connect, lambda *_: None, utc_now, screen=f"{__name__}:Blank"))
         async with opened(app, (120, 40)) as pilot:
-            await until(pilot, lambda: isinstance(app.screen, Blank) and app.connection.connected.is_set())
+            await until(pilot, lambda: isinstance(app.screen, Blank) and app.connection.connect_event.is_set())
             await scenario(pilot, app)
 
     simtime.run(main())
@@ -115,7 +115,7 @@ def test_the_first_screen_has_no_way_back() -> None:
 def test_an_apply_is_published_to_every_screen() -> None:
     async def scenario(pilot: Pilot[int], app: WizardApp) -> None:
         published: list[bool] = []
-        app.applied.subscribe(blank(app), lambda applied: published.append(applied.complete))
+        app.applied_signal.subscribe(blank(app), lambda applied: published.append(applied.complete))
         blank(app).open_screen(OpenMessages())
         await until(pilot, lambda: isinstance(app.screen, Messages))
         app.post_message(Applied(Answers(), complete=False))

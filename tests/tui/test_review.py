@@ -86,7 +86,7 @@ def reviewed(scenario: Scenario, raw: dict[str, Any] | None = None, size: tuple[
         Host.draft = Draft(raw or {}, Facts(ca=trusted()))
         app = WizardApp(Start(connect, lambda *_: None, screen=f"{__name__}:Host", now=lambda: NOW))
         async with opened(app, size) as pilot:
-            await until(pilot, lambda: isinstance(app.screen, Host) and app.connection.connected.is_set())
+            await until(pilot, lambda: isinstance(app.screen, Host) and app.connection.connect_event.is_set())
             host = cast("Host", app.screen)
             host.shown()
             await settled(pilot)
@@ -408,7 +408,7 @@ def test_a_comparison_is_forgotten_with_the_connection_that_it_was_made_by() -> 
         host.shown()
         assert comparison(host).endswith(AT)  # shown again, it is still of this cluster
         app.connection.connect(ClusterChoice("another", "https://another", "default", another))
-        await until(pilot, lambda: app.connection.connected.is_set() and comparison(host) == NOT_COMPARED)
+        await until(pilot, lambda: app.connection.connect_event.is_set() and comparison(host) == NOT_COMPARED)
         assert host.query_one(Comparison).outcome is None
         assert host.query_one("#changes", Folds).folds == ()
 

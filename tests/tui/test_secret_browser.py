@@ -91,7 +91,7 @@ def text(browser: SecretBrowser, name: str) -> str:
 
 
 def places(browser: SecretBrowser) -> list[str]:
-    return [row.place for row in browser.feed.secrets.findings.shown]
+    return [row.place for row in browser.feed.secrets.findings.visible_rows]
 
 
 async def move_to(pilot: Pilot[int], browser: SecretBrowser, place: str) -> Candidate:
@@ -190,16 +190,16 @@ def test_the_row_under_the_cursor_stays_there_while_others_come() -> None:
     findings = CandidateIndex()
     findings.learn([Candidate("b", "b", "CA", rank=30)])
     findings.arrange()
-    here = findings.shown[0]
+    here = findings.visible_rows[0]
     findings.learn([Candidate("a", "a", "CA", rank=0), Candidate("c", "c", "CA", rank=40)])
     findings.arrange()
-    assert [row.place for row in findings.shown] == ["a/a", "b/b", "c/c"]
+    assert [row.place for row in findings.visible_rows] == ["a/a", "b/b", "c/c"]
     assert findings.place_of(here) == 1
     findings.learn(
         [Candidate("b", "b", "CA", ("ca.crt",), rank=50), Candidate("b", "b", "leaf", ("tls.crt",), rank=60)]
     )
     findings.arrange("b/ CA")
-    assert [row.keys for row in findings.shown] == [("ca.crt",)]
+    assert [row.keys for row in findings.visible_rows] == [("ca.crt",)]
 
 
 def test_rows_that_came_before_the_browser_are_shown_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +220,7 @@ def test_rows_that_came_before_the_browser_are_shown_with_it(monkeypatch: pytest
         def below() -> int:
             return len(browser.listing.rows) - browser.listing.size.height
 
-        assert list(browser.listing.rows) == browser.feed.secrets.findings.shown != []
+        assert list(browser.listing.rows) == browser.feed.secrets.findings.visible_rows != []
         await until(pilot, lambda: text(browser, "counts").startswith(f"{below()} more in 7 namespaces · DEMO"))
         assert searches == [browser.search]
 
@@ -236,7 +236,7 @@ def test_a_change_by_a_key_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
 
         monkeypatch.setattr(pilot.app, "_display", display)
         browser.listing.move(1)
-        await until(pilot, lambda: f"▸ {browser.feed.secrets.findings.shown[1].place}" in "".join(painted))
+        await until(pilot, lambda: f"▸ {browser.feed.secrets.findings.visible_rows[1].place}" in "".join(painted))
         await press(pilot, *"zz")
         assert "Nothing matches the filter" in "".join(painted)
 
@@ -534,8 +534,8 @@ def test_of_ten_thousand_rows_the_last_is_a_key_away_and_a_filter_reaches_each()
         )
         await press(pilot, "s", "backspace")  # a filter lists them
         await press(pilot, "end")
-        assert browser.listing.cursor == len(browser.feed.secrets.findings.shown) - 1
+        assert browser.listing.cursor == len(browser.feed.secrets.findings.visible_rows) - 1
         await press(pilot, "home", *"secret-9999")
-        assert [row.secret for row in browser.feed.secrets.findings.shown] == ["secret-9999"]
+        assert [row.secret for row in browser.feed.secrets.findings.visible_rows] == ["secret-9999"]
 
     driven(scenario)

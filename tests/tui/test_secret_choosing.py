@@ -34,7 +34,7 @@ class Picking:
             feeding.listing,
             lambda: feeding.connection,
             warn=self.warnings.append,
-            changed=self._changed,
+            on_change=self._changed,
             leave_name=self._leave_name,
             choose=self.choices.append,
             now=utc_now,

@@ -27,7 +27,7 @@ class PlainList:
     def __init__(self) -> None:
         self.rows: Sequence[Candidate] = ()
         self.cursor = 0
-        self.moved = False
+        self.has_moved = False
         self.shows = 0
 
     @property
@@ -69,7 +69,7 @@ class Feeding:
             lambda: self.connection,
             self._run,
             after=LoopAlarm,
-            changed=self._changed,
+            on_change=self._changed,
             now=utc_now,
         )
 
@@ -143,7 +143,7 @@ def test_the_cursor_stays_on_the_best_row_until_a_person_moves_it() -> None:
         one.feed.secrets.take(Batch(rows=(row("a", 1),)))
         one.feed.show()
         assert one.listing.row == row("a", 1)
-        one.listing.cursor, one.listing.moved = 1, True
+        one.listing.cursor, one.listing.has_moved = 1, True
         one.feed.secrets.take(Batch(rows=(row("c", 0),)))
         one.feed.show()
         assert one.listing.row == row("b", 5)
@@ -212,7 +212,7 @@ def test_a_search_that_begins_again_connects_where_there_is_no_connection() -> N
         await one.connection.once_connected()
         await one.connection.close()
         one.connection.cluster = None
-        one.connection.connected.clear()
+        one.connection.connect_event.clear()
         one.feed.open()
         one.feed.again()
         await one.searched()

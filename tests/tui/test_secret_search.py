@@ -43,8 +43,8 @@ def test_a_search_ends_with_every_secret_and_what_the_server_sends() -> None:
         await search.run(cluster, set())
         assert search.state == "done"
         assert ("minio", "minio-tls") in search.findings.by_place
-        assert search.served is not None
-        assert not isinstance(search.served, Finding)
+        assert search.server_answer is not None
+        assert not isinstance(search.server_answer, Finding)
 
     searched(scenario)
 

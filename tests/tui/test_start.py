@@ -23,10 +23,10 @@ def test_the_command_line_alone_takes_what_is_loaded_out_of_garbage_collection()
 
     async def main() -> None:
         screen = "textual.screen:Screen"
-        app = WizardApp(Start(never, lambda *_: None, utc_now, screen=screen, loaded=lambda: calls.append("loaded")))
+        app = WizardApp(Start(never, lambda *_: None, utc_now, screen=screen, on_load=lambda: calls.append("loaded")))
         async with opened(app) as pilot:
             await until(pilot, lambda: calls == ["loaded"])
 
     simtime.run(main())
     assert gc.get_freeze_count() <= frozen  # fewer where something frozen has been let go since
-    assert start.start(demo=True).loaded is gc.freeze
+    assert start.start(demo=True).on_load is gc.freeze

@@ -152,7 +152,7 @@ async def scrolled_to(pilot: Pilot[int], part: str) -> None:
 
 async def loaded(pilot: Pilot[int]) -> None:
     def whole() -> bool:
-        snapshot = status(pilot).observed.snapshot
+        snapshot = status(pilot).release_watch.snapshot
         return snapshot is not None and not snapshot.pending_sources
 
     await until(pilot, whole)
@@ -320,7 +320,7 @@ def test_a_question_is_answered_by_going_through_its_choices_too() -> None:
         choices = pilot.app.screen.query_one(OptionList)
         await until(pilot, lambda: choices.has_focus)
         await press(pilot, "down", "enter")
-        await until(pilot, lambda: any("-incr-" in run.name for run in status(pilot).observed.snapshot.runs))  # type: ignore[union-attr]
+        await until(pilot, lambda: any("-incr-" in run.name for run in status(pilot).release_watch.snapshot.runs))  # type: ignore[union-attr]
 
     driven(scenario)
 
@@ -484,14 +484,16 @@ def test_no_column_is_beyond_the_edge_and_a_result_wraps_into_a_second_line(
         await scrolled_to(pilot, "jobs")
         await until(pilot, lambda: rows(pilot, "jobs")[0][-1].startswith("failed [039] The S3"))
         screen = status(pilot)
-        last = screen.observed.snapshot
+        last = screen.release_watch.snapshot
         assert last is not None
         assert last.repository is not None
         full = last.backups[-1]
         incr = replace(full, label=WIDE, type="incr", stop=full.stop + timedelta(minutes=10), size=954 * 2**20)
         crons = tuple(replace(cron, zone="America/New_York", last=last.at) for cron in last.crons)
         screen.workers.cancel_group(screen, "observe")
-        screen.observed.snapshot = replace(last, repository=replace(last.repository, backups=(full, incr)), crons=crons)
+        screen.release_watch.snapshot = replace(
+            last, repository=replace(last.repository, backups=(full, incr)), crons=crons
+        )
         screen.show()
         await settled(pilot)
         assert [str(column.label) for column in screen.query_one("#info", Rows).ordered_columns] == backups
@@ -557,8 +559,8 @@ def test_a_defect_that_ends_the_watch_is_shown_and_r_starts_it_again(monkeypatch
                 pilot,
                 lambda: text(pilot, "verdict").startswith("✗ a bug in pgwizard: KeyError Press r to try again. "),
             )
-        assert screen.observed.snapshot is not None
-        last = screen.observed.snapshot.at
+        assert screen.release_watch.snapshot is not None
+        last = screen.release_watch.snapshot.at
         [first, *_] = rows(pilot, "jobs")
         app.start = replace(start, now=lambda: last + timedelta(minutes=2))
         screen.show()
@@ -617,7 +619,7 @@ def test_until_the_release_answers_again_nothing_looks_fresh(monkeypatch: pytest
                 yield snapshot
 
         screen.workers.cancel_group(screen, "observe")  # or a snapshot on its way would still come in
-        screen.observed.end(Unreachable("cannot reach \x1b[2J\u202ehttps://10.0.0.1"))
+        screen.release_watch.end(Unreachable("cannot reach \x1b[2J\u202ehttps://10.0.0.1"))
         await settled(pilot)
         assert text(pilot, "verdict").startswith(
             "✗ cannot reach \\x1b[2J\\u202ehttps://10.0.0.1 Press r to try again. "
@@ -672,7 +674,7 @@ def test_another_cluster_is_neither_taken_for_the_one_that_is_shown_nor_written_
             ]
             assert [request for request in other.requests[first:] if request.is_write] == []
             await press(pilot, "r")
-            await until(pilot, lambda: shown.observed.server == server)
+            await until(pilot, lambda: shown.release_watch.server == server)
             await until(pilot, lambda: "another cluster" not in text(pilot, "verdict"))
             await press(pilot, "b", "f")
             await until(pilot, lambda: any(request.is_write for request in other.requests[first:]))
@@ -686,7 +688,7 @@ def test_a_new_connection_to_the_same_cluster_keeps_the_status() -> None:
         app, shown = cast("WizardApp", pilot.app), status(pilot)
         again = Connection(sim, sim.server)
         app.connection.connect(ClusterChoice("the same", sim.server, "default", again.made))
-        await until(pilot, lambda: cast("Any", shown.observed.cluster) is again)
+        await until(pilot, lambda: cast("Any", shown.release_watch.cluster) is again)
         await until(pilot, lambda: "RECOVERABLE" in text(pilot, "verdict"))
 
     driven(scenario)
@@ -732,12 +734,12 @@ def test_updated_is_the_age_of_the_oldest_answer() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         app, screen = cast("WizardApp", pilot.app), status(pilot)
-        assert screen.observed.snapshot is not None
+        assert screen.release_watch.snapshot is not None
         now = app.start.now()
         screen.workers.cancel_group(screen, "observe")
-        ages = {**dict.fromkeys(screen.observed.snapshot.answered_at, now), "release": now - timedelta(seconds=26)}
+        ages = {**dict.fromkeys(screen.release_watch.snapshot.answered_at, now), "release": now - timedelta(seconds=26)}
         app.start = replace(app.start, now=lambda: now)
-        screen.observed.snapshot = replace(screen.observed.snapshot, answered_at=ages)
+        screen.release_watch.snapshot = replace(screen.release_watch.snapshot, answered_at=ages)
         screen.show()
         await settled(pilot)
         assert " updated 26 s ago " in text(pilot, "header")
@@ -798,7 +800,9 @@ def test_escape_leaves_the_status_only_from_where_it_began() -> None:
         await until(pilot, lambda: len(pilot.app.screen_stack) == 3)
         upper = pilot.app.screen
         assert isinstance(upper, StatusScreen)
-        await until(pilot, lambda: upper.observed.snapshot is not None and upper.focused is upper.query_one(JobsTable))
+        await until(
+            pilot, lambda: upper.release_watch.snapshot is not None and upper.focused is upper.query_one(JobsTable)
+        )
         for key in ("i", "l", "tab"):
             await press(pilot, key, "escape")
             assert pilot.app.screen is upper
@@ -947,13 +951,13 @@ def test_of_many_backups_the_newest_are_listed_and_the_others_counted() -> None:
     async def scenario(pilot: Pilot[int], sim: SimCluster) -> None:
         await loaded(pilot)
         screen = status(pilot)
-        last = screen.observed.snapshot
+        last = screen.release_watch.snapshot
         assert last is not None
         assert last.repository is not None
         many = schedule(last.at, days=28, every=timedelta(hours=1), full_every=timedelta(days=28))
         backups = repository_of(stanza(many)).backups
         screen.workers.cancel_group(screen, "observe")
-        screen.observed.snapshot = replace(last, repository=replace(last.repository, backups=backups))
+        screen.release_watch.snapshot = replace(last, repository=replace(last.repository, backups=backups))
         screen.show()
         await settled(pilot)
         assert screen.query_one("#info", Rows).row_count == report.BACKUPS_LISTED + 1

@@ -552,7 +552,7 @@ def test_a_saved_answer_leaves_no_draft(tmp_path: Path) -> None:
 
 def panel(wizard: Wizard) -> str:
     """The text beside the page; empty until it is there."""
-    return "".join(each.shown.plain for each in wizard.query(Panel))
+    return "".join(each.shown_text.plain for each in wizard.query(Panel))
 
 
 def test_the_chosen_certificate_is_tried_on_the_server_and_a_better_one_proposed() -> None:
@@ -747,7 +747,7 @@ def test_the_namespace_is_the_context_s_until_one_is_chosen() -> None:
         await until(pilot, lambda: wizard.pages.destination.is_chosen)
         app = cast("WizardApp", pilot.app)
         app.connection.connect()
-        await until(pilot, app.connection.connected.is_set)
+        await until(pilot, app.connection.connect_event.is_set)
         await settled(pilot)
         assert wizard.draft.answers.release.namespace == "default"
 
@@ -762,16 +762,16 @@ def test_a_certificate_of_one_server_is_not_proposed_for_another() -> None:
     async def scenario(pilot: Pilot[int], wizard: Wizard, _: dict[str, str]) -> None:
         cast("Any", wizard).draft.give(("tls", "source", "namespace"), "staging")
         await wizard.go("TLS")
-        await until(pilot, lambda: wizard.chooser.proposed is not None)
+        await until(pilot, lambda: wizard.chooser.proposal is not None)
         wizard.pages.give(("repository", "endpoint"), "elsewhere.example.com:443")
-        await until(pilot, lambda: wizard.chooser.proposed is None)
+        await until(pilot, lambda: wizard.chooser.proposal is None)
         wizard.pages.give(("repository", "endpoint"), "minio.minio.svc:9000")
         await wizard.go("TLS")
-        await until(pilot, lambda: wizard.chooser.proposed is not None)
+        await until(pilot, lambda: wizard.chooser.proposal is not None)
         app = cast("WizardApp", pilot.app)
         app.connection.cluster = None
         app.link = "not connected"
-        await until(pilot, lambda: wizard.chooser.proposed is None)
+        await until(pilot, lambda: wizard.chooser.proposal is None)
 
     driven(scenario)
 
@@ -951,7 +951,7 @@ def test_a_release_that_is_chosen_is_the_one_that_was_highlighted_whatever_was_r
         page.query_one("#releases OptionList", OptionList).action_select()
         page.show_releases([Record(ReleaseRef("x", name)) for name in ("a0", "a", "b")])
         await until(pilot, lambda: isinstance(pilot.app.screen, StatusScreen))
-        assert cast("StatusScreen", pilot.app.screen).observed.release == ReleaseRef("x", "b")
+        assert cast("StatusScreen", pilot.app.screen).release_watch.release == ReleaseRef("x", "b")
 
     driven(scenario)
 

@@ -108,7 +108,7 @@ def test_the_server_s_certificate_is_first_and_every_other_has_its_reason() -> N
     }
     assert {place: result[place] for place in expected} == expected
     assert result["staging/der-certificate"][2].startswith("tls.crt is a certificate in DER form")
-    assert batches[-1].done
+    assert batches[-1].is_done
     assert [row.ok for row in rows].count(True) == 1
 
 
@@ -129,7 +129,7 @@ def test_a_likely_authority_is_read_when_it_comes_into_view() -> None:
 def test_a_server_that_cannot_be_reached_leaves_the_verdict_open() -> None:
     rows, batches, _ = browsed(Search("ca", Endpoint.parse("gone.minio.svc:9000"), "default"))
     assert {row.ok for row in rows} == {None}
-    assert batches[-1].served == Finding(
+    assert batches[-1].server_answer == Finding(
         text="Service minio/gone does not exist", fix="Check the endpoint's name and namespace."
     )
     assert "cannot be tried from here" in summaries(rows)["minio/minio-tls"][2]
@@ -146,7 +146,7 @@ def test_without_permission_to_list_everywhere_each_namespace_is_checked() -> No
     rows, batches, sim = browsed(prepare=prepare)
     assert rows[0].place == "minio/minio-tls"
     assert "staging" not in {row.namespace for row in rows}
-    assert [(item.namespace, item.finding.text, item.finding.fix) for batch in batches for item in batch.denied] == [
+    assert [(item.namespace, item.finding.text, item.finding.fix) for batch in batches for item in batch.denials] == [
         ("staging", "Secrets may not be listed there", "Check: kubectl -n staging auth can-i list secrets")
     ]
     assert not [r for r in sim.requests if r.resource == "secrets" and r.namespace in {None, "staging"}]
@@ -159,7 +159,7 @@ def test_without_permission_to_list_namespaces_the_likely_ones_are_searched() ->
 
     rows, batches, _ = browsed(prepare=prepare)
     assert {row.namespace for row in rows} == {"default", "minio"}
-    (denied,) = [item for batch in batches for item in batch.denied]
+    (denied,) = [item for batch in batches for item in batch.denials]
     assert denied.finding.text == (
         "namespaces may not be listed, so only default, minio are searched; type a name for another"
     )
@@ -176,8 +176,8 @@ def test_five_thousand_namespaces_of_which_one_may_be_read() -> None:
 
     rows, batches, _ = browsed(prepare=prepare)
     assert rows[0].place == "minio/minio-tls"
-    assert sum(len(batch.denied) for batch in batches) == 5000
-    assert batches[-1].done
+    assert sum(len(batch.denials) for batch in batches) == 5000
+    assert batches[-1].is_done
 
 
 def test_a_browse_that_is_left_early_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,10 +209,10 @@ def test_the_failure_of_one_namespace_does_not_end_the_search(kind: Any) -> None
     assert rows[0].place == "minio/minio-tls"
     assert "shop" not in {row.namespace for row in rows}
     failed = [finding.text for batch in batches for finding in batch.failures]
-    denied = [item.namespace for batch in batches for item in batch.denied]
+    denied = [item.namespace for batch in batches for item in batch.denials]
     assert len([*failed, *denied]) == 1
     assert "shop" in [*failed, *denied][0]
-    assert batches[-1].done
+    assert batches[-1].is_done
 
 
 def test_an_expired_continuation_begins_the_list_again() -> None:
@@ -228,13 +228,13 @@ def test_a_list_that_always_expires_is_reported_as_incomplete() -> None:
     assert [finding for batch in batches for finding in batch.failures] == [
         Finding(text="the list of Secrets changes faster than it can be read: it is not complete")
     ]
-    assert batches[-1].done
+    assert batches[-1].is_done
 
 
 def test_a_permission_that_is_lost_during_the_search_is_reported() -> None:
     rows, batches, _ = browsed(prepare=lambda sim: setattr(sim, "faults", [Fault("403", "list", "secrets", nth=2)]))
     assert rows[0].place == "minio/minio-tls"
-    assert len([item for batch in batches for item in batch.denied]) == 1
+    assert len([item for batch in batches for item in batch.denials]) == 1
 
 
 def reviews(sim: SimCluster) -> int:
@@ -246,7 +246,7 @@ def test_a_granted_permission_is_not_reviewed_again_until_a_refusal() -> None:
     assert [reviews(browsed(readable=granted)[2]), granted] == [1, {None}]
     assert reviews(browsed(readable=granted)[2]) == 0
     _, batches, _ = browsed(prepare=lambda sim: sim.rules.deny("list", "secrets"), readable=granted)
-    assert [item.namespace for batch in batches for item in batch.denied] == [""]
+    assert [item.namespace for batch in batches for item in batch.denials] == [""]
     assert granted == set()
 
 

@@ -25,8 +25,8 @@ class LoadedAnswers:
     """A file of answers and its overrides, validated.
 
     answers: with defaults in place of invalid values, so that rules across fields can check the others; None where
-    the file is no file of answers at all. wrong: the paths of those defaults. overridden: the paths set by overrides.
-    hidden: the paths of invalid values that no message may quote, because they may be secrets.
+    the file is no file of answers at all. wrong: the paths of those defaults. override_paths: those set by overrides.
+    hidden_paths: the paths of invalid values that no message may quote, because they may be secrets.
     """
 
     answers: Answers | None

@@ -22,7 +22,7 @@ def _flags(options: Iterable[Option[Any]]) -> str:
     return " ".join(flag for option in options for flag in option.flags)
 
 
-_VALUED = [option for option in _options(None) if option.value]
+_VALUE_OPTIONS = [option for option in _options(None) if option.value]
 
 
 # ---- bash ----------------------------------------------------------------------------------------------------------
@@ -30,12 +30,13 @@ _VALUED = [option for option in _options(None) if option.value]
 
 def bash() -> str:
     """For ``source <(pgwizard completion bash)``, and for a folder of bash-completion."""
-    files = [option for option in _VALUED if option.completes]  # the same -o takes a file or a folder
-    chosen = [option for option in _VALUED if option.choices]
-    plain = [option for option in _VALUED if not option.completes and not option.choices]
+    files = [option for option in _VALUE_OPTIONS if option.completes]  # the same -o takes a file or a folder
+    choice_options = [option for option in _VALUE_OPTIONS if option.choices]
+    plain = [option for option in _VALUE_OPTIONS if not option.completes and not option.choices]
     cases = [f"        {_pattern(files)}) _pgwizard_offer -f; return ;;"]
     cases += [
-        f"        {_pattern([option])}) _pgwizard_offer -W '{' '.join(option.choices)}'; return ;;" for option in chosen
+        f"        {_pattern([option])}) _pgwizard_offer -W '{' '.join(option.choices)}'; return ;;"
+        for option in choice_options
     ]
     cases += [f"        {_pattern(plain)}) return ;;"]
     options = [f"            {verb.name}) _pgwizard_offer -W '{_flags(_options(verb))}' ;;" for verb in VERBS.values()]
@@ -63,7 +64,7 @@ def bash() -> str:
             "        if [[ $word == = ]]; then skip=1; continue; fi",  # bash takes --set=x apart
             '        if [[ -n $skip ]]; then skip=""; continue; fi',
             "        case $word in",
-            f"            {_pattern(_VALUED)}) skip=1 ;;",
+            f"            {_pattern(_VALUE_OPTIONS)}) skip=1 ;;",
             "            -*) ;;",
             "            *) verb=$word; break ;;",
             "        esac",
@@ -122,7 +123,7 @@ def zsh() -> str:
             "  for ((i = 2; i < CURRENT; i++)); do",
             '    if [[ -n $skip ]]; then skip=""; continue; fi',
             "    case $words[i] in",
-            f"      ({_pattern(_VALUED)}) skip=1 ;;",
+            f"      ({_pattern(_VALUE_OPTIONS)}) skip=1 ;;",
             "      (-*) ;;",
             "      (*) verb=$words[i]; break ;;",
             "    esac",
@@ -210,8 +211,8 @@ def _fish_option(condition: str, option: Option[Any]) -> str:
 
 def _quote(text: str) -> str:
     """One word of a shell, in single quotes."""
-    escaped = text.replace("'", "'\\''")
-    return f"'{escaped}'"
+    inner_text = text.replace("'", "'\\''")
+    return f"'{inner_text}'"
 
 
 SCRIPTS: Mapping[str, Callable[[], str]] = {"bash": bash, "zsh": zsh, "fish": fish}

@@ -33,51 +33,51 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class ClusterSource:
-    """Which cluster. demo: the simulated one, in this process; released: with a release in it, to look at.
+    """Which cluster. demo: the simulated one, in this process; has_release: with a release in it, to look at.
 
-    simulated: the one of an earlier connection, which the next one finds as it was left. show: called with each line
+    simulation: the one of an earlier connection, which the next one finds as it was left. show: called with each line
     that a log-in writes for a person.
     """
 
     context: str | None = None
     kubeconfig: str | None = None
     demo: bool = False
-    released: bool = False
-    simulated: SimCluster | None = None
+    has_release: bool = False
+    simulation: SimCluster | None = None
     show: Callable[[str], object] = lambda _: None
 
 
 @contextlib.asynccontextmanager
 async def open_cluster(place: ClusterSource) -> AsyncIterator[Cluster]:
     """The cluster, closed on every way out."""
-    if place.simulated is not None:
+    if place.simulation is not None:
         try:
-            async with place.simulated.guest() as guest:
+            async with place.simulation.guest() as guest:
                 yield guest
         finally:
-            await place.simulated.runtime.stop()  # until the next request
+            await place.simulation.runtime.stop()  # until the next request
     elif place.demo:
         from pgwizard.plan.cron import next_run
         from pgwizard.simulator.clock import ScaledClock
         from pgwizard.simulator.cluster import SimCluster
 
-        clock = ScaledClock(_HURRY if place.released else 1)
-        async with SimCluster(clock=clock, next_run=next_run) as simulated:
-            if place.released:
+        clock = ScaledClock(_HURRY if place.has_release else 1)
+        async with SimCluster(clock=clock, next_run=next_run) as simulation:
+            if place.has_release:
                 from pgwizard.answers.questions import Answers
                 from pgwizard.release import apply  # most verbs need none of it
 
                 await apply.run(
                     apply.ReleaseRequest(Answers()),
-                    simulated,
+                    simulation,
                     lambda _: None,
                     _yes,
                     apply.Options(),
-                    now=clock_of(simulated, demo=True),
+                    now=clock_of(simulation, demo=True),
                 )
                 clock.run_at(1)
-            place.simulated = simulated
-            yield simulated
+            place.simulation = simulation
+            yield simulation
     else:
         from pgwizard.kube.client import connect
 
@@ -89,8 +89,8 @@ def clock_of(cluster: Cluster, *, demo: bool) -> Clock:
     """The clock of a cluster: the machine's, or that of the simulated cluster, which runs ahead of it."""
     if not demo:
         return utc_now
-    simulated = cast("SimCluster", cluster)
-    return lambda: datetime.fromtimestamp(simulated.clock.now(), UTC)
+    simulation = cast("SimCluster", cluster)
+    return lambda: datetime.fromtimestamp(simulation.clock.now(), UTC)
 
 
 _HURRY = 30
@@ -106,28 +106,28 @@ def run(
     writer: Writer,
     work: Callable[[Cluster, Clock], Awaitable[T]],
     *,
-    released: bool = False,
+    has_release: bool = False,
     interruption: Callable[[], Interrupted] = lambda: Interrupted("stopped"),
 ) -> T:
     """Work on the cluster that the options name, by its time. Ctrl+C, SIGTERM and a closed terminal end it in order.
 
-    released: the simulated cluster has a release to look at; interruption: the error for whoever stopped it, whose exit
-    code becomes 128 + the signal.
+    has_release: the simulated cluster has a release to look at; interruption: the error for whoever stopped it, whose
+    exit code becomes 128 + the signal.
     """
 
     def show(line: str) -> None:
         writer.note(line, NoteLine(line))
 
-    place = ClusterSource(call[CONTEXT], call[KUBECONFIG], call[DEMO], released, show=show)
+    place = ClusterSource(call[CONTEXT], call[KUBECONFIG], call[DEMO], has_release, show=show)
 
-    received: list[int] = []
+    signals: list[int] = []
 
     async def guard() -> T:
         task = asyncio.current_task()
         loop = asyncio.get_running_loop()
 
         def end_by(number: int) -> None:
-            received.append(number)
+            signals.append(number)
             if task is not None:
                 task.cancel()
 
@@ -140,8 +140,8 @@ def run(
         return asyncio.run(guard())
     except (asyncio.CancelledError, Interrupted) as cause:
         error = cause if isinstance(cause, Interrupted) else interruption()
-        if received:
-            error.exit_code = 128 + received[0]
+        if signals:
+            error.exit_code = 128 + signals[0]
         raise error from None
 
 
@@ -204,4 +204,4 @@ def snapshot_of(call: Invocation, writer: Writer, name: str) -> Snapshot:
         with writer.waiting(f"Reading release {release} and its repository ..."):
             return await observe.look(cluster, release, now=now)
 
-    return run(call, writer, work, released=True)
+    return run(call, writer, work, has_release=True)

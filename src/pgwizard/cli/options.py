@@ -38,10 +38,10 @@ def switch(*flags: str, about: str) -> Option[bool]:
 
 
 def text(*flags: str, value: str, about: str, completes: Completion = "") -> Option[str | None]:
-    def read(typed: Sequence[str]) -> str:
-        if not typed[-1]:  # an unset variable of the shell must not select the default namespace or cluster
+    def read(values: Sequence[str]) -> str:
+        if not values[-1]:  # an unset variable of the shell must not select the default namespace or cluster
             raise ValueError(f"expected {value}, not an empty text")
-        return typed[-1]
+        return values[-1]
 
     return Option(flags, about, default=None, value=value, read=read, completes=completes)
 
@@ -52,19 +52,19 @@ def texts(*flags: str, value: str, about: str) -> Option[tuple[str, ...]]:
 
 
 def choice(*flags: str, choices: tuple[str, ...], default: str, about: str) -> Option[str]:
-    def read(typed: Sequence[str]) -> str:
-        if typed[-1] not in choices:
+    def read(values: Sequence[str]) -> str:
+        if values[-1] not in choices:
             raise ValueError(f"expected {' or '.join(choices)}")
-        return typed[-1]
+        return values[-1]
 
     return Option(flags, f"{about}; {default} by default", default, "|".join(choices), read, choices)
 
 
 def number(*flags: str, value: str, default: int, about: str) -> Option[int]:
-    def read(typed: Sequence[str]) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", typed[-1], re.ASCII) or int(typed[-1]) == 0:
+    def read(values: Sequence[str]) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", values[-1], re.ASCII) or int(values[-1]) == 0:
             raise ValueError("expected a whole number above 0")
-        return int(typed[-1])
+        return int(values[-1])
 
     return Option(flags, f"{about}; {default} by default", default, value, read)
 
@@ -72,7 +72,7 @@ def number(*flags: str, value: str, default: int, about: str) -> Option[int]:
 def duration(*flags: str, default: str, about: str) -> Option[float]:
     """In seconds."""
     return Option(
-        flags, f"{about}; {default} by default", seconds_of(default), "TIME", lambda typed: seconds_of(typed[-1])
+        flags, f"{about}; {default} by default", seconds_of(default), "TIME", lambda values: seconds_of(values[-1])
     )
 
 
@@ -80,12 +80,12 @@ _UNITS = {"h": 3_600.0, "m": 60.0, "s": 1.0}
 _NUMBER = r"[0-9]{1,7}(?:\.[0-9]{1,3})?"
 
 
-def seconds_of(typed: str) -> float:
+def seconds_of(text: str) -> float:
     """``90s``, ``10m``, ``1h30m``; a bare number is seconds. Raises ValueError for anything else, and for 0."""
-    parts = re.findall(rf"({_NUMBER})([hms])", typed, re.ASCII)
-    if re.fullmatch(_NUMBER, typed, re.ASCII):
-        seconds = float(typed)
-    elif re.fullmatch(rf"(?:{_NUMBER}[hms])+", typed, re.ASCII):
+    parts = re.findall(rf"({_NUMBER})([hms])", text, re.ASCII)
+    if re.fullmatch(_NUMBER, text, re.ASCII):
+        seconds = float(text)
+    elif re.fullmatch(rf"(?:{_NUMBER}[hms])+", text, re.ASCII):
         seconds = sum(float(count) * _UNITS[unit] for count, unit in parts)
     else:
         seconds = 0
@@ -100,14 +100,14 @@ class Argument:
 
     name: str
     help: str
-    required: bool = True
+    is_required: bool = True
     many: bool = False
     choices: tuple[str, ...] = ()
     completes: Completion = ""
 
     def __str__(self) -> str:
         text = f"{self.name}..." if self.many else self.name
-        return text if self.required else f"[{text}]"
+        return text if self.is_required else f"[{text}]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,12 +17,12 @@ def parse(argv: Sequence[str]) -> Invocation:
 
     Without a verb it is ``--headless``, else the wizard.
     """
-    typed, words = _split(argv)
-    verb, typed_verb, words = _choose_verb(typed, words)
+    texts, words = _split(argv)
+    verb, typed_verb, words = _choose_verb(texts, words)
     if typed_verb != HELP.flag:
-        _refuse_others(verb, typed_verb, typed)
+        _refuse_others(verb, typed_verb, texts)
     _check_words(verb, typed_verb, words)
-    return Invocation(verb, tuple(words), _values(verb, typed))
+    return Invocation(verb, tuple(words), _values(verb, texts))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,19 +59,19 @@ def _split(argv: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
     return vars(namespace), [*rest, *argv[end + 1 :]]
 
 
-def _choose_verb(typed: dict[str, list[str]], words: list[str]) -> tuple[Verb, str, list[str]]:
+def _choose_verb(texts: dict[str, list[str]], words: list[str]) -> tuple[Verb, str, list[str]]:
     """The verb, its name in messages, and its words."""
-    if HELP.flag in typed:
+    if HELP.flag in texts:
         return VERBS["help"], "--help", words[:1]
-    if typed.pop(VERSION.flag, None) is not None:
+    if texts.pop(VERSION.flag, None) is not None:
         return VERBS["version"], "--version", words
-    if (files := typed.pop(HEADLESS.flag, None)) is not None:
+    if (files := texts.pop(HEADLESS.flag, None)) is not None:
         if words:
             raise UsageError(
                 f"--headless takes no verb or other argument: {fit(words[0])}",
                 hint=f"Use pgwizard --headless {fit(files[-1])} [--apply], or a verb.",
             )
-        return (*_headless(typed), files[-1:])
+        return (*_headless(texts), files[-1:])
     if not words:
         return VERBS["wizard"], "the wizard", words
     return verb_of(words[0]), words[0], words[1:]
@@ -84,34 +84,37 @@ def verb_of(name: str) -> Verb:
     return VERBS[name]
 
 
-def _headless(typed: dict[str, list[str]]) -> tuple[Verb, str]:
+def _headless(texts: dict[str, list[str]]) -> tuple[Verb, str]:
     """``--headless`` is render; with ``--apply`` or ``--dry-run`` apply; with ``--diff`` alone diff."""
-    if typed.pop(APPLY.flag, None) is not None:
+    if texts.pop(APPLY.flag, None) is not None:
         return VERBS["apply"], "--headless --apply"
-    if DRY_RUN.flag in typed:
+    if DRY_RUN.flag in texts:
         return VERBS["apply"], "--headless --dry-run"
-    if typed.pop(DIFF.flag, None) is not None:
+    if texts.pop(DIFF.flag, None) is not None:
         return VERBS["diff"], "--headless --diff"
     return VERBS["render"], "--headless without --apply"
 
 
-def _refuse_others(verb: Verb, typed_verb: str, typed: Mapping[str, Any]) -> None:
+def _refuse_others(verb: Verb, typed_verb: str, texts: Mapping[str, Any]) -> None:
     flags = {option.flag for option in verb.options}
-    for flag in typed:
+    for flag in texts:
         if flag not in flags:
             hint = verb.instead.get(flag, f"See pgwizard {verb.name} --help.")
             raise UsageError(f"{typed_verb} takes no {'/'.join(OPTIONS[flag].flags)}", hint=hint)
     for meaningless, other in EXCLUSIVE:
         options = (meaningless, other)
-        if all(option in verb.options and option.flag in typed for option in options):
+        if all(option in verb.options and option.flag in texts for option in options):
             raise UsageError(f"{meaningless.flag} cannot be used with {other.flag}", hint="Leave out one of the two.")
 
 
 def _check_words(verb: Verb, typed_verb: str, words: Sequence[str]) -> None:
     hint = f"See pgwizard {verb.name} --help."
-    required = [argument for argument in verb.arguments if argument.required]
-    if len(words) < len(required):
-        raise UsageError(f"{typed_verb} needs {required[len(words)].name}: {required[len(words)].help}", hint=hint)
+    required_arguments = [argument for argument in verb.arguments if argument.is_required]
+    if len(words) < len(required_arguments):
+        raise UsageError(
+            f"{typed_verb} needs {required_arguments[len(words)].name}: {required_arguments[len(words)].help}",
+            hint=hint,
+        )
     if len(words) > len(verb.arguments) and not any(argument.many for argument in verb.arguments):
         extra = words[len(verb.arguments)]
         raise UsageError(f"{typed_verb} takes no argument {fit(extra)}", hint=hint)
@@ -120,23 +123,23 @@ def _check_words(verb: Verb, typed_verb: str, words: Sequence[str]) -> None:
             raise UsageError(f"{typed_verb}: {fit(word)} is not one of {', '.join(argument.choices)}", hint=hint)
 
 
-def _values(verb: Verb, typed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def _values(verb: Verb, texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     values = {}
     for option in verb.options:
-        if option.flag in typed:
+        if option.flag in texts:
             try:
-                values[option.flag] = option.read(typed[option.flag])
+                values[option.flag] = option.read(texts[option.flag])
             except ValueError as error:
-                text = f"{option.flag} {fit(typed[option.flag][-1])}".rstrip()
+                text = f"{option.flag} {fit(texts[option.flag][-1])}".rstrip()
                 raise UsageError(f"{text}: {error}") from None
     return values
 
 
-def _suggestion(typed: str, names: Iterable[str]) -> str:
+def _suggestion(name: str, names: Iterable[str]) -> str:
     """``Did you mean diff?``; empty where nothing is near."""
     import difflib
 
     synonyms = {word: verb.name for verb in VERBS.values() for word in verb.synonyms}
-    near = [word for word in names if word.startswith(typed)] + difflib.get_close_matches(typed, names, n=1)
-    best = synonyms.get(typed) or (near[0] if near else "")
+    near = [word for word in names if word.startswith(name)] + difflib.get_close_matches(name, names, n=1)
+    best = synonyms.get(name) or (near[0] if near else "")
     return f"Did you mean {best}?" if best else ""

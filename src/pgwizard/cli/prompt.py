@@ -25,15 +25,18 @@ async def confirm(question: str) -> bool:
     return (await ask(question)).lower() in ("y", "yes")
 
 
-async def ask(question: str, *, written: str = NOTHING_WRITTEN) -> str:
-    """What the person at the terminal types. written: what already exists. Raises Interrupted where it is stopped."""
+async def ask(question: str, *, written_text: str = NOTHING_WRITTEN) -> str:
+    """What the person at the terminal types. written_text: what already exists.
+
+    Raises Interrupted where it is stopped.
+    """
     sys.stderr.write(question)  # stdout may be a pipe
     sys.stderr.flush()
     try:
-        typed = await _line(sys.stdin.fileno())
+        answer = await _line(sys.stdin.fileno())
     except asyncio.CancelledError:
-        raise Interrupted(f"stopped: {written}") from None
-    return typed.decode(errors="replace").strip()
+        raise Interrupted(f"stopped: {written_text}") from None
+    return answer.decode(errors="replace").strip()
 
 
 async def _line(terminal: int) -> bytes:
@@ -41,21 +44,21 @@ async def _line(terminal: int) -> bytes:
 
     The event loop watches the terminal: a thread that reads it could not be stopped, and would keep the process.
     """
-    loop, ended, typed = asyncio.get_running_loop(), asyncio.Event(), bytearray()
+    loop, end, line = asyncio.get_running_loop(), asyncio.Event(), bytearray()
 
     def take() -> None:
         part = b""
         with contextlib.suppress(OSError):  # the terminal is gone
             part = os.read(terminal, 1024)
-        typed.extend(part)
+        line.extend(part)
         if not part or part.endswith(b"\n"):
-            ended.set()
+            end.set()
 
     loop.add_reader(terminal, take)
     try:
-        await ended.wait()
+        await end.wait()
     finally:
         loop.remove_reader(terminal)
-        if not typed.endswith(b"\n"):  # the next message starts on a new line
+        if not line.endswith(b"\n"):  # the next message starts on a new line
             sys.stderr.write("\n")
-    return bytes(typed)
+    return bytes(line)

@@ -114,8 +114,8 @@ def _command_line() -> str:
     ]
     lines += [f"| `{line.type_name}` | {' '.join((line.__doc__ or '').split())} |" for line in LINES]
     lines += ["", "| verb | types of its lines |", "|---|---|"]
-    for verb, written in WRITTEN_BY.items():
-        types: tuple[type[JsonLine], ...] = (*written, ErrorLine)
+    for verb, kinds in WRITTEN_BY.items():
+        types: tuple[type[JsonLine], ...] = (*kinds, ErrorLine)
         lines.append(f"| `{verb}` | {', '.join(f'`{line.type_name}`' for line in types)} |")
     return "\n".join(lines) + "\n"
 

@@ -57,12 +57,12 @@ def resolve_plan(source: Source, *, needs_certificate: bool = True) -> tuple[Pla
 
     needs_certificate: whether it is a problem that there is no certificate at hand.
     """
-    loaded, answers = _load(source)
+    loaded_answers, answers = _load(source)
     ca, wrong = inputs.certificate(answers, source.folder, utc_now(), source.ca_file)
     findings = checks.check(answers, Facts(ca=ca))
-    if problems := _together(loaded, wrong, findings.errors, needs_certificate=needs_certificate and not wrong):
+    if problems := _together(loaded_answers, wrong, findings.errors, needs_certificate=needs_certificate and not wrong):
         raise AnswersError(source.name, problems)
-    return resolve(answers, Facts(ca=ca)), tuple(map(loaded.locate, findings.warnings))
+    return resolve(answers, Facts(ca=ca)), tuple(map(loaded_answers.locate, findings.warnings))
 
 
 def read(source: Source) -> bytes:
@@ -112,19 +112,19 @@ def release_of(source: Source, *, may_lack_certificate: bool = False) -> Located
     """
     from pgwizard.release.apply import ReleaseRequest  # not needed for a render
 
-    loaded, answers = _load(source)
+    loaded_answers, answers = _load(source)
     ca, wrong = inputs.certificate(answers, source.folder, utc_now(), source.ca_file)
     unread = None
-    if loaded.problems or wrong:
+    if loaded_answers.problems or wrong:
         errors = checks.check(answers, Facts(ca=ca)).errors
-        problems = _together(loaded, wrong, errors, needs_certificate=False)
-        is_alone = problems == [*map(loaded.locate, wrong)]
+        problems = _together(loaded_answers, wrong, errors, needs_certificate=False)
+        is_alone = problems == [*map(loaded_answers.locate, wrong)]
         if not (may_lack_certificate and is_alone and _is_file_missing(answers, source)):
             raise AnswersError(source.name, problems)
         [unread] = wrong
     answers = _trusting(answers, source)
     request = ReleaseRequest(answers, inputs.read_secrets(answers, source.folder), ca)
-    return LocatedRelease(source.name, request, loaded.locate, unread)
+    return LocatedRelease(source.name, request, loaded_answers.locate, unread)
 
 
 def _is_file_missing(answers: Answers, source: Source) -> bool:
@@ -137,15 +137,15 @@ def with_overrides(request: ReleaseRequest, overrides: tuple[str, ...]) -> Relea
     if not overrides:
         return request
     text = json.dumps(request.answers.model_dump(by_alias=True, mode="json"))
-    loaded = answers_file.load(text.encode(), overrides)
-    if loaded.answers is None or loaded.problems:
-        raise AnswersError("the answers of the clone", loaded.problems)
-    former, answers = _secret_sections(request.answers), _secret_sections(loaded.answers)
-    changed = {role for role in answers if answers[role] != former[role]}
-    named = inputs.read_secrets(loaded.answers, Path()).values
-    values = {key: value for key, value in request.secrets.values.items() if key[0] not in changed}
-    values |= {key: value for key, value in named.items() if key[0] in changed}
-    return replace(request, answers=loaded.answers, secrets=SecretInputs(values))
+    loaded_answers = answers_file.load(text.encode(), overrides)
+    if loaded_answers.answers is None or loaded_answers.problems:
+        raise AnswersError("the answers of the clone", loaded_answers.problems)
+    former, answers = _secret_sections(request.answers), _secret_sections(loaded_answers.answers)
+    changes = {role for role in answers if answers[role] != former[role]}
+    secret_values = inputs.read_secrets(loaded_answers.answers, Path()).values
+    values = {key: value for key, value in request.secrets.values.items() if key[0] not in changes}
+    values |= {key: value for key, value in secret_values.items() if key[0] in changes}
+    return replace(request, answers=loaded_answers.answers, secrets=SecretInputs(values))
 
 
 def _secret_sections(answers: Answers) -> dict[str, object]:
@@ -165,22 +165,22 @@ def _trusting(answers: Answers, source: Source) -> Answers:
 
 def _load(source: Source) -> tuple[LoadedAnswers, Answers]:
     """Raises AnswersError if it is not a file of answers at all."""
-    loaded = answers_file.load(read(source), source.overrides)
-    if loaded.answers is None:
-        raise AnswersError(source.name, loaded.problems)
-    return loaded, loaded.answers
+    loaded_answers = answers_file.load(read(source), source.overrides)
+    if loaded_answers.answers is None:
+        raise AnswersError(source.name, loaded_answers.problems)
+    return loaded_answers, loaded_answers.answers
 
 
 def _together(
-    loaded: LoadedAnswers, certificate: Sequence[Finding], across: Sequence[Finding], *, needs_certificate: bool
+    loaded_answers: LoadedAnswers, certificate: Sequence[Finding], across: Sequence[Finding], *, needs_certificate: bool
 ) -> list[Finding]:
     """Every problem, in the order of the file: of single answers, of the certificate file, and across answers.
 
     needs_certificate: whether it is a problem that no certificate was read.
     """
     missing = () if needs_certificate else ("tls.source", "tls.caFile")
-    across = [item for item in across if loaded.about_right_answers(item) and item.question not in missing]
-    return _in_order([*loaded.problems, *map(loaded.locate, [*certificate, *across])])
+    across = [item for item in across if loaded_answers.about_right_answers(item) and item.question not in missing]
+    return _in_order([*loaded_answers.problems, *map(loaded_answers.locate, [*certificate, *across])])
 
 
 def _in_order(problems: Iterable[Finding]) -> list[Finding]:

@@ -46,7 +46,7 @@ def start(
         async def connect(stack: AsyncExitStack) -> Cluster:
             from pgwizard.cli import connect as cli_connect
 
-            source = cli_connect.ClusterSource(name, kubeconfig, demo, released=screen != WIZARD, show=show)
+            source = cli_connect.ClusterSource(name, kubeconfig, demo, has_release=screen != WIZARD, show=show)
             nonlocal clock
             cluster = await stack.enter_async_context(cli_connect.open_cluster(sources.setdefault(name, source)))
             clock = cli_connect.clock_of(cluster, demo=demo)
@@ -89,7 +89,7 @@ def start(
         drafts=drafts,
         folder=folder or Path(),
         follow_login=login_followers.append,
-        loaded=gc.freeze,  # loaded modules stay: no collection has to scan them again
+        on_load=gc.freeze,  # loaded modules stay: no collection has to scan them again
     )
 
 

@@ -159,7 +159,7 @@ EXCLUSIVE: tuple[tuple[Option[Any], Option[Any]], ...] = (
 # ---- verbs ---------------------------------------------------------------------------------------------------------
 
 _FILE = Argument("FILE", "the answers; - reads standard input", completes="file")
-_NAME = Argument("NAME", "the release; optional if the namespace has only one", required=False)
+_NAME = Argument("NAME", "the release; optional if the namespace has only one", is_required=False)
 _NAMESPACE_IS_AN_ANSWER = {"--namespace": "The namespace is an answer: --set release.namespace=NAME."}
 
 
@@ -353,7 +353,7 @@ VERBS: dict[str, Verb] = {
             "pgwizard restore --from answers.yaml\n"
             "pgwizard restore postgresql -n shop --into staging/postgresql",
             "restore:restore",
-            (Argument("NAME", "the release; not with --from", required=False),),
+            (Argument("NAME", "the release; not with --from", is_required=False),),
             (
                 RECOVERY_TARGET,
                 BEFORE,
@@ -428,7 +428,7 @@ VERBS: dict[str, Verb] = {
             "pgwizard explain docs/errors.md#s3-access-denied\n"
             "pgwizard explain release/postgresql -n shop",
             "explain:explain",
-            (Argument("WORD", "words of a message, its link, or release/NAME", required=False, many=True),),
+            (Argument("WORD", "words of a message, its link, or release/NAME", is_required=False, many=True),),
             _RELEASE,
             synonyms=("why",),
         ),
@@ -463,7 +463,7 @@ VERBS: dict[str, Verb] = {
             "The same as VERB --help.",
             "pgwizard help apply",
             "offline:help_of",
-            (Argument("VERB", "the verb; without it, an overview", required=False),),
+            (Argument("VERB", "the verb; without it, an overview", is_required=False),),
         ),
     )
 }

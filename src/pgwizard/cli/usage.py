@@ -10,7 +10,7 @@ from pgwizard.cli.options import Option, Verb
 from pgwizard.cli.table import HELP, VERBS, WITHOUT_VERB
 
 WIDTH = 80
-_LEFT = 26
+_TERM_WIDTH = 26
 """Columns of the names of options; a longer one has its text below it."""
 
 ABOUT = "Installs PostgreSQL with pgBackRest backups on Kubernetes, and shows whether the backups can be restored."
@@ -32,7 +32,7 @@ def overview() -> str:
             *_rows(verbs, 14),
             "",
             "Options:",
-            *_rows([(_name_column(option), option.help) for option in WITHOUT_VERB], _LEFT),
+            *_rows([(_name_column(option), option.help) for option in WITHOUT_VERB], _TERM_WIDTH),
             "",
             *textwrap.wrap(
                 "Options may come before or after the verb. See pgwizard VERB --help for those of a verb.", WIDTH
@@ -48,9 +48,13 @@ def usage(verb: Verb) -> str:
     lines += [*textwrap.wrap(verb.description, WIDTH), ""]
     lines += ["Examples:", *(f"  {line}" for line in verb.example.splitlines()), ""]
     if verb.arguments:
-        lines += ["Arguments:", *_rows([(argument.name, argument.help) for argument in verb.arguments], _LEFT), ""]
+        lines += [
+            "Arguments:",
+            *_rows([(argument.name, argument.help) for argument in verb.arguments], _TERM_WIDTH),
+            "",
+        ]
     options = [(_name_column(option), option.help) for option in (*verb.options, HELP)]
-    return "\n".join([*lines, "Options:", *_rows(options, _LEFT), ""])
+    return "\n".join([*lines, "Options:", *_rows(options, _TERM_WIDTH), ""])
 
 
 def synopsis(verb: Verb) -> str:
@@ -70,8 +74,8 @@ def _name_column(option: Option[Any]) -> str:
 
 def _rows(rows: Iterable[tuple[str, str]], width: int) -> list[str]:
     lines: list[str] = []
-    for left, text in rows:
+    for term, text in rows:
         first, *more = textwrap.wrap(text, WIDTH - width - 2)
-        lines += [f"  {left:{width}}{first}"] if len(left) < width - 1 else [f"  {left}", f"  {'':{width}}{first}"]
+        lines += [f"  {term:{width}}{first}"] if len(term) < width - 1 else [f"  {term}", f"  {'':{width}}{first}"]
         lines += [f"  {'':{width}}{line}" for line in more]
     return lines

@@ -57,8 +57,8 @@ def is_remark(fault: Finding) -> bool:
 
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
-_UNSEEN = r"\t\r\v\f\x00-\x08\x0e-\x1f\x7f-\xa0\u200b-\u200f\u2028-\u202e\ufeff\ufffd"
-_BLANKS = re.compile(rf"[{_UNSEEN}][ {_UNSEEN}]*| [ {_UNSEEN}]+")
+_INVISIBLE = r"\t\r\v\f\x00-\x08\x0e-\x1f\x7f-\xa0\u200b-\u200f\u2028-\u202e\ufeff\ufffd"
+_BLANKS = re.compile(rf"[{_INVISIBLE}][ {_INVISIBLE}]*| [ {_INVISIBLE}]+")
 
 
 def _readable(text: str) -> str:

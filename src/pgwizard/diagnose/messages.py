@@ -61,6 +61,6 @@ def read(page: str) -> tuple[Entry, ...]:
 @cache
 def entries() -> tuple[Entry, ...]:
     """The entries of the page in the package; in a checkout, of the one in docs/."""
-    packaged = Path(__file__).parents[1] / "docs" / "errors.md"
-    page = packaged if packaged.is_file() else Path(__file__).parents[3] / "docs" / "errors.md"
+    package_page = Path(__file__).parents[1] / "docs" / "errors.md"
+    page = package_page if package_page.is_file() else Path(__file__).parents[3] / "docs" / "errors.md"
     return read(page.read_text(encoding="utf-8"))

@@ -78,11 +78,11 @@ def _exit_code(text: str, match: re.Match[str]) -> int | None:
 
 
 def diagnosis(row: KnownFault, match: re.Match[str], text: str) -> Diagnosis:
-    named = {name: plain(value or "", 120) for name, value in match.groupdict().items()}
+    groups = {name: plain(value or "", 120) for name, value in match.groupdict().items()}
     return Diagnosis(
         key=row.key,
-        cause=row.cause.format_map(named),
-        fix=row.fix.format_map(named),
+        cause=row.cause.format_map(groups),
+        fix=row.fix.format_map(groups),
         text=_line(text, match),
         exit_code=_exit_code(text, match),
         question=row.question,

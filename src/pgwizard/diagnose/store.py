@@ -11,12 +11,12 @@ def _s3(*codes: str) -> str:
 
 
 _HOST = r"'(?P<host>[^'\n]{1,300})'"  # newer versions add the address: 'minio.minio.svc:9000 (10.0.0.1)'
-_REFUSED = rf"unable to verify certificate presented by {_HOST}:"
+_CERTIFICATE_REFUSAL = rf"unable to verify certificate presented by {_HOST}:"
 
 TLS = (
     row(
         "certificate-unknown-authority",
-        rf"{_REFUSED} \[20\]",
+        rf"{_CERTIFICATE_REFUSAL} \[20\]",
         "The certificate of {host} was signed by an authority that is not trusted here, or the server does not send "
         "its intermediate certificate.",
         "Let tls.source name the Secret and key with the root that signed it (often ca.crt), and let the server send "
@@ -25,7 +25,7 @@ TLS = (
     ),
     row(
         "certificate-self-signed",
-        rf"{_REFUSED} \[18\]",
+        rf"{_CERTIFICATE_REFUSAL} \[18\]",
         "{host} presents a self-signed certificate that is not trusted here: none is configured, it is another one, "
         "or the server's was reissued after it was copied.",
         "Set tls.source to the Secret with that certificate (tls.crt), and apply again so that a new one is copied.",
@@ -33,33 +33,33 @@ TLS = (
     ),
     row(
         "certificate-unknown-root",
-        rf"{_REFUSED} \[19\]",
+        rf"{_CERTIFICATE_REFUSAL} \[19\]",
         "{host} sends a complete chain, but the root at its end is not trusted here.",
         "Set tls.source to the Secret and key that hold this root (often ca.crt).",
         "tls.source",
     ),
     row(
         "certificate-intermediate-only",
-        rf"{_REFUSED} \[2\]",
+        rf"{_CERTIFICATE_REFUSAL} \[2\]",
         "What is trusted for {host} is an intermediate certificate; pgBackRest wants the root above it too.",
         "Add the root to the certificates under the key that tls.source names.",
         "tls.source",
     ),
     row(
         "certificate-expired",
-        rf"{_REFUSED} \[10\]",
+        rf"{_CERTIFICATE_REFUSAL} \[10\]",
         "The certificate of {host}, or one above it, has expired; or the clock of the node is ahead.",
         "Renew it on the server and apply again, so that the copy is the new one. Check the node's clock.",
     ),
     row(
         "certificate-not-yet-valid",
-        rf"{_REFUSED} \[9\]",
+        rf"{_CERTIFICATE_REFUSAL} \[9\]",
         "The certificate of {host} is not valid yet: usually the clock of the node is behind.",
         "Set the node's clock by NTP, or wait until the certificate begins.",
     ),
     row(
         "certificate-refused",
-        rf"{_REFUSED}",
+        rf"{_CERTIFICATE_REFUSAL}",
         "The certificate of {host} was refused.",
         "Compare the server's certificate with the one that tls.source names.",
         "tls.source",

@@ -103,7 +103,7 @@ def values(plan: Plan) -> dict[str, Any]:
 
 def values_yaml(plan: Plan) -> str:
     """The same as a commented file, with the checksum by which ``is_edited`` knows it."""
-    text = "\n".join([_VALUES_HEAD, *_commented(plan)]) + "\n"
+    text = "\n".join([_VALUES_HEAD, *_comments(plan)]) + "\n"
     return f"{text}\n{_CHECKSUM}{_checksum(text)}\n"
 
 
@@ -117,7 +117,7 @@ def _checksum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _commented(plan: Plan) -> Iterator[str]:
+def _comments(plan: Plan) -> Iterator[str]:
     before: list[str] = []
     for value in VALUES:
         *sections, key = value.path.split(".")

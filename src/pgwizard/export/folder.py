@@ -33,5 +33,5 @@ def export_folder(plan: Plan, form: ExportFormat) -> ExportFolder:
             return ExportFolder(texts, frozenset(texts))
         case "kustomize":
             return ExportFolder(kustomize(plan), file_names())
-    rendered = (manifest for manifest in manifests.render(plan) if manifest.role not in manifests.SECRETS_TO_CREATE)
-    return ExportFolder({each.file_name: each.text for each in rendered}, frozenset(manifests.FILE_NAMES))
+    items = (manifest for manifest in manifests.render(plan) if manifest.role not in manifests.SECRETS_TO_CREATE)
+    return ExportFolder({each.file_name: each.text for each in items}, frozenset(manifests.FILE_NAMES))

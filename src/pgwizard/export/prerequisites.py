@@ -31,9 +31,9 @@ def secrets_to_exist(plan: Plan) -> Iterator[str]:
         for ref in refs if source is None else ():
             keys.setdefault(ref.secret, []).append(ref.key)
     for name, keys_of_secret in keys.items():
-        listed = list(dict.fromkeys(keys_of_secret))
-        command = _command(plan, name, " ".join(f"--from-file={key}=FILE" for key in listed))
-        yield f"Secret {name} with the keys {' and '.join(listed)} must exist first. To create it: {command}"
+        names = list(dict.fromkeys(keys_of_secret))
+        command = _command(plan, name, " ".join(f"--from-file={key}=FILE" for key in names))
+        yield f"Secret {name} with the keys {' and '.join(names)} must exist first. To create it: {command}"
 
 
 def _command(plan: Plan, name: str, options: str) -> str:

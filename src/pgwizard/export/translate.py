@@ -60,12 +60,12 @@ class _Translation:
         self._name, self._terms, self._kind = name, terms, kind
         self._loops: list[str] = []
         self._used_blocks: list[str] = []
-        self._written = ""
+        self._template = ""
 
     def text(self, body: list[nodes.Node]) -> str:
         self._body(body)
-        used = dict.fromkeys(self._used_blocks)
-        return "".join(f"{{{{- ${name} := {self._terms.blocks[name]} -}}}}\n" for name in used) + self._written
+        blocks = dict.fromkeys(self._used_blocks)
+        return "".join(f"{{{{- ${name} := {self._terms.blocks[name]} -}}}}\n" for name in blocks) + self._template
 
     def _refusal(self, node: nodes.Node) -> Untranslatable:
         return Untranslatable(self._name, node.lineno, type(node).__name__)
@@ -105,7 +105,7 @@ class _Translation:
             case [
                 nodes.Output(nodes=[nodes.TemplateData(data=indent), name, nodes.TemplateData(data=": "), value, end])
             ]:
-                places = (_dotted(name), _dotted(value))
+                places = (_dotted_name(name), _dotted_name(value))
                 if (
                     not indent.strip(" ")
                     and places == (f"{loop}.name", f"{loop}.value")
@@ -120,19 +120,19 @@ class _Translation:
 
         It would take a blank line before it along as well, so that is refused.
         """
-        if self._written and (not self._written.endswith("\n") or self._written.endswith("\n\n")):
+        if self._template and (not self._template.endswith("\n") or self._template.endswith("\n\n")):
             raise self._refusal(node)
-        self._written += f"{{{{- {action} }}}}\n"
+        self._template += f"{{{{- {action} }}}}\n"
 
     def _output(self, node: nodes.Node) -> None:
         if isinstance(node, nodes.TemplateData):
-            self._written += _literal(node.data)
+            self._template += _literal(node.data)
         else:
-            self._written += f"{{{{ {self._placed(node)} }}}}" if not _is_block(node) else self._block(node)
+            self._template += f"{{{{ {self._place(node)} }}}}" if not _is_block(node) else self._block(node)
 
     # ---- expressions -----------------------------------------------------------------------------------------------
 
-    def _placed(self, node: nodes.Node) -> str:
+    def _place(self, node: nodes.Node) -> str:
         """An expression, as files of this kind quote a value."""
         match node:
             case nodes.Filter(name="bare" | "comment", node=inner) if inner is not None:
@@ -151,18 +151,18 @@ class _Translation:
         raise self._refusal(node)
 
     def _operand(self, node: nodes.Node) -> str:
-        operand = self._field(node) if isinstance(node, nodes.Name | nodes.Getattr) else self._computed(node)
+        operand = self._field(node) if isinstance(node, nodes.Name | nodes.Getattr) else self._computation(node)
         if operand is None:
             raise self._refusal(node)
         return operand
 
-    def _computed(self, node: nodes.Node) -> str | None:
+    def _computation(self, node: nodes.Node) -> str | None:
         match node:
             case nodes.Const(value=str(text)):
                 return json.dumps(text)
             case nodes.CondExpr(test=test, expr1=first, expr2=second) if second is not None:
-                chosen = f"{self._operand(first)} {self._operand(second)}"
-                return f"(ternary {chosen} (not (empty {self._operand(test)})))"
+                choices = f"{self._operand(first)} {self._operand(second)}"
+                return f"(ternary {choices} (not (empty {self._operand(test)})))"
             case nodes.Filter(name="sha256", node=nodes.Call() as call):
                 return f"({self._operand(call)} | b64dec | sha256sum)"
             case nodes.Call():
@@ -170,7 +170,7 @@ class _Translation:
         return None
 
     def _field(self, node: nodes.Name | nodes.Getattr) -> str | None:
-        name = _dotted(node)
+        name = _dotted_name(node)
         if name.partition(".")[0] in self._loops:
             return f"${name}"
         if name in self._terms.whole_numbers:
@@ -189,18 +189,18 @@ def _is_block(node: nodes.Node) -> bool:
     return isinstance(node, nodes.Filter) and node.name == "block"
 
 
-def _dotted(node: nodes.Node) -> str:
+def _dotted_name(node: nodes.Node) -> str:
     match node:
         case nodes.Name(name=name):
             return name
         case nodes.Getattr(node=inner, attr=attribute):
-            return f"{_dotted(inner)}.{attribute}"
+            return f"{_dotted_name(inner)}.{attribute}"
     return ""
 
 
 def _call_text(node: nodes.Call) -> str:
     arguments = ", ".join(json.dumps(arg.value) for arg in node.args if isinstance(arg, nodes.Const))
-    return f"{_dotted(node.node)}({arguments})"
+    return f"{_dotted_name(node.node)}({arguments})"
 
 
 def _literal(text: str) -> str:

@@ -360,7 +360,7 @@ SCRIPTS = ("apart.sh", "backup.sh", "drill.sh", "init.sh", "minio-ca-init.sh", "
 def terms() -> Terms:
     """What the names of the templates are in the chart."""
     names = Names.of(_PLACEHOLDER)
-    table = {f"names.{item.name}": _named(getattr(names, item.name)) for item in fields(Names)}
+    table = {f"names.{item.name}": _name_expression(getattr(names, item.name)) for item in fields(Names)}
     alerts = Alerts.of(names, _NAMESPACE)
     table |= {f"alerts.{item.name}": _alert(getattr(alerts, item.name)) for item in fields(Alerts)}
     table |= {value.term: f"$.Values.{value.path}" for value in VALUES if value.term}
@@ -390,7 +390,7 @@ def terms() -> Terms:
     return Terms(table, lists, blocks, functions, frozenset(numbers))
 
 
-def _named(name: str) -> str:
+def _name_expression(name: str) -> str:
     if name == _PLACEHOLDER:
         return RELEASE_NAME
     return f"(printf {json.dumps(name.replace(_PLACEHOLDER, '%s'))} {RELEASE_NAME})"

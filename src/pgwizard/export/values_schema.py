@@ -31,10 +31,10 @@ def values_schema() -> dict[str, Any]:
                 place["properties"][section] = _section()
                 place["required"].append(section)
             place = place["properties"][section]
-        accepted = _merged(_schema_at(answers, value.path) if value.schema is None else _resolved(value.schema))
-        described = {"description": value.about} if value.about else {}
-        place["properties"][key] = {**accepted, **described}
-        if not _accepts_null(accepted):
+        value_schema = _merge(_schema_at(answers, value.path) if value.schema is None else _resolve(value.schema))
+        description = {"description": value.about} if value.about else {}
+        place["properties"][key] = {**value_schema, **description}
+        if not _accepts_null(value_schema):
             place["required"].append(key)
     for name, rules in SECTION_RULES.items():
         tree["properties"][name].update(rules)
@@ -57,48 +57,48 @@ def _schema_at(answers: Mapping[str, Any], path: str) -> dict[str, Any]:
     return {name: item for name, item in place.items() if name not in ("default", "title")}
 
 
-def _resolved(node: Any) -> Any:
+def _resolve(node: Any) -> Any:
     """The schema, with each type replaced by the schema of what it accepts."""
     if isinstance(node, Mapping):
-        return {key: _resolved(item) for key, item in node.items()}
+        return {key: _resolve(item) for key, item in node.items()}
     if isinstance(node, list):
-        return [_resolved(item) for item in node]
+        return [_resolve(item) for item in node]
     return node if node is None or isinstance(node, str | int | float) else TypeAdapter(node).json_schema()
 
 
 _LONG_PATTERN = 200
 
 
-def _merged(node: Any) -> Any:
+def _merge(node: Any) -> Any:
     """The schema with one part in the place of alternatives, where each is of another type: that is less to compile.
 
     A keyword applies to values of its type alone, but for ``not``, which names its type. null stays an alternative of
     a long pattern, which is shared with values that are not null.
     """
     if isinstance(node, list):
-        return [_merged(item) for item in node]
+        return [_merge(item) for item in node]
     if not isinstance(node, Mapping):
         return node
-    copy = {key: _merged(item) for key, item in node.items()}
+    copy = {key: _merge(item) for key, item in node.items()}
     parts: list[dict[str, Any]] = copy.pop("anyOf", [])
     is_long = any(len(part.get("pattern", "")) > _LONG_PATTERN for part in parts)
     separate = [part for part in parts if is_long and part == {"type": "null"}]
-    merged: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for part in parts:
         if part not in separate:
-            if merged.keys() & part.keys() - {"type"}:
+            if result.keys() & part.keys() - {"type"}:
                 return {**copy, "anyOf": parts}
-            merged |= {**part, "type": [*merged.get("type", []), part["type"]]}
-    match merged:
+            result |= {**part, "type": [*result.get("type", []), part["type"]]}
+    match result:
         case {"type": [one]}:
-            merged["type"] = one
-        case {"not": refused}:
-            merged["not"] = {"type": "string", **refused}
-    return {**copy, "anyOf": [merged, *separate]} if separate else {**copy, **merged}
+            result["type"] = one
+        case {"not": exclusion}:
+            result["not"] = {"type": "string", **exclusion}
+    return {**copy, "anyOf": [result, *separate]} if separate else {**copy, **result}
 
 
-def _accepts_null(accepted: Mapping[str, Any]) -> bool:
-    return "null" in accepted.get("type", ()) or any(item.get("type") == "null" for item in accepted.get("anyOf", ()))
+def _accepts_null(schema: Mapping[str, Any]) -> bool:
+    return "null" in schema.get("type", ()) or any(item.get("type") == "null" for item in schema.get("anyOf", ()))
 
 
 # ---- definitions ---------------------------------------------------------------------------------------------------
@@ -108,8 +108,8 @@ def _with_definitions(tree: Mapping[str, Any]) -> dict[str, Any]:
     """The schema with a definition of each part with a pattern that is in it more than once."""
     times: Counter[str] = Counter()
     _count(tree, times)
-    shared = [text for text, count in times.items() if count > 1]
-    names = {text: str(number) for number, text in enumerate(shared, start=1)}
+    repeats = [text for text, count in times.items() if count > 1]
+    names = {text: str(number) for number, text in enumerate(repeats, start=1)}
     definitions = {name: _parts_replaced(json.loads(text), names) for text, name in names.items()}
     return {**_parts_replaced(tree, names), "definitions": definitions}
 
@@ -134,12 +134,12 @@ def _part(node: Mapping[str, Any]) -> str:
 
 def _parts_replaced(node: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """With references to the definitions in the place of parts below the node."""
-    return {key: _replaced(item, names) for key, item in node.items()}
+    return {key: _with_references(item, names) for key, item in node.items()}
 
 
-def _replaced(node: Any, names: Mapping[str, str]) -> Any:
+def _with_references(node: Any, names: Mapping[str, str]) -> Any:
     if isinstance(node, list):
-        return [_replaced(item, names) for item in node]
+        return [_with_references(item, names) for item in node]
     if not isinstance(node, Mapping):
         return node
     if name := names.get(_part(node)):

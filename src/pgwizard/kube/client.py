@@ -468,7 +468,7 @@ def _write_result(answer: Response) -> WriteResult:
 
 
 def _holds(live: Any, intent: Any) -> bool:
-    """Whether ``live``, to which the server may have added defaults, contains all of ``sent``."""
+    """Whether ``live``, to which the server may have added defaults, contains all of ``intent``."""
     if isinstance(intent, Mapping):
         return isinstance(live, Mapping) and all(_holds(live.get(key), value) for key, value in intent.items())
     if isinstance(intent, list):

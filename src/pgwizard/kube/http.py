@@ -115,7 +115,7 @@ class _Status(Exception):
 
 
 class _TryError(Exception):
-    """One try failed. lost: the answer was lost, and the server may have acted."""
+    """One try failed. is_lost: the answer was lost, and the server may have acted."""
 
     def __init__(
         self,

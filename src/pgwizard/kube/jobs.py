@@ -182,7 +182,7 @@ def _is_of(pod: Object, job_uid: str) -> bool:
 class _JobWatch:
     """What the watches have shown of one Job so far, and its log.
 
-    outlived: the code of a container that failed while another keeps its pod, and so the Job, from ending.
+    error_code: that of a container that failed while another keeps its pod, and so the Job, from ending.
     early: pods that came before the Job, which tells its own from those of an earlier one.
     on_last_line: called when ``is_last_line`` is true of a line.
     """

@@ -84,20 +84,20 @@ def _refuse_what_go_refuses(node: yaml.Node, text: str) -> None:
         raise yaml.MarkedYAMLError(problem="found incompatible YAML document", problem_mark=node.start_mark)
     if _SECOND_MARK.search(text):
         raise yaml.MarkedYAMLError(problem="a byte order mark within the file", problem_mark=node.start_mark)
-    for scalar in _quoted(node, set()) if "\\/" in text else ():
+    for scalar in _quoted_scalars(node, set()) if "\\/" in text else ():
         if _ESCAPED_SLASH.search(text[scalar.start_mark.index : scalar.end_mark.index]):
             raise yaml.MarkedYAMLError(problem="found unknown escape character", problem_mark=scalar.start_mark)
 
 
-def _quoted(node: yaml.Node, seen: set[int]) -> Iterator[yaml.ScalarNode]:
+def _quoted_scalars(node: yaml.Node, node_ids: set[int]) -> Iterator[yaml.ScalarNode]:
     """The texts in double quotes, each once."""
     if isinstance(node, yaml.ScalarNode):
         if node.style == '"':
             yield node
-    elif id(node) not in seen:
-        seen.add(id(node))
+    elif id(node) not in node_ids:
+        node_ids.add(id(node))
         for part in chain.from_iterable(node.value) if isinstance(node, yaml.MappingNode) else node.value:
-            yield from _quoted(part, seen)
+            yield from _quoted_scalars(part, node_ids)
 
 
 def _extent(node: yaml.Node, extents: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:

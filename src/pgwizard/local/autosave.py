@@ -94,14 +94,14 @@ class Drafts:
             return False
         return True
 
-    def drop(self, left: AbandonedDraft | None = None) -> None:
+    def drop(self, draft: AbandonedDraft | None = None) -> None:
         """Delete a draft that another wizard left, or (None) this one's."""
-        path = left.path if left else self._own
+        path = draft.path if draft else self._own
         with self._turn:
             for file in (path, _lock_of(path)):
                 with contextlib.suppress(OSError):
                     file.unlink()
-            if left is None:
+            if draft is None:
                 self.close()
 
     def close(self) -> None:

@@ -90,12 +90,12 @@ def write_folder(
         other = _find_other_entry(target, replaceable)
         is_folder = target.is_dir() and not target.is_symlink()
         if other and not (force and is_folder):
-            forced = " --force keeps its other files and replaces those of the export."
+            force_note = " --force keeps its other files and replaces those of the export."
             raise OutputError(
                 f"{target} is not a folder: nothing was written"
                 if other == _NO_FOLDER
                 else f"{target} holds {other}, which this export does not write: nothing was written",
-                hint=f"Give a folder of its own.{forced if is_folder and force is not None else ''}",
+                hint=f"Give a folder of its own.{force_note if is_folder and force is not None else ''}",
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=_work_prefix(target), dir=target.parent))

@@ -268,8 +268,8 @@ def _refusal(name: str, value: str, answers: Answers) -> str | None:
     if message := settings.find_unknown(name, version):
         return message
     if len(value) >= 2 and value[0] == value[-1] == "'":
-        quoted, bare = f"{value} is already quoted, and pgwizard adds the quotes", value[1:-1]
-        return quoted if _refusal(name, bare, answers) else f"{quoted}: did you mean {bare or 'an empty value'}?"
+        text, bare = f"{value} is already quoted, and pgwizard adds the quotes", value[1:-1]
+        return text if _refusal(name, bare, answers) else f"{text}: did you mean {bare or 'an empty value'}?"
     setting = settings.of(name, version)
     if setting is None:
         return None

@@ -403,7 +403,7 @@ def schema() -> dict[str, Any]:
     }
 
 
-_EXPECTED = "expected five fields, such as 0 2 * * 0"
+_USAGE = "expected five fields, such as 0 2 * * 0"
 
 
 def _normalise(cron: str) -> str:
@@ -412,10 +412,10 @@ def _normalise(cron: str) -> str:
         return _NICKNAMES[cron]
     if cron.startswith("@every"):
         raise ValueError(
-            f"{cron!r} counts from when the CronJob was made, so nobody can tell its next run; {_EXPECTED}, or @daily"
+            f"{cron!r} counts from when the CronJob was made, so nobody can tell its next run; {_USAGE}, or @daily"
         )
     if cron.startswith("@"):
-        written_out = f": write {cron.lower()}" if cron.lower() in _NICKNAMES else f"; {_EXPECTED}"
+        written_out = f": write {cron.lower()}" if cron.lower() in _NICKNAMES else f"; {_USAGE}"
         raise ValueError(f"{cron!r} is not a cron schedule{written_out}")
     if match := re.match(r"(?:CRON_)?TZ=(\S*)\s+(.+)", cron):
         raise ValueError(
@@ -425,7 +425,7 @@ def _normalise(cron: str) -> str:
     fields = cron.replace("?", "*").split()  # they are the same to Kubernetes
     if len(fields) != 5:
         seconds = " (Kubernetes has none for seconds or years)" if len(fields) in (6, 7) else ""
-        raise ValueError(f"{cron!r} is not a cron schedule; {_EXPECTED}{seconds}")
+        raise ValueError(f"{cron!r} is not a cron schedule; {_USAGE}{seconds}")
     for name, text in zip(_FIELDS, fields, strict=True):
         for part in text.split(","):
             if not part:

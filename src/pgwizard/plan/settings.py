@@ -113,8 +113,8 @@ class Setting:
             short = unit.lower().replace("i", "") if self._is_size else unit.lower()
             # the largest first: 5m is meant as minutes
             close = [other for other in reversed(units) if _begins_alike(other.lower(), short)]
-            spelled = (f"{text[: text.rfind(unit)].strip()}{other}" for other in close)
-            suggestion = next((f": did you mean {value}?" for value in spelled if self._takes(value)), "")
+            spellings_with_unit = (f"{text[: text.rfind(unit)].strip()}{other}" for other in close)
+            suggestion = next((f": did you mean {value}?" for value in spellings_with_unit if self._takes(value)), "")
             raise ValueError(
                 f"{_short(text)}: {_short(unit)} is not a unit of it; expected {', '.join(units)}{suggestion}"
             )

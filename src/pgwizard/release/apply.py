@@ -123,10 +123,10 @@ class _Preparation:
     """All decisions of a run, made before the first write."""
 
     plan: Plan
-    surveyed: survey.Survey
+    survey_result: survey.Survey
     trials: tuple[Trial, ...]
     changes: tuple[Change, ...]
-    pruned: tuple[Ref, ...]
+    leftovers: tuple[Ref, ...]
     data: Mapping[Ref, Mapping[str, Sensitive]]
     spec: str
     salt: str
@@ -137,7 +137,7 @@ class _Preparation:
 
     @property
     def objects(self) -> list[Object]:
-        return [trial.planned for trial in self.trials]
+        return [trial.intent for trial in self.trials]
 
     @property
     def inventory(self) -> tuple[Ref, ...]:
@@ -149,7 +149,7 @@ class _Preparation:
 
     @property
     def job(self) -> Trial | None:
-        return next((trial for trial in self.trials if Ref.of(trial.planned).resource == JOB), None)
+        return next((trial for trial in self.trials if Ref.of(trial.intent).resource == JOB), None)
 
 
 # ---- the run -------------------------------------------------------------------------------------------------------
@@ -163,88 +163,88 @@ async def run(
     Raises AnswersError, PreflightError, OwnershipConflict, Locked, RolloutFailed, DeadlineError, JobFailed,
     Interrupted, and the errors of the cluster. A run that failed or was killed is simply run again.
     """
-    prepared = await prepare(release, cluster, report, options, now)
+    preparation = await prepare(release, cluster, report, options, now)
     if options.dry_run:
-        return prepared.outcome("dry-run", "Dry run: nothing was written.")
-    if await _is_up_to_date(prepared, release, cluster):
+        return preparation.outcome("dry-run", "Dry run: nothing was written.")
+    if await _is_up_to_date(preparation, release, cluster):
         headline = "Already up to date."
-        if prepared.damage:
+        if preparation.damage:
             headline = "Already up to date, but its first full backup has page checksum errors."
-        return prepared.outcome("unchanged", headline, prepared.damage)
+        return preparation.outcome("unchanged", headline, preparation.damage)
     loop = asyncio.get_running_loop()
     painted_at = loop.time()
-    if not await approve(prepared.changes):
+    if not await approve(preparation.changes):
         raise Interrupted("not approved: nothing was written")
     if loop.time() - painted_at > AGES_SECONDS:
         await _require_references(release, cluster, now)
-    await _create_namespace(prepared, cluster, report)
-    async with _hold_lock(prepared, cluster, report, now):
-        await _delete_damaged(prepared, cluster)
-        written = await _write_revision(prepared, release, cluster, now, options)
+    await _create_namespace(preparation, cluster, report)
+    async with _hold_lock(preparation, cluster, report, now):
+        await _delete_damaged(preparation, cluster)
+        new_record = await _write_revision(preparation, release, cluster, now, options)
         try:
             async with stages.enter("apply", report) as stage:
-                await _retire_unfinished(prepared, cluster)
-                stage.done(await _apply(prepared, cluster, stage, options))
+                await _retire_unfinished(preparation, cluster)
+                stage.complete(await _apply(preparation, cluster, stage, options))
             if options.awaits_restore or not options.wait:
-                return await _end_early(prepared, written, cluster, options)
-            await _start_early(prepared, cluster)
+                return await _end_early(preparation, new_record, cluster, options)
+            await _start_early(preparation, cluster)
             async with stages.enter("wait", report) as stage:
-                plan = prepared.plan
+                plan = preparation.plan
                 timeout = options.timeout_seconds
                 ready = await rollout.wait_ready(
                     cluster, plan.ref, timeout, stage.progress, backups=plan.backups, at=now()
                 )
-                if other := await _other_version(prepared, release.answers, cluster):
+                if other := await _other_version(preparation, release.answers, cluster):
                     stage.warning(other)
-                stage.done(ready)
-            findings = await _first_backup(prepared, cluster, report, now)
-            await _prune(prepared, cluster, report)
+                stage.complete(ready)
+            findings = await _first_backup(preparation, cluster, report, now)
+            await _prune(preparation, cluster, report)
         except asyncio.CancelledError:
             with contextlib.suppress(PgwizardError, TimeoutError):
                 async with asyncio.timeout(INTERRUPTION_SECONDS):
-                    await _record_interruption(prepared, written, cluster)
+                    await _record_interruption(preparation, new_record, cluster)
             raise
         except Exception:  # a closed pipe of the output too: the run has ended, so no revision may stay "applying"
             with contextlib.suppress(PgwizardError):  # the first failure is the one to report
-                failed: Literal["failed", "damaged"] = "damaged" if prepared.damage else "failed"
-                await cluster.apply(written.finish(written.inventory, failed).secret(), force=True)
+                failure_outcome: Literal["failed", "damaged"] = "damaged" if preparation.damage else "failed"
+                await cluster.apply(new_record.finish(new_record.inventory, failure_outcome).secret(), force=True)
             raise
         async with stages.enter("record", report) as stage:
             outcome: Literal["deployed", "damaged"] = "damaged" if findings else "deployed"
-            await cluster.apply(written.finish(prepared.inventory, outcome).secret(), force=True)
-            stage.done(f"revision {written.revisions[-1].number}")
-    headline = _headline(prepared.plan, findings, prepared.surveyed.installation)
-    return prepared.outcome("deployed", headline, findings)
+            await cluster.apply(new_record.finish(preparation.inventory, outcome).secret(), force=True)
+            stage.complete(f"revision {new_record.revisions[-1].number}")
+    headline = _headline(preparation.plan, findings, preparation.survey_result.installation)
+    return preparation.outcome("deployed", headline, findings)
 
 
 async def _end_early(
-    prepared: _Preparation, written: record.Record, cluster: Cluster, options: Options
+    preparation: _Preparation, new_record: record.Record, cluster: Cluster, options: Options
 ) -> ApplyOutcome:
     """Once the objects are applied, without a wait for the server."""
     if options.awaits_restore:
-        await cluster.apply(written.finish(prepared.inventory, "deployed").secret(), force=True)
-        return prepared.outcome("applied", "The release is created. Its server starts after the restore.")
-    await _start_job(prepared, cluster)  # suspended by itself: WAL without a stanza would fill the volume
+        await cluster.apply(new_record.finish(preparation.inventory, "deployed").secret(), force=True)
+        return preparation.outcome("applied", "The release is created. Its server starts after the restore.")
+    await _start_job(preparation, cluster)  # suspended by itself: WAL without a stanza would fill the volume
     headline = "Applied without waiting for the first backup. Run it again to wait for it."
-    return prepared.outcome("applied", headline)
+    return preparation.outcome("applied", headline)
 
 
-async def _record_interruption(prepared: _Preparation, written: record.Record, cluster: Cluster) -> None:
+async def _record_interruption(preparation: _Preparation, new_record: record.Record, cluster: Cluster) -> None:
     """Nothing where the record is no longer the one of this run: a lost lock cancels it too."""
-    live = await kube_api.find_object(cluster, record.secret_ref(written.ref))
-    if live is None or live.get("data") != written.secret()["data"]:
+    live = await kube_api.find_object(cluster, record.secret_ref(new_record.ref))
+    if live is None or live.get("data") != new_record.secret()["data"]:
         return
-    interrupted = written.finish(written.inventory, "damaged" if prepared.damage else "interrupted").secret()
-    interrupted["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
-    await cluster.apply(interrupted, force=True)
+    interruption = new_record.finish(new_record.inventory, "damaged" if preparation.damage else "interrupted").secret()
+    interruption["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+    await cluster.apply(interruption, force=True)
 
 
-async def _other_version(prepared: _Preparation, answers: Answers, cluster: Cluster) -> Finding | None:
+async def _other_version(preparation: _Preparation, answers: Answers, cluster: Cluster) -> Finding | None:
     """That a new image has another pgBackRest than the answers say; of one that ran before, the checks have seen it."""
     image = answers.images.postgresql
-    if not prepared.plan.backups or release_checks.runs(prepared.surveyed.installation.statefulset, image):
+    if not preparation.plan.backups or release_checks.runs(preparation.survey_result.installation.statefulset, image):
         return None
-    return version_finding(answers, await ImageVersion(cluster, prepared.plan.ref).read(image))
+    return version_finding(answers, await ImageVersion(cluster, preparation.plan.ref).read(image))
 
 
 def _headline(plan: Plan, findings: Sequence[Finding], before: Installation) -> str:
@@ -260,36 +260,36 @@ def _headline(plan: Plan, findings: Sequence[Finding], before: Installation) -> 
 
 async def _require_references(release: ReleaseRequest, cluster: Cluster, now: Clock) -> None:
     """The survey may be old after a long approval: no running pod may be stopped for one that cannot start."""
-    gone = (await survey.survey(cluster, release.answers, release.ca_file, at=now())).errors
-    if gone:
-        raise PreflightError("a referenced object no longer exists; nothing was written", gone)
+    problems = (await survey.survey(cluster, release.answers, release.ca_file, at=now())).errors
+    if problems:
+        raise PreflightError("a referenced object no longer exists; nothing was written", problems)
 
 
 async def _survey(
     release: ReleaseRequest, cluster: Cluster, report: Report, options: Options, now: Clock
 ) -> survey.Survey:
     async with stages.enter("survey", report) as stage:
-        rights, surveyed = await asyncio.gather(
+        rights, survey_result = await asyncio.gather(
             release_rights.require_rights(cluster, release.answers, ca_file=release.ca_file is not None),
             survey.survey(cluster, release.answers, release.ca_file, at=now(), take_over=options.take_over),
             return_exceptions=True,
         )
         if isinstance(rights, BaseException):  # a missing permission explains the rest
             raise rights
-        if isinstance(surveyed, BaseException):
-            raise surveyed
+        if isinstance(survey_result, BaseException):
+            raise survey_result
         if options.awaits_restore:
-            _require_new(release, cluster, surveyed)
+            _require_new(release, cluster, survey_result)
         else:
-            _require_no_restore(release, cluster, surveyed)
-        stage.done(f"{cluster.server}, namespace {release.answers.release.namespace}")
-        return surveyed
+            _require_no_restore(release, cluster, survey_result)
+        stage.complete(f"{cluster.server}, namespace {release.answers.release.namespace}")
+        return survey_result
 
 
-def _require_new(release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey) -> None:
+def _require_new(release: ReleaseRequest, cluster: Cluster, survey_result: survey.Survey) -> None:
     """A server that runs would be stopped without archiving its last WAL first."""
-    ref, before = ReleaseRef.of(release.answers), surveyed.record
-    stateful = surveyed.installation.statefulset
+    ref, before = ReleaseRef.of(release.answers), survey_result.record
+    stateful = survey_result.installation.statefulset
     if stateful is not None and not (before is not None and before.awaits_restore):
         command = cluster.commands.pgwizard("restore", ref.name, "--to", "latest", namespace=ref.namespace)
         raise PreflightError(
@@ -298,14 +298,14 @@ def _require_new(release: ReleaseRequest, cluster: Cluster, surveyed: survey.Sur
         )
 
 
-def _require_no_restore(release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey) -> None:
+def _require_no_restore(release: ReleaseRequest, cluster: Cluster, survey_result: survey.Survey) -> None:
     """An apply would start the server, on a data directory that may be half restored.
 
     Once the target is reached an apply is welcome: it may be what makes the pod start, or the backup succeed.
     """
-    unfinished = surveyed.record.unfinished_restore if surveyed.record else None
-    awaits = surveyed.record is not None and surveyed.record.awaits_restore
-    if awaits or (unfinished is not None and not unfinished.has_receipt):
+    unfinished_restore = survey_result.record.unfinished_restore if survey_result.record else None
+    awaits = survey_result.record is not None and survey_result.record.awaits_restore
+    if awaits or (unfinished_restore is not None and not unfinished_restore.has_receipt):
         ref = ReleaseRef.of(release.answers)
         command = cluster.commands.pgwizard("restore", ref.name, namespace=ref.namespace)
         raise PreflightError(
@@ -315,91 +315,93 @@ def _require_no_restore(release: ReleaseRequest, cluster: Cluster, surveyed: sur
 
 
 async def _check(
-    release: ReleaseRequest, cluster: Cluster, surveyed: survey.Survey, report: Report, at: datetime
+    release: ReleaseRequest, cluster: Cluster, survey_result: survey.Survey, report: Report, at: datetime
 ) -> tuple[Plan, list[manifests.Manifest]]:
     """The plan, and what it renders to."""
     async with stages.enter("checks", report) as stage:
-        answers, facts = release.answers, surveyed.facts
+        answers, facts = release.answers, survey_result.facts
         findings = checks.check(answers, facts)
-        outside = await release_checks.run(release_checks.Subject(cluster, answers, surveyed, at, release.origin))
-        refused = [finding for finding in outside if finding.severity == "error"]
+        outside = await release_checks.run(release_checks.Subject(cluster, answers, survey_result, at, release.origin))
+        refusals = [finding for finding in outside if finding.severity == "error"]
         doubts = (finding for finding in outside if finding.severity == "warning")
-        warnings = (*findings.warnings, *surveyed.doubts, *doubts)
+        warnings = (*findings.warnings, *survey_result.doubts, *doubts)
         for finding in warnings:
             stage.warning(finding)
-        surveyed.require([*refused, *findings.errors])
-        if refused:
-            raise PreflightError("the cluster would refuse the pods or the volume; nothing was written", refused)
+        survey_result.require([*refusals, *findings.errors])
+        if refusals:
+            raise PreflightError("the cluster would refuse the pods or the volume; nothing was written", refusals)
         if findings.errors:
             raise AnswersError("the answers", findings.errors)
         plan = resolve(answers, facts)
-        rendered = manifests.render(plan)
-        warned = f", {_count(len(warnings), 'warning')}" if warnings else ""  # a face may find more
-        stage.done(f"{len(rendered)} objects{warned}")
-        return plan, rendered
+        rendering = manifests.render(plan)
+        warning_text = f", {_count(len(warnings), 'warning')}" if warnings else ""  # a face may find more
+        stage.complete(f"{len(rendering)} objects{warning_text}")
+        return plan, rendering
 
 
 async def prepare(
     release: ReleaseRequest, cluster: Cluster, report: Report, options: Options, now: Clock
 ) -> _Preparation:
     """Read, check and try everything without writing."""
-    surveyed = await _survey(release, cluster, report, options, now)
-    plan, rendered = await _check(release, cluster, surveyed, report, now())
+    survey_result = await _survey(release, cluster, report, options, now)
+    plan, rendering = await _check(release, cluster, survey_result, report, now())
     async with stages.enter("dry run", report) as stage:
-        values = await secret_values.decide(release.answers, release.secrets, plan, surveyed, cluster)
+        values = await secret_values.decide(release.answers, release.secrets, plan, survey_result, cluster)
         for finding in values.warnings:
             stage.warning(finding)
-        salt = (surveyed.record and surveyed.record.salt) or secrets.token_hex(16)
+        salt = (survey_result.record and survey_result.record.salt) or secrets.token_hex(16)
         mark = hmac.digest(salt.encode(), values.s3, "sha256").hex()[:16] if values.s3 else ""
         # where the values of a Secret come from changes nothing that runs; the mark changes with them
-        texts = [_spec_text(item.object) for item in rendered if item.role not in manifests.SECRETS_TO_CREATE]
+        texts = [_spec_text(item.object) for item in rendering if item.role not in manifests.SECRETS_TO_CREATE]
         spec = hashlib.sha256("---\n".join([*texts, mark]).encode()).hexdigest()
-        live = surveyed.installation.statefulset
-        objects = [_stamp(item.object, spec, mark, live) for item in rendered]
+        live = survey_result.installation.statefulset
+        objects = [_stamp(item.object, spec, mark, live) for item in rendering]
         if options.adoptable:
             chart = {role for role in manifests.ORDER if role not in _NOT_ADOPTED}
-            pairs = zip(rendered, objects, strict=True)
+            pairs = zip(rendering, objects, strict=True)
             objects = [ownership.adoptable(obj, plan.ref) if item.role in chart else obj for item, obj in pairs]
         if options.awaits_restore:
-            objects = [_stopped(each) for each in objects if Ref.of(each).resource != JOB]
+            objects = [_without_server(each) for each in objects if Ref.of(each).resource != JOB]
         trials = await release_dry_run.try_out(
             cluster,
             plan,
             objects,
             force=options.force_conflicts,
-            namespace_exists=surveyed.namespace_exists,
-            inventory=surveyed.record.inventory if surveyed.record else (),
+            namespace_exists=survey_result.namespace_exists,
+            inventory=survey_result.record.inventory if survey_result.record else (),
             take_over=options.take_over,
         )
-        suspended = list[Finding]()
+        suspensions = list[Finding]()
         for trial in trials:
             for warning in trial.warnings:
-                stage.warning(Finding(text=f"{Ref.of(trial.planned)}: {warning}", severity="warning"))
-            if Ref.of(trial.planned).resource == CRONJOB and (paused := backups.suspension(trial.live or {})):
-                suspended.append(paused)
-        for finding in _suspensions(plan.ref, cluster, surveyed.record, suspended):
+                stage.warning(Finding(text=f"{Ref.of(trial.intent)}: {warning}", severity="warning"))
+            if Ref.of(trial.intent).resource == CRONJOB and (suspension := backups.suspension(trial.live or {})):
+                suspensions.append(suspension)
+        for finding in _suspensions(plan.ref, cluster, survey_result.record, suspensions):
             stage.warning(finding)
-        pruned = _leftovers(surveyed.record, objects)
+        leftovers = _leftovers(survey_result.record, objects)
         if options.take_over:
-            pruned += await _helm_history(cluster, plan.ref)
-        if pruned:
-            await release_rights.require_deletion(cluster, pruned)
-        has_damage = await _has_damage(surveyed.record, spec, trials, cluster)
+            leftovers += await _helm_history(cluster, plan.ref)
+        if leftovers:
+            await release_rights.require_deletion(cluster, leftovers)
+        has_damage = await _has_damage(survey_result.record, spec, trials, cluster)
         is_due = has_damage and await backups.has_newer_full(cluster, plan.ref)
-        written = (_change(trial, spec, values.to_write, is_due=is_due) for trial in trials)
-        changes = (*written, *(_removal(ref) for ref in pruned))
-        untried = (
+        writes = (_change(trial, spec, values.to_write, is_due=is_due) for trial in trials)
+        changes = (*writes, *(_removal(ref) for ref in leftovers))
+        trial_text = (
             ""
-            if surveyed.namespace_exists
+            if survey_result.namespace_exists
             else "; the namespace is created first, then the other objects are tried in it"
         )
         for trial in trials:
             if trial.after is not None:
-                untried += f"; {Ref.of(trial.planned)} can be tried only after its {trial.after.resource.kind} is made"
-        stage.done(count_text(changes) + untried)
+                trial_text += (
+                    f"; {Ref.of(trial.intent)} can be tried only after its {trial.after.resource.kind} is made"
+                )
+        stage.complete(count_text(changes) + trial_text)
     damage = (backups.damage_finding(),) if has_damage and not is_due else ()
     return _Preparation(
-        plan, surveyed, tuple(trials), changes, tuple(pruned), values.to_write, spec, salt, damage, is_due
+        plan, survey_result, tuple(trials), changes, tuple(leftovers), values.to_write, spec, salt, damage, is_due
     )
 
 
@@ -408,11 +410,11 @@ def _count(count: int, word: str) -> str:
 
 
 def _suspensions(
-    ref: ReleaseRef, cluster: Cluster, before: record.Record | None, suspended: Sequence[Finding]
+    ref: ReleaseRef, cluster: Cluster, before: record.Record | None, suspensions: Sequence[Finding]
 ) -> Sequence[Finding]:
     """The warnings about suspended schedules; a restore has suspended them on purpose until it ends."""
-    if not suspended or before is None or before.unfinished_restore is None:
-        return suspended
+    if not suspensions or before is None or before.unfinished_restore is None:
+        return suspensions
     command = cluster.commands.pgwizard("restore", ref.name, namespace=ref.namespace)
     text = "the schedules are suspended by a restore that has not ended"
     return [Finding(text=text, severity="warning", fix=f"It resumes them at its end. Where it was stopped: {command}")]
@@ -449,7 +451,7 @@ def _stamp(obj: Object, spec: str, mark: str, live: Object | None) -> Object:
     return obj
 
 
-def _stopped(obj: Object) -> Object:
+def _without_server(obj: Object) -> Object:
     """Without its server, which would create an empty database on the empty volume."""
     return {**obj, "spec": {**obj["spec"], "replicas": 0}} if Ref.of(obj).resource == STATEFULSET else obj
 
@@ -482,29 +484,29 @@ async def _has_damage(before: record.Record | None, spec: str, trials: Sequence[
     last = before.last if before else None
     if last is None or last.outcome != "damaged" or last.spec != spec:
         return False
-    live = next((trial.live for trial in trials if Ref.of(trial.planned).resource == JOB), None)
+    live = next((trial.live for trial in trials if Ref.of(trial.intent).resource == JOB), None)
     is_same = live is not None and (live["metadata"].get("annotations") or {}).get(HASH) == spec
     return live is not None and is_same and await backups.has_succeeded(cluster, live)
 
 
 def _growth(size: str, statefulset: Object) -> str:
     """What happens to a volume of this size, which may have grown by hand, or in a run that did not end."""
-    claimed = claim_size(statefulset)
-    has_grown = claimed is not None and live_bytes(claimed) == live_bytes(size)
+    claim = claim_size(statefulset)
+    has_grown = claim is not None and live_bytes(claim) == live_bytes(size)
     return f"the volume {'has grown to' if has_grown else 'grows from'} {size_text(size)}{' already' * has_grown}"
 
 
 def _change(trial: Trial, spec: str, data: Mapping[Ref, Mapping[str, Sensitive]], *, is_due: bool) -> Change:
     """is_due: the hook Job has run for this spec and must run again."""
-    ref = Ref.of(trial.planned)
+    ref = Ref.of(trial.intent)
     if values := data.get(ref):
         old = trial.result.get("data") or {}
-        return compare(trial.live, {**trial.result, "data": {**old, **secret_values.encoded(values)}})
+        return compare(trial.live, {**trial.result, "data": {**old, **secret_values.encode(values)}})
     if trial.grows_from is not None:
-        changed = compare(trial.live, trial.result)
-        cause = _growth(trial.grows_from, trial.planned) if trial.has_volume else "it has no volume yet"
-        why = cause + ("" if changed.restarts or not trial.has_volume else "; the pod keeps running")
-        return replace(changed, action="replace", why=why, has_volume=trial.has_volume)
+        change = compare(trial.live, trial.result)
+        cause = _growth(trial.grows_from, trial.intent) if trial.has_volume else "it has no volume yet"
+        why = cause + ("" if change.restarts or not trial.has_volume else "; the pod keeps running")
+        return replace(change, action="replace", why=why, has_volume=trial.has_volume)
     if ref.resource == JOB and trial.live is not None:
         if is_due:
             return Change(
@@ -523,9 +525,9 @@ _NEVER_PRUNED = frozenset({SECRET, CLAIM, NAMESPACE})
 
 def _leftovers(before: record.Record | None, objects: Sequence[Object]) -> list[Ref]:
     """Objects that the answers no longer need, last applied first. Volumes, Secrets and the namespace always stay."""
-    planned = set(map(Ref.of, objects))
+    plan_refs = set(map(Ref.of, objects))
     inventory = before.inventory if before else ()
-    return [ref for ref in reversed(inventory) if ref not in planned and ref.resource not in _NEVER_PRUNED]
+    return [ref for ref in reversed(inventory) if ref not in plan_refs and ref.resource not in _NEVER_PRUNED]
 
 
 def _removal(ref: Ref) -> Change:
@@ -535,97 +537,99 @@ def _removal(ref: Ref) -> Change:
     return Change(ref, "delete", why=why)
 
 
-async def _is_up_to_date(prepared: _Preparation, release: ReleaseRequest, cluster: Cluster) -> bool:
+async def _is_up_to_date(preparation: _Preparation, release: ReleaseRequest, cluster: Cluster) -> bool:
     """Whether there is nothing to write and nothing to wait for."""
-    if any(change.action not in ("unchanged", "keep") for change in prepared.changes):
+    if any(change.action not in ("unchanged", "keep") for change in preparation.changes):
         return False
-    last = prepared.surveyed.record.last if prepared.surveyed.record else None
-    if last is None or not (last.outcome == "deployed" or prepared.damage) or last.answers != _dump(release.answers):
+    last = preparation.survey_result.record.last if preparation.survey_result.record else None
+    if last is None or not (last.outcome == "deployed" or preparation.damage) or last.answers != _dump(release.answers):
         return False
-    for trial in prepared.trials:
-        if Ref.of(trial.planned).resource == STATEFULSET and assess(trial.live or {}).status != "ready":
+    for trial in preparation.trials:
+        if Ref.of(trial.intent).resource == STATEFULSET and assess(trial.live or {}).status != "ready":
             return False
-    job = prepared.job
+    job = preparation.job
     return job is None or (job.live is not None and await backups.has_succeeded(cluster, job.live))
 
 
 def _dump(answers: Answers) -> dict[str, object]:
-    dumped: dict[str, object] = answers.model_dump(by_alias=True, mode="json")
-    return dumped
+    values: dict[str, object] = answers.model_dump(by_alias=True, mode="json")
+    return values
 
 
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-async def _create_namespace(prepared: _Preparation, cluster: Cluster, report: Report) -> None:
+async def _create_namespace(preparation: _Preparation, cluster: Cluster, report: Report) -> None:
     """Create the namespace, which the lock needs; then try all other objects before they are written."""
-    if prepared.surveyed.namespace_exists:
+    if preparation.survey_result.namespace_exists:
         return
-    namespace, *others = prepared.objects
-    Stage("apply", report).changing(prepared.changes[0])  # counts as applied
+    namespace, *others = preparation.objects
+    Stage("apply", report).changing(preparation.changes[0])  # counts as applied
     await cluster.apply(namespace)
     try:
-        await release_dry_run.try_out(cluster, prepared.plan, others, force=False, namespace_exists=True)
+        await release_dry_run.try_out(cluster, preparation.plan, others, force=False, namespace_exists=True)
     except PreflightError as error:
         message = "the cluster refuses what would be written; only the namespace was made"
         raise PreflightError(message, error.findings, hint=error.hint) from error
 
 
 @contextlib.asynccontextmanager
-async def _hold_lock(prepared: _Preparation, cluster: Cluster, report: Report, now: Clock) -> AsyncIterator[None]:
+async def _hold_lock(preparation: _Preparation, cluster: Cluster, report: Report, now: Clock) -> AsyncIterator[None]:
     """Acquire the release's Lease, and check that its record has not changed since the survey."""
-    plan = prepared.plan
+    plan = preparation.plan
     async with contextlib.AsyncExitStack() as stack:
         async with stages.enter("lock", report) as stage:
             ref = record.lease_ref(plan.ref)
             await stack.enter_async_context(lease.hold(cluster, ref, report=stage.progress, now=now))
             live = await kube_api.find_object(cluster, record.secret_ref(plan.ref))
-            if (live["metadata"]["resourceVersion"] if live else "") != prepared.surveyed.record_version:
+            if (live["metadata"]["resourceVersion"] if live else "") != preparation.survey_result.record_version:
                 raise Locked("another run changed this release meanwhile; nothing was written", hint="Run it again.")
-            stage.done(str(ref))
+            stage.complete(str(ref))
         yield
 
 
 async def _write_revision(
-    prepared: _Preparation, release: ReleaseRequest, cluster: Cluster, now: Clock, options: Options
+    preparation: _Preparation, release: ReleaseRequest, cluster: Cluster, now: Clock, options: Options
 ) -> record.Record:
     """Record objects before they are created, so that the leftovers of an interrupted run are known."""
-    plan = prepared.plan
-    before = prepared.surveyed.record or record.Record(plan.ref)
+    plan = preparation.plan
+    before = preparation.survey_result.record or record.Record(plan.ref)
     before = replace(
         before,
-        salt=prepared.salt,
+        salt=preparation.salt,
         awaits_restore=options.awaits_restore,
         origin=options.origin or before.origin,
     )
-    begun = before.begin(prepared.inventory, now().isoformat(timespec="seconds"), prepared.spec, _dump(release.answers))
-    if prepared.damage:  # an interruption must not hide it: the log of the Job may be gone by the next run
-        begun = begun.finish(begun.inventory, "damaged")
-    await cluster.apply(begun.secret(), force=True)
-    return begun
+    new_record = before.begin(
+        preparation.inventory, now().isoformat(timespec="seconds"), preparation.spec, _dump(release.answers)
+    )
+    if preparation.damage:  # an interruption must not hide it: the log of the Job may be gone by the next run
+        new_record = new_record.finish(new_record.inventory, "damaged")
+    await cluster.apply(new_record.secret(), force=True)
+    return new_record
 
 
-async def _apply(prepared: _Preparation, cluster: Cluster, stage: Stage, options: Options) -> str:
+async def _apply(preparation: _Preparation, cluster: Cluster, stage: Stage, options: Options) -> str:
     """Write what changes, in order, and stop at the first error. The Job belongs to the first backup."""
-    for trial, change in zip(prepared.trials, prepared.changes, strict=False):
-        ref = Ref.of(trial.planned)
+    for trial, change in zip(preparation.trials, preparation.changes, strict=False):
+        ref = Ref.of(trial.intent)
         if (change.action == "unchanged" and trial.owner is None) or ref.resource == JOB:
             continue  # what is taken over may differ in its owner alone
-        if ref.resource == NAMESPACE and not prepared.surveyed.namespace_exists:
+        if ref.resource == NAMESPACE and not preparation.survey_result.namespace_exists:
             continue  # created before the lock
         stage.changing(change)
         if trial.owner is not None and trial.live is not None:
             await cluster.patch(ref, ownership.ending_patch(trial.live, trial.result))
         if trial.grows_from is not None and trial.live is not None:
-            await _grow(prepared.plan, cluster, trial.planned, trial.live)
+            await _grow(preparation.plan, cluster, trial.intent, trial.live)
             continue
-        if values := prepared.data.get(ref):
+        if values := preparation.data.get(ref):
             await secret_values.store(cluster, trial, values)
-        written = await cluster.apply(trial.planned, force=options.force_conflicts or trial.owner is not None)
+        result = await cluster.apply(trial.intent, force=options.force_conflicts or trial.owner is not None)
         if options.adoptable and ref.resource == STATEFULSET:
-            await cluster.patch(ref, ownership.disowning_patch(written.object))
-    applied = [change for change in prepared.changes if change.action != "delete" and change.ref.resource != JOB]
-    return count_text(applied, done=True)
+            await cluster.patch(ref, ownership.disowning_patch(result.object))
+    writes = [change for change in preparation.changes if change.action != "delete" and change.ref.resource != JOB]
+    return count_text(writes, is_done=True)
 
 
 async def _grow(plan: Plan, cluster: Cluster, target: Object, live: Object) -> None:
@@ -639,46 +643,46 @@ async def _grow(plan: Plan, cluster: Cluster, target: Object, live: Object) -> N
     await deletion.write_in_place_of_deleted(lambda: cluster.apply(target))
 
 
-async def _start_early(prepared: _Preparation, cluster: Cluster) -> None:
+async def _start_early(preparation: _Preparation, cluster: Cluster) -> None:
     """Start the hook Job beside the very first pod: it waits for the rollout itself, and its own pod starts meanwhile.
 
     In an upgrade it starts after the wait, so that a pod that cannot start leaves the last Job alone.
     """
-    installed = any(trial.live for trial in prepared.trials if Ref.of(trial.planned).resource == STATEFULSET)
-    if prepared.job is not None and prepared.job.live is None and not installed:
+    is_installed = any(trial.live for trial in preparation.trials if Ref.of(trial.intent).resource == STATEFULSET)
+    if preparation.job is not None and preparation.job.live is None and not is_installed:
         with contextlib.suppress(AlreadyExists):
-            await cluster.create(prepared.job.planned)
+            await cluster.create(preparation.job.intent)
 
 
-async def _first_backup(prepared: _Preparation, cluster: Cluster, report: Report, now: Clock) -> tuple[Finding, ...]:
+async def _first_backup(preparation: _Preparation, cluster: Cluster, report: Report, now: Clock) -> tuple[Finding, ...]:
     """Wait for the hook Job of this spec. Returns why its backup cannot be relied on."""
-    if prepared.job is None:
+    if preparation.job is None:
         return ()
     async with stages.enter("first backup", report) as stage:
-        findings = prepared.damage
+        findings = preparation.damage
         if not findings:
-            await _start_job(prepared, cluster)
-            job = prepared.job.planned
+            await _start_job(preparation, cluster)
+            job = preparation.job.intent
             findings = await backups.wait(cluster, job, stage.progress, stage.log, at=now(), awaits_exit=False)
         for finding in findings:
             stage.warning(finding)
-        stage.done("a full backup is in the repository" if findings else "a valid full backup is in the repository")
+        stage.complete("a full backup is in the repository" if findings else "a valid full backup is in the repository")
         return findings
 
 
-async def _delete_damaged(prepared: _Preparation, cluster: Cluster) -> None:
+async def _delete_damaged(preparation: _Preparation, cluster: Cluster) -> None:
     """Delete a hook Job that runs again before the record forgets the damage: it would pass for a good one."""
-    job = prepared.job
-    if prepared.is_due and job is not None and job.live is not None:
-        await cluster.delete(Ref.of(job.planned), uid=job.live["metadata"]["uid"])
+    job = preparation.job
+    if preparation.is_due and job is not None and job.live is not None:
+        await cluster.delete(Ref.of(job.intent), uid=job.live["metadata"]["uid"])
 
 
-async def _retire_unfinished(prepared: _Preparation, cluster: Cluster) -> None:
+async def _retire_unfinished(preparation: _Preparation, cluster: Cluster) -> None:
     """End a hook Job of an earlier spec that still waits for a pod: two at once would get in each other's way."""
-    live = prepared.job.live if prepared.job is not None else None
+    live = preparation.job.live if preparation.job is not None else None
     if live is None or assess(live).status != "progressing":
         return
-    if (live["metadata"].get("annotations") or {}).get(HASH) != prepared.spec and not await backups.has_succeeded(
+    if (live["metadata"].get("annotations") or {}).get(HASH) != preparation.spec and not await backups.has_succeeded(
         cluster, live
     ):
         await cluster.delete(
@@ -686,29 +690,29 @@ async def _retire_unfinished(prepared: _Preparation, cluster: Cluster) -> None:
         )
 
 
-async def _start_job(prepared: _Preparation, cluster: Cluster) -> None:
+async def _start_job(preparation: _Preparation, cluster: Cluster) -> None:
     """Run the hook Job once for each spec; one that is running or has succeeded for this spec is not run again."""
-    if prepared.job is None:
+    if preparation.job is None:
         return
-    ref = Ref.of(prepared.job.planned)
+    ref = Ref.of(preparation.job.intent)
     live = await kube_api.find_object(cluster, ref)
     if live is not None:
         metadata = live["metadata"]
-        same = (metadata.get("annotations") or {}).get(HASH) == prepared.spec
-        again = any(change.ref == ref and change.action == "replace" for change in prepared.changes)
+        same = (metadata.get("annotations") or {}).get(HASH) == preparation.spec
+        again = any(change.ref == ref and change.action == "replace" for change in preparation.changes)
         if not same or again or condition(live, "Failed").get("status") == "True" or metadata.get("deletionTimestamp"):
             await cluster.delete(ref, uid=metadata["uid"])
             await deletion.wait_until_gone(cluster, ref, metadata["uid"], 120)
             live = None
     if live is None:
-        job = prepared.job.planned
+        job = preparation.job.intent
         with contextlib.suppress(AlreadyExists):
             await deletion.write_in_place_of_deleted(lambda: cluster.create(job))
 
 
-async def _prune(prepared: _Preparation, cluster: Cluster, report: Report) -> None:
-    if not prepared.pruned:
+async def _prune(preparation: _Preparation, cluster: Cluster, report: Report) -> None:
+    if not preparation.leftovers:
         return
     async with stages.enter("prune", report) as stage:
-        deleted, others = await deletion.delete_ours(cluster, prepared.pruned, stage)
-        stage.done(f"{len(deleted)} deleted" + (f", {len(others)} kept" if others else ""))
+        deletions, others = await deletion.delete_ours(cluster, preparation.leftovers, stage)
+        stage.complete(f"{len(deletions)} deleted" + (f", {len(others)} kept" if others else ""))

@@ -105,13 +105,13 @@ async def _schedule(cluster: Cluster, layout: Layout, kind: BackupType) -> Objec
 
 def _without_expiry(template: Object) -> Object:
     """The template of a backup Job with a variable for pgBackRest in the command that it runs in the pod."""
-    changed = copy.deepcopy(template)
-    for container in changed["spec"]["template"]["spec"]["containers"]:
+    clone = copy.deepcopy(template)
+    for container in clone["spec"]["template"]["spec"]["containers"]:
         words = container.get("args") or []
         if "--" in words:
             place = words.index("--") + 1
             words[place:place] = ["env", "PGBACKREST_EXPIRE_AUTO=n"]
-    return changed
+    return clone
 
 
 async def wait(

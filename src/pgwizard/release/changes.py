@@ -52,14 +52,14 @@ class Change:
         return list(diff)
 
 
-def compare(live: Object | None, planned: Object) -> Change:
+def compare(live: Object | None, intent: Object) -> Change:
     """Compare a live object with the server's answer to a dry run."""
-    ref = Ref.of(planned)
+    ref = Ref.of(intent)
     if live is None:
-        return Change(ref, "create", "", text(planned))
-    if normalise(live) == normalise(planned):
+        return Change(ref, "create", "", text(intent))
+    if normalise(live) == normalise(intent):
         return Change(ref, "unchanged")
-    before, after = _mask(normalise(live), normalise(planned))
+    before, after = _mask(normalise(live), normalise(intent))
     restarts = ref.resource.kind == "StatefulSet" and before["spec"]["template"] != after["spec"]["template"]
     return Change(ref, "update", _dump(before), _dump(after), restarts=restarts)
 
@@ -109,11 +109,11 @@ _Dumper.add_representer(str, _represent_text)
 
 def _dump(obj: Object) -> str:
     """YAML for people: what others wrote into an object may hold marks of direction, which a dumper leaves."""
-    dumped: str = yaml.dump(obj, Dumper=_Dumper, sort_keys=False, width=1_000_000, allow_unicode=True)
-    return "\n".join(map(visible, dumped.split("\n")))
+    text: str = yaml.dump(obj, Dumper=_Dumper, sort_keys=False, width=1_000_000, allow_unicode=True)
+    return "\n".join(map(visible, text.split("\n")))
 
 
-_LOST = {
+_COSTS = {
     "CronJob": "these backups are no longer taken",
     "NetworkPolicy": "whoever can reach the pod may then connect",
     "Service": "clients no longer find the database by this name",
@@ -132,8 +132,8 @@ def cost(change: Change) -> str:
     """What a change takes away or makes final, in words; empty where it costs nothing."""
     if change.action == "delete":
         checks = (text for end, text in _LOST_CHECKS.items() if change.ref.name.endswith(end))
-        lost = _LOST.get(change.ref.resource.kind, "")
-        return next(checks, lost) if change.ref.resource.kind == "CronJob" else lost
+        loss = _COSTS.get(change.ref.resource.kind, "")
+        return next(checks, loss) if change.ref.resource.kind == "CronJob" else loss
     costs = []
     if change.ref.resource.kind == "StatefulSet" and change.action == "replace" and change.has_volume:
         costs.append(f"{change.why}, and it can never shrink again")
@@ -142,7 +142,7 @@ def cost(change: Change) -> str:
     return "; ".join(costs)
 
 
-_COUNTED = {
+_COUNT_WORDS = {
     "create": ("to create", "created"),
     "update": ("to update", "updated"),
     "replace": ("to replace", "replaced"),
@@ -152,9 +152,9 @@ _COUNTED = {
 }
 
 
-def count_text(changes: Iterable[Change], *, done: bool = False) -> str:
+def count_text(changes: Iterable[Change], *, is_done: bool = False) -> str:
     """``3 to create, 1 to update, 13 unchanged``, for people; once it is done ``3 created, ...``."""
     actions = [change.action for change in changes]
     return ", ".join(
-        f"{actions.count(action)} {words[done]}" for action, words in _COUNTED.items() if action in actions
+        f"{actions.count(action)} {words[is_done]}" for action, words in _COUNT_WORDS.items() if action in actions
     )

@@ -70,7 +70,7 @@ class Subject:
 
     cluster: Cluster
     answers: Answers
-    surveyed: Survey
+    survey_result: Survey
     at: datetime
     origin: ReleaseRef | None = None
     pgbackrest: pgbackrest.Version | None = None
@@ -78,7 +78,7 @@ class Subject:
 
 async def run(subject: Subject) -> tuple[Finding, ...]:
     """The findings of every check, side by side; in the order of the checks. Never raises what the cluster raises."""
-    if subject.surveyed.installation.statefulset is not None:
+    if subject.survey_result.installation.statefulset is not None:
         image = ImageVersion(subject.cluster, ReleaseRef.of(subject.answers))
         subject = replace(subject, pgbackrest=await image.read(subject.answers.images.postgresql))
     results = await side_by_side(_within_deadline(check, subject) for check in _CHECKS)
@@ -120,8 +120,8 @@ async def _server_version(subject: Subject) -> Sequence[Finding]:
     match = re.match(r"v?([0-9]{1,4})\.([0-9]{1,4})", version)
     if match is None or (int(match[1]), int(match[2])) >= OLDEST_SERVER:
         return ()
-    needed = f"pgwizard needs {'.'.join(map(str, OLDEST_SERVER))} or newer to run commands in a pod"
-    text = f"this cluster runs Kubernetes {plain(version, 40)}: {needed}"
+    need = f"pgwizard needs {'.'.join(map(str, OLDEST_SERVER))} or newer to run commands in a pod"
+    text = f"this cluster runs Kubernetes {plain(version, 40)}: {need}"
     return (_warning("release.namespace", text),)
 
 
@@ -135,7 +135,7 @@ async def _nodes(subject: Subject) -> Sequence[Finding]:
     """
     images, pods = subject.answers.images, subject.answers.pods
     image, nodes, is_placed = whole_name(images.postgresql), list[Object](), False
-    has_image = runs(subject.surveyed.installation.statefulset, images.postgresql)
+    has_image = runs(subject.survey_result.installation.statefulset, images.postgresql)
     try:
         async with contextlib.aclosing(subject.cluster.pages(NODE, limit=_NODE_PAGE)) as pages:
             async for page in pages:
@@ -148,7 +148,7 @@ async def _nodes(subject: Subject) -> Sequence[Finding]:
                 if len(nodes) >= NODES_READ:
                     break
     except Forbidden:
-        return [*(() if has_image else (_unknown_image(images),)), *placement.unlisted(pods)]
+        return [*(() if has_image else (_unknown_image(images),)), *placement.unlisted_findings(pods)]
     if not 0 < len(nodes) < NODES_READ:
         return ()
     return [*(() if has_image else (_unlisted_image(images),)), *placement.unplaceable(nodes, pods)]
@@ -211,14 +211,14 @@ async def _missing(subject: Subject) -> Sequence[Finding]:
 
 async def _storage_class(subject: Subject) -> Sequence[Finding]:
     """Whether the cluster can make the volume; one that there is already keeps its class."""
-    chosen = subject.answers.storage.storage_class
-    if subject.surveyed.installation.claim is not None:
+    class_name = subject.answers.storage.storage_class
+    if subject.survey_result.installation.claim is not None:
         return ()
     classes = await list_objects(subject.cluster, STORAGE_CLASS)
     text = ""
-    if chosen is not None and all(item["metadata"]["name"] != chosen for item in classes):
-        text = f"StorageClass {chosen} does not exist: the volume would wait for it"
-    elif chosen is None and not any(map(_is_default_class, classes)):
+    if class_name is not None and all(item["metadata"]["name"] != class_name for item in classes):
+        text = f"StorageClass {class_name} does not exist: the volume would wait for it"
+    elif class_name is None and not any(map(_is_default_class, classes)):
         text = "no StorageClass is the default, and the volume would wait for one: name one"
     return (_warning("storage.storageClass", text),) if text else ()
 
@@ -228,8 +228,8 @@ async def _storage_class(subject: Subject) -> Sequence[Finding]:
 
 async def _limits(subject: Subject) -> Sequence[Finding]:
     """What LimitRanges and ResourceQuotas refuse; a dry run shows neither pods nor claims."""
-    answers, facts = subject.answers, subject.surveyed.facts
-    if not subject.surveyed.namespace_exists or (answers.has_tls_mirror() and facts.ca is None):
+    answers, facts = subject.answers, subject.survey_result.facts
+    if not subject.survey_result.namespace_exists or (answers.has_tls_mirror() and facts.ca is None):
         return ()
     cluster, namespace = subject.cluster, answers.release.namespace
     ranges = await list_objects(cluster, LIMIT_RANGE, namespace)
@@ -243,7 +243,7 @@ async def _limits(subject: Subject) -> Sequence[Finding]:
         await _default(cluster, PRIORITY_CLASS, _is_default_priority) if limits.is_about_priorities(quotas) else None,
     )
     plan = resolve(answers, facts)
-    return limits.findings(await _demand(cluster, plan, subject.surveyed, namespace_limits), namespace_limits)
+    return limits.findings(await _demand(cluster, plan, subject.survey_result, namespace_limits), namespace_limits)
 
 
 async def _default(cluster: Cluster, resource: Resource, is_default: Callable[[Object], bool]) -> str | None:
@@ -263,25 +263,25 @@ def _is_default_priority(item: Object) -> bool:
 
 
 async def _demand(
-    cluster: Cluster, plan: Plan, surveyed: Survey, namespace_limits: limits.NamespaceLimits
+    cluster: Cluster, plan: Plan, survey_result: Survey, namespace_limits: limits.NamespaceLimits
 ) -> limits.Demand:
     """What an apply makes. Only where the number of objects is limited it is read which are there already."""
     namespace, objects = plan.namespace, [manifest.object for manifest in manifests.render(plan)]
     running = schedule = None
-    if surveyed.installation.statefulset is not None:
+    if survey_result.installation.statefulset is not None:
         running = await find_object(cluster, Ref(POD, plan.names.pod, namespace))
         schedule = await find_object(cluster, Ref(CRONJOB, plan.names.full, namespace)) if plan.backups else None
     claim = None
-    if surveyed.installation.claim is None and not surveyed.installation.is_claim_unknown:
+    if survey_result.installation.claim is None and not survey_result.installation.is_claim_unknown:
         claim = limits.ClaimDemand(plan.storage_size, plan.storage_class)
-    created = Counter[Resource]()
+    creations = Counter[Resource]()
     if limits.is_about_objects(namespace_limits.quotas):
         refs = [Ref.of(obj) for obj in objects]
         refs += [record.secret_ref(plan.ref), record.lease_ref(plan.ref)]
         inside = [ref for ref in refs if ref.namespace is not None]
         there = await side_by_side([find_object(cluster, ref) for ref in inside])
-        created.update(ref.resource for ref, live in zip(inside, there, strict=True) if live is None)
-    return limits.Demand(limits.pods(objects, running, schedule), claim, created)
+        creations.update(ref.resource for ref, live in zip(inside, there, strict=True) if live is None)
+    return limits.Demand(limits.pods(objects, running, schedule), claim, creations)
 
 
 # ---- the S3 server -------------------------------------------------------------------------------------------------
@@ -326,37 +326,41 @@ async def _cluster_ip(subject: Subject) -> Sequence[Finding]:
 
 async def _endpoint(subject: Subject) -> Sequence[Finding]:
     """A real handshake, by the rules of the pgBackRest in the image; the strictest ones where that is not known."""
-    answers, bundle = subject.answers, subject.surveyed.ca
+    answers, bundle = subject.answers, subject.survey_result.ca
     if not answers.repository.enabled or (answers.has_tls_mirror() and bundle is None):
         return ()
     rules = pgbackrest.rules(subject.pgbackrest) if subject.pgbackrest else Rules()
     try:
-        verified = await try_server(subject.cluster, answers, bundle, rules, subject.at)
+        verification = await try_server(subject.cluster, answers, bundle, rules, subject.at)
     except Forbidden:
         raise
     except PgwizardError as error:
         fix = f". {error.hint}" if error.hint else ""
         return (_warning("repository.endpoint", f"{error.message}{fix}"),)
-    return () if verified is None else tuple(_doubts(answers, verified, bundle, is_known=bool(subject.pgbackrest)))
+    return (
+        () if verification is None else tuple(_doubts(answers, verification, bundle, is_known=bool(subject.pgbackrest)))
+    )
 
 
-def _doubts(answers: Answers, verified: Verification, bundle: Bundle | None, *, is_known: bool) -> Iterator[Finding]:
+def _doubts(
+    answers: Answers, verification: Verification, bundle: Bundle | None, *, is_known: bool
+) -> Iterator[Finding]:
     """Why the server would be refused. is_known: whether the version in the image is, by whose rules that is so."""
-    refused, endpoint = verified.finding, s3_server(answers)
-    if refused is None:
+    refusal, endpoint = verification.finding, s3_server(answers)
+    if refusal is None:
         return
-    if refused.severity == "warning":
-        yield _warning("tls.source", f"not checked: {endpoint}: {plain(refused.text)}")
-    elif verified.verdict.reason is ChainReason.ADDRESS and not is_known and name_rules(answers).has_addresses:
-        since, stated = pgbackrest.version_text(pgbackrest.IP_SAN_SINCE), answers.images.pgbackrest_version
+    if refusal.severity == "warning":
+        yield _warning("tls.source", f"not checked: {endpoint}: {plain(refusal.text)}")
+    elif verification.verdict.reason is ChainReason.ADDRESS and not is_known and name_rules(answers).has_addresses:
+        since, answer = pgbackrest.version_text(pgbackrest.IP_SAN_SINCE), answers.images.pgbackrest_version
         text = f"{endpoint} is trusted by pgBackRest {since} or newer alone"
-        yield _warning("images.pgbackrestVersion", f"{text}: whether the image has {stated} is not known yet")
-    elif bundle is None and verified.verdict.reason not in {ChainReason.HOST, ChainReason.ADDRESS}:
-        text = f"{endpoint} would be refused: {plain(refused.text)}: no public authority vouches for it"
+        yield _warning("images.pgbackrestVersion", f"{text}: whether the image has {answer} is not known yet")
+    elif bundle is None and verification.verdict.reason not in {ChainReason.HOST, ChainReason.ADDRESS}:
+        text = f"{endpoint} would be refused: {plain(refusal.text)}: no public authority vouches for it"
         fix = "Name its authority in tls.source or tls.caFile, unless the image has that one as well."
         yield _warning("tls.source", text, fix)
     else:
-        text = f"{endpoint} would be refused: {plain(refused.text)}: the first backup would fail"
+        text = f"{endpoint} would be refused: {plain(refusal.text)}: the first backup would fail"
         yield _warning("tls.source", text)
 
 
@@ -370,24 +374,24 @@ async def _pgbackrest(subject: Subject) -> Sequence[Finding]:
 
 async def _releases(subject: Subject) -> Sequence[Finding]:
     """Conflicts with other releases, and with the release's own past."""
-    own, unchecked = subject.surveyed.record, tuple[Finding, ...]()
+    own, gaps = subject.survey_result.record, tuple[Finding, ...]()
     try:
         there = await records.releases(subject.cluster, None)
     except Forbidden:
         there = await records.releases(subject.cluster, subject.answers.release.namespace)
         if subject.answers.repository.enabled:
             text = "not checked against other namespaces: no permission to list Secrets there"
-            unchecked = (_warning("repository.path", text),)
+            gaps = (_warning("repository.path", text),)
     near = neighbours(subject.answers, there, subject.origin, is_new=own is None)
-    return (*moved(subject.answers, own), *near, *unchecked)
+    return (*move_findings(subject.answers, own), *near, *gaps)
 
 
-def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
+def move_findings(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
     """That an existing release gets another bucket or path: what it has stays where it is. Pure.
 
     What was tried since and failed has no backups. Another endpoint alone may well be another name of the same store.
     """
-    revision = own.deployed if own else None
+    revision = own.deployed_revision if own else None
     then = read_sections(revision, "repository")
     if revision is not None and then is None:
         text = f"revision {revision.number} of the record cannot be read: whether the repository moves is not checked"
@@ -400,7 +404,7 @@ def moved(answers: Answers, own: Record | None) -> tuple[Finding, ...]:
 
 
 def neighbours(
-    answers: Answers, there: Sequence[records.Listed], origin: ReleaseRef | None = None, *, is_new: bool = False
+    answers: Answers, there: Sequence[records.AnyRecord], origin: ReleaseRef | None = None, *, is_new: bool = False
 ) -> tuple[Finding, ...]:
     """Conflicts of these answers with the other releases of the cluster. Pure.
 
@@ -421,13 +425,13 @@ def neighbours(
             text = f"{release.problem}: whether {other} shares the path is not checked"
             findings.append(_warning("repository.path", text, records.UNREADABLE))
             continue
-        answered = read_sections(release.last, "repository")
-        if release.last is not None and answered is None:
+        sections = read_sections(release.last, "repository")
+        if release.last is not None and sections is None:
             text = (
                 f"revision {release.last.number} of {other} cannot be read: whether it shares the path is not checked"
             )
             findings.append(_warning("repository.path", text, records.UNREADABLE))
-        elif answered is not None and repository_place(answered) == place:
+        elif sections is not None and repository_place(sections) == place:
             text = f"{other} backs up to {_s3(place)} as well: each database needs a path of its own"
             findings.append(_warning("repository.path", text))
     return tuple(findings)

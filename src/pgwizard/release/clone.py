@@ -68,14 +68,14 @@ async def source_request(cluster: Cluster, source: ReleaseRef) -> ReleaseRequest
     if tls.source is None and tls.ca_file is not None:
         mirror = CaSource(namespace=source.namespace, secret=names.ca, key=CA_KEY)
         tls = tls.model_copy(update={"source": mirror, "ca_file": None})
-    changed = answers.model_copy(
+    clone_answers = answers.model_copy(
         update={
             "credentials": GeneratedCredentials(username=user),
             "repository": repository.model_copy(update={"credentials": s3, "cipher": cipher}),
             "tls": tls,
         }
     )
-    return ReleaseRequest(changed, inputs)
+    return ReleaseRequest(clone_answers, inputs)
 
 
 async def clone_request(cluster: Cluster, source: ReleaseRequest, into: ReleaseRef) -> ReleaseRequest:
@@ -115,7 +115,7 @@ async def _superuser(cluster: Cluster, answers: Answers, names: Names, source: R
 
 async def _value(cluster: Cluster, ref: Ref, key: str) -> bytes:
     live = await find_object(cluster, ref)
-    coded = ((live or {}).get("data") or {}).get(key)
-    if not coded:
+    encoded_value = ((live or {}).get("data") or {}).get(key)
+    if not encoded_value:
         raise PreflightError(f"{ref} has no key {key}, which the clone needs")
-    return base64.b64decode(coded)
+    return base64.b64decode(encoded_value)

@@ -24,7 +24,7 @@ async def delete_ours(cluster: Cluster, refs: Sequence[Ref], stage: Stage) -> tu
 
     First: what was deleted, with its uid; it may take a while to go. Second: what another tool has.
     """
-    deleted: dict[Ref, str] = {}
+    deletions: dict[Ref, str] = {}
     others: list[Ref] = []
     for ref in refs:
         stage.changing(Change(ref, "delete"))
@@ -36,9 +36,9 @@ async def delete_ours(cluster: Cluster, refs: Sequence[Ref], stage: Stage) -> tu
             stage.warning(Finding(text=f"{ref} belongs to {owner} by now: it is kept", severity="warning"))
             others.append(ref)
             continue
-        deleted[ref] = live["metadata"]["uid"]
-        await cluster.delete(ref, uid=deleted[ref])
-    return deleted, others
+        deletions[ref] = live["metadata"]["uid"]
+        await cluster.delete(ref, uid=deletions[ref])
+    return deletions, others
 
 
 def _has_own_fields(live: Object) -> bool:

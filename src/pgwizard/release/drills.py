@@ -68,14 +68,14 @@ def without_receipt(at: datetime) -> DrillResult:
 
 def rates(drills: Sequence[DrillResult]) -> RestoreRates | None:
     """The rates of the last two drills that restored and replayed something; of one, where there are no more."""
-    used = [each for each in drills if each.bytes and each.segments][-_USED_DRILLS:]
-    restore, recovery = (sum(each.seconds_of(name) for each in used) for name in ("restore", "recovery"))
-    if not used or not restore or not recovery:
+    sample = [each for each in drills if each.bytes and each.segments][-_USED_DRILLS:]
+    restore, recovery = (sum(each.seconds_of(name) for each in sample) for name in ("restore", "recovery"))
+    if not sample or not restore or not recovery:
         return None
     return RestoreRates(
-        sum(each.bytes for each in used) / restore,
-        sum(each.segments for each in used) / recovery,
-        basis="the last two drills" if len(used) == _USED_DRILLS else "the last drill",
+        sum(each.bytes for each in sample) / restore,
+        sum(each.segments for each in sample) / recovery,
+        basis="the last two drills" if len(sample) == _USED_DRILLS else "the last drill",
     )
 
 
@@ -83,29 +83,29 @@ def proof_text(drill: DrillResult) -> str:
     """What a drill that did not fail has proven: ``to 2026-11-27 21:00:04 UTC, 4 min 12 s``."""
     if not drill.backup:
         return "whose receipt is gone with its pod"
-    reached = f"of backup {drill.backup}, behind which nothing was committed"
+    end = f"of backup {drill.backup}, behind which nothing was committed"
     if drill.reached_at:
-        reached = f"to {datetime.fromisoformat(drill.reached_at):%Y-%m-%d %H:%M:%S} UTC"
-    return f"{reached}, {span(drill.seconds)}"
+        end = f"to {datetime.fromisoformat(drill.reached_at):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{end}, {span(drill.seconds)}"
 
 
 def failure(drill: DrillResult, release: ReleaseRef, commands: Commands) -> Finding | None:
     """Why a drill failed, and what to do; None where it did not."""
-    failed = drill.failed_check
-    if failed is None:
+    failed_check = drill.failed_check
+    if failed_check is None:
         return None
-    fault = diagnose(failed.text)
+    fault = diagnose(failed_check.text)
     again = commands.pgwizard("drill", release.name, namespace=release.namespace)
-    if failed.name == "query":
+    if failed_check.name == "query":
         fix = f"Run the query on the running database too; then drill again: {again}"
     elif fault is not None and fault.key in _OF_IMAGE:
         fix = f"{fault.fix} Then drill again: {again}"
-    elif failed.name in _OF_DATABASE:
+    elif failed_check.name in _OF_DATABASE:
         fix = f"The running database may be damaged as well: {FIND_DAMAGE} Then drill again: {again}"
     else:
         fix = f"Take a full backup now: {full_backup_command(release, commands)}; then drill again: {again}"
     return Finding(
-        text=f"the drill of {drill.moment:%Y-%m-%d} failed: {failed.name}: {failed.text}",
+        text=f"the drill of {drill.moment:%Y-%m-%d} failed: {failed_check.name}: {failed_check.text}",
         cause=fault.cause if fault else "",
         fix=fix,
         key=KEY,
@@ -114,9 +114,9 @@ def failure(drill: DrillResult, release: ReleaseRef, commands: Commands) -> Find
 
 def result_lines(drill: DrillResult) -> list[str]:
     """A drill as text, the result first."""
-    failed = drill.failed_check
-    if failed is not None:
-        first = f"✗ drill failed after {span(drill.seconds)}: {failed.name}: {failed.text}"
+    failed_check = drill.failed_check
+    if failed_check is not None:
+        first = f"✗ drill failed after {span(drill.seconds)}: {failed_check.name}: {failed_check.text}"
     else:
         first = f"✓ proven by a restore {proof_text(drill)}"
     rows = (f"{_MARKS[each.outcome]} {each.name:10} {each.seconds:7.1f} s  {each.text}" for each in drill.checks)

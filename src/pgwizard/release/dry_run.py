@@ -57,7 +57,7 @@ class Trial:
     Objects are not shown by repr: a Secret's data is among them.
     """
 
-    planned: Object = field(repr=False)
+    intent: Object = field(repr=False)
     live: Object | None = field(repr=False)
     result: Object = field(repr=False)
     warnings: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ async def try_out(
     In a namespace that is still to be made nothing can be tried: results are the wanted objects. Nor can a RoleBinding
     whose Role is still to be made, since the server compares what the Role grants with what the user may do.
     """
-    planned = set(map(Ref.of, objects))
+    plan_refs = set(map(Ref.of, objects))
 
     async def one(obj: Object) -> Trial | _Refusal:
         ref = Ref.of(obj)
@@ -112,34 +112,34 @@ async def try_out(
                 return beside
             return Trial(obj, live, obj, beside.warnings if beside is not None else ())
         try:
-            tried = await _dry_run(cluster, plan, obj, live, force=force or owner is not None)
-            if isinstance(tried, _Refusal):
-                return tried if is_ours else _refused_by_tool(tried, live)
-            return tried if owner is None else _without_owner(tried, owner)
+            trial = await _dry_run(cluster, plan, obj, live, force=force or owner is not None)
+            if isinstance(trial, _Refusal):
+                return trial if is_ours else _refused_by_tool(trial, live)
+            return trial if owner is None else _without_owner(trial, owner)
         except NotFound:  # the server looks into the Role for what it would grant, and a dry run has made none
             role = _role_of(obj)
-            if role is None or role not in planned or await find_object(cluster, role) is not None:
+            if role is None or role not in plan_refs or await find_object(cluster, role) is not None:
                 raise
             return Trial(obj, live, obj, after=role)
 
-    tried = await side_by_side([one(obj) for obj in objects])
-    refused = [item for item in tried if isinstance(item, _Refusal)]
-    owned, conflicts, invalid = (
-        [item.problem for item in refused if item.why == why] for why in ("owned", "conflict", "invalid")
+    results = await side_by_side([one(obj) for obj in objects])
+    refusals = [item for item in results if isinstance(item, _Refusal)]
+    claims, conflicts, invalid = (
+        [item.problem for item in refusals if item.why == why] for why in ("owned", "conflict", "invalid")
     )
-    if owned or conflicts:
+    if claims or conflicts:
         raise OwnershipConflict(
             "another tool owns what would be written; nothing was written",
-            findings=(*owned, *conflicts),
+            findings=(*claims, *conflicts),
             hint=_owned_hint(cluster, plan)
-            if owned
+            if claims
             else "Take the fields over with --force-conflicts where that is meant.",
         )
     if invalid:
         diagnoses = (diagnose(problem.text) for problem in invalid)
         hint = next((each.fix for each in diagnoses if each is not None), "")
         raise PreflightError("the cluster refuses what would be written; nothing was written", invalid, hint=hint)
-    return [item for item in tried if isinstance(item, Trial)]
+    return [item for item in results if isinstance(item, Trial)]
 
 
 def _owner(live: Object | None, *, is_ours: bool, take_over: bool) -> str | None:
@@ -202,12 +202,12 @@ async def _dry_run(cluster: Cluster, plan: Plan, obj: Object, live: Object | Non
         except _ForeignLabels as foreign:
             return await _dry_run(cluster, plan, _without_labels(obj, foreign.labels), live, force=force)
     if not isinstance(answer, _Refusal) and grows_from is not None:  # created again, without what others added to it
-        attempt, applied = obj, answer
+        attempt, first_answer = obj, answer
         answer = await _try_beside(cluster, obj, live)
-        if answer is None and (applied is None or live is None or _has_foreign_template(live)):
+        if answer is None and (first_answer is None or live is None or _has_foreign_template(live)):
             return Trial(attempt, live, attempt, (), grows_from, has_volume)
-        if answer is None and applied is not None:
-            answer = WriteResult(with_claim_size(applied.object, plan.storage_size), applied.warnings)
+        if answer is None and first_answer is not None:
+            answer = WriteResult(with_claim_size(first_answer.object, plan.storage_size), first_answer.warnings)
     if answer is None or isinstance(answer, _Refusal):
         return answer or Trial(attempt, live, attempt, (), grows_from, has_volume)
     result = {**answer.object, "metadata": {**answer.object["metadata"], "name": ref.name}}
@@ -241,11 +241,11 @@ async def _try_beside(cluster: Cluster, obj: Object, live: Object | None) -> Wri
     None where a quota on the number of objects has no room for both: the live one is deleted first.
     """
     ref = Ref.of(obj)
-    tried = await _attempt(ref, cluster.create(_rename(obj), dry_run=True))
-    if isinstance(tried, _Refusal):
-        problem = replace(tried.problem, text=tried.problem.text.replace(f"{ref.name}-try", ref.name))
-        return None if live is not None and is_refused_by_count(problem.text) else replace(tried, problem=problem)
-    return tried
+    trial = await _attempt(ref, cluster.create(_rename(obj), dry_run=True))
+    if isinstance(trial, _Refusal):
+        problem = replace(trial.problem, text=trial.problem.text.replace(f"{ref.name}-try", ref.name))
+        return None if live is not None and is_refused_by_count(problem.text) else replace(trial, problem=problem)
+    return trial
 
 
 def _rename(obj: Object) -> Object:
@@ -278,23 +278,23 @@ def _refusal(ref: Ref, error: ApiError) -> str:
     return error.message
 
 
-def _with_live_quantities(planned: Any, live: Any, key: str = "") -> Any:
+def _with_live_quantities(intent: Any, live: Any, key: str = "") -> Any:
     """What is wanted, with each quantity of the same value spelt as the live one.
 
     A StatefulSet restarts its pod where nothing but a spelling changes (536870912 for 512Mi), and the server does not
     even count that as a new generation: nobody who waits for the new pod would see that one is due.
     """
-    if isinstance(planned, Mapping) and isinstance(live, Mapping):
-        return {name: _with_live_quantities(value, live.get(name), name) for name, value in planned.items()}
-    if isinstance(planned, list) and isinstance(live, list):
-        named = {item["name"]: item for item in live if isinstance(item, Mapping) and "name" in item}
+    if isinstance(intent, Mapping) and isinstance(live, Mapping):
+        return {name: _with_live_quantities(value, live.get(name), name) for name, value in intent.items()}
+    if isinstance(intent, list) and isinstance(live, list):
+        by_name = {item["name"]: item for item in live if isinstance(item, Mapping) and "name" in item}
         return [
-            _with_live_quantities(item, named.get(item.get("name")) if isinstance(item, Mapping) else None)
-            for item in planned
+            _with_live_quantities(item, by_name.get(item.get("name")) if isinstance(item, Mapping) else None)
+            for item in intent
         ]
-    if key in QUANTITIES and (exact := read_quantity(planned)) is not None and exact == read_quantity(live):
+    if key in QUANTITIES and (exact := read_quantity(intent)) is not None and exact == read_quantity(live):
         return live
-    return planned
+    return intent
 
 
 def with_claim_size(statefulset: Object, size: str) -> Object:

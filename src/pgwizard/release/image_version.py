@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # a status needs no answers, and starts faster without their 
 _CONTAINER = "postgresql"
 _COMMAND = ("pgbackrest", "version")
 _TIMEOUT_SECONDS = 5.0
-_PRINTED = re.compile(r"pgBackRest ([0-9]{1,3}(?:\.[0-9]{1,3}){1,2})(?![0-9])", re.ASCII)
+_VERSION_LINE = re.compile(r"pgBackRest ([0-9]{1,3}(?:\.[0-9]{1,3}){1,2})(?![0-9])", re.ASCII)
 
 
 class ImageVersion:
@@ -42,10 +42,10 @@ class ImageVersion:
                 result = await self._cluster.exec(
                     namespace, name, _CONTAINER, _COMMAND, timeout_seconds=_TIMEOUT_SECONDS
                 )
-                printed = printed_version(result.stdout.decode(errors="replace"))
-                if result.exit_code != 0 or printed is None:
+                version = printed_version(result.stdout.decode(errors="replace"))
+                if result.exit_code != 0 or version is None:
                     return None
-                self._answer = (uid, printed)
+                self._answer = (uid, version)
             return self._answer[1]
         except (ClusterError, DeadlineError):  # a right that is missing, a pod that has just ended or is slow
             return None
@@ -53,7 +53,7 @@ class ImageVersion:
 
 def printed_version(text: str) -> pgbackrest.Version | None:
     """What ``pgbackrest version`` prints; None for anything else."""
-    match = _PRINTED.search(text)
+    match = _VERSION_LINE.search(text)
     return pgbackrest.version(match[1]) if match else None
 
 
@@ -66,12 +66,12 @@ def _runs(pod: Object, image: str | None) -> bool:
     return has_image and is_running
 
 
-def version_finding(answers: Answers, installed: pgbackrest.Version | None) -> Finding | None:
+def version_finding(answers: Answers, actual: pgbackrest.Version | None) -> Finding | None:
     """That the image has another version than the answers say; None where it has not, or that is not known."""
-    stated = answers.images.pgbackrest_version
-    if not answers.repository.enabled or installed in (None, pgbackrest.version(stated)):
+    answer = answers.images.pgbackrest_version
+    if not answers.repository.enabled or actual in (None, pgbackrest.version(answer)):
         return None
-    has = pgbackrest.version_text(installed)
-    text = f"the image has pgBackRest {has}, not {stated}: options and certificates are judged by the wrong version"
+    has = pgbackrest.version_text(actual)
+    text = f"the image has pgBackRest {has}, not {answer}: options and certificates are judged by the wrong version"
     fix = f'Set images.pgbackrestVersion to "{has}".'
     return Finding("images.pgbackrestVersion", text, severity="warning", fix=fix)

@@ -128,8 +128,8 @@ def _unshrinkable(installation: Installation, size: str) -> str | None:
     template = claim_size(installation.statefulset) if installation.statefulset else None
     current = claimed_size(installation.claim) or template
     capacity = (((installation.claim or {}).get("status") or {}).get("capacity") or {}).get("storage")
-    new, old, requested, has = map(live_bytes, (size, template, current, capacity))
-    if new is None or requested is None or new == old or new >= requested or (has is not None and new > has):
+    new, old, request, has = map(live_bytes, (size, template, current, capacity))
+    if new is None or request is None or new == old or new >= request or (has is not None and new > has):
         return None
     return size_text(current)
 

@@ -131,10 +131,10 @@ def layout_of(release: ReleaseRef, statefulset: Object, configuration: Configura
     usual, pod = Layout.of(release), statefulset["spec"]["template"]["spec"]
     container = database_container(statefulset)
     data, claim = _data(usual, statefulset, container)
-    secret = _mounted(pod, container, "secret", "secretName", _TRUST_FOLDER)
+    secret = _mount_name(pod, container, "secret", "secretName", _TRUST_FOLDER)
     inits = (each for each in pod.get("initContainers") or ())
     secret = secret or next(
-        filter(None, (_mounted(pod, each, "secret", "secretName", _TRUST_FOLDER) for each in inits)), ""
+        filter(None, (_mount_name(pod, each, "secret", "secretName", _TRUST_FOLDER) for each in inits)), ""
     )
     return Layout(
         release,
@@ -198,10 +198,10 @@ def configures_pgbackrest(statefulset: Object) -> bool:
 def config_names(statefulset: Object, folder: str = _CONFIG_FOLDER) -> list[str]:
     """The ConfigMaps that the database's container mounts in a folder, by default pgBackRest's."""
     pod, container = statefulset["spec"]["template"]["spec"], database_container(statefulset)
-    mounted = {mount.get("name") for mount in _mounts(container) if _is_below(str(mount.get("mountPath")), folder)}
+    mounts = {mount.get("name") for mount in _mounts(container) if _is_below(str(mount.get("mountPath")), folder)}
     names = []
     for volume in pod.get("volumes") or ():
-        if volume.get("name") in mounted:
+        if volume.get("name") in mounts:
             sources = [volume, *((volume.get("projected") or {}).get("sources") or ())]
             names += [str(each["configMap"].get("name")) for each in sources if each.get("configMap")]
     return names
@@ -253,7 +253,7 @@ def _data(usual: Layout, statefulset: Object, container: Mapping[str, Any]) -> t
     return (str(mounts[0]["mountPath"]), claims[mounts[0]["name"]]) if mounts else (usual.data, usual.claim)
 
 
-def _mounted(pod: Mapping[str, Any], container: Mapping[str, Any], kind: str, key: str, folder: str) -> str:
+def _mount_name(pod: Mapping[str, Any], container: Mapping[str, Any], kind: str, key: str, folder: str) -> str:
     """The Secret or ConfigMap that a container mounts below a folder; empty for none."""
     volumes = {volume.get("name"): volume for volume in pod.get("volumes") or ()}
     for mount in _mounts(container):

@@ -163,13 +163,13 @@ def _range_findings(demand: Demand, limit_range: Object) -> Iterator[Finding]:
             yield from _claim_in_range(demand.claim, item, where)
         for pod in demand.pods:
             severity: Any = "warning" if pod.is_settled else "error"
-            reported = set[tuple[str, str]]()
-            for subject, questions, resources in _sized(pod, item):
+            reports = set[tuple[str, str]]()
+            for subject, questions, resources in _subjects(pod, item):
                 for question, text in _out_of_range(subject, questions, resources, item, where):
                     same = (question, text.replace(subject, ""))  # the containers of a Job are all of one size
-                    if same in reported:
+                    if same in reports:
                         continue
-                    reported.add(same)
+                    reports.add(same)
                     fix = f"Change {question}, or have the LimitRange changed."
                     yield Finding(question, f"{text}{_later(pod)}", severity=severity, key="limits-range", fix=fix)
 
@@ -193,7 +193,7 @@ def _claim_in_range(claim: ClaimDemand, item: Mapping[str, Any], where: str) -> 
 _Resources = Mapping[str, Mapping[str, Any]]
 
 
-def _sized(pod: PodDemand, item: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, str], _Resources]]:
+def _subjects(pod: PodDemand, item: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, str], _Resources]]:
     """(name, questions, resources) of each thing that the limits are about: a container, or the whole pod."""
     if item.get("type") == "Container":
         for container in (*_inits(pod.spec), *_mains(pod.spec)):
@@ -202,7 +202,7 @@ def _sized(pod: PodDemand, item: Mapping[str, Any]) -> Iterator[tuple[str, Mappi
     elif item.get("type") == "Pod":
         main = str(_mains(pod.spec)[0]["name"])
         totals = _pod_resources(pod.spec)
-        yield pod.label, pod.questions.get(main, {}), {kind: _written(totals[kind]) for kind in _KINDS}
+        yield pod.label, pod.questions.get(main, {}), {kind: _size_texts(totals[kind]) for kind in _KINDS}
 
 
 def _with_defaults(pod: PodDemand, ranges: Sequence[Object]) -> PodDemand:
@@ -210,7 +210,7 @@ def _with_defaults(pod: PodDemand, ranges: Sequence[Object]) -> PodDemand:
     items = [item for limit_range in ranges for item in (limit_range.get("spec") or {}).get("limits") or ()]
     spec = dict(pod.spec)
     for group in ("initContainers", "containers"):
-        completed = []
+        containers = []
         for container in spec.get(group) or ():
             resources = container.get("resources") or {}
             limits = dict(resources.get("limits") or {})
@@ -219,8 +219,8 @@ def _with_defaults(pod: PodDemand, ranges: Sequence[Object]) -> PodDemand:
                 if item.get("type") == "Container":
                     limits = {**(item.get("default") or {}), **limits}
                     requests = {**(item.get("defaultRequest") or {}), **requests}
-            completed.append({**container, "resources": {"limits": limits, "requests": requests}})
-        spec[group] = completed
+            containers.append({**container, "resources": {"limits": limits, "requests": requests}})
+        spec[group] = containers
     return replace(pod, spec=spec)
 
 
@@ -231,16 +231,16 @@ def _out_of_range(
     for end, word in (("min", "or more"), ("max", "at most")):
         for what, bound in (item.get(end) or {}).items():
             edge = read_quantity(bound)
-            needed = "requests" if end == "min" else "limits"
+            needed_kind = "requests" if end == "min" else "limits"
             for kind in _KINDS:
                 size = resources[kind].get(what)
                 number = read_quantity(size)
                 question = questions.get(f"{kind}.{what}", _NAMESPACE)
-                allowed = f"{where} allows {plain(str(bound), 40)} {word}"
-                if size is None and kind == needed:
-                    yield question, f"{subject} has no {_name(kind, what)}, and {allowed}"
+                range_text = f"{where} allows {plain(str(bound), 40)} {word}"
+                if size is None and kind == needed_kind:
+                    yield question, f"{subject} has no {_name(kind, what)}, and {range_text}"
                 elif number is not None and edge is not None and (number < edge if end == "min" else number > edge):
-                    yield question, f"the {_name(kind, what)} of {subject} is {plain(str(size), 40)}, and {allowed}"
+                    yield question, f"the {_name(kind, what)} of {subject} is {plain(str(size), 40)}, and {range_text}"
     for what, bound in (item.get("maxLimitRequestRatio") or {}).items():
         request, limit, most = (
             read_quantity(value) for value in (resources["requests"].get(what), resources["limits"].get(what), bound)
@@ -266,7 +266,7 @@ def _name(kind: str, what: str) -> str:
 
 def _quota_findings(demand: Demand, quota: Object, limits: NamespaceLimits) -> Iterator[Finding]:
     status, spec = quota.get("status") or {}, quota.get("spec") or {}
-    used: Mapping[str, Any] = status.get("used") or {}
+    usage: Mapping[str, Any] = status.get("used") or {}
     pods = [
         pod
         if pod.running is None or _is_counted(spec, pod.running, limits.default_priority)
@@ -276,7 +276,7 @@ def _quota_findings(demand: Demand, quota: Object, limits: NamespaceLimits) -> I
     ]
     has_scopes = bool(spec.get("scopes") or (spec.get("scopeSelector") or {}).get("matchExpressions"))
     for key, bound in _hard(quota).items():
-        most, used_up = read_quantity(bound), read_quantity(used.get(key, "0")) or Decimal(0)
+        most, used_up = read_quantity(bound), read_quantity(usage.get(key, "0")) or Decimal(0)
         if most is None:
             continue
         room = _Room(f"the quota {plain(quota['metadata']['name'])}", key, most - used_up)
@@ -292,10 +292,10 @@ class _Room:
 
     quota: str
     key: str
-    left: Decimal
+    rest: Decimal
 
-    def text(self, counted: str) -> str:
-        return f"{self.quota} has {_shown(max(self.left, Decimal(0)), counted)} of {plain(self.key)} left"
+    def text(self, quota_key: str) -> str:
+        return f"{self.quota} has {_amount_text(max(self.rest, Decimal(0)), quota_key)} of {plain(self.key)} left"
 
 
 def _pod_key(key: str) -> str | None:
@@ -308,21 +308,21 @@ def _pod_key(key: str) -> str | None:
     return key if kind in _KINDS and what in ("cpu", "memory", "ephemeral-storage") else None
 
 
-def _pods_in_quota(pods: Sequence[PodDemand], counted: str, room: _Room) -> Iterator[Finding]:
+def _pods_in_quota(pods: Sequence[PodDemand], quota_key: str, room: _Room) -> Iterator[Finding]:
     """The pods one after another, as they are made: the first that does not fit is named, with its question."""
-    room = replace(room, left=room.left + sum(amount(pod.running, counted) for pod in pods))
+    room = replace(room, rest=room.rest + sum(amount(pod.running, quota_key) for pod in pods))
     for pod in pods:
-        size = amount(pod.spec, counted)
-        if size > max(room.left, Decimal(0)):
+        size = amount(pod.spec, quota_key)
+        if size > max(room.rest, Decimal(0)):
             main = str(_mains(pod.spec)[0]["name"])
-            question = pod.questions.get(main, {}).get(counted, _NAMESPACE)
-            text = f"{pod.label} needs {_shown(size, counted)}, and {room.text(counted)}{_later(pod)}"
+            question = pod.questions.get(main, {}).get(quota_key, _NAMESPACE)
+            text = f"{pod.label} needs {_amount_text(size, quota_key)}, and {room.text(quota_key)}{_later(pod)}"
             fix = "Have the quota raised." if question == _NAMESPACE else f"Lower {question}, or have the quota raised."
             yield Finding(
                 question, text, severity="warning" if pod.is_settled else "error", key="limits-quota", fix=fix
             )
             return
-        room = replace(room, left=room.left - size)
+        room = replace(room, rest=room.rest - size)
 
 
 def _others_in_quota(demand: Demand, default_class: str | None, room: _Room) -> Iterator[Finding]:
@@ -332,11 +332,11 @@ def _others_in_quota(demand: Demand, default_class: str | None, room: _Room) -> 
         return
     if what == "requests.storage":
         size = read_quantity(claim.size) if claim is not None else None
-        if claim is not None and size is not None and size > room.left:
+        if claim is not None and size is not None and size > room.rest:
             text = f"the volume needs {claim.size}, and {room.text('storage')}"
             fix = "Lower storage.size, or have the quota raised."
             yield Finding("storage.size", text, key="limits-volume", fix=fix)
-    elif (number := _objects(demand, room.key, what)) > max(room.left, Decimal(0)):
+    elif (number := _objects(demand, room.key, what)) > max(room.rest, Decimal(0)):
         text = f"the release makes {number} of {plain(room.key)}, and {room.text('pods')}"
         question = "storage.storageClass" if of_class else _NAMESPACE
         yield Finding(question, text, key="limits-objects", fix="Have the quota raised.")
@@ -347,10 +347,10 @@ def _objects(demand: Demand, key: str, what: str) -> int:
     claims = 1 if demand.claim is not None else 0
     if what == "persistentvolumeclaims" or key == "count/persistentvolumeclaims":
         return claims
-    counted = key.removeprefix("count/")
+    quota_key = key.removeprefix("count/")
     for resource, number in demand.objects.items():
         plural = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
-        if counted == plural and (key.startswith("count/") or not resource.group):
+        if quota_key == plural and (key.startswith("count/") or not resource.group):
             return number
     return 0
 
@@ -398,13 +398,13 @@ def _inits(pod: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return pod.get("initContainers") or ()
 
 
-def amount(pod: Mapping[str, Any] | None, counted: str) -> Decimal:
+def amount(pod: Mapping[str, Any] | None, quota_key: str) -> Decimal:
     """How much of one thing, such as ``requests.cpu`` or ``pods``, the spec of a pod takes; 0 without one."""
     if pod is None:
         return Decimal(0)
-    if counted == "pods":
+    if quota_key == "pods":
         return Decimal(1)
-    kind, _, what = counted.partition(".")
+    kind, _, what = quota_key.partition(".")
     return _pod_resources(pod)[kind].get(what, Decimal(0))
 
 
@@ -428,10 +428,10 @@ def _pod_resources(pod: Mapping[str, Any]) -> dict[str, dict[str, Decimal]]:
 
 def _sizes(container: Mapping[str, Any], kind: str) -> dict[str, Decimal]:
     resources = container.get("resources") or {}
-    stated = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}  # a limit alone is a request too
+    amounts = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}  # a limit alone is a request too
     return {
         what: number
-        for what, value in (stated if kind == "requests" else resources.get("limits") or {}).items()
+        for what, value in (amounts if kind == "requests" else resources.get("limits") or {}).items()
         if (number := read_quantity(value)) is not None
     }
 
@@ -444,13 +444,13 @@ def _larger(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> dict[st
     return {key: max(one.get(key, Decimal(0)), other.get(key, Decimal(0))) for key in (*one, *other)}
 
 
-def _written(sizes: Mapping[str, Decimal]) -> dict[str, str]:
-    return {what: _shown(number, f"requests.{what}") for what, number in sizes.items()}
+def _size_texts(sizes: Mapping[str, Decimal]) -> dict[str, str]:
+    return {what: _amount_text(number, f"requests.{what}") for what, number in sizes.items()}
 
 
-def _shown(number: Decimal, counted: str) -> str:
+def _amount_text(number: Decimal, quota_key: str) -> str:
     """As an answer could have it: cores or thousandths of one, bytes in the unit that fits, or a plain count."""
-    what = counted.partition(".")[2] or counted
+    what = quota_key.partition(".")[2] or quota_key
     if what == "cpu":
         return _number(number) if number == int(number) else f"{_number(number * 1000)}m"
     return _number(number) if what == "pods" or number <= 0 else size_text(str(number))

@@ -64,8 +64,8 @@ class LiveRelease:
 
     def option(self, name: str) -> str | None:
         """An option of pgBackRest, by the container's variable or by its configuration."""
-        written = variable(database_container(self.statefulset), f"PGBACKREST_{name.upper().replace('-', '_')}")
-        return written if written is not None else option(self.configuration, self.layout.stanza, name)
+        text = variable(database_container(self.statefulset), f"PGBACKREST_{name.upper().replace('-', '_')}")
+        return text if text is not None else option(self.configuration, self.layout.stanza, name)
 
 
 async def find(cluster: Cluster, release: ReleaseRef) -> LiveRelease | None:
@@ -93,7 +93,9 @@ async def _read(cluster: Cluster, ref: Ref) -> Configuration:
         return {}
 
 
-async def releases(cluster: Cluster, namespace: str | None, recorded: Collection[ReleaseRef] = ()) -> list[LiveRelease]:
+async def releases(
+    cluster: Cluster, namespace: str | None, recorded_refs: Collection[ReleaseRef] = ()
+) -> list[LiveRelease]:
     """The releases of a namespace, or of all (None), that have no record, in order; without their configuration.
 
     Raises ClusterError.
@@ -101,7 +103,7 @@ async def releases(cluster: Cluster, namespace: str | None, recorded: Collection
     listing = []
     for item in filter(uses_pgbackrest, await list_objects(cluster, STATEFULSET, namespace)):
         ref = ReleaseRef(item["metadata"]["namespace"], item["metadata"]["name"])
-        if ref not in recorded:
+        if ref not in recorded_refs:
             listing.append(LiveRelease(ref, manager_of(item), item, {}, layout_of(ref, item, {})))
     return sorted(listing, key=lambda each: each.ref)
 

@@ -32,7 +32,7 @@ from pgwizard.release.layout import (
     renamed_container,
 )
 from pgwizard.release.live_tuning import tuned_server
-from pgwizard.release.unexpressed import is_deployers, unexpressed
+from pgwizard.release.unexpressed import is_deployers, unexpressed_fields
 from pgwizard.text import plain
 from pgwizard.tls.certificates import Bundle, read_bundle
 
@@ -40,8 +40,8 @@ VALUES_FROM, SOURCE = "pgwizard/values-from", "pgwizard/source"
 """Annotations of the release's own Secrets: where their values come from."""
 _CONTAINER, _INIT = "postgresql", "minio-ca-init"
 _POSTGRESQL_CONF, _PGBACKREST_CONF = "postgresql.conf", "pgbackrest.conf"
-_GENERATED = re.compile(r"generated once, for (.+)")
-_MIRRORED = re.compile(r"Secret ([^/ ]+)/([^/, ]+), keys ([^/ ]+) and ([^/ ]+)")
+_GENERATED_MARK = re.compile(r"generated once, for (.+)")
+_MIRROR_SOURCE = re.compile(r"Secret ([^/ ]+)/([^/, ]+), keys ([^/ ]+) and ([^/ ]+)")
 _S3_VARIABLES = ("PGBACKREST_REPO1_S3_KEY", "PGBACKREST_REPO1_S3_KEY_SECRET")
 _CIPHER_VARIABLE = "PGBACKREST_REPO1_CIPHER_PASS"
 _OWN_OPTIONS = {
@@ -84,8 +84,8 @@ def import_answers(live: LiveObjects) -> ImportedAnswers:
     """The answers of a release that has a StatefulSet."""
     reader = _Reader(live)
     reader.read()
-    answers, refused = _valid_answers(reader.raw, Facts(ca=reader.ca))
-    findings = [*reader.findings, *refused, *_others(live, answers, Facts(ca=reader.ca))]
+    answers, refusals = _valid_answers(reader.raw, Facts(ca=reader.ca))
+    findings = [*reader.findings, *refusals, *_others(live, answers, Facts(ca=reader.ca))]
     return ImportedAnswers(answers, tuple(findings))
 
 
@@ -102,7 +102,7 @@ class _Reader:
         self._names = Names.of(live.ref.name)
         self._spec: dict[str, Any] = _at(live.objects.get("statefulset"), "spec") or {}
         self._pod: dict[str, Any] = _at(self._spec, "template", "spec") or {}
-        self._main = _named(self._pod.get("containers"), _CONTAINER) or _first(self._pod.get("containers"))
+        self._main = _entry(self._pod.get("containers"), _CONTAINER) or _first(self._pod.get("containers"))
         self._variables = {str(item.get("name")): item for item in self._main.get("env") or ()}
         self.raw: dict[str, Any] = {}
         self.findings: list[Finding] = []
@@ -192,7 +192,7 @@ class _Reader:
 
     def _storage(self) -> None:
         claims = self._spec.get("volumeClaimTemplates") or []
-        claim = _named([{**_at(item, "metadata"), **item} for item in claims], "postgresql-storage") or _first(claims)
+        claim = _entry([{**_at(item, "metadata"), **item} for item in claims], "postgresql-storage") or _first(claims)
         self._put("storage.size", _at(claim, "spec", "resources", "requests", "storage"))
         self._put("storage.storageClass", _at(claim, "spec", "storageClassName"))
         statefulset = self._live.objects.get("statefulset")
@@ -245,17 +245,17 @@ class _Reader:
         if key is None or secret is None:
             self._warn("the S3 key pair is not in a Secret", "repository.credentials", "Set repository.credentials.")
             return
-        mirrored = _MIRRORED.fullmatch(self._annotation("s3-secret", VALUES_FROM))
+        match = _MIRROR_SOURCE.fullmatch(self._annotation("s3-secret", VALUES_FROM))
         answers: dict[str, Any] = {
             "from": "existing",
             "secret": key[0],
             "accessKeyKey": key[1],
             "secretKeyKey": secret[1],
         }
-        if key[0] == self._names.s3 and mirrored:
+        if key[0] == self._names.s3 and match:
             answers = {
                 "from": "existing",
-                **dict(zip(("namespace", "secret", "accessKeyKey", "secretKeyKey"), mirrored.groups(), strict=True)),
+                **dict(zip(("namespace", "secret", "accessKeyKey", "secretKeyKey"), match.groups(), strict=True)),
             }
         self._same_secret(key, secret, "repository.credentials")
         self._put("repository.credentials", answers)
@@ -323,7 +323,7 @@ class _Reader:
                 if value != own[name]:
                     text = f"pgbackrest.conf has {plain(name)}={plain(value)}; a release has {own[name]}"
                     self._warn(text)
-            elif name not in _ANSWERED and not pgbackrest.is_secret(name):
+            elif name not in _ANSWERED_OPTIONS and not pgbackrest.is_secret(name):
                 others[spelling.get(name, name)] = value
             elif pgbackrest.is_secret(name):
                 self._warn(f"pgbackrest.conf holds a secret, {plain(name)}", fix="Move it into a Secret.")
@@ -353,9 +353,9 @@ class _Reader:
         if process_max is not None and _whole(process_max) != cores:
             self._put("advanced.processMax", _whole(process_max))
         self._archiving(conf, version)
-        requested = _at(resources, "requests", "memory")
-        same = quantities.live_bytes(requested) == quantities.live_bytes(memory)
-        self._put("resources.memoryRequest", None if same else requested)
+        request = _at(resources, "requests", "memory")
+        same = quantities.live_bytes(request) == quantities.live_bytes(memory)
+        self._put("resources.memoryRequest", None if same else request)
         self._put("resources.cpuRequest", _at(resources, "requests", "cpu"))
 
     def _archiving(self, conf: PostgresqlConf, version: int) -> None:
@@ -375,7 +375,7 @@ class _Reader:
         self._put("tls.verify", verify)
         if not verify:
             return
-        volume = _named(self._pod.get("volumes"), "minio-ca")
+        volume = _entry(self._pod.get("volumes"), "minio-ca")
         secret = _at(volume, "secret", "secretName")
         if secret is None:
             self.raw["tls"]["source"] = None
@@ -418,7 +418,7 @@ class _Reader:
             self._put(f"pods.ephemeralStorage{part}", _at(self._main, "resources", kind, "ephemeral-storage"))
 
     def _jobs(self) -> None:
-        init = _named(self._pod.get("initContainers"), _INIT)
+        init = _entry(self._pod.get("initContainers"), _INIT)
         self._resources("initContainer", init)
         jobs = {role: self._live.objects.get(role) for role in ("full-cronjob", "incremental-cronjob")}
         for key, (role, job) in zip(("full", "incremental"), jobs.items(), strict=True):
@@ -453,7 +453,7 @@ class _Reader:
                 self._put(f"{section}.{resource}{part}", _at(container, "resources", kind, resource))
 
 
-_ANSWERED = frozenset(
+_ANSWERED_OPTIONS = frozenset(
     {
         *("repo-path", "repo-s3-bucket", "repo-s3-endpoint", "repo-s3-region", "repo-s3-uri-style"),
         *("repo-storage-verify-tls", "repo-bundle", "repo-block", "repo-retention-full", "repo-retention-full-type"),
@@ -476,7 +476,7 @@ def _schedule(job: Any) -> Any:
     return " ".join(schedule.split()) if isinstance(schedule, str) else schedule
 
 
-def _named(items: Any, name: str) -> dict[str, Any]:
+def _entry(items: Any, name: str) -> dict[str, Any]:
     return next((item for item in items or () if item.get("name") == name), {})
 
 
@@ -493,8 +493,8 @@ def _taint(toleration: Mapping[str, Any]) -> str:
     """The toleration as an answer; empty where none expresses it."""
     key, value, effect = (str(toleration.get(part) or "") for part in ("key", "value", "effect"))
     text = key + (f"={value}" if toleration.get("operator") != "Exists" else "") + (f":{effect}" if effect else "")
-    read = Toleration.of(text)
-    same = (read.key, read.operator, read.value, read.effect) == (
+    result = Toleration.of(text)
+    same = (result.key, result.operator, result.value, result.effect) == (
         key,
         toleration.get("operator") or "Equal",
         value,
@@ -517,13 +517,13 @@ def _cores(cpu: Any) -> int:
 
 def _valid_answers(raw: dict[str, Any], facts: Facts) -> tuple[Answers, list[Finding]]:
     """Valid answers: what is refused becomes a finding and keeps its default."""
-    loaded = answers_file.from_mapping(raw)
-    answers = loaded.answers or Answers()
-    findings = [_warning(f"cannot be an answer: {item.text}", item.question) for item in loaded.problems]
-    refused = [
+    loaded_answers = answers_file.from_mapping(raw)
+    answers = loaded_answers.answers or Answers()
+    findings = [_warning(f"cannot be an answer: {item.text}", item.question) for item in loaded_answers.problems]
+    refusals = [
         item for item in checks.check(answers, facts).errors if item.question not in ("tls.source", "tls.caFile")
     ]
-    for item in refused:
+    for item in refusals:
         section, _, rest = item.question.partition(".")
         kind, _, name = rest.partition(".")
         if (section, kind) in (("tuning", "parameters"), ("advanced", "options")) and name:
@@ -538,7 +538,7 @@ def _valid_answers(raw: dict[str, Any], facts: Facts) -> tuple[Answers, list[Fin
 # ---- what is left --------------------------------------------------------------------------------------------------
 
 _NOT_COMPARED = frozenset({"init-job", "namespace", "credentials-secret", "s3-secret", "cipher-secret", "ca-secret"})
-_FIXED = ("selector", "serviceName", "podManagementPolicy")
+_FIXED_FIELDS = ("selector", "serviceName", "podManagementPolicy")
 """Fields of a StatefulSet's spec that its API server never changes, but for the claim, which may grow."""
 
 
@@ -563,7 +563,7 @@ def _others(live: LiveObjects, answers: Answers, facts: Facts) -> Iterator[Findi
         if role == "statefulset":
             yield from _fixed_fields(there, ours, name)
             yield from _probes(there, ours, name)
-        for text in unexpressed(there, ours):
+        for text in unexpressed_fields(there, ours):
             if not text.startswith(("data", "spec.template.metadata.annotations[checksum/")) and not _PROBE.search(
                 text
             ):
@@ -574,16 +574,20 @@ _PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 _PROBE = re.compile(rf"^spec\.template\.spec\.containers\[postgresql\]\.({'|'.join(_PROBES)})\b")
 
 
-def _probes(live: Object, planned: Object, name: str) -> Iterator[Finding]:
+def _probes(live: Object, intent: Object, name: str) -> Iterator[Finding]:
     """That the database's container has other probes, or lacks one: no answer decides them."""
     there, ours = (
-        _named(_at(each, "spec", "template", "spec", "containers") or [], "postgresql") for each in (live, planned)
+        _entry(_at(each, "spec", "template", "spec", "containers") or [], "postgresql") for each in (live, intent)
     )
     pairs = {
         probe: tuple({probe: each[probe]} if each and each.get(probe) else {} for each in (there, ours))
         for probe in _PROBES
     }
-    others = [probe for probe, (one, other) in pairs.items() if [*unexpressed(one, other), *unexpressed(other, one)]]
+    others = [
+        probe
+        for probe, (one, other) in pairs.items()
+        if [*unexpressed_fields(one, other), *unexpressed_fields(other, one)]
+    ]
     if there and others:
         yield _warning(
             f"{name}: {' and '.join(others)} of container postgresql cannot be expressed",
@@ -592,11 +596,11 @@ def _probes(live: Object, planned: Object, name: str) -> Iterator[Finding]:
         )
 
 
-def _fixed_fields(live: Object, planned: Object, name: str) -> Iterator[Finding]:
+def _fixed_fields(live: Object, intent: Object, name: str) -> Iterator[Finding]:
     """That no apply can take a StatefulSet over."""
     policy = {"podManagementPolicy": "OrderedReady"}
-    there, ours = ({**policy, **each["spec"]} for each in (live, planned))
-    fields = [f"spec.{field}" for field in _FIXED if there.get(field) != ours.get(field)]
+    there, ours = ({**policy, **each["spec"]} for each in (live, intent))
+    fields = [f"spec.{field}" for field in _FIXED_FIELDS if there.get(field) != ours.get(field)]
     causes = [f"its {' and '.join(fields)} cannot change"] if fields else []
     if owner := operator_of(live):
         causes.append(f"it belongs to {owner}, whose operator would undo each change")

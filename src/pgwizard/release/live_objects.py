@@ -71,8 +71,8 @@ async def current_answers(cluster: Cluster, release: ReleaseRef) -> tuple[dict[s
     is_ours = statefulset is None or other_owner(statefulset, is_ours=True) is None
     if record is not None and record.last is not None and is_ours:
         return dict(record.last.answers), ()
-    imported = import_answers(await collect(cluster, release))
-    return imported.answers.model_dump(by_alias=True, mode="json"), imported.findings
+    import_result = import_answers(await collect(cluster, release))
+    return import_result.answers.model_dump(by_alias=True, mode="json"), import_result.findings
 
 
 async def _read(cluster: Cluster, ref: Ref) -> Object | None:

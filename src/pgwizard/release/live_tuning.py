@@ -16,7 +16,7 @@ from pgwizard.plan.tuning import DataSize, Disk, Machine, Parameter, Profile, tu
 
 OVERRIDE_REASON = "as asked"
 """The reason of an override."""
-_FIXED = frozenset({"listen_addresses", "archive_mode", "archive_command", "archive_timeout", "wal_level"})
+_FIXED_NAMES = frozenset({"listen_addresses", "archive_mode", "archive_command", "archive_timeout", "wal_level"})
 """What the plan writes itself, before the tuned parameters."""
 _PROFILES: tuple[Profile, ...] = ("mixed", *(each for each in get_args(Profile) if each != "mixed"))
 _MOST_CORES = 64
@@ -60,13 +60,13 @@ def tuned_server(live: Iterable[Parameter], machine: Machine, cores: Iterable[in
 def _closest(live: Mapping[str, Parameter], machine: Machine, by_hand: Mapping[str, str], cores: list[int]) -> Machine:
     """The machine with the most lines in common; lines that only one side has count against it."""
     best, most = machine, -len(live) - 1
-    for tried in _machines(machine, cores, is_ours=any(each.reason for each in live.values())):
-        tuned = {each.name: each for each in tune(tried, by_hand)}
-        others = (live.keys() - _FIXED - by_hand.keys()) ^ (tuned.keys() - by_hand.keys())
-        alike = sum(_is_alike(live.get(name), each, by_hand, machine.version) for name, each in tuned.items())
+    for candidate in _machines(machine, cores, is_ours=any(each.reason for each in live.values())):
+        tuning = {each.name: each for each in tune(candidate, by_hand)}
+        others = (live.keys() - _FIXED_NAMES - by_hand.keys()) ^ (tuning.keys() - by_hand.keys())
+        alike = sum(_is_alike(live.get(name), each, by_hand, machine.version) for name, each in tuning.items())
         if alike - len(others) > most:
-            best, most = tried, alike - len(others)
-        if alike == len(tuned) and not others:
+            best, most = candidate, alike - len(others)
+        if alike == len(tuning) and not others:
             break
     return best
 
@@ -79,21 +79,21 @@ def _machines(machine: Machine, cores: list[int], *, is_ours: bool) -> Iterator[
             yield replace(machine, cores=number, profile=profile, disk=disk, data_size=size)
 
 
-def _is_alike(live: Parameter | None, computed: Parameter, by_hand: Mapping[str, str], version: int) -> bool:
+def _is_alike(live: Parameter | None, default: Parameter, by_hand: Mapping[str, str], version: int) -> bool:
     """With the same reason, where pgwizard wrote one: it names what the value was computed from."""
     if live is None:
         return False
-    if computed.name in by_hand:
+    if default.name in by_hand:
         return True
-    return _means_the_same(live, computed, version) and live.reason in ("", computed.reason)
+    return _means_the_same(live, default, version) and live.reason in ("", default.reason)
 
 
-def _means_the_same(live: Parameter, computed: Parameter, version: int) -> bool:
-    if live.value == computed.value:
+def _means_the_same(live: Parameter, default: Parameter, version: int) -> bool:
+    if live.value == default.value:
         return True
-    setting = settings.of(computed.name, version)
+    setting = settings.of(default.name, version)
     try:
-        return setting is not None and setting.read(live.value) == setting.read(computed.value)
+        return setting is not None and setting.read(live.value) == setting.read(default.value)
     except ValueError:
         return False
 
@@ -103,12 +103,12 @@ def _overrides(live: Mapping[str, Parameter], machine: Machine, by_hand: Mapping
     overrides: dict[str, str] = {}
     names_left = set(by_hand)
     while True:
-        computed = {each.name: each for each in tune(machine, overrides)}
+        defaults = {each.name: each for each in tune(machine, overrides)}
         more = {
             name
             for name, each in live.items()
-            if name not in (*overrides, *_FIXED, "max_connections")
-            and (name not in computed or not _means_the_same(each, computed[name], machine.version))
+            if name not in (*overrides, *_FIXED_NAMES, "max_connections")
+            and (name not in defaults or not _means_the_same(each, defaults[name], machine.version))
         }
         names = names_left | more | set(overrides)
         if names == set(overrides):

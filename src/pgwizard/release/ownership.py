@@ -39,7 +39,7 @@ def other_owner(live: Object, *, is_ours: bool = False) -> str | None:
 
 def applier_of(live: Object) -> str | None:
     """The tool that has applied an object, as a field manager; the only trace of kubectl, and of Argo CD's labels."""
-    return next((str(entry["manager"]) for entry in _managed(live) if _is_tool_s(entry)), None)
+    return next((str(entry["manager"]) for entry in _managed_fields(live) if _is_tool_s(entry)), None)
 
 
 def _marked_by(live: Object) -> str:
@@ -64,10 +64,10 @@ def _controller(live: Object) -> str:
 
     Empty once pgwizard has applied it too: what a tool alone has set stays the tool's.
     """
-    if any(map(_is_own_apply, _managed(live))):
+    if any(map(_is_own_apply, _managed_fields(live))):
         return ""
     return next(
-        (_CONTROLLERS[entry["manager"]] for entry in _managed(live) if entry.get("manager") in _CONTROLLERS), ""
+        (_CONTROLLERS[entry["manager"]] for entry in _managed_fields(live) if entry.get("manager") in _CONTROLLERS), ""
     )
 
 
@@ -115,26 +115,30 @@ def without_marks(obj: Object) -> Object:
     return {**obj, "metadata": metadata}
 
 
-def ending_patch(live: Object, tried: Object) -> Object:
+def ending_patch(live: Object, trial: Object) -> Object:
     """The merge patch that ends the management of other tools: their marks go, and what an apply writes is pgwizard's.
 
-    tried: the object as a dry run of the apply gave it. A tool that still owned these fields would be in conflict with
+    trial: the object as a dry run of the apply gave it. A tool that still owned these fields would be in conflict with
     each later change. What only the tool has set, such as a sidecar, stays the tool's: an apply neither adds nor
     removes it. pgwizard's own entry is among the rest, since without any the server would invent a manager.
     """
     metadata = live["metadata"]
     patch: dict[str, Any] = {kind: dict.fromkeys(_marks(metadata.get(kind))) for kind in ("labels", "annotations")}
-    own = next(filter(_is_own_apply, _managed(live)), None) or next(filter(_is_own_apply, _managed(tried)), None)
-    written: Mapping[str, Any] = next((entry["fieldsV1"] for entry in _managed(tried) if _is_own_apply(entry)), {})
+    own = next(filter(_is_own_apply, _managed_fields(live)), None) or next(
+        filter(_is_own_apply, _managed_fields(trial)), None
+    )
+    own_fields: Mapping[str, Any] = next(
+        (entry["fieldsV1"] for entry in _managed_fields(trial) if _is_own_apply(entry)), {}
+    )
     entries = [own] if own is not None else []
-    for entry in _managed(live):
-        fields = _without(entry.get("fieldsV1") or {}, written) if _is_tool_s(entry) else entry.get("fieldsV1")
+    for entry in _managed_fields(live):
+        fields = _without(entry.get("fieldsV1") or {}, own_fields) if _is_tool_s(entry) else entry.get("fieldsV1")
         if fields and not _is_own_apply(entry):
             entries.append({**entry, "fieldsV1": fields})
     return {"metadata": {**{kind: keys for kind, keys in patch.items() if keys}, "managedFields": entries}}
 
 
-def _managed(obj: Object) -> Sequence[Mapping[str, Any]]:
+def _managed_fields(obj: Object) -> Sequence[Mapping[str, Any]]:
     return obj["metadata"].get("managedFields") or ()
 
 
@@ -146,15 +150,15 @@ def _is_own_apply(entry: Mapping[str, Any]) -> bool:
     return (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply")
 
 
-def _without(fields: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
+def _without(fields: Mapping[str, Any], own_fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields in the form of managedFields, without those that are written too, and without marks."""
     rest: dict[str, Any] = {}
     for key, below in fields.items():
-        if key.removeprefix("f:").startswith(_MARKS) or (key in written and not written[key]):
+        if key.removeprefix("f:").startswith(_MARKS) or (key in own_fields and not own_fields[key]):
             continue
-        left = _without(below, written.get(key, {}))
-        if key not in written or left.keys() - {"."}:
-            rest[key] = left
+        remainder = _without(below, own_fields.get(key, {}))
+        if key not in own_fields or remainder.keys() - {"."}:
+            rest[key] = remainder
     return rest
 
 

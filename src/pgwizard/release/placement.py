@@ -21,13 +21,13 @@ _KEEPS_AWAY = ("NoSchedule", "NoExecute")
 async def missing(cluster: Cluster, answers: Answers) -> list[Finding]:
     """The classes and the ServiceAccount that do not exist, each an error: admission refuses every pod."""
     pods, namespace = answers.pods, answers.release.namespace
-    named = {
+    refs = {
         "pods.priorityClass": pods.priority_class and Ref(PRIORITY_CLASS, pods.priority_class),
         "pods.runtimeClass": pods.runtime_class and Ref(RUNTIME_CLASS, pods.runtime_class),
         "pods.serviceAccount": pods.service_account and Ref(SERVICE_ACCOUNT, pods.service_account, namespace),
     }
     missing_labels = []
-    for question, ref in named.items():
+    for question, ref in refs.items():
         if not ref:
             continue
         try:
@@ -44,7 +44,7 @@ def takes(node: Object, pods: Pods) -> bool:
     return _has_labels(node, pods.node_selector) and not _keeping_away(node, pods)
 
 
-def unlisted(pods: Pods) -> list[Finding]:
+def unlisted_findings(pods: Pods) -> list[Finding]:
     """That nodes may not be listed, where the pods ask for labels."""
     text = "not checked: no permission to list nodes"
     return [Finding("pods.nodeSelector", text, severity="warning")] if pods.node_selector else []

@@ -222,7 +222,7 @@ class Record:
         return self.revisions[-1] if self.revisions else None
 
     @property
-    def deployed(self) -> Revision | None:
+    def deployed_revision(self) -> Revision | None:
         """The newest revision that succeeded, even if later ones failed."""
         return next(
             (revision for revision in reversed(self.revisions) if revision.outcome in ("deployed", "damaged")), None
@@ -304,8 +304,8 @@ def absence(release: ReleaseRef) -> str:
 def release_of(secret: Object) -> ReleaseRef:
     """The release whose record a Secret is, by the Secret's name. Raises ValueError for an invalid name."""
     metadata = secret["metadata"]
-    named = _ref("v1", "Secret", metadata["namespace"], metadata["name"].removesuffix("-pgwizard"))
-    return ReleaseRef(metadata["namespace"], named.name)
+    secret_ref = _ref("v1", "Secret", metadata["namespace"], metadata["name"].removesuffix("-pgwizard"))
+    return ReleaseRef(metadata["namespace"], secret_ref.name)
 
 
 def read(secret: Object) -> Record:
@@ -345,11 +345,11 @@ def _ref(api_version: str, kind: str, namespace: str | None, name: str) -> Ref:
     return Ref(Resource(api_version, kind), name, namespace)
 
 
-def _verification(coded: Any) -> RepositoryVerification | None:
+def _verification(encoding: Any) -> RepositoryVerification | None:
     """The last verification; None where there is none that this version can read, as it is no reason to refuse."""
     try:
-        data = json.loads(base64.b64decode(coded))
-        damaged = tuple(
+        data = json.loads(base64.b64decode(encoding))
+        damaged_backups = tuple(
             DamagedBackup(plain(str(each["label"])), _whole(each["files"]), _whole(each["unread"]))
             for each in data["damaged"]
         )
@@ -357,7 +357,7 @@ def _verification(coded: Any) -> RepositoryVerification | None:
             at=datetime.fromisoformat(data["at"]).astimezone(UTC).isoformat(),
             seconds=_seconds(data["seconds"]),
             backups=_whole(data["backups"]),
-            damaged=damaged,
+            damaged=damaged_backups,
             files=tuple(plain(str(name), 200) for name in data["files"]),
             segments_checked=_whole(data["segments_checked"]),
             segments_valid=_whole(data["segments_valid"]),
@@ -368,11 +368,11 @@ def _verification(coded: Any) -> RepositoryVerification | None:
     return verification
 
 
-def _drills(coded: Any) -> tuple[DrillResult, ...]:
+def _drills(encoding: Any) -> tuple[DrillResult, ...]:
     """The drills that are kept; none where this version cannot read them, as that is no reason to refuse."""
     try:
         return tuple(
-            drill_result(each, each["at"], _seconds(each["seconds"])) for each in json.loads(base64.b64decode(coded))
+            drill_result(each, each["at"], _seconds(each["seconds"])) for each in json.loads(base64.b64decode(encoding))
         )
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return ()

@@ -14,14 +14,14 @@ from pgwizard.release.layout import Layout
 from pgwizard.release.live import LiveRelease
 from pgwizard.text import fit
 
-_NAMED = 5
+_MOST_NAMES = 5
 """How many releases a message names."""
 UNREADABLE = (
     "It was written by another version of pgwizard, or damaged: use that version, or bring the Secret back from a copy."
 )
 
-Listed = record.Record | record.UnreadableRecord
-ListedRelease = Listed | LiveRelease
+AnyRecord = record.Record | record.UnreadableRecord
+ListedRelease = AnyRecord | LiveRelease
 
 
 async def find(cluster: Cluster, release: ReleaseRef) -> tuple[record.Record | None, str]:
@@ -71,23 +71,23 @@ async def get_live(cluster: Cluster, release: ReleaseRef) -> LiveRelease:
 
 async def _absence(cluster: Cluster, release: ReleaseRef) -> PreflightError:
     """That there is no such release, or what manages it where there is no record of it."""
-    unrecorded = None
+    live_release = None
     with contextlib.suppress(ClusterError):
-        unrecorded = await live.find(cluster, release)
-    if unrecorded is None:
+        live_release = await live.find(cluster, release)
+    if live_release is None:
         return PreflightError(record.absence(release), hint=other_releases_text(await _everywhere(cluster)))
-    owner = f"{unrecorded.manager} manages it" if unrecorded.manager else "it was installed without pgwizard"
-    read = cluster.commands.pgwizard("import", release.name, "-o", "answers.yaml", namespace=release.namespace)
+    owner = f"{live_release.manager} manages it" if live_release.manager else "it was installed without pgwizard"
+    command = cluster.commands.pgwizard("import", release.name, "-o", "answers.yaml", namespace=release.namespace)
     return PreflightError(
         f"release {release} has no record: {owner}",
         hint="status, explain, backup, logs and verify work without one. To manage it with pgwizard, read its answers: "
-        f"{read}; then: pgwizard apply answers.yaml --take-over",
+        f"{command}; then: pgwizard apply answers.yaml --take-over",
     )
 
 
-async def releases(cluster: Cluster, namespace: str | None) -> list[Listed]:
+async def releases(cluster: Cluster, namespace: str | None) -> list[AnyRecord]:
     """The releases of a namespace, or of all (None), in order of namespace and name."""
-    listing: list[Listed] = []
+    listing: list[AnyRecord] = []
     async with contextlib.aclosing(cluster.pages(SECRET, namespace, fields=f"type={record.TYPE}", limit=None)) as pages:
         async for page in pages:
             for secret in page.items:
@@ -101,11 +101,11 @@ async def releases(cluster: Cluster, namespace: str | None) -> list[Listed]:
 
 async def all_releases(cluster: Cluster, namespace: str | None) -> list[ListedRelease]:
     """As ``releases``, with those that have no record, where StatefulSets may be listed."""
-    recorded: list[ListedRelease] = [*await releases(cluster, namespace)]
-    unrecorded: list[LiveRelease] = []
+    with_record: list[ListedRelease] = [*await releases(cluster, namespace)]
+    without_record: list[LiveRelease] = []
     with contextlib.suppress(Forbidden):
-        unrecorded = await live.releases(cluster, namespace, {item.ref for item in recorded})
-    return sorted([*recorded, *unrecorded], key=lambda item: item.ref)
+        without_record = await live.releases(cluster, namespace, {item.ref for item in with_record})
+    return sorted([*with_record, *without_record], key=lambda item: item.ref)
 
 
 async def readable_releases(cluster: Cluster) -> tuple[list[ListedRelease], str]:
@@ -117,12 +117,12 @@ async def readable_releases(cluster: Cluster) -> tuple[list[ListedRelease], str]
     try:
         return await all_releases(cluster, None), ""
     except Forbidden as error:
-        denied = error
+        denial = error
     namespaces, is_whole = await _namespaces(cluster)
     parts = await side_by_side([_releases_of(cluster, namespace) for namespace in namespaces])
     readable = [part for part in parts if part is not None]
     if not readable:
-        raise denied
+        raise denial
     listing = sorted((item for part in readable for item in part), key=lambda item: item.ref)
     if not is_whole:
         return listing, f"only namespace {fit(namespaces[0])} is shown: the others may not be listed"
@@ -163,9 +163,9 @@ def other_releases_text(there: Sequence[ListedRelease]) -> str:
     """The other releases and how to name one, as a sentence; the first few of many."""
     if not there:
         return "No other one is seen: -n names another namespace, and pgwizard installs one."
-    named = [fit(str(item.ref)) for item in there[:_NAMED]]
-    more = [f"{len(there) - _NAMED} more"] if len(there) > _NAMED else []
-    return f"There is {', '.join([*named, *more])}: give the name, and its namespace with -n."
+    names = [fit(str(item.ref)) for item in there[:_MOST_NAMES]]
+    more = [f"{len(there) - _MOST_NAMES} more"] if len(there) > _MOST_NAMES else []
+    return f"There is {', '.join([*names, *more])}: give the name, and its namespace with -n."
 
 
 def only_release(there: Sequence[ListedRelease], namespace: str) -> ReleaseRef:

@@ -45,8 +45,8 @@ def change_lines(changes: Sequence[Change], *, whole: bool) -> list[str]:
         if change.action == "unchanged":
             continue
         lines.append(change_line(change))
-        if lost := cost(change):
-            lines.append(f"    ! {lost}")
+        if loss := cost(change):
+            lines.append(f"    ! {loss}")
         if whole:
             lines_ = change.after.splitlines() if change.action == "create" else change.lines()
             lines += [f"    {line}" for line in lines_]
@@ -120,17 +120,18 @@ def error_lines(error: PgwizardError) -> list[str]:
 # ---- what was written ------------------------------------------------------------------------------------------------
 
 
-def progress_text(changes: Sequence[Change], begun: Sequence[Change], *, complete: bool) -> str:
+def progress_text(changes: Sequence[Change], begun_changes: Sequence[Change], *, complete: bool) -> str:
     """How many of the objects of an apply that did not end are in the cluster.
 
-    changes: all that were approved; begun: those that it began to write, in order; complete: whether it wrote all.
+    changes: all that were approved; begun_changes: those that it began to write, in order; complete: whether all were
+    written.
     """
     writes = [change for change in changes if change.action in ("create", "update", "replace")]
     total = sum(change.ref.resource.kind != "Job" for change in writes)  # the Job belongs to the first backup
     if not total:
         return "nothing: every object is up to date"
-    sure = len(begun) if complete else max(0, len(begun) - 1)
-    unsure = "" if complete or not begun else f"; {begun[-1].ref} was in progress"
+    sure = len(begun_changes) if complete else max(0, len(begun_changes) - 1)
+    unsure = "" if complete or not begun_changes else f"; {begun_changes[-1].ref} was in progress"
     job = " (the Job of the first backup not counted)" if total < len(writes) else ""
     return f"{sure} of {total} objects{job}{unsure}"
 
@@ -140,7 +141,7 @@ class WriteCount:
 
     def __init__(self) -> None:
         self._changes: tuple[Change, ...] | None = None
-        self._begun: list[Change] = []
+        self._begun_changes: list[Change] = []
         self._is_complete = False
         self._stage = ""
 
@@ -159,7 +160,7 @@ class WriteCount:
             self._stage = event.stage
         if event.stage == "apply":
             if event.change is not None:
-                self._begun.append(event.change)
+                self._begun_changes.append(event.change)
             self._is_complete = self._is_complete or event.kind == "done"
 
     @property
@@ -167,7 +168,7 @@ class WriteCount:
         """How many of the objects are written, in words."""
         if self._changes is None:
             return "nothing"
-        return progress_text(self._changes, self._begun, complete=self._is_complete)
+        return progress_text(self._changes, self._begun_changes, complete=self._is_complete)
 
     @property
     def sequel(self) -> str:
@@ -175,7 +176,7 @@ class WriteCount:
         if self._stage == "first backup":
             return "The first backup continues in the cluster."
         if self._stage == "wait":
-            created = {change.ref.resource for change in self._changes or () if change.action == "create"}
-            job = ", and the first backup follows" if {STATEFULSET, JOB} <= created else ""
+            creations = {change.ref.resource for change in self._changes or () if change.action == "create"}
+            job = ", and the first backup follows" if {STATEFULSET, JOB} <= creations else ""
             return f"The pod continues to start in the cluster{job}."
         return "What is written stays."

@@ -56,15 +56,15 @@ def accesses(answers: Answers, *, ca_file: bool = False) -> list[Access]:
         kinds.append(("networkpolicies", "networking.k8s.io", (*_WRITE, "delete")))
     if answers.advanced.prometheus_rule and answers.repository.enabled:
         kinds.append(("prometheusrules", "monitoring.coreos.com", (*_WRITE, "delete", "list")))
-    needed = in_namespace(namespace, kinds)
+    needs = in_namespace(namespace, kinds)
     if answers.release.create_namespace:
-        needed += [Access(verb, "namespaces", name=namespace if verb != "create" else "") for verb in _WRITE]
+        needs += [Access(verb, "namespaces", name=namespace if verb != "create" else "") for verb in _WRITE]
     if answers.has_tls_mirror() and answers.tls.source is not None and not ca_file:
-        needed.append(Access("get", "secrets", "", answers.tls.source.namespace, answers.tls.source.secret))
+        needs.append(Access("get", "secrets", "", answers.tls.source.namespace, answers.tls.source.secret))
     credentials = answers.repository.credentials
     if answers.repository.enabled and mirrored_s3(answers) and isinstance(credentials, ExistingS3Credentials):
-        needed.append(Access("get", "secrets", "", credentials.namespace, credentials.secret))
-    return needed
+        needs.append(Access("get", "secrets", "", credentials.namespace, credentials.secret))
+    return needs
 
 
 async def require_rights(cluster: Cluster, answers: Answers, *, ca_file: bool = False) -> None:
@@ -78,14 +78,14 @@ async def require_deletion(cluster: Cluster, refs: Sequence[Ref]) -> None:
     await require(cluster, [Access("delete", *kind) for kind in kinds])
 
 
-async def require(cluster: Cluster, needed: Sequence[Access]) -> None:
+async def require(cluster: Cluster, needs: Sequence[Access]) -> None:
     """Raises PreflightError with every missing permission."""
-    refuse(cluster, await lacking(cluster, needed))
+    refuse(cluster, await lacking(cluster, needs))
 
 
-async def lacking(cluster: Cluster, needed: Sequence[Access]) -> list[Access]:
+async def lacking(cluster: Cluster, needs: Sequence[Access]) -> list[Access]:
     """The permissions that are missing."""
-    return [access for access, granted in (await cluster.check_access(needed)).items() if not granted]
+    return [access for access, is_granted in (await cluster.check_access(needs)).items() if not is_granted]
 
 
 def refuse(cluster: Cluster, missing: Sequence[Access]) -> None:

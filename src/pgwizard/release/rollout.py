@@ -35,11 +35,11 @@ from pgwizard.plan.names import Names, ReleaseRef
 
 @dataclass
 class _Progress:
-    """What is known of one release from its watches. listed: the kinds whose lists are complete."""
+    """What is known of one release from its watches. complete_kinds: the kinds whose lists are complete."""
 
     pod_name: str
     backups: bool
-    listed: set[str] = field(default_factory=set)
+    complete_kinds: set[str] = field(default_factory=set)
     statefulset: Object | None = None
     pod: Object | None = None
     claim: Object | None = None
@@ -52,11 +52,11 @@ class _Progress:
     @property
     def complete(self) -> bool:
         """Whether all lists are complete: an unknown object does not exist."""
-        return {"StatefulSet", "Pod"} <= self.listed
+        return {"StatefulSet", "Pod"} <= self.complete_kinds
 
     def take(self, event: WatchEvent) -> None:
         if event.type == "SYNCED":
-            self.listed.add(str(event.object.get("kind")))
+            self.complete_kinds.add(str(event.object.get("kind")))
             return
         obj = None if event.type == "DELETED" else event.object
         match event.object.get("kind"):
@@ -221,11 +221,11 @@ async def crash_log(cluster: Cluster, release: ReleaseRef, health: Health, datab
 
 async def _failure(cluster: Cluster, release: ReleaseRef, health: Health) -> RolloutFailed:
     log, pod = await crash_log(cluster, release, health), Names.of(release.name).pod
-    described = ("statefulset", release.name) if health.reason == REFUSAL_REASON else ("pod", pod)
+    target = ("statefulset", release.name) if health.reason == REFUSAL_REASON else ("pod", pod)
     return RolloutFailed(
         f"{pod} in namespace {release.namespace} cannot start: {health.message}",
         fault=explain("\n".join([health.message, *log])),
-        hint=f"See {cluster.commands.kubectl('describe', *described, namespace=release.namespace)}",
+        hint=f"See {cluster.commands.kubectl('describe', *target, namespace=release.namespace)}",
         log=log,
     )
 

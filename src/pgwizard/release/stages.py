@@ -55,7 +55,7 @@ class Stage:
     def log(self, text: str) -> None:
         self.report(Event(self.name, "log", text))
 
-    def done(self, text: str) -> None:
+    def complete(self, text: str) -> None:
         """Set the summary, which is reported at the end."""
         self.summary = text
 

@@ -98,8 +98,8 @@ class Survey:
     s3_source: the Secret of another namespace that is mirrored. existing: Secrets of the release's namespace that the
     answers name, by name. installation: what is installed already.
     unreadable: that the release's record is none that this version can read. missing: what the answers name and the
-    cluster does not have. unusable: what it has, but not as it must be. fixed: what the release keeps as it was made.
-    doubts: what could not be compared.
+    cluster does not have. unusable: what it has, but not as it must be. fixed_findings: what the release keeps as it
+    was made. doubts: what could not be compared.
     has_prometheus_rules: whether the cluster has that kind; True where it is not asked for, or may not be listed.
     """
 
@@ -113,7 +113,7 @@ class Survey:
     unreadable: Finding | None = None
     missing: tuple[Finding, ...] = ()
     unusable: tuple[Finding, ...] = ()
-    fixed: tuple[Finding, ...] = ()
+    fixed_findings: tuple[Finding, ...] = ()
     doubts: tuple[Finding, ...] = ()
     has_prometheus_rules: bool = True
 
@@ -125,7 +125,7 @@ class Survey:
     @property
     def errors(self) -> tuple[Finding, ...]:
         """Every error that must be fixed before anything is written."""
-        return (*((self.unreadable,) if self.unreadable else ()), *self.missing, *self.unusable, *self.fixed)
+        return (*((self.unreadable,) if self.unreadable else ()), *self.missing, *self.unusable, *self.fixed_findings)
 
     def require(self, own: Sequence[Finding] = ()) -> None:
         """Raises PreflightError with every error, those of the answers alone included."""
@@ -149,30 +149,30 @@ class _Live:
     """Objects by reference, None for missing ones, and those that may not be read."""
 
     objects: Mapping[Ref, Object | None] = field(repr=False)
-    denied: Mapping[Ref, Forbidden]
+    denials: Mapping[Ref, Forbidden]
     commands: Commands
 
     def get(self, ref: Ref) -> Object | None:
         return self.objects.get(ref)
 
     def with_others(self, others: _Live) -> _Live:
-        return _Live({**self.objects, **others.objects}, {**self.denied, **others.denied}, self.commands)
+        return _Live({**self.objects, **others.objects}, {**self.denials, **others.denials}, self.commands)
 
 
 async def _read(cluster: Cluster, refs: Iterable[Ref]) -> _Live:
     """Read each object once."""
-    denied: dict[Ref, Forbidden] = {}
+    denials: dict[Ref, Forbidden] = {}
 
     async def look(ref: Ref) -> Object | None:
         try:
             return await find_object(cluster, ref)
         except Forbidden as error:
-            denied[ref] = error
+            denials[ref] = error
             return None
 
     distinct = list(dict.fromkeys(refs))
     objects = await side_by_side([look(ref) for ref in distinct])
-    return _Live(dict(zip(distinct, objects, strict=True)), denied, cluster.commands)
+    return _Live(dict(zip(distinct, objects, strict=True)), denials, cluster.commands)
 
 
 async def survey(
@@ -187,9 +187,9 @@ async def survey(
     names, namespace = Names.of(answers.release.name), answers.release.namespace
     own, home = record.secret_ref(ReleaseRef.of(answers)), Ref(NAMESPACE, namespace)
     statefulset, claim = Ref(STATEFULSET, names.release, namespace), claim_of(answers)
-    named = {secret: Ref(SECRET, secret, namespace) for secret, _, _ in _named_secrets(answers)}
+    refs_by_name = {secret: Ref(SECRET, secret, namespace) for secret, _, _ in _named_secrets(answers)}
     sources = [ref for ref in (_s3_source(answers), _ca_source(answers)) if ref is not None]
-    live = await _read(cluster, [home, own, statefulset, claim, *named.values(), *sources])
+    live = await _read(cluster, [home, own, statefulset, claim, *refs_by_name.values(), *sources])
     ca_source = _ca_source(answers)
     if ca_source is not None and ca_file is None and live.get(ca_source) is None:
         live = live.with_others(await _read(cluster, _namesakes(ca_source)))
@@ -200,13 +200,13 @@ async def survey(
     superuser = await _superuser(cluster, answers, before, live)
     s3 = _s3_source(answers)
     has_rules = not answers.advanced.prometheus_rule or await _has_prometheus_rules(cluster, namespace)
-    surveyed = Survey(
-        namespace_exists=home in live.denied or live.get(home) is not None,
+    survey_result = Survey(
+        namespace_exists=home in live.denials or live.get(home) is not None,
         record=own_record,
         record_version=version,
         ca=_ca(answers, ca_file, live, at, missing=missing, unusable=unusable),
         s3_source=live.get(s3) if s3 else None,
-        existing={secret: live.get(ref) for secret, ref in named.items()},
+        existing={secret: live.get(ref) for secret, ref in refs_by_name.items()},
         installation=Installation(
             before,
             live.get(statefulset)
@@ -214,21 +214,23 @@ async def survey(
             else _ours(live.get(statefulset), is_ours=own_record is not None and statefulset in own_record.inventory),
             live.get(claim),
             superuser,
-            is_claim_unknown=claim in live.denied,
+            is_claim_unknown=claim in live.denials,
         ),
         has_prometheus_rules=has_rules,
     )
     if not has_rules:
         doubts.append(_NO_PROMETHEUS_RULES)
     unusable += _namespace_problems(live.get(home), live.commands)
-    missing += _reference_problems(answers, surveyed, live, unusable, doubts)
-    fixed = immutable.problems(answers, surveyed.installation, _named_superuser(answers, surveyed.existing))
+    missing += _reference_problems(answers, survey_result, live, unusable, doubts)
+    fixed_findings = immutable.problems(
+        answers, survey_result.installation, _named_superuser(answers, survey_result.existing)
+    )
     return replace(
-        surveyed,
+        survey_result,
         unreadable=unreadable,
         missing=tuple(missing),
         unusable=tuple(unusable),
-        fixed=tuple(fixed),
+        fixed_findings=tuple(fixed_findings),
         doubts=tuple(doubts),
     )
 
@@ -259,8 +261,8 @@ def _record(live: Object | None) -> tuple[record.Record | None, str, Finding | N
 def _s3_source(answers: Answers) -> Ref | None:
     """The Secret of another namespace that the S3 key pair is copied from."""
     s3 = answers.repository.credentials
-    mirrored = answers.repository.enabled and mirrored_s3(answers) and isinstance(s3, ExistingS3Credentials)
-    return Ref(SECRET, s3.secret, s3.namespace) if mirrored and isinstance(s3, ExistingS3Credentials) else None
+    is_mirror = answers.repository.enabled and mirrored_s3(answers) and isinstance(s3, ExistingS3Credentials)
+    return Ref(SECRET, s3.secret, s3.namespace) if is_mirror and isinstance(s3, ExistingS3Credentials) else None
 
 
 def _ca_source(answers: Answers) -> Ref | None:
@@ -280,11 +282,11 @@ def _made_with(
 
     One that is ready was made, and on a volume that was bound a start that failed later on may have made one too.
     """
-    revision = past.deployed if past else None
+    revision = past.deployed_revision if past else None
     if past and revision is None:
         ready = (statefulset or {}).get("status", {}).get("readyReplicas")
-        bound = (claim or {}).get("status", {}).get("phase") == "Bound"
-        revision = past.last if ready or bound else None
+        is_bound = (claim or {}).get("status", {}).get("phase") == "Bound"
+        revision = past.last if ready or is_bound else None
     before = read_sections(revision, "release", "credentials")
     if revision is not None and before is None:
         unread = f"the answers of revision {revision.number} cannot be read by this version of pgwizard"
@@ -372,14 +374,14 @@ def _ca(
     if secret is None:
         if ca_file is not None:
             return ca_file
-        denied = live.denied.get(ref)
+        denial = live.denials.get(ref)
         why = (
-            f"may not be read: {denied.message}"
-            if denied
+            f"may not be read: {denial.message}"
+            if denial
             else "does not exist; it should hold the certificate to trust"
         )
-        published = [] if denied else [each for each in map(live.get, _namesakes(ref)) if each is not None]
-        findings = (published_finding(each, where, live.commands) for each in published)
+        copies = [] if denial else [each for each in map(live.get, _namesakes(ref)) if each is not None]
+        findings = (published_finding(each, where, live.commands) for each in copies)
         finding = next((each for each in findings if each is not None), None)
         missing.append(finding or Finding("tls.source", f"{where} {why}"))
         return None
@@ -405,7 +407,7 @@ def _config_maps_beside(answers: Answers, live: _Live) -> list[Ref]:
     return [
         Ref(CONFIGMAP, ref.name, ref.namespace)
         for ref, keys, _ in _secrets_to_look_up(answers)
-        if ref not in live.denied and not set(keys) <= set((live.get(ref) or {}).get("data") or {})
+        if ref not in live.denials and not set(keys) <= set((live.get(ref) or {}).get("data") or {})
     ]
 
 
@@ -426,27 +428,29 @@ def _namesakes(secret: Ref) -> tuple[Ref, Ref]:
 _KEYS_NAMED = 5
 
 
-def published_finding(published: Object, where: str, commands: Commands) -> Finding | None:
+def published_finding(config_map: Object, where: str, commands: Commands) -> Finding | None:
     """How to use the certificates of a ConfigMap or a ClusterTrustBundle in place of a Secret, where it has some.
 
     where: the Secret.
     """
-    metadata, kind = published["metadata"], str(published.get("kind") or CONFIGMAP.kind)
+    metadata, kind = config_map["metadata"], str(config_map.get("kind") or CONFIGMAP.kind)
     if kind == TRUST_BUNDLE.kind:
-        has_some = _has_certificate(published["spec"].get("trustBundle"))
+        has_some = _has_certificate(config_map["spec"].get("trustBundle"))
         places = {"trustBundle": (".spec.trustBundle", "")} if has_some else {}
     else:
-        places = _config_map_keys(published)
+        places = _config_map_keys(config_map)
     key = next(iter(places), None)
     if key is None:
         return None
     path, decode = places[key]
     words = ("get", kind.lower(), metadata["name"], "-o", f"jsonpath={{{path}}}")
-    read = commands.kubectl(*words, namespace=metadata.get("namespace")) + decode
+    command = commands.kubectl(*words, namespace=metadata.get("namespace")) + decode
     more = f" and {len(places) - _KEYS_NAMED} more" if len(places) > _KEYS_NAMED else ""
     others = f" in its keys {', '.join(list(places)[:_KEYS_NAMED])}{more}" if len(places) > 1 else ""
     text = f"{where} does not exist, but a {kind} of that name has certificates{others}"
-    return Finding("tls.source", text, fix=f"Set tls.caFile to ca.crt and tls.source to null, after: {read} > ca.crt")
+    return Finding(
+        "tls.source", text, fix=f"Set tls.caFile to ca.crt and tls.source to null, after: {command} > ca.crt"
+    )
 
 
 def _config_map_keys(config_map: Object) -> dict[str, tuple[str, str]]:
@@ -464,10 +468,10 @@ def _config_map_keys(config_map: Object) -> dict[str, tuple[str, str]]:
                 keys[key] = ("binaryData", _FROM_BASE64)
             elif is_der(content):
                 keys[key] = ("binaryData", _FROM_BASE64 + _FROM_DER)
-    ordered = sorted(
+    order = sorted(
         filter(_CONFIG_KEY.fullmatch, keys), key=lambda key: (_FROM_DER in keys[key][1], key != "ca.crt", key)
     )
-    return {key: (f".{keys[key][0]}.{key.replace('.', _ESCAPED_DOT)}", keys[key][1]) for key in ordered}
+    return {key: (f".{keys[key][0]}.{key.replace('.', _ESCAPED_DOT)}", keys[key][1]) for key in order}
 
 
 _FROM_BASE64 = " | base64 -d"
@@ -490,17 +494,17 @@ def _own_mirror(answers: Answers, source: CaSource, secret: Object) -> Finding |
 
 def _named_secrets(answers: Answers) -> list[tuple[str, tuple[str, ...], str]]:
     """(Secret, keys, question) of each Secret of the release's namespace that the answers name."""
-    named: list[tuple[str, tuple[str, ...], str]] = []
+    names: list[tuple[str, tuple[str, ...], str]] = []
     credentials = answers.credentials
     if isinstance(credentials, ExistingCredentials):
-        named.append((credentials.secret, (credentials.username_key, credentials.password_key), "credentials.secret"))
+        names.append((credentials.secret, (credentials.username_key, credentials.password_key), "credentials.secret"))
     if answers.repository.enabled:
         s3, cipher = answers.repository.credentials, answers.repository.cipher
         if isinstance(s3, ExistingS3Credentials) and not mirrored_s3(answers):
-            named.append((s3.secret, (s3.access_key_key, s3.secret_key_key), _S3_QUESTION))
+            names.append((s3.secret, (s3.access_key_key, s3.secret_key_key), _S3_QUESTION))
         if isinstance(cipher, ExistingCipher):
-            named.append((cipher.secret, (cipher.passphrase_key,), "repository.cipher.secret"))
-    return named
+            names.append((cipher.secret, (cipher.passphrase_key,), "repository.cipher.secret"))
+    return names
 
 
 def _namespace_problems(home: Object | None, commands: Commands) -> Iterator[Finding]:
@@ -514,24 +518,24 @@ def _namespace_problems(home: Object | None, commands: Commands) -> Iterator[Fin
 
 
 def _reference_problems(
-    answers: Answers, surveyed: Survey, live: _Live, unusable: list[Finding], doubts: list[Finding]
+    answers: Answers, survey_result: Survey, live: _Live, unusable: list[Finding], doubts: list[Finding]
 ) -> list[Finding]:
     """What is missing; what is there and cannot be used, and doubts, are added to those lists."""
     namespace = answers.release.namespace
     problems = []
-    if not surveyed.namespace_exists and not answers.release.create_namespace:
+    if not survey_result.namespace_exists and not answers.release.create_namespace:
         command = live.commands.kubectl("create", "namespace", namespace)
         text = f"namespace {namespace} does not exist: set release.createNamespace to true, or run {command}"
         problems.append(Finding("release.namespace", text))
     for ref, keys, question in _secrets_to_look_up(answers):
-        if ref in live.denied:
+        if ref in live.denials:
             doubts.append(Finding(question, f"not checked: no permission to get {ref}", severity="warning"))
             continue
         secret, config_map = live.get(ref), live.get(Ref(CONFIGMAP, ref.name, ref.namespace)) or {}
         if secret is None:
             pairs = (keys, *(S3_KEY_PAIRS if question == _S3_QUESTION else ()))
-            misplaced = misplaced_finding(config_map, ref, pairs, question, live.commands)
-            problems.append(misplaced or Finding(question, f"{ref} does not exist"))
+            misplacement = misplaced_finding(config_map, ref, pairs, question, live.commands)
+            problems.append(misplacement or Finding(question, f"{ref} does not exist"))
         else:
             wrong = _key_problems(secret, keys, str(ref), question)
             if question == _S3_QUESTION:
@@ -549,11 +553,11 @@ def _reference_problems(
 def _secrets_to_look_up(answers: Answers) -> list[tuple[Ref, tuple[str, ...], str]]:
     """(Secret, keys, question) of each Secret that the answers name, but for the certificate's."""
     home = answers.release.namespace
-    named = [(Ref(SECRET, secret, home), keys, question) for secret, keys, question in _named_secrets(answers)]
+    secrets = [(Ref(SECRET, secret, home), keys, question) for secret, keys, question in _named_secrets(answers)]
     s3, source = answers.repository.credentials, _s3_source(answers)
     if source is not None and isinstance(s3, ExistingS3Credentials):
-        named.append((source, (s3.access_key_key, s3.secret_key_key), _S3_QUESTION))
-    return named
+        secrets.append((source, (s3.access_key_key, s3.secret_key_key), _S3_QUESTION))
+    return secrets
 
 
 def misplaced_finding(
@@ -567,8 +571,10 @@ def misplaced_finding(
     keys = next((pair for pair in pairs if all(key in there for key in pair)), None)
     if not keys:
         return None
-    read = [commands.kubectl("get", "configmap", where.name, *_output(key), namespace=where.namespace) for key in keys]
-    files = " ".join(f"--from-file={key}=<({command})" for key, command in zip(keys, read, strict=True))
+    command_lines = [
+        commands.kubectl("get", "configmap", where.name, *_output(key), namespace=where.namespace) for key in keys
+    ]
+    files = " ".join(f"--from-file={key}=<({command})" for key, command in zip(keys, command_lines, strict=True))
     create = commands.kubectl("create", "secret", "generic", where.name, namespace=where.namespace)
     return Finding(
         question,
@@ -608,9 +614,9 @@ def _session_token(secret: Object, ref: Ref) -> Iterator[Finding]:
     """The finding that a key pair is temporary: a release passes no session token to pgBackRest."""
     token = next(filter(SESSION_TOKEN.search, secret.get("data") or {}), None)
     if token is not None:
-        unused = f"{ref} has a session token, {plain(token)}, which is not used"
+        note = f"{ref} has a session token, {plain(token)}, which is not used"
         fix = "Create a key pair that does not expire, and name its Secret."
-        text = f"{unused}: its key pair is temporary and expires within hours"
+        text = f"{note}: its key pair is temporary and expires within hours"
         yield Finding(_S3_QUESTION, text, severity="warning", fix=fix)
 
 

@@ -51,20 +51,20 @@ _DEPLOYERS = (
 """How the keys of labels and annotations begin that deploying tools write."""
 
 
-def unexpressed(live: Object, planned: Object) -> Iterator[str]:
+def unexpressed_fields(live: Object, intent: Object) -> Iterator[str]:
     """Each field with its value, such as ``spec.template.spec.nodeSelector: {"disk": "ssd"}``.
 
     An entry of a list is named by its name: ``spec.template.spec.containers[metrics]`` is a whole container.
     """
     content = {key: value for key, value in live.items() if key not in ("apiVersion", "kind", "metadata", "status")}
-    yield from _metadata(live.get("metadata"), planned.get("metadata"), "metadata")
-    yield from _below(content, planned, "")
+    yield from _metadata(live.get("metadata"), intent.get("metadata"), "metadata")
+    yield from _below(content, intent, "")
 
 
-def _metadata(live: Any, planned: Any, path: str) -> Iterator[str]:
+def _metadata(live: Any, intent: Any, path: str) -> Iterator[str]:
     """Labels and annotations alone: all else is the server's."""
     for kind in ("labels", "annotations"):
-        there, ours = (dict((each or {}).get(kind) or {}) for each in (live, planned))
+        there, ours = (dict((each or {}).get(kind) or {}) for each in (live, intent))
         for key, value in there.items():
             if ours.get(key) != value and not is_deployers(key):
                 yield _field(f"{path}.{kind}[{key}]", value)
@@ -75,25 +75,25 @@ def is_deployers(key: str) -> bool:
     return key.startswith(_DEPLOYERS)
 
 
-def _below(live: Mapping[str, Any], planned: Mapping[str, Any], path: str) -> Iterator[str]:
+def _below(live: Mapping[str, Any], intent: Mapping[str, Any], path: str) -> Iterator[str]:
     for key, value in live.items():
         here = f"{path}.{key}" if path else key
         if key == "metadata":
-            yield from _metadata(value, planned.get(key), here)
-        elif key not in planned:
+            yield from _metadata(value, intent.get(key), here)
+        elif key not in intent:
             if isinstance(value, list) and value and all(map(_entry_name, value)):
                 yield from _differing(value, [], here)
             elif not _is_servers(key, value):
                 yield _field(here, value)
         else:
-            yield from _differing(value, planned[key], here)
+            yield from _differing(value, intent[key], here)
 
 
-def _differing(live: Any, planned: Any, path: str) -> Iterator[str]:
-    if isinstance(live, Mapping) and isinstance(planned, Mapping):
-        yield from _below(live, planned, path)
-    elif isinstance(live, list) and isinstance(planned, list) and all(map(_entry_name, [*live, *planned])):
-        ours = {_entry_name(item): item for item in planned}
+def _differing(live: Any, intent: Any, path: str) -> Iterator[str]:
+    if isinstance(live, Mapping) and isinstance(intent, Mapping):
+        yield from _below(live, intent, path)
+    elif isinstance(live, list) and isinstance(intent, list) and all(map(_entry_name, [*live, *intent])):
+        ours = {_entry_name(item): item for item in intent}
         for item in live:
             name = _entry_name(item)
             here = f"{path}[{plain(name, 80)}]"
@@ -101,7 +101,7 @@ def _differing(live: Any, planned: Any, path: str) -> Iterator[str]:
                 yield f"{here} is of another kind (an apply cannot replace it: remove it with the tool that set it)"
             else:
                 yield from _below(item, ours[name], here) if name in ours else (here,)
-    elif not _is_equal(live, planned):
+    elif not _is_equal(live, intent):
         yield f"{_field(path, live)} (an apply replaces it)"
 
 
@@ -127,10 +127,10 @@ def _is_servers(key: str, value: Any) -> bool:
     return value in _SERVER_DEFAULTS.get(key, ()) or (key == "clusterIP" and value != "None")
 
 
-def _is_equal(live: Any, planned: Any) -> bool:
-    if live == planned:
+def _is_equal(live: Any, intent: Any) -> bool:
+    if live == intent:
         return True
-    sizes = [read_quantity(value) for value in (live, planned)]
+    sizes = [read_quantity(value) for value in (live, intent)]
     return sizes[0] is not None and sizes[0] == sizes[1]
 
 

@@ -24,7 +24,7 @@ class Removal:
 
     record: record.Record
     version: str
-    deleted: tuple[Ref, ...]
+    deletions: tuple[Ref, ...]
     remainder: tuple[tuple[Ref, str], ...]
 
 
@@ -35,9 +35,9 @@ async def removal(cluster: Cluster, release: ReleaseRef, *, purge_data: bool) ->
     first: they write to the volume, and without the record a restore cannot be resumed.
     """
     own_record, version = await records.get(cluster, release)
-    deleted = await _own_jobs(cluster, release, "drill", "preview")
+    deletions = await _own_jobs(cluster, release, "drill", "preview")
     if own_record.unfinished_restore is not None and purge_data:
-        deleted += await _own_jobs(cluster, release, "restore")
+        deletions += await _own_jobs(cluster, release, "restore")
     elif own_record.unfinished_restore is not None:
         resume = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
         raise PreflightError(
@@ -48,11 +48,11 @@ async def removal(cluster: Cluster, release: ReleaseRef, *, purge_data: bool) ->
     for ref in reversed(own_record.inventory):
         why = _why_kept(ref, release.name, purge_data=purge_data)
         if why is None:
-            deleted.append(ref)
+            deletions.append(ref)
         else:
             remainder.append((ref, why))
-    await rights.require_deletion(cluster, [*deleted, record.secret_ref(release), record.lease_ref(release)])
-    return Removal(own_record, version, tuple(deleted), tuple(remainder))
+    await rights.require_deletion(cluster, [*deletions, record.secret_ref(release), record.lease_ref(release)])
+    return Removal(own_record, version, tuple(deletions), tuple(remainder))
 
 
 async def _own_jobs(cluster: Cluster, release: ReleaseRef, *components: str) -> list[Ref]:
@@ -97,9 +97,9 @@ async def remove(plan: Removal, cluster: Cluster, report: Report, *, now: Clock)
                 "was deleted",
                 hint="Run it again: it looks again.",
             )
-        deleted, others = await deletion.delete_ours(cluster, plan.deleted, stage)
-        for target, uid in deleted.items():
+        deletions, others = await deletion.delete_ours(cluster, plan.deletions, stage)
+        for target, uid in deletions.items():
             await deletion.wait_until_gone(cluster, target, uid, 180)
         await cluster.delete(record.secret_ref(release))
         await cluster.delete(ref)  # while we own it: once it is released, another run could take it
-        stage.done(f"{len(deleted)} deleted, {len(plan.remainder) + len(others)} kept")
+        stage.complete(f"{len(deletions)} deleted, {len(plan.remainder) + len(others)} kept")

@@ -47,63 +47,65 @@ async def verify(cluster: Cluster, layout: Layout, now: Clock) -> RepositoryVeri
     await rights.require(cluster, _accesses(layout))
     began = now()
     release = layout.release
-    done = await cluster.exec(
+    result = await cluster.exec(
         release.namespace, layout.pod, layout.container, command(layout.stanza), timeout_seconds=_LONGEST_SECONDS
     )
-    log = done.stderr.decode(errors="replace")
+    log = result.stderr.decode(errors="replace")
     try:
-        return read(done.stdout.decode(errors="replace"), log, began, now())
+        return read(result.stdout.decode(errors="replace"), log, began, now())
     except ValueError as error:
-        reason = plain(log.strip() or done.stdout.decode(errors="replace"), 300)
-        text = f"pgbackrest verify of release {release} ended with {done.exit_code}: {reason or error}"
+        reason = plain(log.strip() or result.stdout.decode(errors="replace"), 300)
+        text = f"pgbackrest verify of release {release} ended with {result.exit_code}: {reason or error}"
         raise PreflightError(text, hint="Once the reason is fixed, verify again.") from error
 
 
 async def keep(cluster: Cluster, layout: Layout, verification: RepositoryVerification) -> None:
     """Write the result into the record, if there is one. Raises ClusterError."""
     if layout.has_record:
-        data = {record.VERIFICATION_KEY: encoded(verification)}
+        data = {record.VERIFICATION_KEY: encode(verification)}
         await cluster.patch(record.secret_ref(layout.release), {"data": data})
 
 
 def _accesses(layout: Layout) -> list[Access]:
-    needed = rights.in_namespace(layout.release.namespace, [("pods/exec", "", ("get", "create"))])
+    accesses = rights.in_namespace(layout.release.namespace, [("pods/exec", "", ("get", "create"))])
     if layout.has_record:
         secret = record.secret_ref(layout.release)
-        needed.append(Access("patch", "secrets", "", secret.namespace, secret.name))
-    return needed
+        accesses.append(Access("patch", "secrets", "", secret.namespace, secret.name))
+    return accesses
 
 
-def read(report: str, log: str, began: datetime, ended: datetime) -> RepositoryVerification:
+def read(report: str, log: str, began: datetime, ended_at: datetime) -> RepositoryVerification:
     """The result in the report and the log of ``command``. Raises ValueError where the report is not complete."""
     if not re.search(r"^status: (ok|error)$", report, re.MULTILINE):
         raise ValueError("it printed no report")
-    checked = valid = backups = 0
-    damaged = list[DamagedBackup]()
+    checked_files = valid = backups = 0
+    damaged_backups = list[DamagedBackup]()
     for line in report.splitlines():
         if match := _WAL.match(line):
-            checked, valid = checked + int(match[1]), valid + int(match[2])
+            checked_files, valid = checked_files + int(match[1]), valid + int(match[2])
         elif match := _VALID.match(line):
             backups += int(match[1])
         elif (match := _BACKUP.match(line)) and match[2] != "in-progress":
             backups += 1
             if match[2] != "valid":
-                damaged.append(DamagedBackup(fit(match[1]), 0))
-        elif damaged and (counts := dict(re.findall(r"(missing|checksum invalid|size invalid|other): (\d+)", line))):
+                damaged_backups.append(DamagedBackup(fit(match[1]), 0))
+        elif damaged_backups and (
+            counts := dict(re.findall(r"(missing|checksum invalid|size invalid|other): (\d+)", line))
+        ):
             other = int(counts.pop("other", 0))
-            last = damaged[-1]
+            last = damaged_backups[-1]
             if not last.files and not last.unread:
-                damaged[-1] = DamagedBackup(last.label, sum(map(int, counts.values())), other)
+                damaged_backups[-1] = DamagedBackup(last.label, sum(map(int, counts.values())), other)
     faults = [fit(match[2]) for match in _FAULT.finditer(f"{log}\n{report}")]
     segments = [match[1] for name in faults if (match := _SEGMENT.search(name))]
     files = [name for name in faults if not _SEGMENT.search(name)]
     return RepositoryVerification(
-        at=ended.isoformat(),
-        seconds=round((ended - began).total_seconds(), 1),
+        at=ended_at.isoformat(),
+        seconds=round((ended_at - began).total_seconds(), 1),
         backups=backups,
-        damaged=tuple(damaged[:_MOST_NAMES]),
+        damaged=tuple(damaged_backups[:_MOST_NAMES]),
         files=tuple(dict.fromkeys(files))[:_MOST_NAMES],
-        segments_checked=checked,
+        segments_checked=checked_files,
         segments_valid=valid,
         segments=tuple(dict.fromkeys(segments))[:_MOST_NAMES],
     )
@@ -111,10 +113,10 @@ def read(report: str, log: str, began: datetime, ended: datetime) -> RepositoryV
 
 def result_lines(verification: RepositoryVerification) -> list[str]:
     """A verification as text, the result first."""
-    read = f"{counts(verification)} were read in {span(verification.seconds)}"
+    text = f"{counts(verification)} were read in {span(verification.seconds)}"
     if verification.is_valid:
-        return [f"✓ valid: {read}"]
-    lines = [f"✗ damaged: {read}"]
+        return [f"✓ valid: {text}"]
+    lines = [f"✗ damaged: {text}"]
     for each in verification.damaged:
         unread = f", {each.unread:,} not readable" if each.unread else ""
         lines.append(f"! backup {each.label}: {each.files:,} damaged files{unread}")
@@ -129,6 +131,6 @@ def counts(verification: RepositoryVerification) -> str:
     return f"{backups} and {verification.segments_checked:,} WAL segments"
 
 
-def encoded(verification: RepositoryVerification) -> str:
+def encode(verification: RepositoryVerification) -> str:
     """As a value of the record's Secret."""
     return base64.b64encode(json.dumps(asdict(verification), sort_keys=True).encode()).decode()

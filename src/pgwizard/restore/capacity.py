@@ -34,7 +34,7 @@ from pgwizard.status import probes
 from pgwizard.status.repository import Backup
 from pgwizard.text import fit, plain
 
-_SHOWN = 3
+_MOST_SHOWN = 3
 _SIZES = ("cpu", "memory")
 
 
@@ -46,8 +46,8 @@ async def require(cluster: Cluster, release: ReleaseRef) -> None:
     pod = await find_object(cluster, Ref(POD, Names.of(release.name).pod, release.namespace))
     stateful = await cluster.get(Ref(STATEFULSET, release.name, release.namespace))
     pod_spec = stateful["spec"]["template"]["spec"]
-    ranges = await _listed(cluster, LIMIT_RANGE, release.namespace)
-    quotas = await _listed(cluster, RESOURCE_QUOTA, release.namespace)
+    ranges = await _objects(cluster, LIMIT_RANGE, release.namespace)
+    quotas = await _objects(cluster, RESOURCE_QUOTA, release.namespace)
     demand = limits.Demand(
         [limits.PodDemand("the pod of the restore Job", pod_spec, {}, pod["spec"] if pod else None)], None, {JOB: 1}
     )
@@ -56,9 +56,9 @@ async def require(cluster: Cluster, release: ReleaseRef) -> None:
         raise PreflightError("the restore Job would be refused; nothing was touched", errors)
     if pod is not None and (node := str(pod["spec"].get("nodeName") or "")):
         live = await find_node(cluster, node)
-        pods = await _listed(cluster, POD, None)
+        pods = await _objects(cluster, POD, None)
         if live is not None and (rivals := rivals_for(pod_spec, live, pods)):
-            names = ", ".join(rivals[:_SHOWN]) + (", ..." if len(rivals) > _SHOWN else "")
+            names = ", ".join(rivals[:_MOST_SHOWN]) + (", ..." if len(rivals) > _MOST_SHOWN else "")
             raise PreflightError(
                 f"node {plain(node)} has no room for pods that wait: {names}. One of them would take the place of the "
                 "database once it stops, and the restore Job would wait for another; nothing was touched",
@@ -133,7 +133,7 @@ def _requests(spec: Object) -> Iterator[tuple[str, Decimal]]:
     return ((size, limits.amount(spec, f"requests.{size}")) for size in _SIZES)
 
 
-async def _listed(cluster: Cluster, kind: Resource, namespace: str | None) -> list[Object]:
+async def _objects(cluster: Cluster, kind: Resource, namespace: str | None) -> list[Object]:
     with contextlib.suppress(Forbidden):
         return await list_objects(cluster, kind, namespace)
     return []

@@ -67,11 +67,11 @@ async def run(
     now: Clock,
     seconds: float = LONGEST_SECONDS,
     query: DrillQuery | None = None,
-    left: ReportLine = lambda _: None,
+    report_left: ReportLine = lambda _: None,
 ) -> DrillResult:
     """Restore and check the newest state, and keep the result in the record. seconds: how long the Job may take.
 
-    left: called with what is left in the cluster whenever that changes, for whoever stops the drill.
+    report_left: called with what is left in the cluster whenever that changes, for whoever stops the drill.
 
     A drill that this one finds running is followed. Raises PreflightError before anything is made, NotProven where the
     Job ended without a result, DeadlineError and ClusterError.
@@ -82,7 +82,7 @@ async def run(
         raise PreflightError(f"release {release} takes no backups", hint="There is nothing to restore from.")
     if own_record.unfinished_restore is not None or own_record.awaits_restore:
         raise records.unfinished_restore(release, cluster.commands)
-    result = await _Drill(cluster, release, report, now, seconds, query, left).result(own_record)
+    result = await _Drill(cluster, release, report, now, seconds, query, report_left).result(own_record)
     own_record, _ = await records.get(cluster, release)
     await cluster.patch(record.secret_ref(release), record.drills_patch(own_record, result))
     return result
@@ -133,28 +133,28 @@ class _Drill:
     now: Clock
     seconds: float
     query: DrillQuery | None
-    left: ReportLine
+    report_left: ReportLine
 
     async def result(self, own_record: Record) -> DrillResult:
         began = self.now()
         async with stages.enter(CONTINUITY, self.report) as stage:
-            running = await self._tidied(stage)
+            running = await self._tidy(stage)
             await self._wait_for_backups(stage)
             view = await read_view(self.cluster, own_record)
             plan, check = plan_of(view, self.now())
             check = replace(check, seconds=round((self.now() - began).total_seconds(), 1))
-            stage.done(check.text)
+            stage.complete(check.text)
         if plan is None:
-            ended = self.now()
-            spent = (ended - began).total_seconds()
-            return DrillResult(ended.isoformat(), round(spent, 1), "", 0, "0/0", "", 0, 0, (check,))
+            ended_at = self.now()
+            seconds = (ended_at - began).total_seconds()
+            return DrillResult(ended_at.isoformat(), round(seconds, 1), "", 0, "0/0", "", 0, 0, (check,))
         async with stages.enter("drill", self.report) as stage:
-            result = await self._restored(plan, running, stage, began)
-            failed = result.failed_check
-            stage.done(f"ended, and {failed.name} failed" if failed else "restored and checked")
+            result = await self._restore(plan, running, stage, began)
+            failed_check = result.failed_check
+            stage.complete(f"ended, and {failed_check.name} failed" if failed_check else "restored and checked")
         return replace(result, checks=(check, *result.checks))
 
-    async def _tidied(self, stage: Stage) -> Ref | None:
+    async def _tidy(self, stage: Stage) -> Ref | None:
         """Delete the Jobs that earlier drills have left. Returns one that still runs."""
         running = None
         for item in await self._jobs():
@@ -196,15 +196,15 @@ class _Drill:
         labels = selector(self.release, drill_job.COMPONENT)
         return await list_objects(self.cluster, JOB, self.release.namespace, labels=labels)
 
-    async def _restored(self, plan: DrillPlan, running: Ref | None, stage: Stage, began: datetime) -> DrillResult:
+    async def _restore(self, plan: DrillPlan, running: Ref | None, stage: Stage, began: datetime) -> DrillResult:
         ref = running or Ref(JOB, drill_job.job_name(self.release, self.now()), self.release.namespace)
         is_ours = running is None
         try:
             if running is not None:
-                self.left(f"Job {fit(ref.name)} of another drill was not touched")
+                self.report_left(f"Job {fit(ref.name)} of another drill was not touched")
             else:
                 template = await scratch.read_template(self.cluster, self.release)
-                self.left(f"the drill's Job {ref.name} may still run")
+                self.report_left(f"the drill's Job {ref.name} may still run")
                 await self.cluster.create(
                     drill_job.manifest(
                         template, self.release, ref.name, plan, query=self.query, deadline_seconds=self.seconds
@@ -218,7 +218,7 @@ class _Drill:
             if is_ours:
                 with contextlib.suppress(ClusterError, DeadlineError):  # then it is deleted some time after its end
                     await scratch.delete(self.cluster, ref)
-                    self.left("the drill's Job was deleted")
+                    self.report_left("the drill's Job was deleted")
 
     async def _end(self, ref: Ref, stage: Stage, began: datetime) -> DrillResult:
         def read(line: str) -> None:
@@ -255,8 +255,8 @@ class _Drill:
 
     async def _receipt(self, ref: Ref, began: datetime) -> DrillResult:
         """Raises ValueError where the Job has left none that can be read."""
-        ended = self.now()
+        ended_at = self.now()
         pods = await self._pods(ref)
         if not pods:
             raise ValueError("it has no pod")
-        return drills.receipt_of(pods[-1], ended, (ended - began).total_seconds())
+        return drills.receipt_of(pods[-1], ended_at, (ended_at - began).total_seconds())

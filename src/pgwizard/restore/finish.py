@@ -51,14 +51,14 @@ async def finish(cluster: Cluster, release: ReleaseRef, report: Report, *, now: 
         own_record, _ = await records.get(cluster, release)
         journal = _open_journal(cluster, own_record)
         async with stages.enter("delete", report) as stage:
-            deleted = await _run_script(cluster, release, "delete")
-            stage.done(", ".join(deleted) or "no copy of WAL was kept on the volume")
+            deletions = await _run_script(cluster, release, "delete")
+            stage.complete(", ".join(deletions) or "no copy of WAL was kept on the volume")
         async with stages.enter("expire", report) as stage:
             await _output(cluster, release, "pgbackrest", f"--stanza={STANZA}", "--log-level-console=warn", "expire")
-            stage.done("retention applies to all backups and WAL")
+            stage.complete("retention applies to all backups and WAL")
         own_record, _ = await records.get(cluster, release)
-        finished = replace(journal, undo=None, is_finished=True).restoration()
-        await cluster.apply(own_record.with_newest_restore(finished).secret(), force=True)
+        restoration = replace(journal, undo=None, is_finished=True).restoration()
+        await cluster.apply(own_record.with_newest_restore(restoration).secret(), force=True)
 
 
 def _open_journal(cluster: Cluster, own_record: Record) -> Journal:

@@ -25,7 +25,7 @@ from pgwizard.restore.wal_scan import (
     WalScan,
     batches,
     open_scan,
-    unarchived,
+    unarchived_segments,
     unreadable_of,
 )
 from pgwizard.status.repository import read_lsn
@@ -112,9 +112,9 @@ class WalEvent:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseHistory:
-    """What the WAL has of a stretch of time. events: oldest first; commits: all of them; unlisted: how many of those
-    are not among the events; segments: how many were read; unreadable: how many could not be, and why: the last of
-    them, and why not.
+    """What the WAL has of a stretch of time. events: oldest first; commits: all of them; unlisted_commits: how many of
+    those are not among the events; segments: how many were read; unreadable: how many could not be, and why: the last
+    of them, and why not.
 
     until: the end of what was read, which is earlier than wanted where that is too much: then is_cut. It is since
     where nothing is known to have been read.
@@ -124,7 +124,7 @@ class ReleaseHistory:
     until: datetime
     events: tuple[WalEvent, ...]
     commits: int
-    unlisted: int
+    unlisted_commits: int
     segments: int
     unreadable: int
     is_cut: bool
@@ -144,14 +144,14 @@ async def read(
 
     Raises PreflightError where the WAL cannot be read.
     """
-    fresh = await unarchived(cluster, release, view)
+    fresh = await unarchived_segments(cluster, release, view)
     names = {} if view.silence else await DatabaseServer(cluster, release, None).database_names()
     reading = _HistoryReading(Moments(since, until, MOST_COMMITS), report)
     try:
         async with asyncio.timeout(SECONDS), open_scan(cluster, release, view) as scan:
             for timeline, segments in _segments(view, fresh):
-                born = view.archive.histories.get(timeline)
-                if born is None or born.archived_at <= until + _SKEW:
+                birth = view.archive.histories.get(timeline)
+                if birth is None or birth.archived_at <= until + _SKEW:
                     await reading.timeline(scan, segments)
     except TimeoutError:
         reading.is_cut = True
@@ -161,15 +161,15 @@ async def read(
             f"release {release}: the WAL cannot be read: none of {unreadable} segments could be read: {why}"
         )
     consistent = min((each.lsn_stop for each in whole_backups(view.backups)), default=0)
-    named = located(events(reading.lines), names, consistent)
+    located_events = locate_events(events(reading.lines), names, consistent)
     totals = totals_of(reading.lines)
     end = until
     if reading.is_cut:  # a timeline begins after the last commit of the one before it
-        end = min(max(reading.reached or since, since), until)
+        end = min(max(reading.last_commit or since, since), until)
     return ReleaseHistory(
         since,
         end,
-        named,
+        located_events,
         totals["commits"],
         totals["unlisted"],
         reading.count,
@@ -179,7 +179,7 @@ async def read(
     )
 
 
-def located(there: Sequence[WalEvent], databases: Mapping[str, str], consistent: int) -> tuple[WalEvent, ...]:
+def locate_events(there: Sequence[WalEvent], databases: Mapping[str, str], consistent: int) -> tuple[WalEvent, ...]:
     """Events with what others decide. databases: names by OID; consistent: where the first backup ended in the WAL."""
     names = Counter(each.name for each in there if each.name)
     numbers = Counter(each.xid for each in there if each.kind in ("commit", "removal"))
@@ -212,13 +212,13 @@ def _segments(view: RepositoryView, fresh: Sequence[str]) -> Iterator[tuple[int,
 
 @dataclass
 class _HistoryReading:
-    """What was read so far. reached: the last commit that was seen."""
+    """What was read so far. newest: the last commit that was seen."""
 
     moments: Moments
     report: Callable[[str], object]
     count: int = 0
     is_cut: bool = False
-    reached: datetime | None = None
+    last_commit: datetime | None = None
 
     def __post_init__(self) -> None:
         self.lines: list[str] = []
@@ -231,17 +231,17 @@ class _HistoryReading:
                 self.is_cut = True
                 return
             records = await scan.records("events", "", batch, beside, self.moments)
-            listed = sum(" desc: COMMIT" in line and "; rels:" not in line for line in records)
-            self.moments = replace(self.moments, most=max(0, self.moments.most - listed))
+            commits = sum(" desc: COMMIT" in line and "; rels:" not in line for line in records)
+            self.moments = replace(self.moments, most=max(0, self.moments.most - commits))
             beside = batch[-1]
             self.lines += records
             self.count += len(batch)
-            reached = reached_of(records)
-            if reached is not None:
-                self.reached = reached
+            newest = reached_of(records)
+            if newest is not None:
+                self.last_commit = newest
                 segments = "WAL segment" if self.count == 1 else "WAL segments"
-                self.report(f"read {self.count:,} {segments}, to {shown_moment(reached.replace(microsecond=0))}")
-                if reached > self.moments.until:
+                self.report(f"read {self.count:,} {segments}, to {shown_moment(newest.replace(microsecond=0))}")
+                if newest > self.moments.until:
                     return
 
 
@@ -276,9 +276,9 @@ def _event(line: str) -> WalEvent | None:
     files = parts.get("rels", "").split()
     if not files:
         return event
-    dropped = [each for each in parts.get("dropped stats", "").split() if each.startswith("2/")]
+    drops = [each for each in parts.get("dropped stats", "").split() if each.startswith("2/")]
     database = files[0].split("/")[-2] if files[0].count("/") > 1 else ""
-    return replace(event, kind="removal", database=database, relations=len(files), is_rewrite=not dropped)
+    return replace(event, kind="removal", database=database, relations=len(files), is_rewrite=not drops)
 
 
 def _moment(text: str) -> datetime | None:

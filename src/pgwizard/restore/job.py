@@ -25,7 +25,7 @@ CONTAINER = COMPONENT = "restore"
 READER = "repository-reader"
 """How the command of a pod that reads the repository calls itself."""
 _RECEIPT = "pgwizard-receipt "
-_UNTOUCHED = "pgwizard-untouched"
+_UNTOUCHED_MARK = "pgwizard-untouched"
 _SHORTEST_SECONDS = 3_600
 _READER_TTL_SECONDS = 60
 _SLOWEST = 20
@@ -194,7 +194,7 @@ def job_of(ref: Ref, spec: Object, seconds: int, labels: Mapping[str, str], anno
 
 def is_untouched(log: Sequence[str]) -> bool:
     """Whether the Job has failed before it changed the data directory, by the last lines of its log."""
-    return _UNTOUCHED in log
+    return _UNTOUCHED_MARK in log
 
 
 def receipt_of(log: Sequence[str]) -> Receipt:
@@ -223,9 +223,9 @@ def _moment(text: object) -> datetime | None:
 def shortfall(plan: RestorePlan, receipt: Receipt) -> str:
     """Why a restore did not reach what was planned; empty where it did."""
     if receipt.lsn < plan.must_reach:
-        reached, goal = lsn_text(receipt.lsn), lsn_text(plan.must_reach)
+        position, goal = lsn_text(receipt.lsn), lsn_text(plan.must_reach)
         return (
-            f"recovery ended at WAL position {reached}, and the archive goes to {goal} at least: a segment between "
+            f"recovery ended at WAL position {position}, and the archive goes to {goal} at least: a segment between "
             "them is missing or damaged"
         )
     moment = receipt.moment

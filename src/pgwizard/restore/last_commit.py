@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore.target import RepositoryView, RestorePlan, lsn_text
-from pgwizard.restore.wal_scan import SECONDS, Moments, WalScan, batches, open_scan, unarchived
+from pgwizard.restore.wal_scan import SECONDS, Moments, WalScan, batches, open_scan, unarchived_segments
 from pgwizard.status.repository import read_lsn
 
 _SKEW = timedelta(minutes=1)
@@ -32,7 +32,7 @@ async def stop_at_commit(cluster: Cluster, release: ReleaseRef, view: Repository
     """
     if plan.type != "time" and not (plan.type == "xid" and plan.is_exclusive and plan.position):
         return plan
-    names = segments_of(view, plan, await unarchived(cluster, release, view))
+    names = segments_of(view, plan, await unarchived_segments(cluster, release, view))
     try:
         async with asyncio.timeout(SECONDS), open_scan(cluster, release, view) as scan:
             position = await _last_commit(scan, names, plan)

@@ -14,7 +14,7 @@ from pgwizard.text import fit, plain
 
 _SECONDS = 60.0
 _SETTINGS = ("shared_preload_libraries", "session_preload_libraries")
-_NAMED = 3
+_MOST_NAMES = 3
 # A database that cannot be connected to is left out, and so are the last ones of very many.
 _SCRIPT = r"""set -euo pipefail
 export PGUSER=${1:-${POSTGRES_USER:-postgres}} PGOPTIONS='-c statement_timeout=15s -c search_path=pg_catalog'
@@ -29,11 +29,11 @@ while IFS= read -r name; do
 done <<< "$names"
 """
 # What the next start reads, and not what the running server has read at its own.
-_LOADED = """WITH newest AS (SELECT DISTINCT ON (name) name AS use, setting FROM pg_file_settings
+_LOADED_QUERY = """WITH newest AS (SELECT DISTINCT ON (name) name AS use, setting FROM pg_file_settings
 WHERE name IN ('shared_preload_libraries', 'session_preload_libraries') ORDER BY name, seqno DESC),
 libraries AS (SELECT trim(E' "\\t' FROM part) AS name, use
 FROM newest, unnest(string_to_array(setting, ',')) AS part)"""
-_CALLED = """WITH libraries AS (SELECT probin AS name, 'database ' || current_database() AS use FROM pg_proc
+_CALLED_QUERY = """WITH libraries AS (SELECT probin AS name, 'database ' || current_database() AS use FROM pg_proc
 WHERE probin IS NOT NULL)"""
 _LINES = """SELECT DISTINCT replace(CASE WHEN name ~ '/' THEN name ELSE '$libdir/' || name END, '$libdir',
 (SELECT setting FROM pg_config WHERE name = 'PKGLIBDIR')) || E'\\t' || use FROM libraries
@@ -55,7 +55,7 @@ async def check(cluster: Cluster, release: ReleaseRef, superuser: str | None) ->
             "may lack a library of this database; nothing was touched",
             hint="Wait for the rollout, or delete the pod. Once the server runs with it, run the restore again.",
         )
-    command = ("bash", "-c", _SCRIPT, "library-check", superuser or "", _LOADED, _CALLED, _LINES)
+    command = ("bash", "-c", _SCRIPT, "library-check", superuser or "", _LOADED_QUERY, _CALLED_QUERY, _LINES)
     text = await read_output(cluster, release, command, seconds=_SECONDS, name="psql", purpose="its libraries")
     missing = [(use, path) for use, _, path in (line.partition("\t") for line in text.splitlines())]
     for use, path in missing:
@@ -67,9 +67,9 @@ async def check(cluster: Cluster, release: ReleaseRef, superuser: str | None) ->
             )
     if not missing:
         return None
-    named = [f"{fit(path)} ({fit(use)})" for use, path in missing[:_NAMED]]
-    more = [f"and {len(missing) - _NAMED} more"] if len(missing) > _NAMED else []
-    text = f"the image {image} lacks libraries that functions and extensions need: {', '.join([*named, *more])}"
+    examples = [f"{fit(path)} ({fit(use)})" for use, path in missing[:_MOST_NAMES]]
+    more = [f"and {len(missing) - _MOST_NAMES} more"] if len(missing) > _MOST_NAMES else []
+    text = f"the image {image} lacks libraries that functions and extensions need: {', '.join([*examples, *more])}"
     fix = "They fail now, and will fail after the restore. Use an image with them."
     return Finding("images.postgresql", text, severity="warning", fix=fix)
 

@@ -16,7 +16,7 @@ from pgwizard.kube.api import Cluster
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.restore.server import DatabaseServer
 from pgwizard.restore.target import RecoveryTarget, RepositoryView, TargetRefusal, lsn_text
-from pgwizard.restore.wal_scan import MOST_SEGMENTS, SECONDS, batches, open_scan, unarchived, unreadable_of
+from pgwizard.restore.wal_scan import MOST_SEGMENTS, SECONDS, batches, open_scan, unarchived_segments, unreadable_of
 from pgwizard.status.repository import read_lsn
 from pgwizard.status.walk import whole_backups
 
@@ -62,11 +62,11 @@ async def locate(
     if target.kind not in ("name", "xid"):
         position = await DatabaseServer(cluster, release, None).position()
         return replace(target, timeline=view.timeline) if target.lsn < position else target
-    names = [*reversed(await unarchived(cluster, release, view)), *segments(view)]
-    searched, lines, beside = names[:MOST_SEGMENTS], list[str](), ""
+    names = [*reversed(await unarchived_segments(cluster, release, view)), *segments(view)]
+    searched_names, lines, beside = names[:MOST_SEGMENTS], list[str](), ""
     try:
         async with asyncio.timeout(SECONDS), open_scan(cluster, release, view) as scan:
-            for batch in batches(searched):
+            for batch in batches(searched_names):
                 lines += await scan.records(target.kind, target.value, batch, beside)
                 beside = batch[-1]
     except TimeoutError:
@@ -75,17 +75,17 @@ async def locate(
             hint="Give the time instead.",
         ) from None
     unreadable, why = unreadable_of(lines)
-    if searched and unreadable >= len(searched):
+    if searched_names and unreadable >= len(searched_names):
         raise PreflightError(
             f"release {release}: the WAL cannot be searched: none of {unreadable} segments could be read: {why}"
         )
-    place = placed(target, lines)
+    place = place_target(target, lines)
     if place == target:
-        return doubt(target, unreadable, len(searched), len(names)) or target
+        return doubt(target, unreadable, len(searched_names), len(names)) or target
     return place
 
 
-def placed(target: RecoveryTarget, lines: Sequence[str]) -> RecoveryTarget | TargetRefusal:
+def place_target(target: RecoveryTarget, lines: Sequence[str]) -> RecoveryTarget | TargetRefusal:
     """The target where the lines of pg_waldump say that it is."""
     places = list(dict.fromkeys(_places(lines)))
     if not places:
@@ -99,11 +99,15 @@ def placed(target: RecoveryTarget, lines: Sequence[str]) -> RecoveryTarget | Tar
     return replace(target, timeline=timeline, lsn=lsn, at=at)
 
 
-def doubt(target: RecoveryTarget, unreadable: int, searched: int, there: int) -> TargetRefusal | None:
+def doubt(target: RecoveryTarget, unreadable: int, searched_count: int, there: int) -> TargetRefusal | None:
     """Why a target that was not found may still be in the WAL; None where all of it was searched."""
-    if not unreadable and searched == there:
+    if not unreadable and searched_count == there:
         return None
-    newest = f"the newest {searched:,} of {there:,} segments" if searched < there else f"the {searched:,} segments"
+    newest = (
+        f"the newest {searched_count:,} of {there:,} segments"
+        if searched_count < there
+        else f"the {searched_count:,} segments"
+    )
     but = f", of which {unreadable:,} could not be read" if unreadable else ""
     return TargetRefusal(
         "unknown-point",
@@ -114,11 +118,11 @@ def doubt(target: RecoveryTarget, unreadable: int, searched: int, there: int) ->
 
 def _places(lines: Sequence[str]) -> Iterator[tuple[int, int, datetime | None]]:
     """Timeline, position and time of each. The segment in which a timeline begins repeats what came before it."""
-    seen = set[tuple[int, datetime | None]]()
+    places = set[tuple[int, datetime | None]]()
     for match in filter(None, map(_PLACE.match, lines)):
         lsn = read_lsn(match["lsn"])
         at = datetime.fromisoformat(match["at"]).replace(tzinfo=UTC) if match["at"] else None
         timeline = int(match["name"][:8], 16)
-        if (lsn, at) not in seen:
-            seen.add((lsn, at))
+        if (lsn, at) not in places:
+            places.add((lsn, at))
             yield timeline, lsn, at

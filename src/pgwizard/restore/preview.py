@@ -51,7 +51,7 @@ class OpenPreview:
 
     release: ReleaseRef
     aim: Aim
-    reached: Reached
+    reached_state: Reached
     ends_at: datetime
     pod: str
 
@@ -77,12 +77,12 @@ async def find(cluster: Cluster, release: ReleaseRef) -> OpenPreview | None:
     pod = str(pods[-1]["metadata"]["name"])
     text = await _run(cluster, release, pod, "state", seconds=_EXEC_SECONDS)
     try:
-        aim, reached = preview_job.aim_of(job), preview_job.reached_of(text)
+        aim, reached_state = preview_job.aim_of(job), preview_job.reached_of(text)
         began = datetime.fromisoformat(str(job["metadata"]["creationTimestamp"]))
         ends_at = began + timedelta(seconds=float(job["spec"].get("activeDeadlineSeconds") or LIFE_SECONDS))
     except (ValueError, OverflowError) as error:
         raise PreflightError(f"{_ref(release)}: {error}", hint=ended_by(cluster.commands, release)) from None
-    return OpenPreview(release, aim, reached, ends_at, pod)
+    return OpenPreview(release, aim, reached_state, ends_at, pod)
 
 
 async def start(
@@ -104,15 +104,15 @@ async def start(
             aim = Aim(target, stop.timeline, stop.position)
             job = preview_job.manifest(template, release, stop, aim, name, origin=preparation.origin)
             await cluster.create(job)
-            opened = await _wait(cluster, release, stop, name, stage, now=now, is_first=True)
+            open_preview = await _wait(cluster, release, stop, name, stage, now=now, is_first=True)
         except AlreadyExists:
             raise _open(cluster.commands, release) from None
         except BaseException as cause:
             if is_ours:
                 await _end_after(cluster, release, cause)
             raise
-        stage.done(preview_job.reached_text(opened.reached))
-    return opened
+        stage.complete(preview_job.reached_text(open_preview.reached_state))
+    return open_preview
 
 
 async def _end_after(cluster: Cluster, release: ReleaseRef, cause: BaseException) -> None:
@@ -132,7 +132,7 @@ async def _end_after(cluster: Cluster, release: ReleaseRef, cause: BaseException
 async def move(
     cluster: Cluster,
     preparation: Preparation,
-    opened: OpenPreview,
+    open_preview: OpenPreview,
     target: RecoveryTarget,
     plan: RestorePlan,
     *,
@@ -140,26 +140,26 @@ async def move(
     now: Clock,
 ) -> OpenPreview:
     """Aim an open preview at a later target, without another restore. Raises PreflightError where it is not later."""
-    release = opened.release
+    release = open_preview.release
     async with stages.enter(STAGE, report) as stage:
         stop = await _stop_of(cluster, preparation, plan, stage)
         aim = Aim(target, stop.timeline, stop.position)
-        if preview_job.is_there(opened.aim, stop):
+        if preview_job.is_there(open_preview.aim, stop):
             await cluster.patch(_ref(release), {"metadata": {"annotations": aim.annotations}})
-            stage.done(f"nothing was committed in between: {preview_job.reached_text(opened.reached)}")
-            return replace(opened, aim=aim)
-        if why := preview_job.why_not_forward(opened.aim, opened.reached, stop):
+            stage.complete(f"nothing was committed in between: {preview_job.reached_text(open_preview.reached_state)}")
+            return replace(open_preview, aim=aim)
+        if why := preview_job.why_not_forward(open_preview.aim, open_preview.reached_state, stop):
             raise PreflightError(
                 f"the preview of release {release} cannot be moved: {why}",
                 hint=f"End it, and begin another one: {_end_command(cluster.commands, release)}",
             )
         name = secrets.token_hex(4)
         lines = preview_job.target_lines(stop, name)
-        await _run(cluster, release, opened.pod, "move", *lines, seconds=_EXEC_SECONDS)
+        await _run(cluster, release, open_preview.pod, "move", *lines, seconds=_EXEC_SECONDS)
         await cluster.patch(_ref(release), {"metadata": {"annotations": aim.annotations}})
-        moved = await _wait(cluster, release, stop, name, stage, now=now, is_first=False)
-        stage.done(preview_job.reached_text(moved.reached))
-    return moved
+        new_preview = await _wait(cluster, release, stop, name, stage, now=now, is_first=False)
+        stage.complete(preview_job.reached_text(new_preview.reached_state))
+    return new_preview
 
 
 async def is_there(cluster: Cluster, release: ReleaseRef) -> bool:
@@ -171,7 +171,7 @@ async def end(cluster: Cluster, release: ReleaseRef, report: Report) -> bool:
     """Delete the preview with its volume. Returns whether there was one."""
     async with stages.enter(STAGE, report) as stage:
         was_there = await scratch.delete(cluster, _ref(release))
-        stage.done("its pod and its volume are deleted" if was_there else "none is open")
+        stage.complete("its pod and its volume are deleted" if was_there else "none is open")
     return was_there
 
 
@@ -296,34 +296,34 @@ async def _wait(
             at=now(),
             is_last_line=lambda line: line.startswith(prefix),
         )
-        reached = preview_job.reached_of(answer)
+        reached_state = preview_job.reached_of(answer)
     except JobFailed as error:
         text = f"the preview of release {release} has failed: {error.message}"
         raise NotProven(text, fault=error.fault, hint="The release is untouched.", log=error.log) from error
     except ValueError as error:
         raise NotProven(f"the preview of release {release}: {error}") from None
-    await _require_reached(cluster, release, plan, reached)
-    opened = await find(cluster, release)
-    if opened is None:
+    await _require_reached(cluster, release, plan, reached_state)
+    open_preview = await find(cluster, release)
+    if open_preview is None:
         raise NotProven(f"the preview of release {release} has ended", hint="Run it again.")
-    return opened
+    return open_preview
 
 
-async def _require_reached(cluster: Cluster, release: ReleaseRef, plan: RestorePlan, reached: Reached) -> None:
+async def _require_reached(cluster: Cluster, release: ReleaseRef, plan: RestorePlan, state: Reached) -> None:
     """Raises NotProven where the server is somewhere else than at the target."""
-    if reached.is_exact:
+    if state.is_exact:
         return
     live_record, _ = await records.get(cluster, release)
     view = await read_view(cluster, live_record)
     newest = view.archive.newest(plan.timeline)
-    if newest is not None and reached.lsn <= newest.last * view.archive.segment_bytes:
+    if newest is not None and state.lsn <= newest.last * view.archive.segment_bytes:
         raise NotProven(
             f"the preview of release {release} does not reach its target: recovery ends at WAL position "
-            f"{lsn_text(reached.lsn)}, and the archive goes further: a segment between them is missing or damaged",
+            f"{lsn_text(state.lsn)}, and the archive goes further: a segment between them is missing or damaged",
             hint="Choose an earlier target.",
         )
     if plan.type != "time":
         raise DeadlineError(
             f"the preview of release {release} does not reach {plan.target}: it is not archived yet",
-            hint=f"The archive ends at {lsn_text(reached.lsn)}. Run it again once the server has archived more.",
+            hint=f"The archive ends at {lsn_text(state.lsn)}. Run it again once the server has archived more.",
         )

@@ -46,7 +46,7 @@ class Aim:
     def annotations(self) -> dict[str, str]:
         """For its Job."""
         return {
-            _TARGET: self.target.typed,
+            _TARGET: self.target.as_typed,
             _BEFORE: "true" if self.target.is_exclusive else "false",
             _TIMELINE: str(self.timeline),
             _POSITION: str(self.position),
@@ -159,28 +159,28 @@ def is_there(aim: Aim, plan: RestorePlan) -> bool:
     return 0 < plan.position == aim.position and plan.timeline == aim.timeline
 
 
-def why_not_forward(aim: Aim, reached: Reached, plan: RestorePlan) -> str:
+def why_not_forward(aim: Aim, reached_state: Reached, plan: RestorePlan) -> str:
     """Why a preview cannot be moved to a target; empty where it can."""
-    if reached.is_promoted:
+    if reached_state.is_promoted:
         return "its server was promoted, and has left the archive"
     if plan.timeline != aim.timeline:
         return f"the target is on timeline {plan.timeline}, and the preview on timeline {aim.timeline}"
     if plan.type == "default":
         return ""
     if plan.position:
-        is_behind = plan.position < reached.lsn
+        is_behind = plan.position < reached_state.lsn
     else:
-        seen = reached.at or aim.target.at
-        is_behind = plan.at is not None and seen is not None and plan.at < seen
-    where = shown_moment(reached.at) if reached.at else f"WAL position {lsn_text(reached.lsn)}"
+        newest = reached_state.at or aim.target.at
+        is_behind = plan.at is not None and newest is not None and plan.at < newest
+    where = shown_moment(reached_state.at) if reached_state.at else f"WAL position {lsn_text(reached_state.lsn)}"
     return f"a preview moves only forward, and it is at {where} by now" if is_behind else ""
 
 
-def reached_text(reached: Reached) -> str:
+def reached_text(reached_state: Reached) -> str:
     """``its newest commit is of 2026-11-27 21:00:02 UTC``, and what else is to be known."""
-    text = f"its newest commit is of {shown_moment(reached.at)}" if reached.at else "no commit is replayed"
-    if not reached.is_exact:
+    text = f"its newest commit is of {shown_moment(reached_state.at)}" if reached_state.at else "no commit is replayed"
+    if not reached_state.is_exact:
         text += "; no later commit is archived yet"
-    if reached.locks:
-        text += f"; {reached.locks} tables are locked by transactions that were open then, and cannot be read"
+    if reached_state.locks:
+        text += f"; {reached_state.locks} tables are locked by transactions that were open then, and cannot be read"
     return text

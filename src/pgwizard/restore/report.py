@@ -84,8 +84,8 @@ def loss_text(plan: RestorePlan) -> str:
     seconds = (plan.lost_until - plan.lost_since).total_seconds()
     if seconds <= 0:
         return "nothing that is archived"
-    lost = span(seconds) if seconds >= 1 else "less than 1 s"
-    return f"{lost}: all that was committed from {shown_moment(plan.lost_since)} until {until}"
+    loss = span(seconds) if seconds >= 1 else "less than 1 s"
+    return f"{loss}: all that was committed from {shown_moment(plan.lost_since)} until {until}"
 
 
 def event_lines(events: Sequence[WalEvent]) -> list[str]:
@@ -104,7 +104,7 @@ def short_event_lines(events: Sequence[WalEvent]) -> list[str]:
 
 def typed_target(target: RecoveryTarget) -> str:
     """What names a target in the line of the page."""
-    return f"{BEFORE}{target.typed}" if target.is_exclusive else target.typed
+    return f"{BEFORE}{target.as_typed}" if target.is_exclusive else target.as_typed
 
 
 def _event_moment(event: WalEvent) -> str:
@@ -114,7 +114,7 @@ def _event_moment(event: WalEvent) -> str:
 def _options(event: WalEvent) -> str:
     if not event.is_reachable:
         return "not reachable: no backup had ended"
-    return f"--to {shlex.quote(visible(event.target.typed))}" + (" --before" if event.target.is_exclusive else "")
+    return f"--to {shlex.quote(visible(event.target.as_typed))}" + (" --before" if event.target.is_exclusive else "")
 
 
 def history_text(history: ReleaseHistory) -> str:
@@ -122,8 +122,8 @@ def history_text(history: ReleaseHistory) -> str:
     until = history.until.replace(microsecond=0)
     moments = f"from {shown_moment(history.since.replace(microsecond=0))} to {shown_moment(until)}"
     parts = [f"{_count(history.commits, 'commit')} {moments}; {_count(history.segments, 'WAL segment')} read"]
-    if history.unlisted:
-        parts.append(f"{history.unlisted:,} of them are not listed: narrow --from and --to")
+    if history.unlisted_commits:
+        parts.append(f"{history.unlisted_commits:,} of them are not listed: narrow --from and --to")
     parts += unread_parts(history)
     if history.is_cut:
         has_begun = history.until > history.since
@@ -163,7 +163,7 @@ def outcome_text(receipt: Receipt) -> str:
     return f"{receipt_text(receipt)}{last}"
 
 
-UNTOUCHED = "The data directory was not touched: the server is started on it again."
+UNTOUCHED_TEXT = "The data directory was not touched: the server is started on it again."
 
 
 def result_lines(release: ReleaseRef, journal: Journal, commands: Commands) -> list[str]:
@@ -199,17 +199,17 @@ def strip_lines(view: RepositoryView, at: datetime | None, now: datetime, width:
     def cell(moment: datetime) -> int:
         return min(max(int((moment - begin).total_seconds() / seconds * cells), 0), cells - 1)
 
-    drawn = {timeline: ["·"] * cells for timeline in timelines}
+    rows_by_timeline = {timeline: ["·"] * cells for timeline in timelines}
     for span_ in spans:
-        if span_.timeline in drawn:
+        if span_.timeline in rows_by_timeline:
             first, last = cell(span_.since), cell(span_.until)
-            drawn[span_.timeline][first : last + 1] = "━" * (last + 1 - first)
+            rows_by_timeline[span_.timeline][first : last + 1] = "━" * (last + 1 - first)
     earliest = begin - (now - begin) / cells
     for backup in view.whole_backups:
-        own = drawn.get(int(backup.wal_stop[:8], 16))
+        own = rows_by_timeline.get(int(backup.wal_stop[:8], 16))
         if own is not None and backup.stop >= earliest:
             own[cell(backup.stop)] = "●"
-    lines = [titles[timeline] + "".join(row) for timeline, row in drawn.items()]
+    lines = [titles[timeline] + "".join(row) for timeline, row in rows_by_timeline.items()]
     indent = " " * len(titles[timelines[0]])
     if at is not None and begin <= at <= now:
         lines.append(indent + "▲".rjust(cell(at) + 1))

@@ -83,19 +83,19 @@ class Preparation:
     def rows(self, plan: RestorePlan) -> Mapping[str, str]:
         """What a restore would use, and what is lost, for people."""
         is_clone = self.origin is not None
-        shown = replace(plan, silence="") if is_clone else plan
-        return plan_rows(shown, is_new=self.awaits_restore, is_clone=is_clone)
+        shown_plan = replace(plan, silence="") if is_clone else plan
+        return plan_rows(shown_plan, is_new=self.awaits_restore, is_clone=is_clone)
 
 
 async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     """Read the release, which needs no permission to write. Raises PreflightError where it cannot be restored."""
     own_record, _ = await records.get(cluster, release)
     lacks = await lacking_writes(cluster, _accesses(release))
-    unfinished = own_record.unfinished_restore
-    if unfinished is not None:
+    unfinished_restore = own_record.unfinished_restore
+    if unfinished_restore is not None:
         return Preparation(
             release,
-            _journal(release, unfinished),
+            _journal(release, unfinished_restore),
             None,
             origin=own_record.origin if own_record.reads_origin else None,
             lacks=lacks,
@@ -116,9 +116,9 @@ async def prepare(cluster: Cluster, release: ReleaseRef) -> Preparation:
     )
 
 
-async def lacking_writes(cluster: Cluster, needed: Sequence[Access]) -> tuple[Access, ...]:
+async def lacking_writes(cluster: Cluster, needs: Sequence[Access]) -> tuple[Access, ...]:
     """The permissions to write that are missing. Raises PreflightError where one to read is."""
-    missing = await rights.lacking(cluster, needed)
+    missing = await rights.lacking(cluster, needs)
     if any(map(rights.reads, missing)):
         rights.refuse(cluster, missing)
     return tuple(missing)
@@ -139,10 +139,10 @@ async def plan_to(
 async def plan_undo(cluster: Cluster, preparation: Preparation, now: Clock) -> Journal | TargetRefusal:
     """The way back to what the newest restore left. Raises PreflightError where there is nothing to undo."""
     live_record, _ = await records.get(cluster, preparation.release)
-    reached = [each for each in live_record.restorations if each.has_receipt]
-    if not reached or preparation.view is None:
+    restorations = [each for each in live_record.restorations if each.has_receipt]
+    if not restorations or preparation.view is None:
         raise PreflightError(f"release {preparation.release} was not restored: there is nothing to undo")
-    last = _journal(preparation.release, reached[-1])
+    last = _journal(preparation.release, restorations[-1])
     if last.is_clone:
         raise PreflightError(
             f"release {preparation.release} is a clone, and was not restored since: there is nothing to undo",
@@ -188,7 +188,7 @@ def _accesses(release: ReleaseRef) -> list[Access]:
     return rights.in_namespace(release.namespace, kinds)
 
 
-def resumed(journal: Journal, *, is_undo: bool) -> Journal:
+def resume(journal: Journal, *, is_undo: bool) -> Journal:
     """A restore that has not ended, to be continued; or undone, as long as the server has not been started.
 
     An undo that was stopped is continued by an undo as well. Raises PreflightError where it can no longer be undone.
@@ -196,14 +196,14 @@ def resumed(journal: Journal, *, is_undo: bool) -> Journal:
     if journal.is_undo or not is_undo:
         return journal
     if journal.undo is None or not journal.is_before("start"):
-        raise _unfinished(journal)
+        raise _unfinished_error(journal)
     again = replace(journal, plan=journal.undo, id=f"{journal.id.removesuffix('u')}u", is_undo=True)
     if not journal.is_touched and not journal.plan.silence:
         return again.at_stage("start")
     return again.at_stage(_again(journal))
 
 
-def _unfinished(journal: Journal) -> PreflightError:
+def _unfinished_error(journal: Journal) -> PreflightError:
     return PreflightError(
         f"a restore to {journal.plan.target} has not ended, and its server has been started",
         hint="Where another pgwizard runs it, wait for its end; else run restore without --to and --undo: it resumes.",
@@ -222,13 +222,13 @@ async def open_view(cluster: Cluster, preparation: Preparation) -> tuple[Reposit
     """
     journal = preparation.journal
     if journal is None or not journal.is_before("start"):
-        raise _unfinished(journal) if journal else PreflightError(f"no restore of {preparation.release} is open")
+        raise _unfinished_error(journal) if journal else PreflightError(f"no restore of {preparation.release} is open")
     own_record, _ = await records.get(cluster, preparation.release)
     # a try that failed may have left a timeline above the one that the server was on
     return replace(await read_view(cluster, own_record), timeline=journal.plan.left), journal
 
 
-async def redirected(
+async def redirect(
     cluster: Cluster, preparation: Preparation, target: RecoveryTarget | TargetRefusal, now: Clock
 ) -> Journal | TargetRefusal:
     """A restore that has not ended, to another target, as long as the server has not been started.
@@ -278,9 +278,11 @@ async def run(release: ReleaseRef, journal: Journal, cluster: Cluster, report: R
         if not isinstance(error, PreflightError):
             error.add_hint(hint)
             raise
-        failed = RestoreFailed(error.message, findings=error.findings, hint=error.hint)  # a check before no first write
-        failed.add_hint(hint)
-        raise failed from error
+        failure = RestoreFailed(
+            error.message, findings=error.findings, hint=error.hint
+        )  # a check before no first write
+        failure.add_hint(hint)
+        raise failure from error
 
 
 def _resume_hint(release: ReleaseRef, journal: Journal, commands: Commands) -> str:
@@ -315,8 +317,8 @@ class _Run:
     async def all(self) -> Journal:
         _journal(self.release, self.journal.restoration())  # what is written must be readable by whoever resumes it
         own_record, _ = await records.get(self.cluster, self.release)
-        unfinished = own_record.unfinished_restore
-        if (unfinished is None) != (self.journal.stage == "restore point"):
+        unfinished_restore = own_record.unfinished_restore
+        if (unfinished_restore is None) != (self.journal.stage == "restore point"):
             raise PreflightError(
                 f"the restore of release {self.release} has begun or ended since it was read",
                 hint="Run it again: it looks again.",
@@ -374,7 +376,7 @@ class _Run:
                 plan = replace(plan, must_reach=point)
             undo = await self._undo_plan(point, plan)
             await self._write(replace(self.journal, plan=plan, undo=undo, stage="suspend"))
-            stage.done(f"{name} is archived")
+            stage.complete(f"{name} is archived")
 
     async def _skip_mark(self, stage: Stage) -> None:
         """Without a server there is no restore point: an undo brings back what the archive has."""
@@ -389,16 +391,16 @@ class _Run:
         own_record, _ = await records.get(self.cluster, self.release)
         if own_record.reads_origin:
             await self._write(replace(self.journal, is_clone=True, stage="suspend"))
-            stage.done("none: the release is new")
+            stage.complete("none: the release is new")
             return
         backup = next(each for each in view.whole_backups if each.label == plan.backup)
         await write_check.require(self.cluster, self.release, backup)
         undo = choose(view, RecoveryTarget("latest", timeline=view.timeline), self.now())
-        refused = isinstance(undo, TargetRefusal)
+        is_refusal = isinstance(undo, TargetRefusal)
         await self._write(
             replace(self.journal, undo=None if isinstance(undo, TargetRefusal) else undo, stage="suspend")
         )
-        stage.done("none: the server does not answer" + (", and there will be no undo" if refused else ""))
+        stage.complete("none: the server does not answer" + (", and there will be no undo" if is_refusal else ""))
 
     async def _view(self) -> RepositoryView:
         own_record, _ = await records.get(self.cluster, self.release)
@@ -449,17 +451,17 @@ class _Run:
         """No backup may begin while the server is down, and none that runs is ended."""
         async with stages.enter("suspend", self.report) as stage:
             names = Names.of(self.release.name)
-            suspended = dict(self.journal.suspended)
+            suspensions = dict(self.journal.suspended)
             for name in (names.full, names.incremental, names.verify, names.drill):
                 cron = await find_object(self.cluster, Ref(CRONJOB, name, self.release.namespace))
                 if cron is not None:
-                    suspended.setdefault(name, bool((cron.get("spec") or {}).get("suspend")))
-            await self._write(replace(self.journal, suspended=suspended))
-            for name in suspended:
+                    suspensions.setdefault(name, bool((cron.get("spec") or {}).get("suspend")))
+            await self._write(replace(self.journal, suspended=suspensions))
+            for name in suspensions:
                 await self._set_suspend(name, stage, suspend=True)
             await self._wait_for_backups(stage)
             await self._write(self.journal.at_stage("stop"))
-            stage.done("no backup starts")
+            stage.complete("no backup starts")
 
     async def _wait_for_backups(self, stage: Stage) -> None:
         for each in await backups.newest_first(self.cluster, Layout.of(self.release)):
@@ -477,7 +479,7 @@ class _Run:
             self.stopped_at = self.now()
             await self._take_down(stage)
             await self._write(self.journal.at_stage("restore"))
-            stage.done(f"{Names.of(self.release.name).pod} is gone")
+            stage.complete(f"{Names.of(self.release.name).pod} is gone")
 
     async def _take_down(self, stage: Stage) -> None:
         """Scale to 0, and wait until the pod is gone."""
@@ -510,7 +512,7 @@ class _Run:
                 await self._delete_jobs()  # the next run restores once more, and does not follow this Job
                 raise self._failure(f"release {self.release}: {why}")
             await self._write(replace(self.journal, receipt=receipt, stage="start"))
-            stage.done(receipt_text(receipt))
+            stage.complete(receipt_text(receipt))
 
     async def _require_volume(self, stage: Stage) -> None:
         """The volume claim: where it is gone, a new one, before the StatefulSet's controller can fill it."""
@@ -611,7 +613,7 @@ class _Run:
                 seconds = (self.now() - self.stopped_at).total_seconds()
                 self.journal = replace(self.journal, down_seconds=round(seconds, 1))
             await self._write(self.journal.at_stage("resume" if self.journal.is_untouched_undo else "archive"))
-            stage.done(ready)
+            stage.complete(ready)
 
     async def _require_restored_volume(self) -> None:
         """On an empty volume the image would create a new, empty database."""
@@ -630,7 +632,7 @@ class _Run:
             name, hint = f"pgwizard-{self.journal.id}-restored", "The restored database runs. Repair the archiving."
             await (await self._server()).mark(name, stage.progress, hint=hint)
             await self._write(self.journal.at_stage("backup"))
-            stage.done(f"timeline {self.journal.receipt.timeline if self.journal.receipt else 0} is archived")
+            stage.complete(f"timeline {self.journal.receipt.timeline if self.journal.receipt else 0} is archived")
 
     async def _back_up(self) -> None:
         """The newest backup may be of a timeline that is left; what an undo needs does not expire."""
@@ -639,7 +641,7 @@ class _Run:
             for finding in await backups.wait(self.cluster, job, stage.progress, stage.log, at=self.now()):
                 stage.warning(finding)
             await self._write(self.journal.at_stage("resume"))
-            stage.done("a full backup of the new timeline is in the repository")
+            stage.complete("a full backup of the new timeline is in the repository")
 
     async def _backup_job(self) -> Object:
         if self.journal.backup:
@@ -659,7 +661,7 @@ class _Run:
                     count += await self._set_suspend(name, stage, suspend=False)
             await self._delete_jobs()
             await self._write(self.journal.at_stage("end"))
-            stage.done(f"{count} schedules")
+            stage.complete(f"{count} schedules")
 
     async def _set_suspend(self, name: str, stage: Stage, *, suspend: bool) -> bool:
         """Whether the CronJob is there; what was deleted meanwhile must not keep a restore from its end."""
@@ -673,11 +675,11 @@ class _Run:
 
 def _with_restore(own_record: record.Record, journal: Journal) -> record.Record:
     """With the restore; a clone keeps which state of its source it began with."""
-    changed, receipt = own_record.with_restore(journal.restoration()), journal.receipt
-    if not journal.is_clone or changed.origin is None or receipt is None:
-        return changed
+    new_record, receipt = own_record.with_restore(journal.restoration()), journal.receipt
+    if not journal.is_clone or new_record.origin is None or receipt is None:
+        return new_record
     reached_at = receipt.reached_at.isoformat() if receipt.reached_at else ""
-    return replace(changed, origin=replace(changed.origin, backup=journal.plan.backup, reached_at=reached_at))
+    return replace(new_record, origin=replace(new_record.origin, backup=journal.plan.backup, reached_at=reached_at))
 
 
 async def _scale(cluster: Cluster, release: ReleaseRef, replicas: int) -> None:
@@ -692,8 +694,8 @@ async def _require_alone(cluster: Cluster, release: ReleaseRef, own_jobs: Sequen
         claims = [
             (volume.get("persistentVolumeClaim") or {}).get("claimName") for volume in pod["spec"].get("volumes") or ()
         ]
-        ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-        if names.claim not in claims or ended or name == names.pod or labels.get("job-name") in own_jobs:
+        has_ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+        if names.claim not in claims or has_ended or name == names.pod or labels.get("job-name") in own_jobs:
             continue
         raise PreflightError(
             f"pod {fit(name)} in namespace {release.namespace} mounts volume claim {names.claim} too",

@@ -98,8 +98,8 @@ class DatabaseServer:
             if failing_since is not None and loop.time() - failing_since > _FAILING_SECONDS:
                 break
             await asyncio.sleep(_POLL_SECONDS)
-        waited = f"WAL segment {plain(segment)} was not archived in {loop.time() - begin:.0f} s"
-        error = DeadlineError(f"release {self.release}: {waited}{last}", fault=fault)
+        text = f"WAL segment {plain(segment)} was not archived in {loop.time() - begin:.0f} s"
+        error = DeadlineError(f"release {self.release}: {text}{last}", fault=fault)
         error.add_hint(hint)
         raise error
 

@@ -74,7 +74,7 @@ class RecoveryTarget:
     lsn: int = 0
 
     @property
-    def typed(self) -> str:
+    def as_typed(self) -> str:
         """What names it after ``--to``."""
         if self.kind == "latest":
             return "latest"
@@ -204,7 +204,7 @@ class Life:
 class RepositoryView:
     """What a restore is chosen from. backups: oldest first; timeline: the server's own.
 
-    damaged: the labels of backups that lack files, or hold files whose contents are damaged.
+    damaged_labels: the labels of backups that lack files, or hold files whose contents are damaged.
     is_answering: whether the server can still commit and archive, so that what it has written until now is reachable;
     silence: why it does not answer. rates: those of its restores and drills, where there are any. image: the version of
     the image's pgBackRest, None where that is not known.
@@ -214,7 +214,7 @@ class RepositoryView:
     backups: tuple[Backup, ...]
     timeline: int
     is_answering: bool
-    damaged: frozenset[str] = frozenset()
+    damaged_labels: frozenset[str] = frozenset()
     silence: str = ""
     rates: RestoreRates = USUAL_RATES
     image: Version | None = None
@@ -224,7 +224,7 @@ class RepositoryView:
     @cached_property
     def whole_backups(self) -> tuple[Backup, ...]:
         """The backups that a restore can begin with, oldest first."""
-        return whole_backups(self.backups, self.damaged)
+        return whole_backups(self.backups, self.damaged_labels)
 
     @cached_property
     def lives(self) -> tuple[Life, ...]:
@@ -247,7 +247,7 @@ class RepositoryView:
         No older one gets further. until: the WAL position at which a backup must have ended.
         """
         path = RecoveryPath(self.archive, timeline)
-        backups = [backup for placed in self._leading_to(timeline) for _, backup in reversed(placed)]
+        backups = [backup for starts in self._leading_to(timeline) for _, backup in reversed(starts)]
         for backup in reversed(backups) if oldest_first else backups:
             if until is None or backup.lsn_stop <= until:
                 reach = path.reach(backup)
@@ -256,19 +256,19 @@ class RepositoryView:
 
     def _leading_to(self, timeline: int) -> list[list[tuple[int, Backup]]]:
         """The backups on each timeline of a path, the last timeline first."""
-        return [self._placed.get(each, []) for each, _ in reversed(self.archive.path(timeline))]
+        return [self._starts.get(each, []) for each, _ in reversed(self.archive.path(timeline))]
 
     @cached_property
-    def _placed(self) -> dict[int, list[tuple[int, Backup]]]:
+    def _starts(self) -> dict[int, list[tuple[int, Backup]]]:
         """Backups with the number of their first segment, oldest first, by timeline."""
-        placed: dict[int, list[tuple[int, Backup]]] = {}
+        starts: dict[int, list[tuple[int, Backup]]] = {}
         for backup in self.whole_backups:
             with contextlib.suppress(ValueError):  # the name of no segment: there is no WAL for it
                 number = self.archive.number(backup.wal_start)
-                placed.setdefault(int(backup.wal_start[:8], 16), []).append((number, backup))
-        for backups in placed.values():
+                starts.setdefault(int(backup.wal_start[:8], 16), []).append((number, backup))
+        for backups in starts.values():
             backups.sort(key=_number)
-        return placed
+        return starts
 
     @cached_property
     def spans(self) -> tuple[Span, ...]:
@@ -279,15 +279,15 @@ class RepositoryView:
         """The newest first, until the one that holds the first moment of the timeline."""
         path = RecoveryPath(self.archive, life.timeline)
         is_live = life.timeline == self.timeline
-        for placed in self._leading_to(life.timeline):
-            end = len(placed)
+        for starts in self._leading_to(life.timeline):
+            end = len(starts)
             while end:
-                reach, newest = path.reach(placed[end - 1][1]), end
+                reach, newest = path.reach(starts[end - 1][1]), end
                 end -= 1
                 if reach is None or not reach.is_usable:
                     continue
-                end = min(end, bisect_left(placed, path.beginning(reach.backup), key=_number))
-                backups = [backup for _, backup in placed[end:newest]]
+                end = min(end, bisect_left(starts, path.beginning(reach.backup), key=_number))
+                backups = [backup for _, backup in starts[end:newest]]
                 since, last = _consistent_at(backups[0]), _consistent_at(backups[-1])
                 is_open = is_live and reach.hole is None and self.is_answering
                 until: datetime | None = None
@@ -304,8 +304,8 @@ class RepositoryView:
                     return
 
 
-def _number(placed: tuple[int, Backup]) -> int:
-    return placed[0]
+def _number(start: tuple[int, Backup]) -> int:
+    return start[0]
 
 
 def is_point_name(text: str) -> bool:
@@ -316,10 +316,10 @@ def is_point_name(text: str) -> bool:
 # ---- what is typed ---------------------------------------------------------------------------------------------------
 
 
-def read_target(typed: str, local: tzinfo, *, is_exclusive: bool = False) -> RecoveryTarget | TargetRefusal:
+def read_target(text: str, local: tzinfo, *, is_exclusive: bool = False) -> RecoveryTarget | TargetRefusal:
     """What ``--to`` names. local: the time zone of the person, for a time without one."""
-    kind, _, value = typed.partition(":")
-    if typed == "latest":
+    kind, _, value = text.partition(":")
+    if text == "latest":
         target: RecoveryTarget | TargetRefusal = RecoveryTarget("latest")
     elif kind == "backup" and is_label(value):
         target = RecoveryTarget("backup", value)
@@ -338,7 +338,7 @@ def read_target(typed: str, local: tzinfo, *, is_exclusive: bool = False) -> Rec
         lsn = read_lsn(value)
         target = RecoveryTarget("lsn", lsn_text(lsn), lsn=lsn, is_exclusive=is_exclusive)
     else:
-        target = _read_time(typed, local, is_exclusive=is_exclusive)
+        target = _read_time(text, local, is_exclusive=is_exclusive)
     if isinstance(target, RecoveryTarget) and is_exclusive and target.kind not in ("time", "xid", "lsn"):
         return TargetRefusal(
             "not-a-target",
@@ -348,8 +348,8 @@ def read_target(typed: str, local: tzinfo, *, is_exclusive: bool = False) -> Rec
     return target
 
 
-def _read_time(typed: str, local: tzinfo, *, is_exclusive: bool) -> RecoveryTarget | TargetRefusal:
-    text, _, name = typed.strip().rpartition(" ")
+def _read_time(target_text: str, local: tzinfo, *, is_exclusive: bool) -> RecoveryTarget | TargetRefusal:
+    text, _, name = target_text.strip().rpartition(" ")
     zone, zone_name = None, ""
     if text and re.fullmatch(r"[A-Za-z]+(/[A-Za-z0-9_+-]+)*", name):
         try:
@@ -357,7 +357,7 @@ def _read_time(typed: str, local: tzinfo, *, is_exclusive: bool) -> RecoveryTarg
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             text = ""
     else:
-        text = typed.strip()
+        text = target_text.strip()
     try:
         at = datetime.fromisoformat(re.sub(r"\s+(?=[-+][0-9:]+$)", "", text) if ":" in text else text)
         if at.tzinfo is not None and zone is None:
@@ -366,28 +366,34 @@ def _read_time(typed: str, local: tzinfo, *, is_exclusive: bool) -> RecoveryTarg
     except (ValueError, OverflowError):  # the first and the last hours of the calendar have no other time zones
         return TargetRefusal(
             "not-a-target",
-            f"{fit(typed)} is no target",
+            f"{fit(target_text)} is no target",
             "Give latest, a time such as 2026-11-27T21:00:04Z, backup:LABEL, name:POINT, xid:N or lsn:X.",
         )
     if at.tzinfo is not None:
-        return TargetRefusal("not-a-target", f"{fit(typed)} has an offset and a time zone", "Leave one of the two out.")
+        return TargetRefusal(
+            "not-a-target", f"{fit(target_text)} has an offset and a time zone", "Leave one of the two out."
+        )
     if zone is not None and len(moments) == 1:
         return RecoveryTarget("time", at=moments[0].astimezone(UTC), is_exclusive=is_exclusive)
-    meant = " or ".join(f"{moment:%Y-%m-%dT%H:%M:%S}{_offset(moment)}" for moment in moments)
+    suggestion = " or ".join(f"{moment:%Y-%m-%dT%H:%M:%S}{_offset(moment)}" for moment in moments)
     where = zone_name or "local time"
     if not moments:
         return TargetRefusal(
-            "skipped-hour", f"{fit(typed)} does not exist: clocks were put forward", "Give a time with its offset."
+            "skipped-hour",
+            f"{fit(target_text)} does not exist: clocks were put forward",
+            "Give a time with its offset.",
         )
     if len(moments) > 1:
         return TargetRefusal(
             "doubled-hour",
-            f"{fit(typed)} happened twice in {where}: clocks were put back",
-            f"Give the one that you mean: {meant}.",
+            f"{fit(target_text)} happened twice in {where}: clocks were put back",
+            f"Give the one that you mean: {suggestion}.",
         )
     utc = f"{at:%Y-%m-%dT%H:%M:%S}Z"
     return TargetRefusal(
-        "no-offset", f"{fit(typed)} has no offset from UTC", f"Give {meant} for local time, or {utc} for UTC."
+        "no-offset",
+        f"{fit(target_text)} has no offset from UTC",
+        f"Give {suggestion} for local time, or {utc} for UTC.",
     )
 
 
@@ -467,14 +473,14 @@ class ReachableSpan:
 
 def reachable_spans(view: RepositoryView, now: datetime) -> list[ReachableSpan]:
     """Every moment that a restore can reach: by timeline, on each the oldest first."""
-    merged: list[tuple[int, datetime, datetime, bool]] = []
+    stretches: list[tuple[int, datetime, datetime, bool]] = []
     for span in sorted(view.spans, key=_order):
         timeline, since, until, is_open = span.timeline, span.since, span.until or now, span.is_open
-        if merged and merged[-1][0] == timeline and since <= merged[-1][2] + _SECOND:
-            _, since, before, was_open = merged.pop()
+        if stretches and stretches[-1][0] == timeline and since <= stretches[-1][2] + _SECOND:
+            _, since, before, was_open = stretches.pop()
             until, is_open = max(until, before), is_open or was_open
-        merged.append((timeline, since, until, is_open))
-    return [ReachableSpan(*each) for each in merged]
+        stretches.append((timeline, since, until, is_open))
+    return [ReachableSpan(*each) for each in stretches]
 
 
 def _order(span: Span) -> tuple[int, datetime]:
@@ -518,9 +524,9 @@ def _why_not(view: RepositoryView, at: datetime, timeline: int, now: datetime) -
     if before:
         furthest = max(before, key=lambda span: span.until or now)
         if furthest.reach.hole is not None:
-            gone = fit(furthest.reach.hole.first)
+            segment = fit(furthest.reach.hole.first)
             return _refusal(
-                view, "hole", f"{shown_moment(at)} lies behind a hole: WAL segment {gone} is missing", now, at
+                view, "hole", f"{shown_moment(at)} lies behind a hole: WAL segment {segment} is missing", now, at
             )
         return _refusal(
             view,
@@ -595,7 +601,7 @@ def _at_backup(view: RepositoryView, target: RecoveryTarget, now: datetime) -> R
         why = "lacks a backup that it builds on"
         if backup.error:
             why = "has page checksum errors"
-        elif backup.label in view.damaged:
+        elif backup.label in view.damaged_labels:
             why = "has missing or damaged files"
         return _refusal(view, "damaged-backup", f"backup {fit(backup.label)} {why}", now, backup.stop)
     timeline = int(backup.wal_start[:8], 16)

@@ -85,9 +85,9 @@ def has_own_repository(record: Record) -> bool:
 
     A volume that was lost comes back empty, and the image creates another database on it.
     """
-    if record.last is None or record.deployed is None:
+    if record.last is None or record.deployed_revision is None:
         return False
-    places = [_place(revision.answers.get("repository")) for revision in (record.last, record.deployed)]
+    places = [_place(revision.answers.get("repository")) for revision in (record.last, record.deployed_revision)]
     return places[0] == places[1]
 
 
@@ -146,12 +146,12 @@ class _Reading:
 
     async def require_version(self, repository: RepositoryInfo) -> None:
         """Only the major version of PostgreSQL that wrote a data directory can read it. Raises PreflightError."""
-        printed = _SERVER_VERSION.search(await self._output("postgres", "--version"))
-        if printed is None or repository.version in ("", printed[1]):
+        match = _SERVER_VERSION.search(await self._output("postgres", "--version"))
+        if match is None or repository.version in ("", match[1]):
             return
         raise PreflightError(
             f"the backups of release {self._release.name} are of PostgreSQL {repository.version}, and the image has "
-            f"PostgreSQL {printed[1]}; nothing was restored",
+            f"PostgreSQL {match[1]}; nothing was restored",
             hint="Name an image of that version in images.postgresql, and the version in images.postgresqlVersion.",
         )
 
@@ -188,14 +188,14 @@ class _Reading:
         backups = repository.backups
         size = archiver.segment_bytes if archiver else segment_bytes(backups)
         try:
-            listing, damaged, printed = await asyncio.gather(
+            listing, damaged_labels, version = await asyncio.gather(
                 probes.archive(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod),
-                self._damaged(backups),
+                self._damaged_labels(backups),
                 self._output("pgbackrest", "version"),
             )
             archive = listing.archive(size)
             timeline = archiver.timeline if archiver else max(archive.timelines, default=1)
-            if any(each.hole for each in reaches(archive, whole_backups(backups, damaged), timeline)):
+            if any(each.hole for each in reaches(archive, whole_backups(backups, damaged_labels), timeline)):
                 again = await probes.archive(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
                 archive = again.archive(size, listing)
         except (ValueError, ClusterError, DeadlineError) as error:
@@ -206,13 +206,13 @@ class _Reading:
             backups,
             timeline,
             is_answering=not self.silence,
-            damaged=damaged,
+            damaged_labels=damaged_labels,
             silence=self.silence,
             rates=journal.rates(self.record.restorations) or drills.rates(self.record.drills) or USUAL_RATES,
-            image=printed_version(printed),
+            image=printed_version(version),
         )
 
-    async def _damaged(self, backups: Sequence[Backup]) -> frozenset[str]:
+    async def _damaged_labels(self, backups: Sequence[Backup]) -> frozenset[str]:
         """The backups that a restore would fail on, as far as is known.
 
         Where the files cannot be compared, the restore goes ahead: pgBackRest itself fails at a missing file, before
@@ -222,7 +222,7 @@ class _Reading:
         labels = {each.label for each in (verification.damaged if verification else ()) if each.files}
         with contextlib.suppress(ValueError, ClusterError, DeadlineError):
             files = await probes.compared_files(self.cluster, self._layout, _IO_TIMEOUT_SECONDS, pod=self.pod)
-            labels |= set(files.damaged(backups))
+            labels |= set(files.damage(backups))
         return frozenset(labels)
 
     def _unreadable(self, error: ValueError | ClusterError | DeadlineError) -> PreflightError:

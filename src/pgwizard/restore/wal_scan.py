@@ -148,7 +148,7 @@ async def open_scan(cluster: Cluster, release: ReleaseRef, view: RepositoryView)
         yield WalScan(cluster, release, view.archive, pod, has_volume=False)
 
 
-async def unarchived(cluster: Cluster, release: ReleaseRef, view: RepositoryView) -> list[str]:
+async def unarchived_segments(cluster: Cluster, release: ReleaseRef, view: RepositoryView) -> list[str]:
     """The segments that only the volume of a running server has, oldest first; the last one is being written."""
     newest = view.archive.newest(view.timeline)
     if view.silence or newest is None:

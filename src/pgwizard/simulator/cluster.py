@@ -387,8 +387,8 @@ class SimCluster:
         admission.validate(ref, new, live)
         if live is not None and ref.resource.kind == "PersistentVolumeClaim" and not can_grow(self.store, new, live):
             raise statuses.not_resizable(ref)
-        stored = new if dry_run else self.store.put(new)
-        return WriteResult(copy_object(stored), self._warnings(ref, new))
+        result = new if dry_run else self.store.put(new)
+        return WriteResult(copy_object(result), self._warnings(ref, new))
 
     def _warnings(self, ref: Ref, new: Object) -> tuple[str, ...]:
         home = self.store.peek(Ref(Resource("v1", "Namespace"), ref.namespace)) if ref.namespace else None

@@ -82,7 +82,7 @@ END {{
 }}
 """
 # Names of the files in damaged bundles: what a later backup that builds on them cannot restore.
-_BUNDLED = r"""
+_BUNDLE_FILES = r"""
 /^\[/ { section = $0; next }
 section != "[target:file]" || index($0, "\"reference\":") { next }
 match($0, /"bni":[0-9]+/) {
@@ -132,7 +132,7 @@ for label in "$@"; do
   printf '%s\\n' "$found" | sed -n '/^\\(fault\\|faults\\|page\\|pages\\) /p'
   bundles=$(printf '%s\\n' "$found" | awk '$1 == "bundle" {{ printf " %s ", $3 }}')
   damage+=$(printf '%s\\n' "$found" | sed -n '/^file /p'; [ -z "$bundles" ] ||
-    printf '%s\\n' "$manifest" | awk -v label="$label" -v bundles="$bundles" '{_BUNDLED}')
+    printf '%s\\n' "$manifest" | awk -v label="$label" -v bundles="$bundles" '{_BUNDLE_FILES}')
   damage+=$'\\n'
   echo "compared $label"
 done
@@ -150,10 +150,10 @@ fi
 printf '%s\\n' "$current" | sed -n 's/^./backup &/p'
 """
 _LISTING, _COMPARISONS = f"{_HEAD}\n{_LIST}", f"{_HEAD}\n{_COMPARE}"
-_LISTED = "listed"
+_LISTING_END = "listed"
 _FIRST = f"""{_HEAD}
 listing=$({_LIST})
-printf '%s\\n' "$listing" {_LISTED}
+printf '%s\\n' "$listing" {_LISTING_END}
 newest=$(printf '%s\\n' "$listing" | sed -n 's/^backup //p' | LC_ALL=C sort -r | sed -n 1,{_COMPARED_AT_ONCE}p | sort)
 if [ -z "$newest" ]; then exit 0; fi
 mapfile -t labels <<< "$newest"
@@ -203,11 +203,11 @@ class ComparedBackup:
 class BackupFiles:
     """The backups by label, as far as their files were compared."""
 
-    compared: Mapping[str, ComparedBackup] = field(default_factory=dict)
+    comparisons: Mapping[str, ComparedBackup] = field(default_factory=dict)
 
-    def damaged(self, backups: Iterable[Backup]) -> dict[str, ComparedBackup]:
+    def damage(self, backups: Iterable[Backup]) -> dict[str, ComparedBackup]:
         """Of these backups those that cannot be restored because of a file, in their order."""
-        pairs = ((backup.label, self.compared.get(backup.label)) for backup in backups)
+        pairs = ((backup.label, self.comparisons.get(backup.label)) for backup in backups)
         return {label: files for label, files in pairs if files is not None and files.is_damaged}
 
 
@@ -227,31 +227,31 @@ def read_listing(text: str) -> dict[str, str]:
 
 def choose_due(fingerprints: Mapping[str, str], earlier: BackupFiles) -> tuple[str, ...]:
     """The backups to compare now, oldest first: what is new or has changed, and what these may draw on."""
-    changed = [
+    changes = [
         label
         for label, fingerprint in fingerprints.items()
-        if (backup := earlier.compared.get(label)) is None or backup.fingerprint != fingerprint
+        if (backup := earlier.comparisons.get(label)) is None or backup.fingerprint != fingerprint
     ][:_COMPARED_AT_ONCE]
-    chains = {label.partition("_")[0] for label in changed}
-    related = {
-        label for label, backup in earlier.compared.items() if backup.faults and label.partition("_")[0] in chains
+    chains = {label.partition("_")[0] for label in changes}
+    relatives = {
+        label for label, backup in earlier.comparisons.items() if backup.faults and label.partition("_")[0] in chains
     }
-    return tuple(sorted({*changed, *(related & fingerprints.keys())}))
+    return tuple(sorted({*changes, *(relatives & fingerprints.keys())}))
 
 
 def drop_expired(fingerprints: Mapping[str, str], earlier: BackupFiles) -> BackupFiles:
     """The earlier comparisons of backups that are still there."""
-    return BackupFiles({label: backup for label, backup in earlier.compared.items() if label in fingerprints})
+    return BackupFiles({label: backup for label, backup in earlier.comparisons.items() if label in fingerprints})
 
 
 def read_comparison(
-    text: str, requested: Collection[str], fingerprints: Mapping[str, str], earlier: BackupFiles
+    text: str, labels: Collection[str], fingerprints: Mapping[str, str], earlier: BackupFiles
 ) -> BackupFiles:
     """The earlier comparisons, with the answer of ``comparison_command`` for these backups.
 
     A backup that is no longer in ``backup.info`` at the end was expired meanwhile. Raises ValueError.
     """
-    fresh = {label: ComparedBackup(fingerprints.get(label, "")) for label in requested}
+    fresh = {label: ComparedBackup(fingerprints.get(label, "")) for label in labels}
     current, needs = set[str](), dict[str, list[str]]()
     for line in text.splitlines():
         match line.split(" "):
@@ -276,22 +276,23 @@ def read_comparison(
                 needs.setdefault(label, []).append(fit(other))
             case _:
                 raise _refusal(line)
-    compared = {label: backup for label, backup in {**earlier.compared, **fresh}.items() if label in current}
-    chains = {label.partition("_")[0] for label in requested}
-    chained = [label for label in compared if label.partition("_")[0] in chains]
+    comparisons = {label: backup for label, backup in {**earlier.comparisons, **fresh}.items() if label in current}
+    chains = {label.partition("_")[0] for label in labels}
+    members = [label for label in comparisons if label.partition("_")[0] in chains]
     return BackupFiles(
-        compared | {label: replace(compared[label], needs=tuple(sorted(needs.get(label, ())))) for label in chained}
+        comparisons
+        | {label: replace(comparisons[label], needs=tuple(sorted(needs.get(label, ())))) for label in members}
     )
 
 
 def read_first(text: str) -> BackupFiles:
     """The answer of ``first_command``. Raises ValueError."""
-    listing, mark, comparison = f"\n{text}".partition(f"\n{_LISTED}\n")
+    listing, mark, comparison = f"\n{text}".partition(f"\n{_LISTING_END}\n")
     if not mark:
         raise _refusal(text)
     fingerprints = read_listing(listing.strip("\n"))
-    requested = choose_due(fingerprints, BackupFiles())
-    return read_comparison(comparison, requested, fingerprints, BackupFiles())
+    labels = choose_due(fingerprints, BackupFiles())
+    return read_comparison(comparison, labels, fingerprints, BackupFiles())
 
 
 def _pages(text: str) -> str:

@@ -65,12 +65,12 @@ class _Spread(one.Again):
     def __init__(self, release: ReleaseRef) -> None:
         super().__init__()
         self._release = release
-        self._begun: set[str] = set()
+        self._begun_sources: set[str] = set()
 
     async def due(self, source: str, seconds: float) -> None:
         pace = max(seconds, _SLOWEST_PACE)
-        if source not in self._begun:
-            self._begun.add(source)
+        if source not in self._begun_sources:
+            self._begun_sources.add(source)
             share = zlib.crc32(f"{self._release}/{source}".encode()) / 2**32
             pace *= 0.5 + share / 2
         await super().due(source, pace)
@@ -79,15 +79,15 @@ class _Spread(one.Again):
 async def _releases(cluster: Cluster) -> tuple[list[records.ListedRelease], SharedCluster, str]:
     """The releases, the cluster to observe them by, and which namespaces are left out. Raises ClusterError."""
     there, left_out = await records.readable_releases(cluster)
-    shared = SharedCluster(cluster, {POD: f"{_LABEL}=postgresql"}, is_namespaced=bool(left_out))
-    _watch_all_pods(shared, there)
-    return there, shared, left_out
+    shared_cluster = SharedCluster(cluster, {POD: f"{_LABEL}=postgresql"}, is_namespaced=bool(left_out))
+    _watch_all_pods(shared_cluster, there)
+    return there, shared_cluster, left_out
 
 
-def _watch_all_pods(shared: SharedCluster, there: Iterable[records.ListedRelease]) -> None:
+def _watch_all_pods(shared_cluster: SharedCluster, there: Iterable[records.ListedRelease]) -> None:
     for item in there:
         if isinstance(item, LiveRelease) and not _has_label(item):
-            shared.watch_widely(item.ref.namespace)
+            shared_cluster.watch_widely(item.ref.namespace)
 
 
 def _has_label(release: LiveRelease) -> bool:
@@ -97,15 +97,15 @@ def _has_label(release: LiveRelease) -> bool:
 
 async def look(cluster: Cluster, *, now: Clock, timeout_seconds: float = 60) -> Fleet:
     """All releases, once each was read or cannot be. Raises ClusterError where they cannot be listed."""
-    there, shared, left_out = await _releases(cluster)
-    shared.requests["list"] += 2
+    there, shared_cluster, left_out = await _releases(cluster)
+    shared_cluster.requests["list"] += 2
     snapshots: dict[ReleaseRef, Snapshot] = {}
     troubles = _unreadable(there)
 
     async def read(release: ReleaseRef) -> None:
         try:
             snapshots[release] = await one.look(
-                shared, release, now=now, timeout_seconds=timeout_seconds, is_one_of_many=True
+                shared_cluster, release, now=now, timeout_seconds=timeout_seconds, is_one_of_many=True
             )
         except PgwizardError as error:
             troubles[release] = Finding(text=error.message, fix=error.hint)
@@ -118,10 +118,10 @@ async def look(cluster: Cluster, *, now: Clock, timeout_seconds: float = 60) -> 
                 if item.ref not in troubles:
                     group.create_task(read(item.ref))
     finally:
-        await shared.stop()
+        await shared_cluster.stop()
     at = now()
-    aged = {ref: replace(snapshot, at=at) for ref, snapshot in snapshots.items()}
-    return Fleet(at, aged, troubles, tuple(item.ref for item in there), dict(shared.requests), left_out)
+    as_of_now = {ref: replace(snapshot, at=at) for ref, snapshot in snapshots.items()}
+    return Fleet(at, as_of_now, troubles, tuple(item.ref for item in there), dict(shared_cluster.requests), left_out)
 
 
 def _unreadable(there: Iterable[records.ListedRelease]) -> dict[ReleaseRef, Finding]:
@@ -137,14 +137,14 @@ async def observe(cluster: Cluster, *, now: Clock) -> AsyncGenerator[Fleet, None
 
     Raises ClusterError where the releases cannot be listed at first.
     """
-    there, shared, left_out = await _releases(cluster)
-    watch = _FleetWatch(shared, now)
+    there, shared_cluster, left_out = await _releases(cluster)
+    watch = _FleetWatch(shared_cluster, now)
     await watch.follow(there, left_out)
     try:
         yield watch.fleet()
         while True:
-            await watch.changed.wait()
-            watch.changed.clear()
+            await watch.change.wait()
+            watch.change.clear()
             yield watch.fleet()
             await asyncio.sleep(_CALM_SECONDS)
     finally:
@@ -154,8 +154,8 @@ async def observe(cluster: Cluster, *, now: Clock) -> AsyncGenerator[Fleet, None
 class _FleetWatch:
     """What is known of every release, kept by a task each."""
 
-    def __init__(self, shared: SharedCluster, now: Clock) -> None:
-        self._shared, self._now = shared, now
+    def __init__(self, shared_cluster: SharedCluster, now: Clock) -> None:
+        self._cluster, self._now = shared_cluster, now
         self._snapshots: dict[ReleaseRef, Snapshot] = {}
         self._troubles: dict[ReleaseRef, Finding] = {}
         self._tasks: dict[ReleaseRef, asyncio.Task[None]] = {}
@@ -163,56 +163,56 @@ class _FleetWatch:
         self._absent: Counter[ReleaseRef] = Counter()
         self._left_out = ""
         self._relisting = asyncio.create_task(self._relist())
-        self.changed = asyncio.Event()
+        self.change = asyncio.Event()
 
     def fleet(self) -> Fleet:
         refs = tuple(sorted({*self._tasks, *self._unreadable}))
         troubles = {**self._troubles, **self._unreadable}
-        return Fleet(self._now(), dict(self._snapshots), troubles, refs, dict(self._shared.requests), self._left_out)
+        return Fleet(self._now(), dict(self._snapshots), troubles, refs, dict(self._cluster.requests), self._left_out)
 
     async def follow(self, there: Iterable[records.ListedRelease], left_out: str) -> None:
         """Observe these releases, and no others. One that is gone stays for two lists: it is seen to be gone."""
         there, self._left_out = list(there), left_out
-        _watch_all_pods(self._shared, there)
+        _watch_all_pods(self._cluster, there)
         self._unreadable = _unreadable(there)
-        listed = {item.ref for item in there}
-        self._absent = Counter({ref: self._absent[ref] + 1 for ref in set(self._tasks) - listed})
-        gone = [ref for ref, lists in self._absent.items() if lists > _LISTS_SEEN_GONE]
-        await self._end([self._tasks.pop(ref) for ref in gone])
-        for ref in gone:
+        present = {item.ref for item in there}
+        self._absent = Counter({ref: self._absent[ref] + 1 for ref in set(self._tasks) - present})
+        absent = [ref for ref, lists in self._absent.items() if lists > _LISTS_SEEN_GONE]
+        await self._end([self._tasks.pop(ref) for ref in absent])
+        for ref in absent:
             self._snapshots.pop(ref, None)
             self._troubles.pop(ref, None)
-        for ref in listed - set(self._tasks) - set(self._unreadable):
+        for ref in present - set(self._tasks) - set(self._unreadable):
             self._tasks[ref] = asyncio.create_task(self._keep(ref))
-        self.changed.set()
+        self.change.set()
 
     async def _relist(self) -> None:
         while True:
             await asyncio.sleep(_RELIST_SECONDS)
             with contextlib.suppress(PgwizardError):  # each release itself reports that it cannot be read
-                await self.follow(*await records.readable_releases(self._shared))
+                await self.follow(*await records.readable_releases(self._cluster))
 
     async def _keep(self, release: ReleaseRef) -> None:
         """Observe one release; after an error again a minute later."""
         again = _Spread(release)
         while True:
             try:
-                observed = one.observe(self._shared, release, now=self._now, again=again, is_one_of_many=True)
-                async with aclosing(observed) as snapshots:
+                observation = one.observe(self._cluster, release, now=self._now, again=again, is_one_of_many=True)
+                async with aclosing(observation) as snapshots:
                     async for snapshot in snapshots:
                         self._snapshots[release] = snapshot
                         self._troubles.pop(release, None)
-                        self.changed.set()
+                        self.change.set()
             except PgwizardError as error:
                 self._troubles[release] = Finding(text=error.message, fix=error.hint)
             except Exception as defect:  # noqa: BLE001 - shown in its line: the other releases are observed
                 self._troubles[release] = Finding(text=describe_defect(defect))
-            self.changed.set()
+            self.change.set()
             await asyncio.sleep(_RELIST_SECONDS)
 
     async def stop(self) -> None:
         await self._end([self._relisting, *self._tasks.values()])
-        await self._shared.stop()
+        await self._cluster.stop()
 
     async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         for task in tasks:

@@ -45,7 +45,7 @@ class FleetRow:
         newest, archiver = verdict.newest, snapshot.archiver
         release = snapshot.release
         moments = (archiver.last_at if archiver else None, newest.until if newest else None)
-        archived = [each for each in moments if each is not None]  # a crash resets the statistics
+        archive_times = [each for each in moments if each is not None]  # a crash resets the statistics
         fulls = [backup.stop for backup in snapshot.intact_backups if backup.type == "full"]
         runs = [run for cron in snapshot.crons if cron.is_backup and (run := snapshot.next_run(cron))]
         return cls(
@@ -55,7 +55,7 @@ class FleetRow:
             is_loading=bool(snapshot.pending_sources),
             since=newest.since if newest else None,
             until=newest.until if newest else None,
-            archived_at=max(archived, default=None),
+            archived_at=max(archive_times, default=None),
             last_full=fulls[-1] if fulls else None,
             next_run=min(runs, default=None),
             worst=verdict.reasons[0] if verdict.reasons else None,

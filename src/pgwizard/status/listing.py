@@ -163,9 +163,9 @@ def read(text: str, last: Listing | None = None) -> Listing | None:
     histories: dict[str, History] = {}
     doubles = set[str]()
     lines = text.splitlines()
-    installed = printed_version(lines[0]) if lines else None
-    version = version_text(installed) if installed else ""
-    for line in lines[1:] if installed else lines:
+    image_version = printed_version(lines[0]) if lines else None
+    version = version_text(image_version) if image_version else ""
+    for line in lines[1:] if image_version else lines:
         refusal = ValueError(f"the listing of the archive has the line {plain(line, 80)}")
         try:
             match line.split(" "):
@@ -194,8 +194,8 @@ def read(text: str, last: Listing | None = None) -> Listing | None:
         return None
     old = {name: last.runs[name] for name in folders - fresh}
     doubles |= {name for name in last.doubles if name[:16] in old}
-    merged = {**old, **{name: tuple(runs.get(name, ())) for name in fresh}}
-    return Listing(id_, merged, histories, tuple(sorted(doubles)), version)
+    runs_by_folder = {**old, **{name: tuple(runs.get(name, ())) for name in fresh}}
+    return Listing(id_, runs_by_folder, histories, tuple(sorted(doubles)), version)
 
 
 def _is_hex(text: str, digits: int) -> bool:

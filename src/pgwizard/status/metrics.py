@@ -193,15 +193,15 @@ def _family(name: str, unit: str, about: str, samples: Sequence[tuple[Mapping[st
         yield f"# UNIT {name} {unit}"
     yield f"# HELP {name} {about}"
     for labels, value in samples:
-        named = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-        yield f"{name}{{{named}}} {_number(value)}"
+        pairs = ",".join(f'{key}="{_escape(text)}"' for key, text in labels.items())
+        yield f"{name}{{{pairs}}} {_number(value)}"
 
 
 def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else f"{value:.3f}"
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """A label's value; of the characters that a line cannot hold only the printable ones are left."""
     clean = "".join(character if character.isprintable() else " " for character in text)
     return clean.replace("\\", "\\\\").replace('"', '\\"')

@@ -67,14 +67,14 @@ from pgwizard.status.snapshot import (
     INFO_TIMEOUTS,
     IO_TIMEOUT_SECONDS,
     PACE_SECONDS,
-    WATCHED,
+    WATCHED_KINDS,
     ReleaseSummary,
     Snapshot,
 )
 from pgwizard.status.verdict import outage
 from pgwizard.text import plain
 
-POLLED = (*PACE_SECONDS, "log")
+POLL_SOURCES = (*PACE_SECONDS, "log")
 """The sources that are polled, and the logs that could not be read; all others are watched."""
 _SOON_SECONDS = 1.5
 """After how long an unsettled record is read again."""
@@ -156,7 +156,7 @@ async def observe(
         narrowing,
         *(
             asyncio.create_task(_watch(cluster, resource, layout, queue, now, narrowing=narrowing))
-            for resource in WATCHED
+            for resource in WATCHED_KINDS
         ),
         asyncio.create_task(
             _logs(
@@ -171,7 +171,7 @@ async def observe(
         asyncio.create_task(_watch_refusals(cluster, release, queue, now)),
     ]
     asking: dict[str, asyncio.Task[None]] = {}
-    requested: set[str] = set()
+    last_request: set[str] = set()
     try:
         yield snapshot
         while True:
@@ -190,11 +190,11 @@ async def observe(
             again.soon = ("release",) if snapshot.is_changing else ()
             again.ask(*_worth_asking(before, snapshot))
             unread = {run.uid for run in snapshot.runs_without_log}
-            if unread - requested:
+            if unread - last_request:
                 again.ask("log")
             if snapshot.crash is not None and before.crash is None:
                 again.ask("crash log")
-            requested = unread
+            last_request = unread
             yield snapshot
     finally:
         tasks += asking.values()
@@ -210,16 +210,16 @@ def _worth_asking(before: Snapshot, after: Snapshot) -> Collection[str]:
     """
     ready = {ref for ref, health in after.objects.items() if ref.resource == POD and health.status == "ready"}
     if any(ref in before.objects and before.objects[ref].status != "ready" for ref in ready):
-        return POLLED
+        return POLL_SOURCES
     running = {run.uid for run in before.runs if run.state == "running"}
-    ended = any(run.uid in running and run.state != "running" for run in after.runs)
-    if ended:
+    has_ended = any(run.uid in running and run.state != "running" for run in after.runs)
+    if has_ended:
         return ("release", "repository", "archive", "backups", "archiver", "volume")
     if after.walk is not None and after.walk is not before.walk and after.walk.has_new_hole:
         return ("archive",)
-    are_listed = not any(resource.plural in before.pending_sources for resource in WATCHED)
-    touched = (are_listed and _objects(before) != _objects(after)) or before.is_changing < after.is_changing
-    return ("release",) if touched else ()
+    are_listed = not any(resource.plural in before.pending_sources for resource in WATCHED_KINDS)
+    is_touched = (are_listed and _objects(before) != _objects(after)) or before.is_changing < after.is_changing
+    return ("release",) if is_touched else ()
 
 
 def _objects(snapshot: Snapshot) -> tuple[Any, ...]:
@@ -238,10 +238,10 @@ async def look(
     snapshot, again = None, Again()
     io_timeout = min(max(int(timeout_seconds / (_BUSY * INFO_TIMEOUTS)), 1), 2 * IO_TIMEOUT_SECONDS)
     with contextlib.suppress(TimeoutError):
-        observed = observe(
+        observation = observe(
             cluster, release, now=now, again=again, io_timeout_seconds=io_timeout, is_one_of_many=is_one_of_many
         )
-        async with asyncio.timeout(timeout_seconds), aclosing(observed) as snapshots:
+        async with asyncio.timeout(timeout_seconds), aclosing(observation) as snapshots:
             async for snapshot in snapshots:
                 if snapshot.pending_sources:
                     continue

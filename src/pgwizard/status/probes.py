@@ -187,15 +187,15 @@ def archiver_of(text: str) -> Archiver:
     Raises ValueError for anything else.
     """
     head, *more = [line for line in text.splitlines() if line.strip()] or [""]
-    archived, wal, at, failed, failed_wal, failed_at, system_id, timeout, timeline, segment, lsn = head.strip().split(
+    count, wal, at, failures, failed_wal, failed_at, system_id, timeout, timeline, segment, lsn = head.strip().split(
         "|"
     )
     waiting, age = map(int, more[0].split("|")) if more else (None, 0)
     return Archiver(
-        archived=int(archived),
+        archived=int(count),
         last_wal=plain(wal),
         last_at=moment(at),
-        failed=int(failed),
+        failed=int(failures),
         failed_wal=plain(failed_wal),
         failed_at=moment(failed_at),
         waiting=waiting,
@@ -304,14 +304,14 @@ async def compared_files(
     async def run(command: Sequence[str]) -> str:
         return await _run_in_pod(cluster, layout, command, _EXEC_SECONDS["backups"], pod)
 
-    if last is None or not last.compared:
+    if last is None or not last.comparisons:
         return backup_files.read_first(await run(backup_files.first_command(io_timeout_seconds, layout.stanza)))
     fingerprints = backup_files.read_listing(await run(backup_files.listing_command(io_timeout_seconds, layout.stanza)))
-    requested = backup_files.choose_due(fingerprints, last)
-    if not requested:
+    labels = backup_files.choose_due(fingerprints, last)
+    if not labels:
         return backup_files.drop_expired(fingerprints, last)
-    text = await run(backup_files.comparison_command(io_timeout_seconds, requested, layout.stanza))
-    return backup_files.read_comparison(text, requested, fingerprints, last)
+    text = await run(backup_files.comparison_command(io_timeout_seconds, labels, layout.stanza))
+    return backup_files.read_comparison(text, labels, fingerprints, last)
 
 
 async def archiver(cluster: Cluster, layout: Layout, superuser: str | None) -> Archiver:
@@ -393,7 +393,7 @@ async def _end_of(mine: Bundle, cluster: Cluster, release: ReleaseRef, image: Im
 
         with contextlib.suppress(PgwizardError):  # a missing permission, or a server that cannot be reached from here
             there, _ = await records.find(cluster, release)
-            answers = read_sections(there.deployed if there else None, *_SERVER_SECTIONS)
+            answers = read_sections(there.deployed_revision if there else None, *_SERVER_SECTIONS)
             if answers is not None:
                 version = await image.read(answers.images.postgresql)
                 rules = pgbackrest.rules(version) if version else Rules()

@@ -134,12 +134,12 @@ def _without(snapshot: Snapshot, source: str) -> Mapping[str, datetime]:
 
 def _compare_wal(snapshot: Snapshot, wal: Wal | None) -> Snapshot:
     """Compare the WAL: what was archived before the repository was read must be in its answer. No clock is used."""
-    expected = snapshot.expected_wal
+    expectation = snapshot.expected_wal
     newest = snapshot.archiver.last_wal if snapshot.archiver else ""
     return replace(
         snapshot,
-        missing_wal=expected if wal is None or expected > wal.last else "",
-        expected_wal=newest if is_segment(newest) else expected,
+        missing_wal=expectation if wal is None or expectation > wal.last else "",
+        expected_wal=newest if is_segment(newest) else expectation,
     )
 
 
@@ -179,8 +179,8 @@ def _with_object(snapshot: Snapshot, ref: Ref, obj: Object | None) -> Snapshot:
     if ref.resource == CRONJOB:
         crons = [cron for cron in snapshot.crons if cron.real_name != ref.name] + ([_cron(obj, names)] if obj else [])
         crons.sort(key=lambda cron: (cron.real_name not in (names.full, names.incremental), cron.name))
-        shown = sorted(crons[:MAX_OBJECTS], key=lambda cron: (not cron.is_backup, cron.name))
-        return replace(snapshot, crons=tuple(shown))
+        visible_crons = sorted(crons[:MAX_OBJECTS], key=lambda cron: (not cron.is_backup, cron.name))
+        return replace(snapshot, crons=tuple(visible_crons))
     if ref.resource == JOB:
         before = next((run for run in snapshot.runs if run.real_name == ref.name), None)
         runs = [run for run in snapshot.runs if run is not before]
@@ -229,12 +229,12 @@ def _with_job_pod(snapshot: Snapshot, pod: Object) -> Snapshot:
 
 def _receipts(pod: Object) -> dict[str, DrillResult]:
     """The receipt of a drill that has ended, by the uid of its Job; none where its pod has left none to be read."""
-    begun, ended = moment((pod.get("status") or {}).get("startTime")), moment(jobs.end_time(pod))
+    start, end = moment((pod.get("status") or {}).get("startTime")), moment(jobs.end_time(pod))
     uids = [fit(str(owner.get("uid"))) for owner in pod["metadata"].get("ownerReferences") or ()]
-    if ended is None or begun is None or not uids:
+    if end is None or start is None or not uids:
         return {}
     try:
-        return {uids[0]: drills.receipt_of(pod, ended, (ended - begun).total_seconds())}
+        return {uids[0]: drills.receipt_of(pod, end, (end - start).total_seconds())}
     except ValueError:
         return {}
 

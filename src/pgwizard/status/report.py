@@ -32,7 +32,7 @@ _STATES: dict[RecoveryState, str] = {
 }
 _RUNS = {"running": "●", "succeeded": "✓", "failed": "✗"}
 _KINDS = {"full": "full", "incr": "incr", "init": "first", "verify": "verify", "drill": "drill"}
-_PASSED = {"verify": "nothing is damaged", "drill": "restored and checked"}
+_PASS_TEXTS = {"verify": "nothing is damaged", "drill": "restored and checked"}
 _HEALTH = {"ready": "✓", "progressing": "·", "failed": "✗"}
 LEGEND = "F full   ▪ incremental   ▫ failed   ░ recoverable   │ now"
 BRANCH_LEGEND = "╌ on another timeline"
@@ -173,10 +173,10 @@ def _release_fact(snapshot: Snapshot) -> Fact:
         return _with_age(
             snapshot, "release", Fact("·", "release", f"{owner}; revisions are not known without a record")
         )
-    applied = f", applied {when(release.applied, snapshot.at)} UTC" if release.applied else ""
+    applied_text = f", applied {when(release.applied, snapshot.at)} UTC" if release.applied else ""
     mark: Literal["✓", "!"] = "✓" if release.outcome == "deployed" else "!"
     return _with_age(
-        snapshot, "release", Fact(mark, "release", f"revision {release.revision} {release.outcome}{applied}")
+        snapshot, "release", Fact(mark, "release", f"revision {release.revision} {release.outcome}{applied_text}")
     )
 
 
@@ -309,8 +309,8 @@ def _repository_fact(snapshot: Snapshot) -> Fact:
 
 
 def _repository_state(snapshot: Snapshot) -> Fact:
-    stored = snapshot.stored_bytes
-    if snapshot.repository is None or stored is None:
+    stored_bytes = snapshot.stored_bytes
+    if snapshot.repository is None or stored_bytes is None:
         return _not_known(snapshot, "repository", "repository")
     if snapshot.repository.stanza:
         return Fact("!", "repository", snapshot.repository.stanza)
@@ -325,9 +325,9 @@ def _repository_state(snapshot: Snapshot) -> Fact:
     )
     count = f"{len(snapshot.backups)} backup{'' if len(snapshot.backups) == 1 else 's'}"
     mark: Literal["✓", "!"] = "✓" if snapshot.intact_backups and not snapshot.backups[-1].error else "!"
-    if damaged := len(snapshot.backups) - len(snapshot.intact_backups):
-        count += f", {damaged} with page errors"
-    text = f"{count}, {human_size(stored)}{grows}, WAL not counted"
+    if damage_count := len(snapshot.backups) - len(snapshot.intact_backups):
+        count += f", {damage_count} with page errors"
+    text = f"{count}, {human_size(stored_bytes)}{grows}, WAL not counted"
     return _with_age(snapshot, "repository", Fact(mark, "repository", text))
 
 
@@ -343,13 +343,16 @@ def _files_fact(snapshot: Snapshot) -> Fact:
     read_at, files, total = snapshot.answered_at.get("backups"), snapshot.files, len(snapshot.backups)
     if files is None or read_at is None:
         return _not_known(snapshot, "backups", "files")
-    count, damaged = sum(backup.label in files.compared for backup in snapshot.backups), len(snapshot.damaged_backups)
+    count, damage_count = (
+        sum(backup.label in files.comparisons for backup in snapshot.backups),
+        len(snapshot.damaged_backups),
+    )
     if not count:
         return Fact("·", "files", "no backup to check")
     backups = "1 backup" if total == 1 else f"{total:,} backups"
-    text = f"{damaged:,} {'is' if damaged == 1 else 'are'} damaged" if damaged else "complete"
+    text = f"{damage_count:,} {'is' if damage_count == 1 else 'are'} damaged" if damage_count else "complete"
     is_old = "backups" in snapshot.failures or outdated_seconds(snapshot, "backups") is not None
-    mark: Literal["✓", "!"] = "!" if damaged or is_old else "✓"
+    mark: Literal["✓", "!"] = "!" if damage_count or is_old else "✓"
     age = span((snapshot.at - read_at).total_seconds())
     of = f"{count:,} of " if count < total else ""
     return Fact(mark, "files", f"{of}{backups}, checked {age} ago: {text}; {verification_text(snapshot)}")
@@ -380,9 +383,9 @@ def _drill_facts(snapshot: Snapshot) -> Iterator[Fact]:
         return
     age = snapshot.at - drill.moment
     ago = f"{about(max(age.total_seconds(), 0))} ago"
-    failed = drill.failed_check
-    if failed is not None:
-        yield Fact("!", "drill", f"failed {ago}: {failed.name}: {failed.text}")
+    failed_check = drill.failed_check
+    if failed_check is not None:
+        yield Fact("!", "drill", f"failed {ago}: {failed_check.name}: {failed_check.text}")
         return
     late = "; drill again" if age > _DRILLED_FOR else ""
     yield Fact("✓", "drill", f"proven by a restore {ago} {drills.proof_text(drill)}{late}")
@@ -403,9 +406,9 @@ def _volume_fact(snapshot: Snapshot) -> Fact:
         text += f": an S3 outage fills it in {span(days * 86_400)}" if days < 1_000 else ": outlasts any S3 outage"
     elif snapshot.wants_backups:
         text += "; how fast WAL would fill it is not known yet"
-    grown = snapshot.full_days
-    if grown is not None and grown < 1_000:
-        text += f"; full in {span(grown * 86_400)} as the database grows"
+    growth_days = snapshot.full_days
+    if growth_days is not None and growth_days < 1_000:
+        text += f"; full in {span(growth_days * 86_400)} as the database grows"
     is_short = is_nearly_full(volume) or is_full_soon(snapshot) or (days is not None and days < 1)
     mark: Literal["✓", "!"] = "!" if is_short else "✓"
     return _with_age(snapshot, "volume", Fact(mark, "volume", text))
@@ -435,9 +438,11 @@ def _certificate_fact(snapshot: Snapshot) -> Fact:
             return Fact("✓", "CA", "none mirrored: the public authorities are trusted")
         return _not_known(snapshot, "certificate", "CA")
     ends = certificate.ends
-    left = (ends - snapshot.at).total_seconds() if ends else 0
-    text = "ends at a time unknown" if ends is None else f"ends {ends:%Y-%m-%d} (in {int(left // 86_400)} d)"
-    if ends is not None and left <= 0:
+    remaining_seconds = (ends - snapshot.at).total_seconds() if ends else 0
+    text = (
+        "ends at a time unknown" if ends is None else f"ends {ends:%Y-%m-%d} (in {int(remaining_seconds // 86_400)} d)"
+    )
+    if ends is not None and remaining_seconds <= 0:
         text = f"ended {ends:%Y-%m-%d}"
     fine = (
         certificate.source in ("same", "unread", "unnamed")
@@ -450,7 +455,7 @@ def _certificate_fact(snapshot: Snapshot) -> Fact:
 
 def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
     """A backup Job as cells: mark and kind, start, duration, and result."""
-    started = when(run.started, snapshot.at) if run.started else ""
+    start = when(run.started, snapshot.at) if run.started else ""
     end = run.ended or (snapshot.at if run.state == "running" else None)
     took = span((end - run.started).total_seconds()) if end and run.started else ""
     backup = snapshot.backup_of(run)
@@ -464,7 +469,7 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
         code = f"[{run.fault.exit_code:03}] " if run.fault and run.fault.exit_code is not None else ""
         came = f"failed {code}{came}"
     elif not run.is_backup:
-        came = _PASSED[run.kind] if run.state == "succeeded" else ""
+        came = _PASS_TEXTS[run.kind] if run.state == "succeeded" else ""
     elif backup is not None:
         came = f"{human_size(backup.size)} → {human_size(backup.stored)}{', page errors' if backup.error else ''}"
     elif run.state == "running":
@@ -473,7 +478,7 @@ def run_cells(snapshot: Snapshot, run: Run) -> tuple[str, str, str, str]:
         came = "not known: Jobs ran side by side"
     else:
         came = _nothing_new(snapshot, run)
-    return (f"{_RUNS[run.state]} {_KINDS[run.kind]}", started, took, came or run.message)
+    return (f"{_RUNS[run.state]} {_KINDS[run.kind]}", start, took, came or run.message)
 
 
 def _nothing_new(snapshot: Snapshot, run: Run) -> str:
@@ -481,23 +486,29 @@ def _nothing_new(snapshot: Snapshot, run: Run) -> str:
 
     An answer read after its end stays true even if the repository cannot be read later.
     """
-    read_at, ended = snapshot.answered_at.get("repository"), run.ended
+    read_at, ended_at = snapshot.answered_at.get("repository"), run.ended
     if snapshot.has_other_database:
         return "the repository is another database's"
-    if snapshot.repository is not None and not snapshot.repository.stanza and ended and read_at and read_at >= ended:
+    if (
+        snapshot.repository is not None
+        and not snapshot.repository.stanza
+        and ended_at
+        and read_at
+        and read_at >= ended_at
+    ):
         return "no new backup"
-    failed = "repository" in snapshot.failures or (snapshot.repository is not None and snapshot.repository.stanza)
-    return f"not known: {_unread(snapshot)}" if failed else "· reading the repository"
+    has_failed = "repository" in snapshot.failures or (snapshot.repository is not None and snapshot.repository.stanza)
+    return f"not known: {_unread(snapshot)}" if has_failed else "· reading the repository"
 
 
-_PRINTED = 10
+_MOST_ROWS = 10
 """How many backups a printed status lists."""
 BACKUPS_LISTED = 400
 """How many backups a scrollable list shows; the verdict and all figures count all of them."""
 BACKUP_TITLES = ("backup", "type", "ended", "took", "database", "stored", "WAL from")
 
 
-def _damaged(snapshot: Snapshot) -> set[str]:
+def _damaged_labels(snapshot: Snapshot) -> set[str]:
     return {*snapshot.damaged_backups, *snapshot.invalid_backups}
 
 
@@ -508,7 +519,7 @@ def backup_cells(snapshot: Snapshot, backup: Backup, *, whole: bool = True) -> t
     """
     full, _, own = backup.label.rpartition("_")
     label = backup.label if whole or not full else f"  {own}"
-    fault = "page errors" if backup.error else "damaged" if backup.label in _damaged(snapshot) else ""
+    fault = "page errors" if backup.error else "damaged" if backup.label in _damaged_labels(snapshot) else ""
     return (
         f"▫ {label}: {fault}" if fault else f"✓ {label}",
         backup.type,
@@ -570,9 +581,9 @@ def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
 
     ``F`` full, ``▪`` incremental, ``▫`` failed, ``░`` recoverable, ``╌`` on another timeline alone; ``│`` is now.
     """
-    damaged = _damaged(snapshot)
+    damaged_labels = _damaged_labels(snapshot)
     marks = [
-        (backup.start, "▫" if backup.error or backup.label in damaged else "F" if backup.type == "full" else "▪")
+        (backup.start, "▫" if backup.error or backup.label in damaged_labels else "F" if backup.type == "full" else "▪")
         for backup in snapshot.backups
     ]
     marks += [(run.started, "▫") for run in snapshot.runs if run.state == "failed" and run.started and run.is_backup]
@@ -586,20 +597,21 @@ def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
     lines = [
         "UTC     " + "".join(day.ljust(cells) for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")).rstrip()
     ]
-    first, cell_seconds, placed = this_week - timedelta(days=7 * (weeks - 1)), 86_400 / cells, dict[int, str]()
+    first, cell_seconds, marks_by_place = this_week - timedelta(days=7 * (weeks - 1)), 86_400 / cells, dict[int, str]()
     for moment, mark in sorted(marks, key=lambda each: (_RANKS.find(each[1]), each[0])):
         if moment >= first:
             place = int((moment - first).total_seconds() / cell_seconds)
             if mark == "▫":
                 latest = int((now - first).total_seconds() / cell_seconds)
-                placed.setdefault(_free_beside(placed, place, cells, latest), mark)
+                marks_by_place.setdefault(_free_beside(marks_by_place, place, cells, latest), mark)
             else:
-                placed[place] = mark
+                marks_by_place[place] = mark
     for back in range(weeks - 1, -1, -1):
         monday = this_week - timedelta(days=7 * back)
         begin = 7 * cells * (weeks - 1 - back)
         row = [
-            placed.get(begin + number) or _window_mark(verdict, monday + number * timedelta(days=1) / cells, now, cells)
+            marks_by_place.get(begin + number)
+            or _window_mark(verdict, monday + number * timedelta(days=1) / cells, now, cells)
             for number in range(7 * cells)
         ]
         if back == 0:
@@ -609,13 +621,13 @@ def timeline(snapshot: Snapshot, verdict: Verdict, width: int) -> list[str]:
     return lines
 
 
-def _free_beside(placed: Mapping[int, str], place: int, cells: int, latest: int) -> int:
+def _free_beside(marks_by_place: Mapping[int, str], place: int, cells: int, latest: int) -> int:
     """The nearest cell of the same day for a failure, so that it hides no backup; its own where none is free.
 
     cells: of a day; latest: the last cell that is not in the future.
     """
     day = place // cells * cells
-    free = (each for each in range(day, min(day + cells, latest + 1)) if placed.get(each, "▫") == "▫")
+    free = (each for each in range(day, min(day + cells, latest + 1)) if marks_by_place.get(each, "▫") == "▫")
     return min(free, key=lambda each: abs(each - place), default=place)
 
 
@@ -636,7 +648,7 @@ def status_lines(snapshot: Snapshot, verdict: Verdict) -> list[str]:
     lines += [str(fact) for fact in facts(snapshot)]
     if line := timeline(snapshot, verdict, 78):
         lines += ["", f"Backups   {LEGEND}{f'   {BRANCH_LEGEND}' if verdict.branches else ''}", *line]
-    newest = list(reversed(snapshot.backups))[:_PRINTED]
+    newest = list(reversed(snapshot.backups))[:_MOST_ROWS]
     backups = [BACKUP_TITLES, *(backup_cells(snapshot, backup) for backup in newest)] if newest else []
     lines += _table("pgbackrest info", backups)
     if older := len(snapshot.backups) - len(newest):

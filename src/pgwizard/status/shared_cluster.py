@@ -189,7 +189,7 @@ class _Feed:
         for item in [item for space in spaces for item in space.values()]:
             reader.take(WatchEvent("ADDED", item))
         if self._is_synced:
-            reader.take(_SYNCED)
+            reader.take(_SYNC_EVENT)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         try:
@@ -248,4 +248,4 @@ class _FeedReader:
             self.queue.put_nowait(event)
 
 
-_SYNCED = WatchEvent("SYNCED", {})
+_SYNC_EVENT = WatchEvent("SYNCED", {})

@@ -35,7 +35,7 @@ MAX_RUNS, MAX_OBJECTS = 20, 50
 """Limits of a snapshot, whatever the cluster sends. What the verdict needs is never left out; backups have no limit."""
 MAX_TAIL_LINES = 20
 """Lines of a log that a snapshot keeps."""
-WATCHED = (STATEFULSET, POD, CLAIM, CRONJOB, JOB)
+WATCHED_KINDS = (STATEFULSET, POD, CLAIM, CRONJOB, JOB)
 """Kinds that are watched."""
 PACE_SECONDS = {
     "release": 10.0,
@@ -372,14 +372,14 @@ class Snapshot:
 
         A list of Kubernetes was known up to the last thing that was seen.
         """
-        watched = {resource.plural: self.at for resource in WATCHED if resource.plural in self.answered_at}
+        moments = {resource.plural: self.at for resource in WATCHED_KINDS if resource.plural in self.answered_at}
         failures = {**dict.fromkeys(self.sources, Finding(text="no longer watched")), **self.failures}
-        return replace(self, at=at, answered_at={**self.answered_at, **watched}, failures=failures)
+        return replace(self, at=at, answered_at={**self.answered_at, **moments}, failures=failures)
 
     @property
     def sources(self) -> tuple[str, ...]:
         """All sources: the record, the lists of Kubernetes and the volume, and with backups those about them."""
-        lists = ("release", *(resource.plural for resource in WATCHED))
+        lists = ("release", *(resource.plural for resource in WATCHED_KINDS))
         if self.is_gone:  # there is no pod to run a command in
             return lists
         running = (*lists, "volume")
@@ -410,11 +410,11 @@ class Snapshot:
         if self.missing is not None:
             return self.missing.namespace == "ending" and self._lately(self.missing.since)
         release = self.release
-        applied = release.applied if release is not None and release.outcome in ("applying", "interrupted") else None
-        return self._lately(self.no_statefulset_since) or self._lately(applied)
+        applied_at = release.applied if release is not None and release.outcome in ("applying", "interrupted") else None
+        return self._lately(self.no_statefulset_since) or self._lately(applied_at)
 
-    def _lately(self, begun: datetime | None) -> bool:
-        return begun is not None and self.at - begun < _SETTLING
+    def _lately(self, began: datetime | None) -> bool:
+        return began is not None and self.at - began < _SETTLING
 
     @property
     def read_at(self) -> datetime | None:
@@ -457,8 +457,8 @@ class Snapshot:
     @property
     def has_other_pgbackrest(self) -> bool:
         """Whether the image has another version than the answers state; False until both are known."""
-        stated = self.release.pgbackrest if self.release else ""
-        return bool(stated and self.pgbackrest) and stated != self.pgbackrest
+        answer = self.release.pgbackrest if self.release else ""
+        return bool(answer and self.pgbackrest) and answer != self.pgbackrest
 
     @property
     def system_id(self) -> str:
@@ -500,7 +500,7 @@ class Snapshot:
     @cached_property
     def damaged_backups(self) -> dict[str, ComparedBackup]:
         """Backups that lack files, or build on files that others lack, by label, oldest first."""
-        return self.files.damaged(self.backups) if self.files else {}
+        return self.files.damage(self.backups) if self.files else {}
 
     @property
     def verification(self) -> RepositoryVerification | None:
@@ -527,11 +527,11 @@ class Snapshot:
         ]
         if "pods" not in self.answered_at:  # the receipts may be still to come
             return tuple(sorted(results, key=lambda each: each.moment))
-        passed = {run.ended: run.drill for run in runs if run.state == "succeeded" and run.ended is not None}
+        receipts = {run.ended: run.drill for run in runs if run.state == "succeeded" and run.ended is not None}
         for cron in self.crons:
             if cron.kind == "drill" and cron.succeeded is not None:
-                passed.setdefault(cron.succeeded, None)
-        results += [drills.without_receipt(ended) for ended, receipt in passed.items() if receipt is None]
+                receipts.setdefault(cron.succeeded, None)
+        results += [drills.without_receipt(end) for end, receipt in receipts.items() if receipt is None]
         return tuple(sorted(results, key=lambda each: each.moment))
 
     @property
@@ -559,8 +559,8 @@ class Snapshot:
     def invalid_backups(self) -> dict[str, DamagedBackup]:
         """Backups with damaged files by the last verification, by label; those that are left."""
         labels = {backup.label for backup in self.backups}
-        damaged = self.verification.damaged if self.verification else ()
-        return {each.label: each for each in damaged if each.files and each.label in labels}
+        damaged_backups = self.verification.damaged if self.verification else ()
+        return {each.label: each for each in damaged_backups if each.files and each.label in labels}
 
     @cached_property
     def walk(self) -> ArchiveWalk | None:
@@ -581,7 +581,7 @@ class Snapshot:
             self.whole_backups,
             self._segment_bytes,
             timeline or None,
-            damaged=(*(self.verification.segments if self.verification else ()), self.missing_wal),
+            damaged_segments=(*(self.verification.segments if self.verification else ()), self.missing_wal),
         )
 
     @property
@@ -619,10 +619,10 @@ class Snapshot:
         end = self._archived_end(archiver)
         if end is None:
             return None
-        written = archiver.lsn - end
-        if written <= _HEADER_BYTES or _is_idle(archiver, read_at, written):
+        wal_bytes = archiver.lsn - end
+        if wal_bytes <= _HEADER_BYTES or _is_idle(archiver, read_at, wal_bytes):
             return Exposure(0, None)
-        return Exposure(written, archiver.last_at)
+        return Exposure(wal_bytes, archiver.last_at)
 
     def _archived_end(self, archiver: Archiver) -> int | None:
         """The position up to which WAL is archived on the server's timeline."""
@@ -677,9 +677,9 @@ class Snapshot:
         """By how much the database grew a day in the week before its newest backup; None without two, a day apart."""
         newest = self.backups[-1].stop if self.backups else LONG_AGO
         recent = [backup for backup in self.backups if newest - backup.stop <= _TREND]
-        if not recent or (passed := newest - recent[0].stop) < timedelta(days=1):
+        if not recent or (elapsed_time := newest - recent[0].stop) < timedelta(days=1):
             return None
-        return (recent[-1].size - recent[0].size) / (passed / timedelta(days=1))
+        return (recent[-1].size - recent[0].size) / (elapsed_time / timedelta(days=1))
 
     @property
     def full_days(self) -> float | None:
@@ -711,19 +711,19 @@ class Snapshot:
         if run.started is None or run.ended is None:
             return []
         for slack in (timedelta(seconds=1), timedelta(seconds=5)):  # both count whole seconds, each by its own clock
-            begun, ended = run.started - slack, run.ended + slack
+            begin, end = run.started - slack, run.ended + slack
             backups = []
             for backup in reversed(self.backups):
-                if backup.stop < begun:
+                if backup.stop < begin:
                     break
-                if backup.start >= begun and backup.stop <= ended:
+                if backup.start >= begin and backup.stop <= end:
                     backups.append(backup)
             if backups:
                 return backups
         return []
 
 
-def _is_idle(archiver: Archiver, read_at: datetime, written: int) -> bool:
+def _is_idle(archiver: Archiver, read_at: datetime, wal_bytes: int) -> bool:
     """Whether there is no transaction in what was written since the last segment.
 
     After archive_timeout PostgreSQL switches a segment that has more than checkpoints and the like. So one that it has
@@ -732,19 +732,19 @@ def _is_idle(archiver: Archiver, read_at: datetime, written: int) -> bool:
     if archiver.last_at is None or archiver.waiting != 0 or archiver.is_failing or not archiver.timeout_seconds:
         return False
     age = (read_at - archiver.last_at).total_seconds()
-    return written < archiver.segment_bytes and age > archiver.timeout_seconds + _SWITCH_SECONDS
+    return wal_bytes < archiver.segment_bytes and age > archiver.timeout_seconds + _SWITCH_SECONDS
 
 
-def _valid(ended: datetime, began: datetime | None = None) -> RepositoryVerification:
+def _valid(ended_at: datetime, began: datetime | None = None) -> RepositoryVerification:
     """The result of a Job that found nothing damaged, without its log: how much it has read is not known."""
-    seconds = (ended - began).total_seconds() if began else 0.0
-    return RepositoryVerification(ended.isoformat(), seconds, 0, (), (), 0, 0, ())
+    seconds = (ended_at - began).total_seconds() if began else 0.0
+    return RepositoryVerification(ended_at.isoformat(), seconds, 0, (), (), 0, 0, ())
 
 
 def moment(text: str | None) -> datetime | None:
     """A time as Kubernetes or PostgreSQL writes it, in UTC; None for none, and for what is no time."""
     try:
-        read = datetime.fromisoformat(text or "")
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+        time = datetime.fromisoformat(text or "")
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

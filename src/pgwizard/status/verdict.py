@@ -105,10 +105,10 @@ def is_archiving(archiver: Archiver, read_at: datetime) -> bool:
     """
     if archiver.last_at is None or archiver.is_failing or is_delayed(archiver):
         return False
-    age, allowed = read_at - archiver.last_at, timedelta(seconds=archiver.timeout_seconds) + _ARCHIVES
+    age, limit = read_at - archiver.last_at, timedelta(seconds=archiver.timeout_seconds) + _ARCHIVES
     if archiver.waiting and age > _ARCHIVES:
         return False
-    return not archiver.timeout_seconds or age <= allowed
+    return not archiver.timeout_seconds or age <= limit
 
 
 def is_delayed(archiver: Archiver) -> bool:
@@ -292,7 +292,7 @@ def _ending(snapshot: Snapshot) -> Iterable[Finding]:
 def _judge_backups(snapshot: Snapshot) -> Verdict:
     """The verdict on the backups, whether or not the database runs."""
     if not snapshot.wants_backups:
-        return _lost("this release makes no backups", "Set repository.enabled to true and apply.")
+        return _not_recoverable("this release makes no backups", "Set repository.enabled to true and apply.")
     read_at, repository = snapshot.answered_at.get("repository"), snapshot.repository
     is_unreadable = "repository" in snapshot.failures and not is_silent(snapshot, "repository")
     if repository is None or read_at is None:
@@ -304,7 +304,7 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
     if snapshot.has_other_database:
         theirs, ours = repository.system_id, snapshot.system_id
         text = f"the repository holds another database's backups (system-id {theirs}; this database's is {ours})"
-        return _lost(text, _ANOTHER_PATH, "status-foreign")
+        return _not_recoverable(text, _ANOTHER_PATH, "status-foreign")
     takes_full = next((run for run in snapshot.runs if run.state == "running" and run.kind in ("full", "init")), None)
     stall = _stall(snapshot, takes_full) if takes_full else None
     running = takes_full.name if takes_full and stall is None else None
@@ -312,23 +312,23 @@ def _judge_backups(snapshot: Snapshot) -> Verdict:
         return _without_stanza(snapshot, repository.stanza, running, stall)
     walk = snapshot.walk
     windows, branches = _windows(snapshot, walk, repository.wal), walk.continuity.branches if walk else ()
-    broken = (
+    faults = (
         *_incomplete(snapshot),
         *_invalid(snapshot),
-        *_drilled(snapshot),
-        *(_broken(snapshot, walk, windows, running) if walk else ()),
+        *_drill_failures(snapshot),
+        *(_wal_faults(snapshot, walk, windows, running) if walk else ()),
     )
     if not windows:
         remedy = f"Job {running} is taking one." if running else ""
         if takes_full and stall:
             remedy = f"Job {takes_full.name} takes one as soon as it starts."
         base = _without_base(snapshot, remedy)
-        return replace(base, reasons=(*base.reasons, *_stalled(snapshot), *broken), branches=branches)
+        return replace(base, reasons=(*base.reasons, *_stalls(snapshot), *faults), branches=branches)
     if not snapshot.system_id:
         text = "the owner of the backups in the repository is not known: the database has not reported its system-id"
         return _unknown(snapshot, "archiver", text, "status-whose")
     reasons = [_explain(snapshot, "repository", "the repository cannot be read")] if is_unreadable else []
-    reasons += [*_archiving(snapshot), *broken, *_damaged(snapshot), *_running(snapshot)]
+    reasons += [*_archiving(snapshot), *faults, *_page_errors(snapshot), *_running(snapshot)]
     reasons += [*_surroundings(snapshot), *_unread(snapshot)]
     return Verdict("at risk" if reasons else "recoverable", windows, tuple(reasons), branches)
 
@@ -339,7 +339,7 @@ def _windows(snapshot: Snapshot, walk: ArchiveWalk | None, wal: Wal | None) -> t
     Without a walk every backup counts whose first and last segment lie in what ``info`` calls the archive.
     """
     windows = list(walk.continuity.windows) if walk else []
-    newer = walk.unlisted if walk else snapshot.whole_backups
+    newer = walk.newer_backups if walk else snapshot.whole_backups
     for backup in newer:
         if not _has_wal(backup, wal):
             continue
@@ -369,9 +369,11 @@ def _without_stanza(snapshot: Snapshot, stanza: str, running: str | None, stall:
     """The verdict where the stanza is missing. stanza: as pgBackRest reports it; running, stall: of the Job beside."""
     text = f"pgBackRest reports: {stanza}"
     if running:
-        return _lost(text, f"Job {running} is running: it may fix that.")
+        return _not_recoverable(text, f"Job {running} is running: it may fix that.")
     why = stall or _failed_set_up(snapshot)
-    return _lost(f"{text}: {why}", why.fix, why.key) if why else _lost(text, _set_up_again(snapshot))
+    return (
+        _not_recoverable(f"{text}: {why}", why.fix, why.key) if why else _not_recoverable(text, _set_up_again(snapshot))
+    )
 
 
 _GAPS_NAMED = 3
@@ -379,7 +381,7 @@ _NEW_WINDOW = "Take a full backup now, which needs none of it:"
 _WHO_DELETES = "find out what deletes WAL: a lifecycle rule of the bucket, or a pgbackrest expire elsewhere."
 
 
-def _broken(
+def _wal_faults(
     snapshot: Snapshot, walk: ArchiveWalk, windows: Sequence[RecoveryWindow], running: str | None
 ) -> Iterable[Finding]:
     """Faults of the WAL in the archive. running: the Job that takes a full backup now, if any."""
@@ -473,15 +475,15 @@ def _without_base(snapshot: Snapshot, remedy: str) -> Verdict:
     if count and not snapshot.intact_backups:
         which = "the only one has" if count == 1 else f"all {count} have"
         fix = f"{FIND_DAMAGE} Then take a full backup: {remedy or _full_backup(snapshot)}"
-        return _lost(f"no backup is intact: {which} page checksum errors", fix, "status-damaged")
-    lost = _lost(
+        return _not_recoverable(f"no backup is intact: {which} page checksum errors", fix, "status-damaged")
+    verdict = _not_recoverable(
         "there is no valid full backup with its WAL",
         remedy or f"Take one now: {_full_backup(snapshot)}",
     )
-    return replace(lost, reasons=(*lost.reasons, *_damaged(snapshot)))
+    return replace(verdict, reasons=(*verdict.reasons, *_page_errors(snapshot)))
 
 
-def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
+def _page_errors(snapshot: Snapshot) -> Iterable[Finding]:
     """The reason that the newest backups, or the newest full one, have page checksum errors."""
     newest = list(takewhile(lambda backup: backup.error, reversed(snapshot.backups)))
     full = next((backup for backup in reversed(snapshot.backups) if backup.type == "full"), None)
@@ -505,7 +507,7 @@ def _damaged(snapshot: Snapshot) -> Iterable[Finding]:
 
 def _pages(snapshot: Snapshot, backup: Backup) -> str:
     """The damaged pages by the backup's manifest; empty while that is not read."""
-    comparison = snapshot.files.compared.get(backup.label) if snapshot.files else None
+    comparison = snapshot.files.comparisons.get(backup.label) if snapshot.files else None
     if comparison is None or not comparison.pages:
         return ""
     page = comparison.pages[0]
@@ -517,7 +519,7 @@ def _pages(snapshot: Snapshot, backup: Backup) -> str:
 
 def _find_damage(snapshot: Snapshot, backup: Backup) -> str:
     """How to find what the damaged pages belong to."""
-    comparison = snapshot.files.compared.get(backup.label) if snapshot.files else None
+    comparison = snapshot.files.comparisons.get(backup.label) if snapshot.files else None
     page = comparison.pages[0] if comparison and comparison.pages else None
     if page is None or not page.database or page.filenode is None:
         return FIND_DAMAGE
@@ -527,11 +529,11 @@ def _find_damage(snapshot: Snapshot, backup: Backup) -> str:
 
 def _incomplete(snapshot: Snapshot) -> Iterable[Finding]:
     """That files of backups are missing or have another size: one by one while they are few."""
-    damaged = snapshot.damaged_backups
-    faulty = [label for label, comparison in damaged.items() if comparison.faults]
+    damaged_backups = snapshot.damaged_backups
+    faulty = [label for label, comparison in damaged_backups.items() if comparison.faults]
     for label in reversed(faulty[-_GAPS_NAMED:]):
-        others = [each for each, comparison in damaged.items() if label in comparison.needs]
-        text = f"backup {label} cannot be restored: {_fault_text(damaged[label])}"
+        others = [each for each, comparison in damaged_backups.items() if label in comparison.needs]
+        text = f"backup {label} cannot be restored: {_fault_text(damaged_backups[label])}"
         if others:
             text += f"; nor can {len(others)} that build on it" if len(others) > 1 else f"; nor can {others[0]}"
         yield _reason(text, f"Take a full backup now: {_full_backup(snapshot)}; then {_WHO_DELETES_FILES}", _FILES_KEY)
@@ -550,8 +552,8 @@ def _invalid(snapshot: Snapshot) -> Iterable[Finding]:
     if invalid:
         which = f"backup {invalid[-1]}" if len(invalid) == 1 else f"{len(invalid)} backups since {min(invalid)}"
         files = [name for name in verification.files if name.partition("/")[0] in labels]
-        named = f": {files[0]}{f' and {len(files) - 1} more' if len(files) > 1 else ''}" if files else ""
-        yield _reason(f"the verification of {day} found damaged files in {which}{named}", fix, _INVALID_KEY)
+        example = f": {files[0]}{f' and {len(files) - 1} more' if len(files) > 1 else ''}" if files else ""
+        yield _reason(f"the verification of {day} found damaged files in {which}{example}", fix, _INVALID_KEY)
     unread = [each.label for each in verification.damaged if not each.files and each.label in labels]
     if unread:
         which = f"backup {unread[-1]}" if len(unread) == 1 else f"{len(unread)} backups since {min(unread)}"
@@ -563,7 +565,7 @@ def _invalid(snapshot: Snapshot) -> Iterable[Finding]:
         yield _reason(text, fix, _INVALID_KEY)
 
 
-def _drilled(snapshot: Snapshot) -> Iterable[Finding]:
+def _drill_failures(snapshot: Snapshot) -> Iterable[Finding]:
     """That the last drill failed."""
     drill = snapshot.drill
     failure = drills.failure(drill, snapshot.ref, snapshot.commands) if drill else None
@@ -591,7 +593,7 @@ def _fault_text(comparison: ComparedBackup) -> str:
     return f"{text}, and {others:,} other file{'s are' if others > 1 else ' is'} damaged" if others > 0 else text
 
 
-def _lost(text: str, fix: str, key: str = "") -> Verdict:
+def _not_recoverable(text: str, fix: str, key: str = "") -> Verdict:
     return Verdict("not recoverable", (), (_reason(text, fix, key),))
 
 
@@ -672,9 +674,9 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
     run = _last_ended(snapshot)
     if run is not None and run.state == "failed":
         yield _because(f"the last backup Job failed: {run.name}", run.fault or Finding(cause=run.message))
-    yield from _unchecked(snapshot)
-    yield from _stalled(snapshot)
-    yield from _stuck(snapshot)
+    yield from _check_failures(snapshot)
+    yield from _stalls(snapshot)
+    yield from _endless_jobs(snapshot)
     if snapshot.release is not None and snapshot.release.is_role_empty and not snapshot.is_changing:
         role = Names.of(snapshot.ref.name).backup
         fix = "Apply again, with --force-conflicts where another tool has emptied it."
@@ -699,12 +701,12 @@ def _running(snapshot: Snapshot) -> Iterable[Finding]:
             yield _reason(f"a backup of {cron.name} was due on {due:%Y-%m-%d %H:%M} UTC and has not been taken")
 
 
-def _unchecked(snapshot: Snapshot) -> Iterable[Finding]:
+def _check_failures(snapshot: Snapshot) -> Iterable[Finding]:
     """The reasons that the last scheduled check of a kind did not get to its result, and none was made since."""
     names = {"verify": "verification", "drill": "drill"}
     results = {"verify": snapshot.verification, "drill": snapshot.drill}
-    ended = {run.kind: run for run in snapshot.runs if run.kind in names and run.state != "running"}
-    for kind, last in ended.items():
+    last_runs = {run.kind: run for run in snapshot.runs if run.kind in names and run.state != "running"}
+    for kind, last in last_runs.items():
         newest = results[kind]
         has_result = last.verification is not None or last.drill is not None
         is_newer = newest is not None and last.ended is not None and newest.moment >= last.ended
@@ -712,11 +714,11 @@ def _unchecked(snapshot: Snapshot) -> Iterable[Finding]:
             continue
         again = snapshot.commands.pgwizard(kind, snapshot.ref.name, namespace=snapshot.ref.namespace)
         why = last.fault or Finding(cause=last.message)
-        failed = _because(f"the last {names[kind]} Job failed: {last.name}", why)
-        yield replace(failed, fix=f"{failed.fix} Try again: {again}".strip())
+        failure = _because(f"the last {names[kind]} Job failed: {last.name}", why)
+        yield replace(failure, fix=f"{failure.fix} Try again: {again}".strip())
 
 
-def _stalled(snapshot: Snapshot) -> Iterable[Finding]:
+def _stalls(snapshot: Snapshot) -> Iterable[Finding]:
     """The reasons for Jobs whose pod is refused, or does not start."""
     return filter(None, (_stall(snapshot, run) for run in snapshot.runs))
 
@@ -725,8 +727,8 @@ def _stall(snapshot: Snapshot, run: Run) -> Finding | None:
     """Why a Job that has not ended has no pod, or one that does not start; None if it has one that does."""
     why = snapshot.stalls.get(run.uid, "") or run.refusal
     if not why and run.message == AWAITS_POD and run.started is not None:
-        waited = snapshot.at - run.started  # what refuses it is an Event, which the cluster forgets after an hour
-        why = f"it has had no pod for {span(waited.total_seconds())}" if waited > _POD_GRACE else ""
+        age = snapshot.at - run.started  # what refuses it is an Event, which the cluster forgets after an hour
+        why = f"it has had no pod for {span(age.total_seconds())}" if age > _POD_GRACE else ""
     if run.state != "running" or not why:
         return None
     fault = diagnose(why)
@@ -735,7 +737,7 @@ def _stall(snapshot: Snapshot, run: Run) -> Finding | None:
     return _reason(f"Job {run.name} does not start: {why}", fix, fault.key if fault else "job-stalled")
 
 
-def _stuck(snapshot: Snapshot) -> Iterable[Finding]:
+def _endless_jobs(snapshot: Snapshot) -> Iterable[Finding]:
     """The reasons for Jobs that do not end, so that their schedule starts no other."""
     for run in snapshot.runs:
         if run.kind != "init" and run.stuck_since is not None and snapshot.at - run.stuck_since > _SIDECAR_GRACE:
@@ -751,8 +753,8 @@ def _stuck(snapshot: Snapshot) -> Iterable[Finding]:
 def _surroundings(snapshot: Snapshot) -> Iterable[Finding]:
     certificate, volume = snapshot.certificate, snapshot.volume
     if certificate is not None and certificate.ends is not None and is_ending(certificate, snapshot.at):
-        ended = "ended" if certificate.ends <= snapshot.at else "ends"
-        yield _reason(f"the certificate {ended} on {certificate.ends:%Y-%m-%d}", "Renew it at its source, and apply.")
+        verb = "ended" if certificate.ends <= snapshot.at else "ends"
+        yield _reason(f"the certificate {verb} on {certificate.ends:%Y-%m-%d}", "Renew it at its source, and apply.")
     if certificate is not None and certificate.source == "differs":
         yield _reason(
             "the certificate is no longer that of its source", f"{_deploy_again(snapshot)}: this mirrors it again."

@@ -214,18 +214,18 @@ def continuity(archive: Archive, backups: Sequence[Backup], timeline: int | None
     timelines = archive.timelines
     live = timeline or max(timelines, default=1)
     own = reaches(archive, backups, live)
-    placed = {reach.backup.label for reach in own}
+    own_labels = {reach.backup.label for reach in own}
     elsewhere, branches = dict[str, int](), list[RecoveryWindow]()
     foreign = strangers(archive, live) if timeline is not None else ()
     for other in reversed([each for each in timelines if each != live and each not in foreign]):
         usable = [reach for reach in reaches(archive, backups, other) if reach.is_usable]
         for reach in usable:
-            if reach.backup.label not in placed:
+            if reach.backup.label not in own_labels:
                 elsewhere.setdefault(reach.backup.label, other)
         if _goes_beyond(archive, live, other):
             beyond = [window for window in _windows(other, usable) if window.last[:8] == f"{other:08X}"]
-            parted = _parting(archive, live, other)
-            branches += [_since(window, parted) if parted else window for window in beyond]
+            parting = _parting(archive, live, other)
+            branches += [_since(window, parting) if parting else window for window in beyond]
     is_connected = live == 1 or live in archive.histories
     windows = _windows(live, [reach for reach in own if reach.is_usable])
     return Continuity(live, tuple(windows), tuple(branches), own, elsewhere, foreign, is_connected=is_connected)
@@ -346,15 +346,15 @@ def _windows(timeline: int, reaches: Iterable[Reach]) -> list[RecoveryWindow]:
 
 def _parting(archive: Archive, live: int, other: int) -> datetime | None:
     """When the paths to two timelines part; None where that is not known."""
-    shared = None
+    last_fork = None
     for (timeline, fork), (other_timeline, other_fork) in zip(archive.path(live), archive.path(other), strict=False):
         if timeline != other_timeline:
             break
         forks = [each for each in (fork, other_fork) if each is not None]
-        shared = min(forks, key=lambda each: each.lsn, default=None)
+        last_fork = min(forks, key=lambda each: each.lsn, default=None)
         if len(forks) < 2 or fork != other_fork:
             break
-    return shared.moment if shared else None
+    return last_fork.moment if last_fork else None
 
 
 def _since(window: RecoveryWindow, moment: datetime) -> RecoveryWindow:
@@ -370,8 +370,8 @@ def _goes_beyond(archive: Archive, live: int, other: int) -> bool:
     fork = next((fork for fork in history.forks if fork.timeline == other), None) if history else None
     if fork is None:
         return True
-    left, offset = divmod(fork.lsn, archive.segment_bytes)
-    return newest.last > left or (newest.last == left and offset > 0 and not fork.reason.startswith(TO_THE_END))
+    segments, offset = divmod(fork.lsn, archive.segment_bytes)
+    return newest.last > segments or (newest.last == segments and offset > 0 and not fork.reason.startswith(TO_THE_END))
 
 
 def _strangers(archive: Archive, live: int) -> Iterator[int]:
@@ -385,5 +385,5 @@ def _strangers(archive: Archive, live: int) -> Iterator[int]:
 
 def _is_late(archive: Archive, live: int, newest: SegmentRun) -> bool:
     """Whether a timeline got a segment long after the server's own began: another server still writes it."""
-    begun = archive.histories.get(live)
-    return begun is not None and newest.archived_at > begun.archived_at + _LATE
+    birth = archive.histories.get(live)
+    return birth is not None and newest.archived_at > birth.archived_at + _LATE

@@ -37,7 +37,7 @@ END_SECONDS = 20.0
 """How long leaving waits for an apply or a restore to release its lock, and for a drill to delete its Job."""
 TERMINAL_SECONDS = 1.0
 """How often to check whether the terminal still exists."""
-STOPPED = "pgwizard: stopped"
+STOP_TEXT = "pgwizard: stopped"
 _IN_PALETTE = frozenset({"quit", "command_palette"})
 """Keys that are in the palette already, or open it."""
 
@@ -112,11 +112,11 @@ class WizardApp(ReportsDefects, BaseApp):
         if isinstance(screen, ScreenPart):
             for own in screen.commands():
                 yield SystemCommand(own.name, own.help, partial(self._do, own.action, screen))
-        offered: set[tuple[DOMNode, str]] = set()
-        for node, binding, enabled, _ in screen.active_bindings.values():
-            is_command = enabled and binding.show and binding.description and binding.action not in _IN_PALETTE
-            if is_command and (node, binding.action) not in offered:
-                offered.add((node, binding.action))
+        offers: set[tuple[DOMNode, str]] = set()
+        for node, binding, is_enabled, _ in screen.active_bindings.values():
+            is_command = is_enabled and binding.show and binding.description and binding.action not in _IN_PALETTE
+            if is_command and (node, binding.action) not in offers:
+                offers.add((node, binding.action))
                 key = self.get_key_display(binding)
                 does = f"{key}: {binding.tooltip}" if binding.tooltip else key
                 yield SystemCommand(binding.description, does, partial(self._do, binding.action, node))
@@ -133,7 +133,7 @@ class WizardApp(ReportsDefects, BaseApp):
         self._add_themes()
         screen = await asyncio.to_thread(_screen_class, self.start.screen)
         await self.push_screen(screen())
-        self.start.loaded()
+        self.start.on_load()
         self.connection.connect()
         if self.start.screen == WIZARD:
             await asyncio.to_thread(_screen_class, BROWSER)  # before anything waits for it
@@ -186,7 +186,7 @@ class WizardApp(ReportsDefects, BaseApp):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*ends, return_exceptions=True), END_SECONDS)
         lines = [line for screen in writing for line in screen.ending]
-        self.exit(code, message=Text("\n".join([STOPPED, *lines])) if writing else None)
+        self.exit(code, message=Text("\n".join([STOP_TEXT, *lines])) if writing else None)
 
     # ---- navigation ------------------------------------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ class WizardApp(ReportsDefects, BaseApp):
             return
         screen = _screen_class(request.screen)(*request.arguments())
         screen.begin()
-        await self.push_screen(screen, request.closed)
+        await self.push_screen(screen, request.on_close)
 
     async def _go_back(self, request: OpenStatus) -> bool:
         """Close what is above the status of the release, where that is open already."""
@@ -207,9 +207,9 @@ class WizardApp(ReportsDefects, BaseApp):
             await self.screen.dismiss(None)
         return True
 
-    def on_applied(self, applied: Applied) -> None:
+    def on_applied(self, message: Applied) -> None:
         """Tell every screen."""
-        self.applied.publish(applied)
+        self.applied_signal.publish(message)
 
     # ---- keys that work everywhere ---------------------------------------------------------------------------------
 
@@ -223,9 +223,9 @@ class WizardApp(ReportsDefects, BaseApp):
 
     def action_stop(self) -> None:
         """Ctrl+C copies what is selected, or stops what runs; otherwise it leaves, at the second press."""
-        selected = self.screen.get_selected_text()  # by the mouse; an answer is selected as soon as it has the focus
-        if selected:
-            self.copy_to_clipboard(selected)
+        selection = self.screen.get_selected_text()  # by the mouse; an answer is selected as soon as it has the focus
+        if selection:
+            self.copy_to_clipboard(selection)
             self.notify("Sent the selection to the terminal's clipboard (OSC 52).", markup=False)
             return
         if any(isinstance(screen, ScreenPart) and screen.stop() for screen in reversed(self.screen_stack)):

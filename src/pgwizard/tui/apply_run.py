@@ -26,9 +26,9 @@ ApplyState = Literal["reading", "asking", "writing", "stopping", "stopped", "fai
 
 
 class ApplyRun:
-    """Works in a worker of the screen. opened: the release that the answers were opened from, if any.
+    """Works in a worker of the screen. opened_release: the release that the answers were opened from, if any.
 
-    turned: called after each change of the state.
+    on_turn: called after each change of the state.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class ApplyRun:
         screen: BaseScreen[Any],
         view: ApplyView,
         answers: Answers,
-        opened: ReleaseRef | None,
-        turned: Callable[[], None],
+        opened_release: ReleaseRef | None,
+        on_turn: Callable[[], None],
     ) -> None:
-        self._screen, self._view, self._turned = screen, view, turned
-        self._answers, self._opened = answers, opened
+        self._screen, self._view, self._on_turn = screen, view, on_turn
+        self._answers, self._opened_release = answers, opened_release
         self._work: Worker[None] | None = None
         self.state: ApplyState = "reading"
         self.progress = ApplyProgress()
@@ -89,7 +89,7 @@ class ApplyRun:
         cluster = await self._screen.connection.once_connected()
         read = inputs.read_references
         secrets, bundle = await asyncio.to_thread(read, self._answers, start.folder, start.now())
-        request = ReleaseRequest(self._answers, secrets, bundle, self._opened)
+        request = ReleaseRequest(self._answers, secrets, bundle, self._opened_release)
         return await run(request, cluster, self._report, self._approve, Options(), now=start.now)
 
     async def _approve(self, changes: Sequence[Change]) -> bool:
@@ -136,4 +136,4 @@ class ApplyRun:
     def _turn(self, state: ApplyState, prompt: str) -> None:
         self.state = state
         self._view.show_prompt(prompt)
-        self._turned()
+        self._on_turn()

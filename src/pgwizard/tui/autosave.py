@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DELAY_SECONDS = 0.3
 """The delay between an answer and its write, so that fast typing is written once."""
-FAILED = "autosave failed: the answers are not on disk. Ctrl+S saves them"
+FAILURE_TEXT = "autosave failed: the answers are not on disk. Ctrl+S saves them"
 
 
 class Autosave:
@@ -38,7 +38,7 @@ class Autosave:
         self._timer: asyncio.TimerHandle | None = None
         self._turn = asyncio.Lock()
         self._has_failed = False
-        self._newest = self._written = 0
+        self._newest = self._newest_written = 0
         """Numbers of answers. The end of the wizard may cancel a pending write."""
 
     async def open(self) -> None:
@@ -51,14 +51,14 @@ class Autosave:
         """Whether answers are kept."""
         return self._store is not None
 
-    async def left(self) -> list[LeftDraft]:
+    async def left_drafts(self) -> list[LeftDraft]:
         """The drafts of wizards that have ended, the newest first."""
         return await asyncio.to_thread(self._store.find_abandoned) if self._store is not None else []
 
-    async def drop(self, left: LeftDraft) -> None:
+    async def drop(self, draft: LeftDraft) -> None:
         """Delete a draft of another wizard."""
         if self._store is not None:
-            await asyncio.to_thread(self._store.drop, left)
+            await asyncio.to_thread(self._store.drop, draft)
 
     def keep(self) -> None:
         """Write the answers soon."""
@@ -69,7 +69,7 @@ class Autosave:
     def forget(self) -> None:
         """Delete the draft: the answers are saved or applied."""
         self._stop()
-        self._written = self._newest
+        self._newest_written = self._newest
         self._run(self._delete)
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class Autosave:
         if self._store is None:
             return
         self._stop()
-        if self._written != self._newest and worth_keeping(self._raw()):
+        if self._newest_written != self._newest and worth_keeping(self._raw()):
             self._store.keep(without_secrets(self._raw()))
         self._store.close()
 
@@ -94,12 +94,12 @@ class Autosave:
                 return
             if not worth_keeping(raw):
                 await asyncio.to_thread(self._store.drop)
-                self._written = number
+                self._newest_written = number
                 return
             is_written = await asyncio.to_thread(self._store.keep, raw)
-            self._written = number
+            self._newest_written = number
         if not is_written and not self._has_failed:
-            self._warn(FAILED)
+            self._warn(FAILURE_TEXT)
         self._has_failed = not is_written
 
     async def _delete(self) -> None:

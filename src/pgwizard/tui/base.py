@@ -38,7 +38,7 @@ class BaseApp(App[int]):
         super().__init__(ansi_color=ansi_color)
         self.start = start
         self.connection = Connection(start.connect, partial(setattr, self, "link"))
-        self.applied: Signal[Applied] = Signal(self, "applied")
+        self.applied_signal: Signal[Applied] = Signal(self, "applied")
         self.signals = Signals()
         start.follow_login(self._show_login)
 
@@ -65,10 +65,10 @@ class HostAccess:
     def connection(self) -> Connection:
         return self.host.connection
 
-    def open_screen(self, request: Open, closed: Callable[[Any], object] | None = None) -> None:
-        """Ask for another screen. closed: called with what it ends with, in the asker's own turn."""
-        if closed is not None:
-            request.closed = lambda result: cast("DOMNode", self).call_next(closed, result)
+    def open_screen(self, request: Open, on_close: Callable[[Any], object] | None = None) -> None:
+        """Ask for another screen. on_close: called with what it ends with, in the asker's own turn."""
+        if on_close is not None:
+            request.on_close = lambda result: cast("DOMNode", self).call_next(on_close, result)
         self.host.post_message(request)
 
 

@@ -70,13 +70,13 @@ class Chooser:
         rules = name_rules(answers)
         self._pages.open_screen(
             OpenSecretBrowser(question.purpose, s3_server(answers), own, current, rules),
-            lambda chosen: self._answer_with_secret(question, chosen),
+            lambda choice: self._answer_with_secret(question, choice),
         )
 
-    def _answer_with_secret(self, question: SecretQuestion, chosen: SecretChoice | None) -> None:
-        if chosen is not None:
+    def _answer_with_secret(self, question: SecretQuestion, choice: SecretChoice | None) -> None:
+        if choice is not None:
             own = self._pages.draft.answers.release.namespace
-            for path, value in question.answers(chosen.namespace, chosen.secret, chosen.keys, own):
+            for path, value in question.answers(choice.namespace, choice.secret, choice.keys, own):
                 self._pages.give(path, value)
 
     # ---- the best certificate --------------------------------------------------------------------------------------
@@ -90,17 +90,17 @@ class Chooser:
         return (cluster, s3_server(answers), name_rules(answers)) if cluster else None
 
     @property
-    def proposed(self) -> Candidate | None:
+    def proposal(self) -> Candidate | None:
         """The best candidate, unless it is chosen already, or was compared with another server than that of now."""
         source, best = self._pages.draft.answers.tls.source, self._best
-        chosen = (source.namespace, source.secret, source.key) if source else ()
-        if best is None or (best.namespace, best.secret, best.keys[0]) == chosen:
+        place = (source.namespace, source.secret, source.key) if source else ()
+        if best is None or (best.namespace, best.secret, best.keys[0]) == place:
             return None
         return best if self._best_for is not None and self._best_for == self._server() else None
 
     def take_proposed(self) -> None:
         """Choose it."""
-        best = self.proposed
+        best = self.proposal
         if best is not None:
             values: dict[str, Any] = {"namespace": best.namespace, "secret": best.secret, "key": best.keys[0]}
             for key, value in values.items():

@@ -22,7 +22,7 @@ class Connection:
 
     def __init__(self, connect_by: Connector, tell: Callable[[str], None]) -> None:
         self.cluster: Cluster | None = None
-        self.connected = asyncio.Event()
+        self.connect_event = asyncio.Event()
         self.trouble: PgwizardError | None = None
         """Why there is no connection, once that is known."""
         self.login_lines: deque[str] = deque(maxlen=_LOGIN_LINES)
@@ -42,7 +42,7 @@ class Connection:
         if place is not None:
             self.place, self._connect_by = place, place.connect
         self.cluster, self.trouble, self.readable = None, None, set()
-        self.connected.clear()
+        self.connect_event.clear()
         self.login_lines.clear()
         before, stack = self._opening, self._stack
         self._stack = AsyncExitStack()
@@ -52,7 +52,7 @@ class Connection:
     async def once_connected(self) -> Cluster:
         """The cluster; waits until there is one."""
         while self.cluster is None:  # another cluster may be chosen before a waiter runs
-            await self.connected.wait()
+            await self.connect_event.wait()
         return self.cluster
 
     def add_login_line(self, line: str) -> None:
@@ -95,7 +95,7 @@ class Connection:
             self._tell(visible(f"not connected: {error.message}"))
             return
         self.cluster = cluster
-        self.connected.set()
+        self.connect_event.set()
         self._tell(visible(f"{cluster.server} · {version}"))
 
     def _close(self, opening: asyncio.Task[None] | None, stack: AsyncExitStack) -> None:
@@ -111,4 +111,4 @@ class Connection:
         task = asyncio.create_task(close())
         self._closings.add(task)
         task.add_done_callback(self._closings.discard)
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        task.add_done_callback(lambda closing: closing.cancelled() or closing.exception())

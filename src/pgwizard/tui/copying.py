@@ -43,9 +43,9 @@ class Copies(ReportsDefects, HostAccess):
         if excerpt is None:
             return
         lines = excerpt.text.count("\n") + (not excerpt.text.endswith("\n"))
-        sent = f"Sent {excerpt.what} ({lines} line{'' if lines == 1 else 's'}) to the terminal's clipboard (OSC 52)."
+        notice = f"Sent {excerpt.what} ({lines} line{'' if lines == 1 else 's'}) to the terminal's clipboard (OSC 52)."
         self.host.copy_to_clipboard(excerpt.text)
-        self._show_notice(f"{sent} If the terminal ignores it, press {self.WRITE_KEY} to write a file.")
+        self._show_notice(f"{notice} If the terminal ignores it, press {self.WRITE_KEY} to write a file.")
 
     def action_write_file(self) -> None:
         """Write the text to a file, after asking for its name."""
@@ -64,9 +64,9 @@ class Copies(ReportsDefects, HostAccess):
         try:
             await asyncio.to_thread(self.start.save, path, text)
         except OutputError as error:
-            self._show_notice(f"{error.message}. {error.hint}".strip(), failed=True)
+            self._show_notice(f"{error.message}. {error.hint}".strip(), is_failure=True)
         else:
             self._show_notice(f"Wrote {path}")
 
-    def _show_notice(self, text: str, *, failed: bool = False) -> None:
-        self.host.notify(visible(text), severity="error" if failed else "information", markup=False)
+    def _show_notice(self, text: str, *, is_failure: bool = False) -> None:
+        self.host.notify(visible(text), severity="error" if is_failure else "information", markup=False)

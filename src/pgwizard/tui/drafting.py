@@ -29,26 +29,26 @@ class Drafting:
         on_replace: Callable[[], None],
     ) -> None:
         self._frame, self._pages, self._autosave, self._on_replace = frame, frame.pages, autosave, on_replace
-        self._left = LeftDrafts(screen, autosave, self._restore)
+        self._left_drafts = LeftDrafts(screen, autosave, self._restore)
         self.release = release
 
     async def open(self, *, offer: bool) -> None:
         """Keep the answers from now on. offer: whether drafts that other wizards left are offered first."""
         await self._autosave.open()
         if offer:
-            await self._left.offer(self.release, has_answers=lambda: worth_keeping(self._pages.draft.raw))
+            await self._left_drafts.offer(self.release, has_answers=lambda: worth_keeping(self._pages.draft.raw))
 
-    async def follow_apply(self, applied: Applied) -> None:
+    async def follow_apply(self, message: Applied) -> None:
         """Applied answers are no draft any more, here or in a wizard that changes the same release."""
-        if not applied.complete:
+        if not message.complete:
             return
-        release = ReleaseRef.of(applied.answers)
-        if self._pages.draft.answers == applied.answers:
+        release = ReleaseRef.of(message.answers)
+        if self._pages.draft.answers == message.answers:
             self.release = release
             self._autosave.forget()
         elif self.release == release:
             self._autosave.forget()
-            await self._replace(without_defaults(dump(applied.answers)), self._pages.page)
+            await self._replace(without_defaults(dump(message.answers)), self._pages.page)
         self._pages.reload()
 
     async def _restore(self, raw: dict[str, Any]) -> None:

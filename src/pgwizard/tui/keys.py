@@ -78,17 +78,17 @@ class Keys:
     async def _settle(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._settled()
+                await self._wait_settled()
 
-    async def _settled(self) -> None:
+    async def _wait_settled(self) -> None:
         """What the key set off has gone through: the key itself up to the application, whose bindings come last; the
         messages of the action that it was bound to; and the focus that those moved.
         """
         for _ in range(3):
-            focused = self._app.focused
-            there = focused is not None and focused.is_attached  # a removed page may still have the focus
-            chain = list(focused.ancestors_with_self) if focused and there else [self._app.screen, self._app]
+            widget = self._app.focused
+            there = widget is not None and widget.is_attached  # a removed page may still have the focus
+            chain = list(widget.ancestors_with_self) if widget and there else [self._app.screen, self._app]
             for pump in chain:
-                reached = asyncio.Event()
-                if pump.is_running and pump.call_later(reached.set):
-                    await reached.wait()
+                arrival = asyncio.Event()
+                if pump.is_running and pump.call_later(arrival.set):
+                    await arrival.wait()

@@ -24,7 +24,7 @@ from pgwizard.wizard.lookup import look_up
 DELAY_SECONDS = 0.2
 """The delay before a look-up: while a person types, only the last answers are checked."""
 RETRY_SECONDS = 5.0
-_CHECKED = frozenset(
+_CHECKED_SECTIONS = frozenset(
     {
         *("release", "credentials", "storage", "repository", "tls", "images"),
         *("tuning", "resources", "pods", "initContainer", "jobs"),
@@ -63,26 +63,26 @@ class LiveChecks:
         self._answers, self._release, self._learn, self._now = answers, release, learn, now
         self._work: Job | None = None
         self._retry: asyncio.TimerHandle | None = None
-        self._settled = asyncio.Event()
-        self._settled.set()
+        self._idle_event = asyncio.Event()
+        self._idle_event.set()
 
     def answer_changed(self, section: str) -> None:
         """An answer of this section has changed."""
-        if section in _CHECKED:
+        if section in _CHECKED_SECTIONS:
             self.start()
 
     def start(self) -> None:
         """Look up what the answers name, soon. Nothing without a cluster."""
         self._stop()
         if self._connection.cluster is not None:
-            self._settled.clear()
+            self._idle_event.clear()
             self._work = self._run(self._look_up)
 
     def connection_changed(self) -> None:
         """Forget results: the cluster is another one, or none."""
         if self._connection.cluster is None:
             self._stop()
-            self._settled.set()
+            self._idle_event.set()
             self._learn(CheckResults(Facts(), (), ()))
         self.start()
 
@@ -90,7 +90,7 @@ class LiveChecks:
         """Wait until the last answers are checked."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._settled.wait()
+                await self._idle_event.wait()
 
     def close(self) -> None:
         """Stop all look-ups."""
@@ -99,7 +99,7 @@ class LiveChecks:
     @property
     def is_settled(self) -> bool:
         """Whether the last answers are looked up."""
-        return self._settled.is_set()
+        return self._idle_event.is_set()
 
     def _stop(self) -> None:
         if self._retry is not None:
@@ -119,6 +119,6 @@ class LiveChecks:
         async with contextlib.aclosing(look_up(cluster, answers, bundle, self._release(), at=self._now())) as steps:
             async for step in steps:
                 self._learn(CheckResults(Facts(ca=step.bundle), (*unread, *step.errors), step.warnings))
-                self._settled.set()
+                self._idle_event.set()
         if step.is_incomplete:
             self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self.start)

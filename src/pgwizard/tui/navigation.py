@@ -30,15 +30,15 @@ BROWSER = "pgwizard.tui.screens.secret_browser:SecretBrowser"
 class Open(Message):
     """Asks for a screen, which is made with the fields of the message in their order.
 
-    closed: called with what the screen ends with.
+    on_close: called with what the screen ends with.
     """
 
     screen: ClassVar[str]
-    closed: Callable[[Any], None] | None = field(default=None, kw_only=True, repr=False)
+    on_close: Callable[[Any], None] | None = field(default=None, kw_only=True, repr=False)
 
     def arguments(self) -> list[Any]:
         """What the screen is made with."""
-        return [getattr(self, each.name) for each in fields(self) if each.name != "closed"]
+        return [getattr(self, each.name) for each in fields(self) if each.name != "on_close"]
 
 
 @dataclass
@@ -61,12 +61,12 @@ class OpenWizard(Open):
 class OpenApply(Open):
     """Apply these answers. Ends with the dotted path of a question to go back to; empty for none.
 
-    opened: the release that the answers were opened from, if any.
+    opened_release: the release that the answers were opened from, if any.
     """
 
     screen = "pgwizard.tui.screens.apply:ApplyScreen"
     answers: Answers
-    opened: ReleaseRef | None = None
+    opened_release: ReleaseRef | None = None
 
 
 @dataclass

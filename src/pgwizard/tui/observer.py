@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 class ReleaseObserver:
     """Runs in a worker of the screen. release: None for the one of ``Start``, or for the only one of the namespace.
 
-    changed: called after each change.
+    on_change: called after each change.
     """
 
-    def __init__(self, screen: BaseScreen[Any], release: ReleaseRef | None, changed: Callable[[], None]) -> None:
-        self._screen, self._changed = screen, changed
+    def __init__(self, screen: BaseScreen[Any], release: ReleaseRef | None, on_change: Callable[[], None]) -> None:
+        self._screen, self._on_change = screen, on_change
         self._work: Worker[None] | None = None
-        self.watch = ReleaseWatch(release or ANY_RELEASE, self._now, changed, self._offer)
+        self.watch = ReleaseWatch(release or ANY_RELEASE, self._now, on_change, self._offer)
 
     def _now(self) -> datetime:
         return self._screen.start.now()
@@ -61,7 +61,7 @@ class ReleaseObserver:
         """Continue over a new connection to the same cluster; what was read from one says nothing about another."""
         before, now = self.watch.cluster, self._screen.connection.cluster
         if before is None or now is None or before is now:
-            self._changed()
+            self._on_change()
         elif before.server == now.server:
             self.begin()
         else:
@@ -83,13 +83,13 @@ class ReleaseObserver:
         is_here = bool(there) and there[0].ref.namespace == namespace
         title = "Which release?" if is_here else f"No release in {fit(namespace)}. Choose another one?"
 
-        def take(chosen: str | None) -> None:
-            if chosen is not None:
-                self.watch.target = refs[chosen]
+        def take(choice: str | None) -> None:
+            if choice is not None:
+                self.watch.target = refs[choice]
                 self.begin()
 
         if refs:
-            items = [Item(ref, shown=fit(ref)) for ref in refs]
+            items = [Item(ref, label=fit(ref)) for ref in refs]
             self._screen.app.push_screen(Pick(title, items, free=False), take)
 
     def trouble_lines(self) -> list[str]:

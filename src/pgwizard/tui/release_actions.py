@@ -78,8 +78,8 @@ class ReleaseActions:
         if snapshot.release is not None and snapshot.release.is_restore_unfinished:
             self._refuse(records.unfinished_restore(snapshot.ref, snapshot.commands))
             return False
-        stopped = outage(snapshot)
-        title = "Take a backup now?" + (f" It would fail: {stopped.text}" if stopped else "")
+        outage_finding = outage(snapshot)
+        title = "Take a backup now?" + (f" It would fail: {outage_finding.text}" if outage_finding else "")
         choices = {"f": "full: the whole database", "i": "incremental: changes since the last backup"}
         key = await self._screen.host.push_screen_wait(ChoiceDialog(title, choices))
         cluster = self._writable() if key is not None else None
@@ -130,8 +130,8 @@ class ReleaseActions:
     @_one_at_a_time
     async def _ask_to_verify(self, snapshot: Snapshot) -> Cluster | None:
         """The cluster to verify in; None for no."""
-        stored = human_size(snapshot.stored_bytes or 0)
-        choices = {"y": f"yes: it reads {stored} of backups and all WAL from the store"}
+        size = human_size(snapshot.stored_bytes or 0)
+        choices = {"y": f"yes: it reads {size} of backups and all WAL from the store"}
         key = await self._screen.host.push_screen_wait(ChoiceDialog("Verify the repository now?", choices))
         return self._writable() if key is not None else None
 
@@ -180,12 +180,12 @@ class ReleaseActions:
         return self._writable() if key is not None else None
 
     @_one_at_a_time
-    async def suspend(self, chosen: str) -> None:
-        """Suspend a schedule, or resume it. chosen: the CronJob's name, empty to choose one of all."""
+    async def suspend(self, name: str) -> None:
+        """Suspend a schedule, or resume it. name: the CronJob's name, empty to choose one of all."""
         snapshot = self._watch.snapshot
         if snapshot is None or not snapshot.crons:
             return
-        cron = next((each for each in snapshot.crons if each.real_name == chosen), None)
+        cron = next((each for each in snapshot.crons if each.real_name == name), None)
         cron = cron or await self._choose_schedule(snapshot)
         if cron is None:
             return

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class ReleaseWatch:
     """target: the release to observe, as far as it is known; what is missing is filled in once there is a connection.
 
-    changed: called after each change; choose: called with the releases to choose from and the namespace, where it is
+    on_change: called after each change; choose: called with the releases to choose from and the namespace, where it is
     not clear which one is meant.
     """
 
@@ -30,7 +30,7 @@ class ReleaseWatch:
         self,
         target: ReleaseRef | PartialReleaseRef,
         now: Callable[[], datetime],
-        changed: Callable[[], None],
+        on_change: Callable[[], None],
         choose: Callable[[Sequence[ListedRelease], str], None],
     ) -> None:
         self.target = target
@@ -44,7 +44,7 @@ class ReleaseWatch:
         """The server that the snapshot is from."""
         self.cluster: Cluster | None = None
         """The connection that is observed."""
-        self._now, self._changed, self._choose = now, changed, choose
+        self._now, self._on_change, self._choose = now, on_change, choose
         self._again = observe.Again()
 
     async def run(self, cluster: Cluster) -> None:
@@ -59,11 +59,11 @@ class ReleaseWatch:
 
     async def _observe(self, cluster: Cluster) -> None:
         release = self.target = await self._complete(cluster, self.target)
-        observed = observe.observe(cluster, release, now=self._now, again=self._again)
-        async with aclosing(observed) as snapshots:
+        observation = observe.observe(cluster, release, now=self._now, again=self._again)
+        async with aclosing(observation) as snapshots:
             async for snapshot in snapshots:
                 self.snapshot, self.is_stale, self.server = snapshot, False, cluster.server
-                self._changed()
+                self._on_change()
 
     async def _complete(self, cluster: Cluster, target: ReleaseRef | PartialReleaseRef) -> ReleaseRef:
         """Raises PreflightError and AnswersError where it is not clear which release is meant."""
@@ -84,11 +84,11 @@ class ReleaseWatch:
     def end(self, trouble: PgwizardError) -> None:
         """Nothing is observed any more."""
         self.trouble, self.is_stale = trouble, True
-        self._changed()
+        self._on_change()
 
     def ask_again(self, *sources: str) -> None:
         """Ask these sources at once, or all of them."""
-        self._again.ask(*(sources or observe.POLLED))
+        self._again.ask(*(sources or observe.POLL_SOURCES))
 
     @property
     def current(self) -> Snapshot | None:

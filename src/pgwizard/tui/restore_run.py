@@ -44,7 +44,7 @@ RestoreState = Literal[
     "ended",
 ]
 _STOPS = "Ctrl+C stops watching. A running Job continues to its end; the next stage waits until you resume."
-_UNTOUCHED = "Stopped. The database was not touched."
+_UNTOUCHED_TEXT = "Stopped. The database was not touched."
 _PREVIEWS = "Press p for psql, t for a later moment, i to restore in place, x to end it."
 _MAX_LOG_LINES = 400
 _STRETCH = timedelta(hours=1)
@@ -52,12 +52,12 @@ _STRETCH = timedelta(hours=1)
 
 
 class RestoreRun:
-    """Works in a worker of the screen. turned: called after each change of the state."""
+    """Works in a worker of the screen. on_turn: called after each change of the state."""
 
     def __init__(
-        self, screen: BaseScreen[Any], view: RestoreView, release: ReleaseRef, turned: Callable[[], None]
+        self, screen: BaseScreen[Any], view: RestoreView, release: ReleaseRef, on_turn: Callable[[], None]
     ) -> None:
-        self._screen, self._view, self._turned = screen, view, turned
+        self._screen, self._view, self._on_turn = screen, view, on_turn
         self._release = release
         self._preparation: Preparation | None = None
         self._archive: RepositoryView | None = None
@@ -126,10 +126,10 @@ class RestoreRun:
 
     def restore_previewed(self) -> None:
         """Ask for the confirmation of a restore to what the preview shows."""
-        shown = self._preview
-        if shown is not None:
-            self._turn("planning", f"Looking for {shown.aim.target} in the archive.")
-            self._do(lambda: self._plan(shown.aim.target))
+        open_preview = self._preview
+        if open_preview is not None:
+            self._turn("planning", f"Looking for {open_preview.aim.target} in the archive.")
+            self._do(lambda: self._plan(open_preview.aim.target))
 
     def psql_command(self) -> str:
         """The command that opens psql in the preview; empty where none is open."""
@@ -162,7 +162,7 @@ class RestoreRun:
         if self.state != "open":
             self.begin(resumes=True)
         elif self._journal is not None:
-            self._confirm(restore.resumed(self._journal, is_undo=False))
+            self._confirm(restore.resume(self._journal, is_undo=False))
 
     def go_back(self) -> bool:
         """From the confirmation to the choice of the target, and from that to the preview; False where none is open."""
@@ -206,21 +206,23 @@ class RestoreRun:
 
     def _do(self, step: Callable[[], Awaitable[None]]) -> None:
         self._work = self._screen.run_worker(
-            self._guarded(step), name="restore", group="restore", exclusive=True, exit_on_error=False
+            self._guard(step), name="restore", group="restore", exclusive=True, exit_on_error=False
         )
 
-    async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
+    async def _guard(self, step: Callable[[], Awaitable[None]]) -> None:
         is_running, is_preview = self.state == "running", self.state == "previewing"
         try:
             await step()
         except asyncio.CancelledError:
             if is_running and self._screen.is_attached:
-                text = f"Stopped watching. {unfinished_text(self._stage)}" if self._stage else _UNTOUCHED
+                text = f"Stopped watching. {unfinished_text(self._stage)}" if self._stage else _UNTOUCHED_TEXT
                 self._view.end("stopped", [("-", text)], has_log=bool(self._log))
                 self._turn("stopped", self._next)
             elif is_preview and self._screen.is_attached:
-                left = "The preview was not ended." if self._preview is not None else "No preview is open."
-                self._view.end("stopped", [("-", f"Stopped. {left} The database was not touched.")], has_log=False)
+                state_text = "The preview was not ended." if self._preview is not None else "No preview is open."
+                self._view.end(
+                    "stopped", [("-", f"Stopped. {state_text} The database was not touched.")], has_log=False
+                )
                 self._turn("stopped", self._next)
             raise
         except Exception as error:  # noqa: BLE001 - whatever ended it is shown as its outcome
@@ -242,9 +244,9 @@ class RestoreRun:
                 self.resume()
         elif preparation.view is not None:
             with contextlib.suppress(PreflightError):  # one that does not answer is refused where another is begun
-                if (opened := await preview.find(cluster, self._release)) is not None:
+                if (open_preview := await preview.find(cluster, self._release)) is not None:
                     self._archive = preparation.view
-                    self._show_preview(opened)
+                    self._show_preview(open_preview)
                     return
             self._choose(preparation.view)
 
@@ -291,7 +293,7 @@ class RestoreRun:
     async def _plan(self, target: RecoveryTarget) -> None:
         cluster, now = await self._screen.connection.once_connected(), self._screen.start.now
         if self._preparation is not None and self._preparation.journal is not None:
-            self._take(await restore.redirected(cluster, self._preparation, target, now))
+            self._take(await restore.redirect(cluster, self._preparation, target, now))
         elif self._preparation is not None:
             self._target = target
             self._take(await restore.plan_to(cluster, self._preparation, target, now))
@@ -302,10 +304,10 @@ class RestoreRun:
             raise PgwizardError("no preview is planned")
         preparation, now = self._preparation, self._screen.start.now
         rights.refuse(cluster, preparation.lacks)
-        shown = await preview.start(cluster, preparation, target, plan, report=self._report_preview, now=now)
-        self._show_preview(shown)
+        open_preview = await preview.start(cluster, preparation, target, plan, report=self._report_preview, now=now)
+        self._show_preview(open_preview)
 
-    async def _move(self, shown: OpenPreview, target: RecoveryTarget) -> None:
+    async def _move(self, open_preview: OpenPreview, target: RecoveryTarget) -> None:
         cluster, now = await self._screen.connection.once_connected(), self._screen.start.now
         if self._preparation is None:
             raise PgwizardError("no preview is planned")
@@ -316,19 +318,19 @@ class RestoreRun:
         self._view.show_log((preview.STAGE,))
         self._turn("previewing", "The preview moves to a later moment.")
         report, preparation = self._report_preview, self._preparation
-        self._show_preview(await preview.move(cluster, preparation, shown, target, plan, report=report, now=now))
+        self._show_preview(await preview.move(cluster, preparation, open_preview, target, plan, report=report, now=now))
 
     async def _end_preview(self) -> None:
         cluster = await self._screen.connection.once_connected()
         await preview.end(cluster, self._release, lambda _: None)
         self.begin()
 
-    def _show_preview(self, shown: OpenPreview) -> None:
-        self._preview, self._journal, self._target = shown, None, None
+    def _show_preview(self, open_preview: OpenPreview) -> None:
+        self._preview, self._journal, self._target = open_preview, None, None
         rows: list[OutcomeRow] = [
-            ("✓", f"The preview shows {shown.aim.target}: {preview_text(shown.reached)}."),
+            ("✓", f"The preview shows {open_preview.aim.target}: {preview_text(open_preview.reached_state)}."),
             ("psql", self.psql_command()),
-            ("ends", f"by itself at {shown_moment(shown.ends_at)}. Esc leaves it open."),
+            ("ends", f"by itself at {shown_moment(open_preview.ends_at)}. Esc leaves it open."),
         ]
         self._view.end("done", rows, has_log=bool(self._log))
         self._turn("showing", _PREVIEWS)
@@ -341,7 +343,7 @@ class RestoreRun:
     async def _plan_undo(self) -> None:
         cluster = await self._screen.connection.once_connected()
         if self._journal is not None:
-            self._confirm(restore.resumed(self._journal, is_undo=True))
+            self._confirm(restore.resume(self._journal, is_undo=True))
             return
         preparation = self._preparation = await restore.prepare(cluster, self._release)
         self._view.question.rows_of = preparation.rows
@@ -376,11 +378,11 @@ class RestoreRun:
         if self._preview is not None:  # it takes room on the node that the restore may need
             await preview.end(cluster, self._release, lambda _: None)
             self._preview = None
-        ended = await restore.run(self._release, self._journal, cluster, self._report, now=self._screen.start.now)
+        journal = await restore.run(self._release, self._journal, cluster, self._report, now=self._screen.start.now)
         self._preparation, self._journal = None, None
-        lines = result_lines(self._release, ended, cluster.commands)
+        lines = result_lines(self._release, journal, cluster.commands)
         self._view.end("done", [("✓", lines[0]), *(("", line) for line in lines[1:])], has_log=bool(self._log))
-        can_undo = ended.receipt is not None and not ended.is_clone
+        can_undo = journal.receipt is not None and not journal.is_clone
         self._turn("ended", f"Press Enter for the status{', F7 to undo the restore' if can_undo else ''}.")
 
     def _report(self, event: Event) -> None:
@@ -409,4 +411,4 @@ class RestoreRun:
     def _turn(self, state: RestoreState, prompt: str) -> None:
         self.state = state
         self._view.show_prompt(prompt)
-        self._turned()
+        self._on_turn()

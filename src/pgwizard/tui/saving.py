@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SHOW_SECONDS = 0.5
 """Work that takes longer is named."""
-SAVED = "answers.yaml"
+SAVE_NAME = "answers.yaml"
 _FORMATS: dict[str, tuple[ExportFormat, str]] = {
     "h": ("helm", "Helm chart: its values are the answers"),
     "k": ("kustomize", "kustomize: a base, and an overlay to edit"),
@@ -39,7 +39,7 @@ class Saving:
         """Write the answers as a new file; where it exists, ask for another name. False where Esc was pressed."""
         start = self._screen.start
         while True:
-            line = Line("Save the answers as", str(start.folder / SAVED), "references only, no secret values")
+            line = Line("Save the answers as", str(start.folder / SAVE_NAME), "references only, no secret values")
             name = await self._screen.app.push_screen_wait(line)
             if name is None:
                 return False
@@ -63,15 +63,15 @@ class Saving:
         form = await window(ChoiceDialog("Export the answers as", {key: text for key, (_, text) in _FORMATS.items()}))
         if form is None:
             return
-        chosen, _ = _FORMATS[form]
+        export_format, _ = _FORMATS[form]
         while True:
             if draft.problems:  # the certificate may have gone with the connection meanwhile
                 self._screen.notify("not exported: the answers have problems", severity="warning", markup=False)
                 return
             plan = resolve(draft.answers, draft.facts)
-            files = await self._in_sight("Preparing the files", export_folder, plan, chosen)
+            files = await self._in_sight("Preparing the files", export_folder, plan, export_format)
             hint = f"Enter writes {len(files.texts)} files, none with a secret: {', '.join(list(files.texts)[:2])} ..."
-            folder = await window(Line("Write into the folder", _FOLDERS[chosen], hint))
+            folder = await window(Line("Write into the folder", _FOLDERS[export_format], hint))
             if folder is None:
                 return
             try:

@@ -18,7 +18,7 @@ from pgwizard.wizard.candidates import Candidate
 class SecretChoosing:
     """One that would not verify, or could not be tried, is chosen by a second Enter.
 
-    warn: shows why nothing is chosen; changed: called when another row is tried; leave_name: closes the field of a
+    warn: shows why nothing is chosen; on_change: called when another row is tried; leave_name: closes the field of a
     typed name whose rows are listed, called with the filter of these rows; choose: called with the choice.
     """
 
@@ -29,13 +29,13 @@ class SecretChoosing:
         connection: Callable[[], Connection],
         *,
         warn: Callable[[str], None],
-        changed: Callable[[], None],
+        on_change: Callable[[], None],
         leave_name: Callable[[str], Awaitable[None]],
         choose: Callable[[SecretChoice], object],
         now: Clock,
     ) -> None:
         self._feed, self._listing, self._connection = feed, listing, connection
-        self._warn, self._changed, self._leave_name, self._choose = warn, changed, leave_name, choose
+        self._warn, self._on_change, self._leave_name, self._choose = warn, on_change, leave_name, choose
         self._now = now
         self._doubtful: Candidate | None = None
         """What was warned of once: it is chosen by another Enter."""
@@ -78,15 +78,15 @@ class SecretChoosing:
     async def _try(self, row: Candidate) -> str | None:
         """What speaks against it, empty for nothing; None where another row is highlighted meanwhile."""
         here, self.attempt = self._listing.row, row
-        self._listing.moved = True  # it stays under the cursor while others are found
-        self._changed()
+        self._listing.has_moved = True  # it stays under the cursor while others are found
+        self._on_change()
         try:
             cluster = await self._connection().once_connected()
             verdict = await browse.confirm(cluster, row, self._feed.secrets.search, self._now())
         finally:
             if self.attempt is row:  # another one may have begun
                 self.attempt = None
-                self._changed()
+                self._on_change()
         if not _is_same(here, self._listing.row):
             return None
         if isinstance(verdict, Finding):

@@ -17,10 +17,10 @@ SETTLE_SECONDS = 0.06
 
 
 class CandidateList(Protocol):
-    """The list that is filled. moved: whether a person has moved the cursor."""
+    """The list that is filled. has_moved: whether a person has moved the cursor."""
 
     cursor: int
-    moved: bool
+    has_moved: bool
 
     @property
     def row(self) -> Candidate | None:
@@ -42,7 +42,7 @@ class Alarm(Protocol):
 
 
 class SecretFeed:
-    """after: calls a function after so many seconds; changed: called when rows, cursor or view have changed.
+    """after: calls a function after so many seconds; on_change: called when rows, cursor or view have changed.
 
     It may begin before the list can show anything: ``open`` shows what has come until then.
     """
@@ -55,11 +55,11 @@ class SecretFeed:
         run: StartJob,
         *,
         after: Callable[[float, Callable[[], None]], Alarm],
-        changed: Callable[[], None],
+        on_change: Callable[[], None],
         now: Clock,
     ) -> None:
         self._listing, self._connection, self._run = listing, connection, run
-        self._after, self._changed, self._now = after, changed, now
+        self._after, self._on_change, self._now = after, on_change, now
         self._work: Job | None = None
         self._repaint: Alarm | None = None
         self._settle: Alarm | None = None
@@ -68,7 +68,7 @@ class SecretFeed:
         self.secrets = self._new_search(search)
 
     def _new_search(self, search: Search) -> SecretSearch:
-        return SecretSearch(search, self._now, self._arrived)
+        return SecretSearch(search, self._now, self._take_rows)
 
     def open(self) -> None:
         """The list can show rows from now on."""
@@ -86,7 +86,7 @@ class SecretFeed:
         if connection.cluster is None:
             connection.connect()
         connection.readable.clear()
-        self._listing.moved = False
+        self._listing.has_moved = False
         if self._work is not None:
             self._work.cancel()
         self.secrets = self._new_search(self.secrets.search)
@@ -102,8 +102,8 @@ class SecretFeed:
         """Show only rows that have all of these words, from the first one on."""
         self.filter = text
         self.secrets.findings.arrange(text)
-        self._listing.moved = False
-        self._listing.show(self.secrets.findings.shown, 0)
+        self._listing.has_moved = False
+        self._listing.show(self.secrets.findings.visible_rows, 0)
         self.follow()
 
     def reveal(self, best: Candidate, rows: Sequence[Candidate]) -> None:
@@ -114,13 +114,13 @@ class SecretFeed:
         if findings.place_of(best) is None:
             self.filter = ""
             findings.arrange("")
-        self._listing.moved = True
-        self._listing.show(findings.shown, findings.place_of(best) or 0)
-        self._changed()
+        self._listing.has_moved = True
+        self._listing.show(findings.visible_rows, findings.place_of(best) or 0)
+        self._on_change()
 
     def follow(self) -> None:
         """Another row is under the cursor, or others are in view: they are read once the list does not move."""
-        self._changed()
+        self._on_change()
         if self._settle is not None:
             self._settle.stop()
         self._settle = self._after(SETTLE_SECONDS, self._read_in_view)
@@ -129,7 +129,7 @@ class SecretFeed:
         """Read the contents of a row's Secret."""
         await self.secrets.read(await self._connection().once_connected(), row)
 
-    def _arrived(self, first: bool) -> None:
+    def _take_rows(self, first: bool) -> None:
         """Show the first rows at once, all others together with what comes in the same moment."""
         if first and self._is_open:
             self.show()
@@ -141,14 +141,14 @@ class SecretFeed:
         self._repaint = None
         here, findings = self._listing.row, self.secrets.findings
         findings.arrange()
-        cursor = findings.place_of(here) if here is not None and self._listing.moved else 0
-        self._listing.show(findings.shown, cursor if cursor is not None else self._listing.cursor)
+        cursor = findings.place_of(here) if here is not None and self._listing.has_moved else 0
+        self._listing.show(findings.visible_rows, cursor if cursor is not None else self._listing.cursor)
         self.follow()
 
     def _read_in_view(self) -> None:
         self._settle = None
         rows = [row for row in self._listing.in_view if row.hopeful]
-        if self._listing.row is not None and self._listing.moved:
+        if self._listing.row is not None and self._listing.has_moved:
             rows.append(self._listing.row)
         for row in self.secrets.claim_unread(rows):
             self._run(lambda row=row: self.read(row))  # type: ignore[misc]

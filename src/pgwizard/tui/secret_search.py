@@ -24,22 +24,22 @@ READS_AT_ONCE = 4
 
 
 class SecretSearch:
-    """changed: called after each change, with whether these are the first rows."""
+    """on_change: called after each change, with whether these are the first rows."""
 
-    def __init__(self, search: Search, now: Callable[[], datetime], changed: Callable[[bool], None]) -> None:
+    def __init__(self, search: Search, now: Callable[[], datetime], on_change: Callable[[bool], None]) -> None:
         self.search = search
         self.findings = CandidateIndex()
-        self.denied: list[Denial] = []
+        self.denials: list[Denial] = []
         self.failures: list[Finding] = []
         """What could not be read."""
-        self.served: Handshake | Finding | None = None
+        self.server_answer: Handshake | Finding | None = None
         """What the server sends, or why that is not known; None until it is asked."""
         self.state: Literal["connecting", "loading", "done", "failed"] = "connecting"
         self.count = self.expected = self.to_come = 0
         """Secrets seen, Secrets expected, namespaces still to come."""
         self.certificates_read = False
-        self._now, self._changed = now, changed
-        self._claimed: set[tuple[str, str]] = set()
+        self._now, self._on_change = now, on_change
+        self._claims: set[tuple[str, str]] = set()
         self._gate = asyncio.Semaphore(READS_AT_ONCE)
 
     async def run(self, cluster: Cluster, readable: Readable) -> None:
@@ -58,27 +58,29 @@ class SecretSearch:
             self.failures.append(Finding(text=describe_defect(error)))
             raise
         finally:
-            self._changed(False)
+            self._on_change(False)
 
     def take(self, batch: Batch) -> None:
         """Take in what was found."""
         first = not self.findings.by_place and bool(batch.rows)
         self.findings.learn(batch.rows)
-        self.denied += batch.denied
+        self.denials += batch.denials
         self.failures += batch.failures
         self.count, self.expected, self.to_come = batch.count, batch.expected, batch.namespaces_to_come
-        if batch.served is not None and self.served is None:
-            self._judge_again(batch.served)
-        self.served = batch.served or self.served
+        if batch.server_answer is not None and self.server_answer is None:
+            self._judge_again(batch.server_answer)
+        self.server_answer = batch.server_answer or self.server_answer
         self.certificates_read = self.certificates_read or batch.certificates_read
-        if batch.done:
+        if batch.is_done:
             self.state = "done"
-        self._changed(first)
+        self._on_change(first)
 
-    def _judge_again(self, served: Handshake | Finding) -> None:
+    def _judge_again(self, server_answer: Handshake | Finding) -> None:
         """What was read before it was known what the server sends."""
-        read = [self.findings.by_place.get(place, ()) for place in self._claimed]
-        rows_again = (candidates.judge(row, self.search, served, self._now()) for rows in read for row in rows)
+        row_groups = [self.findings.by_place.get(place, ()) for place in self._claims]
+        rows_again = (
+            candidates.judge(row, self.search, server_answer, self._now()) for rows in row_groups for row in rows
+        )
         self.findings.learn(rows_again)
 
     def claim_unread(self, rows: Iterable[Candidate]) -> list[Candidate]:
@@ -86,8 +88,8 @@ class SecretSearch:
         places = []
         for row in rows:
             place = (row.namespace, row.secret)
-            if row.kind == "not read" and place not in self._claimed:
-                self._claimed.add(place)
+            if row.kind == "not read" and place not in self._claims:
+                self._claims.add(place)
                 places.append(row)
         return places
 
@@ -96,9 +98,9 @@ class SecretSearch:
         async with self._gate:
             rows = await self.contents(cluster, row.namespace, row.secret)
         self.findings.learn(candidates.keep_rank(row, rows))
-        self._changed(False)
+        self._on_change(False)
 
     async def contents(self, cluster: Cluster, namespace: str, secret: str) -> tuple[Candidate, ...]:
         """Read a Secret, as candidates: one for each choice of its keys."""
         ref = Ref(SECRET, secret, namespace)
-        return await browse.contents(cluster, ref, self.search, self.served, self._now())
+        return await browse.contents(cluster, ref, self.search, self.server_answer, self._now())

@@ -55,7 +55,7 @@ class DraftStore(Protocol):
     def keep(self, raw: dict[str, Any]) -> bool:
         """Keep this wizard's answers; False where they cannot be kept."""
 
-    def drop(self, left: Any = None) -> None:
+    def drop(self, draft: Any = None) -> None:
         """Forget what another wizard left, or (None) this one's."""
 
     def close(self) -> None:
@@ -72,7 +72,7 @@ class Start:
     OutputError; of what is there it replaces only files of the names in its last argument. drafts: made when first
     needed; None keeps none. folder: what the names of files are relative to.
     follow_login: takes what is to be called with each line that a log-in writes for a person.
-    loaded: called once the screen is open.
+    on_load: called once the screen is open.
     """
 
     connect: Connector
@@ -87,4 +87,4 @@ class Start:
     drafts: Callable[[], DraftStore] | None = None
     folder: Path = Path()
     follow_login: Callable[[Callable[[str], object]], object] = lambda _: None
-    loaded: Callable[[], object] = lambda: None
+    on_load: Callable[[], object] = lambda: None

@@ -131,7 +131,7 @@ class Signals:
 
         Ctrl+C is the program's. A signal that ends the application ends the program first. The event loop waits.
         """
-        with app.suspend(), _unchanged(sys.__stdin__), subprocess.Popen(command) as program:
+        with app.suspend(), _keep_settings(sys.__stdin__), subprocess.Popen(command) as program:
             self._borrower = program
             try:
                 program.wait()
@@ -140,7 +140,7 @@ class Signals:
 
 
 @contextlib.contextmanager
-def _unchanged(stream: TextIO | None) -> Iterator[None]:
+def _keep_settings(stream: TextIO | None) -> Iterator[None]:
     """A terminal with its settings of before at the end: a program that is killed leaves its own behind."""
     settings = None
     with contextlib.suppress(OSError, ValueError, termios.error):

@@ -61,19 +61,19 @@ class Batch:
     """What was found since the last one. A row replaces all rows of its Secret that came before.
 
     count, expected: Secrets so far and in all, the latter 0 where nobody says; namespaces, and those still to come.
-    failures: what could not be read. served: what the endpoint sends, or why that is not known; None until
-    it is. done: the last one.
+    failures: what could not be read. server_answer: what the endpoint sends, or why that is not known; None until
+    it is. is_done: the last one.
     """
 
     rows: tuple[Candidate, ...] = ()
-    denied: tuple[Denial, ...] = ()
+    denials: tuple[Denial, ...] = ()
     failures: tuple[Finding, ...] = ()
     count: int = 0
     expected: int = 0
     namespaces_to_come: int = 0
-    served: Handshake | Finding | None = None
+    server_answer: Handshake | Finding | None = None
     certificates_read: bool = False
-    done: bool = False
+    is_done: bool = False
 
 
 # ---- browsing ------------------------------------------------------------------------------------------------------
@@ -131,9 +131,9 @@ class _Walk:
     now: Clock
     queue: asyncio.Queue[Batch | None]
     readable: Readable
-    served: Handshake | Finding | None = None
+    server_answer: Handshake | Finding | None = None
     places: set[tuple[str, str]] = field(default_factory=set)
-    unjudged: list[tuple[Candidate, ...]] = field(default_factory=list)
+    pending: list[tuple[Candidate, ...]] = field(default_factory=list)
     expected: int = 0
     handshake_task: asyncio.Task[None] | None = None
 
@@ -142,7 +142,7 @@ class _Walk:
             await self._walk()
             if self.search.purpose == "ca":
                 await self._start_handshake()
-            self._report(done=True)
+            self._report(is_done=True)
         finally:
             if self.handshake_task is not None:
                 self.handshake_task.cancel()
@@ -160,13 +160,15 @@ class _Walk:
         if namespace in self.readable:
             return True
         access = _listing(namespace)
-        granted = (await self.cluster.check_access([access]))[access]
-        if granted:
+        is_granted = (await self.cluster.check_access([access]))[access]
+        if is_granted:
             self.readable.add(namespace)
-        return granted
+        return is_granted
 
     def _report(self, rows: Iterable[Candidate] = (), **more: Any) -> None:
-        batch = Batch(tuple(rows), count=len(self.places), expected=self.expected, served=self.served, **more)
+        batch = Batch(
+            tuple(rows), count=len(self.places), expected=self.expected, server_answer=self.server_answer, **more
+        )
         self.queue.put_nowait(batch)
 
     def _start_handshake(self) -> asyncio.Task[None]:
@@ -177,11 +179,11 @@ class _Walk:
 
     async def _ask_endpoint(self) -> None:
         """Read what the endpoint sends, then decide again about the rows from before."""
-        self.served = await ask_endpoint(self.cluster, self.search)
-        earlier, self.unjudged = self.unjudged, []
+        self.server_answer = await ask_endpoint(self.cluster, self.search)
+        earlier, self.pending = self.pending, []
         self._report()
         async for slice_ in _slices(earlier):  # by Secrets: a row replaces all earlier rows of its Secret
-            self._report([judge(row, self.search, self.served, self.now()) for rows in slice_ for row in rows])
+            self._report([judge(row, self.search, self.server_answer, self.now()) for rows in slice_ for row in rows])
 
     # -- all Secrets at once
 
@@ -190,13 +192,13 @@ class _Walk:
             await self._own()
         try:
             if self.search.purpose == "ca":
-                await self._typed(None)
+                await self._typed_secrets(None)
             await self._others(None)
         except Forbidden as error:  # a permission that was revoked
             self.readable.clear()
-            self._report(denied=(Denial("", Finding(text=error.message)),))
+            self._report(denials=(Denial("", Finding(text=error.message)),))
 
-    async def _typed(self, namespace: str | None) -> None:
+    async def _typed_secrets(self, namespace: str | None) -> None:
         """TLS Secrets, in one answer: the server has it from its cache, where pages may come from etcd."""
         async for page in self._pages(namespace, fields="type=kubernetes.io/tls", limit=None):
             await self._read(page.items)
@@ -215,7 +217,7 @@ class _Walk:
     async def _own(self) -> None:
         """The release's own namespace with contents; their values are dropped at once."""
         if not await self._may(self.search.namespace):
-            self._report(denied=(self._denial(self.search.namespace),))
+            self._report(denials=(self._denial(self.search.namespace),))
             return
         await self._guard(self.search.namespace, self._read_all(self.search.namespace))
 
@@ -239,9 +241,9 @@ class _Walk:
             rows: list[Candidate] = []
             for item in slice_:
                 self.places.add(place_of(item))
-                of_secret = rows_of(item, self.search, self.served, self.now())
-                if self.served is None and of_secret[0].bundle:
-                    self.unjudged.append(of_secret)
+                of_secret = rows_of(item, self.search, self.server_answer, self.now())
+                if self.server_answer is None and of_secret[0].bundle:
+                    self.pending.append(of_secret)
                 rows += of_secret
             self._report(rows)
 
@@ -270,16 +272,16 @@ class _Walk:
             text = error.message
             if isinstance(error, Forbidden):
                 text = f"namespaces may not be listed, so only {', '.join(names)} are searched; type a name for another"
-            self._report(denied=(Denial("", Finding(text=text)),))
-        left = len(names)
+            self._report(denials=(Denial("", Finding(text=text)),))
+        remaining = len(names)
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
         for start in range(0, len(names), REVIEWS):
             part = names[start : start + REVIEWS]
-            allowed = await self.cluster.check_access([_listing(name) for name in part])
-            readable = [name for name in part if allowed[_listing(name)]]
-            denied = tuple(self._denial(name) for name in part if name not in readable)
-            left -= len(denied)
-            self._report(denied=denied, namespaces_to_come=left)
+            permissions = await self.cluster.check_access([_listing(name) for name in part])
+            readable = [name for name in part if permissions[_listing(name)]]
+            denials = tuple(self._denial(name) for name in part if name not in readable)
+            remaining -= len(denials)
+            self._report(denials=denials, namespaces_to_come=remaining)
 
             async def one(name: str) -> None:
                 async with gate:
@@ -291,8 +293,8 @@ class _Walk:
                         group.create_task(one(name))
             except BaseExceptionGroup as errors:
                 raise errors.exceptions[0] from None
-            left -= len(readable)
-            self._report(namespaces_to_come=left)
+            remaining -= len(readable)
+            self._report(namespaces_to_come=remaining)
 
     async def _namespaces(self) -> list[str]:
         """The release's own and the endpoint's first: they are the likely ones."""
@@ -306,7 +308,7 @@ class _Walk:
             await self._read_all(name)
             return
         if self.search.purpose == "ca":
-            await self._typed(name)
+            await self._typed_secrets(name)
         await self._others(name)
 
     async def _guard(self, namespace: str, work: Coroutine[Any, Any, None]) -> None:
@@ -314,7 +316,7 @@ class _Walk:
         try:
             await work
         except Forbidden as error:
-            self._report(denied=(Denial(namespace, Finding(text=error.message)),))
+            self._report(denials=(Denial(namespace, Finding(text=error.message)),))
         except Unauthorized:
             raise  # no other request would succeed either
         except ClusterError as error:
@@ -395,8 +397,8 @@ async def _slices(
         chunk.append(item)
         if len(chunk) >= size:
             yield chunk
-            spent = time.perf_counter() - begin
-            size = max(4, min(500, int(size * slice_seconds / max(spent, 1e-5))))
+            elapsed_seconds = time.perf_counter() - begin
+            size = max(4, min(500, int(size * slice_seconds / max(elapsed_seconds, 1e-5))))
             chunk = []
             await asyncio.sleep(breath_seconds)
             begin = time.perf_counter()

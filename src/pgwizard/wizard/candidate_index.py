@@ -13,9 +13,9 @@ class CandidateIndex:
 
     def __init__(self) -> None:
         self.by_place: dict[tuple[str, str], tuple[Candidate, ...]] = {}
-        self.shown: list[Candidate] = []
+        self.visible_rows: list[Candidate] = []
         self.namespaces: set[str] = set()
-        self._sorted: list[tuple[tuple[int, str, str, tuple[str, ...]], Candidate, str]] = []
+        self._entries: list[tuple[tuple[int, str, str, tuple[str, ...]], Candidate, str]] = []
         self._filter = ""
 
     def learn(self, rows: Iterable[Candidate]) -> None:
@@ -23,29 +23,29 @@ class CandidateIndex:
         fresh = candidates.by_secret(rows)
         self.namespaces |= {namespace for namespace, _ in fresh}
         if stale := fresh.keys() & self.by_place.keys():
-            self._sorted = [entry for entry in self._sorted if (entry[1].namespace, entry[1].secret) not in stale]
+            self._entries = [entry for entry in self._entries if (entry[1].namespace, entry[1].secret) not in stale]
         for place, of_place in fresh.items():
             self.by_place[place] = tuple(of_place)
-            self._sorted += [(row.order, row, _haystack(row)) for row in of_place]
+            self._entries += [(row.order, row, _haystack(row)) for row in of_place]
 
     def arrange(self, text_filter: str | None = None) -> None:
         """Sort, and keep rows that contain every word of the filter."""
         if text_filter is not None:
             self._filter = text_filter
-        self._sorted.sort(key=lambda entry: entry[0])
+        self._entries.sort(key=lambda entry: entry[0])
         words = self._filter.lower().split()
         if words:
-            self.shown = [row for _, row, text in self._sorted if all(word in text for word in words)]
+            self.visible_rows = [row for _, row, text in self._entries if all(word in text for word in words)]
         else:
-            self.shown = [row for _, row, _ in self._sorted]
+            self.visible_rows = [row for _, row, _ in self._entries]
 
     def place_of(self, row: Candidate) -> int | None:
         """Where a Secret's row is shown now: the same key, else the Secret's first."""
-        same = [number for number, row_ in enumerate(self.shown) if row_.identity == row.identity]
+        same = [number for number, row_ in enumerate(self.visible_rows) if row_.identity == row.identity]
         if same:
             return same[0]
         place = (row.namespace, row.secret)
-        return next((n for n, row_ in enumerate(self.shown) if (row_.namespace, row_.secret) == place), None)
+        return next((n for n, row_ in enumerate(self.visible_rows) if (row_.namespace, row_.secret) == place), None)
 
 
 def _haystack(row: Candidate) -> str:

@@ -165,8 +165,8 @@ def outline(item: Object, search: Search) -> Candidate:
 
 
 def _last_if_mirror(row: Candidate, item: Object) -> Candidate:
-    mirrored = plain(mirrored_from(item["metadata"]), 320)
-    return _last(replace(row, mirror_of=mirrored)) if mirrored else row
+    source = plain(mirrored_from(item["metadata"]), 320)
+    return _last(replace(row, mirror_of=source)) if source else row
 
 
 def _last(row: Candidate) -> Candidate:
@@ -179,8 +179,8 @@ def _outline(item: Object, search: Search) -> Candidate:
     namespace, name = place_of(item)
     keys = tuple(sorted(set(_managed_keys(item))))
     if search.purpose == "ca":
-        named = bool(_HOPEFUL.search(name)) and not name.startswith("sh.helm.release.")
-        hopeful = any(_CERTIFICATE_KEY.search(key) for key in keys) or named
+        is_hopeful = bool(_HOPEFUL.search(name)) and not name.startswith("sh.helm.release.")
+        hopeful = any(_CERTIFICATE_KEY.search(key) for key in keys) or is_hopeful
         return Candidate(namespace, name, "not read", others=keys, rank=50 if hopeful else 80, hopeful=hopeful)
     if keys:
         return _credentials(namespace, name, dict.fromkeys(keys, True), search)
@@ -213,12 +213,12 @@ def _rows_of(item: Object, search: Search, server: Handshake | Finding | None, n
     keys = tuple(sorted(data))
     for key in keys:
         others = tuple(other for other in keys if other != key)
-        text, broken = _certificates_of(key, data[key])
+        text, problem = _certificates_of(key, data[key])
         if text is not None:
             row = Candidate(namespace, name, kind_of(text), (key,), others, text)
             rows.append(judge(row, search, server, now))
-        elif broken:
-            wrong.append((key, broken))
+        elif problem:
+            wrong.append((key, problem))
     if rows:
         return tuple(rows)
     if wrong:
@@ -235,18 +235,18 @@ def _rows_of(item: Object, search: Search, server: Handshake | Finding | None, n
     return (Candidate(namespace, name, "other keys", others=keys, reason=reason, rank=85),)
 
 
-def _certificates_of(key: str, coded: str) -> tuple[Bundle | None, str]:
+def _certificates_of(key: str, encoding: str) -> tuple[Bundle | None, str]:
     """The certificates of a key's value, or their problem; neither where it is meant for something else."""
     if key == "tls.key":
         return None, ""  # do not even decode it
-    meant = key in {"tls.crt", "ca.crt"} or bool(_CERTIFICATE_KEY.search(key))
-    if len(coded) > LIMIT_BYTES * 4 // 3 + 4:
-        return None, f"is larger than {LIMIT_BYTES // 1024} KiB" if meant else ""
+    is_certificate = key in {"tls.crt", "ca.crt"} or bool(_CERTIFICATE_KEY.search(key))
+    if len(encoding) > LIMIT_BYTES * 4 // 3 + 4:
+        return None, f"is larger than {LIMIT_BYTES // 1024} KiB" if is_certificate else ""
     try:
-        value = base64.b64decode(coded)
+        value = base64.b64decode(encoding)
     except (binascii.Error, ValueError):
-        return None, "is not base64" if meant else ""
-    if b"CERTIFICATE-----" not in value and not meant:
+        return None, "is not base64" if is_certificate else ""
+    if b"CERTIFICATE-----" not in value and not is_certificate:
         return None, ""
     try:
         return read_bundle(value), ""
@@ -254,9 +254,9 @@ def _certificates_of(key: str, coded: str) -> tuple[Bundle | None, str]:
         return None, str(error)
 
 
-def _holds_key(coded: str) -> bool:
+def _holds_key(encoding: str) -> bool:
     try:
-        return _KEY_LABEL in base64.b64decode(coded[:400])[:100]
+        return _KEY_LABEL in base64.b64decode(encoding[:400])[:100]
     except (binascii.Error, ValueError):
         return False
 
@@ -293,8 +293,8 @@ def judge(row: Candidate, search: Search, server: Handshake | Finding | None, no
     if reason is None and isinstance(server, Finding):
         reason = Finding(text="cannot be tried from here")
     if is_named:
-        named = f"names {search.host}"
-        reason = Finding(text=named, cause=verdict.why or (reason.text if isinstance(reason, Finding) else ""))
+        host_text = f"names {search.host}"
+        reason = Finding(text=host_text, cause=verdict.why or (reason.text if isinstance(reason, Finding) else ""))
     return replace(row, ok=verdict.ok, reason=reason, rank=rank)
 
 
@@ -304,10 +304,10 @@ def _rank(row: Candidate, verdict: ChainVerdict, search: Search, now: datetime, 
     near = row.namespace in search.homes
     if verdict.ok:
         return kind * 2 + (not near)
-    ended = bool(row.bundle and not row.bundle.is_valid(now))
+    is_over = bool(row.bundle and not row.bundle.is_valid(now))
     if verdict.ok is None:
-        return 30 if ended else 10 + kind + (0 if is_named else 8)
-    return 35 if ended else 30 + kind
+        return 30 if is_over else 10 + kind + (0 if is_named else 8)
+    return 35 if is_over else 30 + kind
 
 
 def _credentials(namespace: str, name: str, keys: Mapping[str, bool], search: Search) -> Candidate:

@@ -40,7 +40,7 @@ class Draft:
     warnings: tuple[Finding, ...] = field(init=False, default=())
     cluster_warnings: tuple[Finding, ...] = field(init=False, default=())
     _cluster_errors: tuple[Finding, ...] = field(init=False, default=())
-    _shelved: dict[tuple[QuestionPath, str], dict[str, Any]] = field(init=False, default_factory=dict)
+    _shelf: dict[tuple[QuestionPath, str], dict[str, Any]] = field(init=False, default_factory=dict)
     _before: list[tuple[QuestionPath, dict[str, Any]]] = field(init=False, default_factory=list)
     """The answered question, and raw before it; typing into one question is one step."""
 
@@ -80,9 +80,9 @@ class Draft:
         before = self.tag(path)
         current = _at(self.raw, path, None)
         if isinstance(current, dict):
-            self._shelved[path, before] = current
+            self._shelf[path, before] = current
         key = tag_key(path)
-        fresh = self._shelved.get((path, tag)) or ({key: tag} if key else {})
+        fresh = self._shelf.get((path, tag)) or ({key: tag} if key else {})
         self._give(path, None if tag == NOTHING else fresh)
 
     def tag(self, path: QuestionPath) -> str:
@@ -125,7 +125,7 @@ class Draft:
             path, raw = self._before.pop()
             if raw != self.raw:
                 self.raw = raw
-                self._shelved.clear()  # an undone answer must not return with another alternative
+                self._shelf.clear()  # an undone answer must not return with another alternative
                 self.evaluate()
                 return path
         return None
@@ -149,13 +149,13 @@ class Draft:
         self.evaluate()
 
     def evaluate(self) -> None:
-        loaded = answers_file.from_mapping(self.raw)
-        problems = list(loaded.problems)
-        if loaded.answers is not None:
-            self.answers = loaded.answers
+        loaded_answers = answers_file.from_mapping(self.raw)
+        problems = list(loaded_answers.problems)
+        if loaded_answers.answers is not None:
+            self.answers = loaded_answers.answers
             findings = check(self.answers, self.facts)
             errors = together(self._cluster_errors, findings.errors)
-            problems += [problem for problem in errors if loaded.about_right_answers(problem)]
+            problems += [problem for problem in errors if loaded_answers.about_right_answers(problem)]
             self.warnings = (*self.cluster_warnings, *findings.warnings)
         self.problems = tuple(problems)
 
@@ -184,10 +184,10 @@ class Draft:
     def _leaves(self, section: BaseModel, path: QuestionPath) -> Iterator[tuple[QuestionPath, Any]]:
         for name, info in type(section).model_fields.items():
             value, here = getattr(section, name), (*path, str(info.alias))
-            key, chosen = tag_key(here), self.tag(here)
-            if key and chosen != (_dump(value)[key] if isinstance(value, Section) else NOTHING):
+            key, tag = tag_key(here), self.tag(here)
+            if key and tag != (_dump(value)[key] if isinstance(value, Section) else NOTHING):
                 # Invalid so far: value is the default, whose questions do not belong to the chosen alternative.
-                yield (*here, key), None if chosen == NOTHING else chosen
+                yield (*here, key), None if tag == NOTHING else tag
             elif isinstance(value, Section):
                 yield from self._leaves(value, here)
             else:
@@ -252,17 +252,17 @@ _LEFT_OUT = "# What may be a secret was left out: secrets come from Secrets, var
 
 def without_secrets(raw: dict[str, Any]) -> dict[str, Any]:
     """A copy to save or to show: without secret options, and without invalid values that messages must not repeat."""
-    loaded = answers_file.from_mapping(raw)
-    return _fit(raw, (), loaded.hidden_paths) if loaded.answers is not None else {}
+    loaded_answers = answers_file.from_mapping(raw)
+    return _fit(raw, (), loaded_answers.hidden_paths) if loaded_answers.answers is not None else {}
 
 
-def _fit(node: dict[str, Any], path: tuple[Any, ...], hidden: frozenset[tuple[Any, ...]]) -> dict[str, Any]:
+def _fit(node: dict[str, Any], path: tuple[Any, ...], hidden_paths: frozenset[tuple[Any, ...]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, item in node.items():
         here = (*path, key)
-        if here in hidden or (path == _OPTIONS and pgbackrest.is_secret(str(key))):
+        if here in hidden_paths or (path == _OPTIONS and pgbackrest.is_secret(str(key))):
             continue
-        fit = _fit(item, here, hidden) if isinstance(item, dict) else item
+        fit = _fit(item, here, hidden_paths) if isinstance(item, dict) else item
         if fit != {} or item == {}:  # a block of secrets only is dropped with them
             values[key] = fit
     return values

@@ -34,21 +34,21 @@ class LookupStep:
 
 
 async def look_up(
-    cluster: Cluster, answers: Answers, ca_file: Bundle | None, opened: ReleaseRef | None, *, at: datetime
+    cluster: Cluster, answers: Answers, ca_file: Bundle | None, opened_release: ReleaseRef | None, *, at: datetime
 ) -> AsyncGenerator[LookupStep, None]:
     """What the answers name, then also the findings of the checks.
 
-    ca_file: the certificate that the answers name as a file; opened: the release that is being changed, None for a
-    new one. A cluster that does not answer is a finding, never raised.
+    ca_file: the certificate that the answers name as a file; opened_release: that which is being changed, None for
+    a new one. A cluster that does not answer is a finding, never raised.
     """
     try:
-        surveyed = await survey.survey(cluster, answers, ca_file, at=at)
+        survey_result = await survey.survey(cluster, answers, ca_file, at=at)
     except PgwizardError as error:
         yield LookupStep(ca_file, (finding_of(error),), warnings=(), is_incomplete=True)
         return
-    learnt = LookupStep(surveyed.ca, surveyed.errors)
+    learnt = LookupStep(survey_result.ca, survey_result.errors)
     yield learnt
-    findings = await checks.run(checks.Subject(cluster, answers, surveyed, at, opened))
+    findings = await checks.run(checks.Subject(cluster, answers, survey_result, at, opened_release))
     errors = [finding for finding in findings if finding.severity == "error"]
     warnings = [finding for finding in findings if finding.severity == "warning"]
-    yield replace(learnt, errors=(*learnt.errors, *errors), warnings=(*surveyed.doubts, *warnings))
+    yield replace(learnt, errors=(*learnt.errors, *errors), warnings=(*survey_result.doubts, *warnings))

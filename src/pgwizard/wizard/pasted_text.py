@@ -25,7 +25,7 @@ _PAIR = re.compile(r"(?P<name>[^=:\s]+)\s*[=:]\s*(?P<value>(?:(?!\\;|;\s|;$).)*)
 
 _BEGINS_ENTRY = re.compile(r"[A-Za-z_][\w./-]*\s*[=:]")
 _SQL = re.compile(r"(?:ALTER\s+SYSTEM\s+)?SET\s+(?:(?:SESSION|LOCAL)\s+)?(?P<rest>.+)", re.IGNORECASE)
-_BEGUN = re.compile(r"ALTER\s+SYSTEM(?:\s+SET)?", re.IGNORECASE)
+_BEGINNING = re.compile(r"ALTER\s+SYSTEM(?:\s+SET)?", re.IGNORECASE)
 _OTHER_SQL = re.compile(r"(?:ALTER|RESET|SELECT|SET|SHOW)\s", re.IGNORECASE)
 _SQL_COMMENT = re.compile(r"('(?:[^']|'')*')|(?<=[\s;])--.*")
 _Entry = tuple[int, str | tuple[str, Any]]
@@ -104,10 +104,10 @@ def _map_line(lines: Sequence[_Entry], field: FieldInfo, read: Callable[[str], t
                 "line out"
             )
         entries[name] = value  # as in a file, the last one counts
-    written = write_text(entries)
-    if read_text(field, written).keys() != entries.keys():
+    text = write_text(entries)
+    if read_text(field, text).keys() != entries.keys():
         raise PasteRefused("it does not fit on one line. Write it into the file of answers")
-    return written
+    return text
 
 
 def _refuse_secret(name: str, number: int) -> None:
@@ -123,7 +123,7 @@ def _entries(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     began = ""
     for number, line in lines:
         whole = f"{began} {line}".strip()
-        began = whole if _BEGUN.fullmatch(whole) else ""
+        began = whole if _BEGINNING.fullmatch(whole) else ""
         if began or whole.startswith(("#", "[")) or re.match(r"--(\s|$)", whole):
             continue
         is_command = re.match(r"--|-c\s", whole)

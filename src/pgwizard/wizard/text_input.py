@@ -15,7 +15,7 @@ from pgwizard.answers import strict_yaml
 from pgwizard.answers.schema import is_optional
 from pgwizard.plan.pgbackrest import is_secret
 
-ESCAPED = r"\;"
+ESCAPED_SEMICOLON = r"\;"
 """A semicolon within a value; an unescaped one ends it."""
 
 
@@ -26,7 +26,7 @@ def write_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        parts = [f"{name}={_quote(_scalar_text(item)).replace(';', ESCAPED)}" for name, item in value.items()]
+        parts = [f"{name}={_quote(_scalar_text(item)).replace(';', ESCAPED_SEMICOLON)}" for name, item in value.items()]
         # a backslash must not precede the semicolon that ends its value
         return "; ".join(f"{part} " if part.endswith("\\") else part for part in parts)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
@@ -39,7 +39,9 @@ def read_text(field: FieldInfo, text: str) -> Any:
         return None
     origin = getattr(annotation, "__origin__", None)
     if origin is dict:
-        return {name: _unquote(value) if _QUOTED.fullmatch(value) else _scalar(value) for name, value in _pairs(text)}
+        return {
+            name: _unquote(value) if _QUOTED_TEXT.fullmatch(value) else _scalar(value) for name, value in _pairs(text)
+        }
     if origin is list:
         return [part.strip() for part in text.split(",") if part.strip()]
     if _takes_int(annotation) and re.fullmatch(r"-?[0-9]{1,18}", text.strip()):
@@ -55,16 +57,16 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
         if is_secret(name):
             value, rest = re.split("[=:]", text, maxsplit=1)[1:], []
         if part.strip():
-            yield name.strip(), "".join(value).strip().replace(ESCAPED, ";")
+            yield name.strip(), "".join(value).strip().replace(ESCAPED_SEMICOLON, ";")
         text = "".join(rest)
 
 
-_QUOTED = re.compile(r"'(?:[^']|'')*'")
+_QUOTED_TEXT = re.compile(r"'(?:[^']|'')*'")
 
 
 def _quote(text: str) -> str:
     """In quotes where blanks at its ends belong to it, or where it would be taken for a text in quotes."""
-    needs_quotes = text != text.strip() or _QUOTED.fullmatch(text)
+    needs_quotes = text != text.strip() or _QUOTED_TEXT.fullmatch(text)
     return "'" + text.replace("'", "''") + "'" if needs_quotes else text
 
 

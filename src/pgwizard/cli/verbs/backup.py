@@ -28,7 +28,7 @@ from pgwizard.status.observe import database_outage
 from pgwizard.status.snapshot import Missing
 from pgwizard.text import fit
 
-_NAMED = 5
+_MOST_NAMES = 5
 """How many Jobs a message names."""
 _WORK: dict[Work, str] = {"backup": "backup", "verify": "verification", "drill": "drill"}
 
@@ -90,7 +90,7 @@ def backup(call: Invocation, writer: Writer) -> None:
         if call[FOLLOW]:
             await _follow(cluster, await cluster.get(Ref(JOB, job, release.namespace)), release, writer, now())
 
-    connect.run(call, writer, work, released=True, interruption=lambda: Interrupted("stopped", hint=hint))
+    connect.run(call, writer, work, has_release=True, interruption=lambda: Interrupted("stopped", hint=hint))
 
 
 def logs(call: Invocation, writer: Writer) -> None:
@@ -98,10 +98,10 @@ def logs(call: Invocation, writer: Writer) -> None:
 
     async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
-        named, kind = call[JOB_NAME], cast("Work", call[JOB_KIND])
+        job_name, kind = call[JOB_NAME], cast("Work", call[JOB_KIND])
         layout = await records.find_layout(cluster, release)
-        jobs = await backups.newest_first(cluster, layout, None if named else kind)
-        job = _job_named(jobs, release, named, "Job" if named else f"{_WORK[kind]} Job")
+        jobs = await backups.newest_first(cluster, layout, None if job_name else kind)
+        job = _job_named(jobs, release, job_name, "Job" if job_name else f"{_WORK[kind]} Job")
         if call[FOLLOW] and assess(job).status == "progressing" and not await has_succeeded(cluster, job):
             await _follow(cluster, job, release, writer, now())
             return
@@ -121,7 +121,7 @@ def logs(call: Invocation, writer: Writer) -> None:
             more = f"More: {explain_command(fault.key)}"
             writer.note(f"Cause: {fault.cause}\nFix: {fault.fix}\n{more}", FaultLine(fault.key, fault.cause, fault.fix))
 
-    connect.run(call, writer, work, released=True)
+    connect.run(call, writer, work, has_release=True)
 
 
 def _job_named(jobs: list[Object], release: ReleaseRef, name: str | None, kind: str) -> Object:
@@ -131,9 +131,9 @@ def _job_named(jobs: list[Object], release: ReleaseRef, name: str | None, kind: 
     for job in jobs:
         if name in (None, job["metadata"]["name"]):
             return job
-    named = ", ".join(fit(job["metadata"]["name"]) for job in jobs[:_NAMED])
+    names = ", ".join(fit(job["metadata"]["name"]) for job in jobs[:_MOST_NAMES])
     raise PreflightError(
-        f"release {fit(str(release))} has no {kind} {fit(name or '')}", hint=f"The newest are: {named}."
+        f"release {fit(str(release))} has no {kind} {fit(name or '')}", hint=f"The newest are: {names}."
     )
 
 

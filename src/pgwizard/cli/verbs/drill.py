@@ -49,7 +49,7 @@ def drill(call: Invocation, writer: Writer) -> None:
     async def work(cluster: Cluster, now: Clock) -> None:
         release = await connect.choose_release(call, cluster)
         result = await restore_drill.run(
-            cluster, release, reporter(writer), now=now, seconds=call[DRILL_TIMEOUT], query=query, left=keep
+            cluster, release, reporter(writer), now=now, seconds=call[DRILL_TIMEOUT], query=query, report_left=keep
         )
         parts = {item.name: getattr(result, item.name) for item in fields(result)}
         writer.line("\n".join(drills.result_lines(result)), DrillLine(**parts))
@@ -57,4 +57,4 @@ def drill(call: Invocation, writer: Writer) -> None:
         if failure is not None:
             raise NotProven(f"{release}: {failure}", hint=failure.fix)
 
-    connect.run(call, writer, work, released=True, interruption=lambda: Interrupted(f"stopped: {outcome}"))
+    connect.run(call, writer, work, has_release=True, interruption=lambda: Interrupted(f"stopped: {outcome}"))

@@ -52,7 +52,7 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
     """Print every release. Raises NotProven unless all are recoverable."""
 
     async def work(cluster: Cluster, now: Clock) -> list[FleetRow]:
-        begun = now()
+        begin = now()
         with writer.waiting("Reading all releases and their repositories ..."):
             survey = await fleet.look(cluster, now=now)
         lines = rows(survey)
@@ -62,7 +62,7 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
                 writer.note(survey.left_out, NoteLine(survey.left_out))
             return lines
         _print(writer, lines)
-        text = f"{totals(lines)}; {cost(survey, (now() - begun).total_seconds())}"
+        text = f"{totals(lines)}; {cost(survey, (now() - begin).total_seconds())}"
         if survey.left_out:
             writer.note(survey.left_out, NoteLine(survey.left_out))
         writer.note(text, NoteLine(text))
@@ -70,7 +70,7 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
 
     async def follow(cluster: Cluster, now: Clock) -> list[FleetRow]:
         """Print a release each time its state or its worst reason changes, until a signal."""
-        printed: dict[object, tuple[object, ...]] = {}
+        last_essences: dict[object, tuple[object, ...]] = {}
         left_out = ""
         with connect.until_unread():
             async with aclosing(fleet.observe(cluster, now=now)) as fleets:
@@ -79,14 +79,14 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
                         left_out = reading.left_out
                         text = left_out or "all namespaces are shown"
                         writer.note(text, NoteLine(text))
-                    is_first = not printed
-                    _print(writer, _changed(reading, printed), with_titles=is_first)
+                    is_first = not last_essences
+                    _print(writer, _changed_rows(reading, last_essences), with_titles=is_first)
         return []
 
     if call[WATCH]:
-        connect.run(call, writer, follow, released=True)
+        connect.run(call, writer, follow, has_release=True)
         return
-    lines = connect.run(call, writer, work, released=True)
+    lines = connect.run(call, writer, work, has_release=True)
     if not lines:
         raise PreflightError("no release in the cluster", hint="pgwizard installs one.")
     if (first := worst(lines)) is not None:
@@ -96,15 +96,15 @@ def status_of_all(call: Invocation, writer: Writer, *, metrics: bool) -> None:
         raise NotProven(f"{totals(lines)}; the worst is {first.ref}, {first.state}{why}", hint=hint)
 
 
-def _changed(reading: Fleet, printed: dict[object, tuple[object, ...]]) -> list[FleetRow]:
+def _changed_rows(reading: Fleet, last_essences: dict[object, tuple[object, ...]]) -> list[FleetRow]:
     """The rows that differ in state or reason from what was printed; ages alone are no change."""
-    changed = []
+    changes = []
     for each in rows(reading):
         essence = (each.state, each.worst.key or each.worst.text if each.worst else "")
-        if not each.is_loading and printed.get(each.ref) != essence:
-            printed[each.ref] = essence
-            changed.append(each)
-    return changed
+        if not each.is_loading and last_essences.get(each.ref) != essence:
+            last_essences[each.ref] = essence
+            changes.append(each)
+    return changes
 
 
 def _print(writer: Writer, fleet_lines: list[FleetRow], *, with_titles: bool = True) -> None:

@@ -97,23 +97,23 @@ def history(call: Invocation, writer: Writer) -> None:
         loss = next((each for each in reversed(history_.events) if each.is_loss and each.is_reachable), None)
         text = history_text(history_)
         if loss is not None:
-            options = ["--to", loss.target.typed, *(["--before"] if loss.target.is_exclusive else [])]
+            options = ["--to", loss.target.as_typed, *(["--before"] if loss.target.is_exclusive else [])]
             command = cluster.commands.pgwizard("restore", release.name, *options, namespace=release.namespace)
             text += f"\nThe state before the newest removal: {command}"
         writer.line(text, _summary(history_))
 
-    connect.run(call, writer, work, released=True, interruption=lambda: Interrupted("stopped: nothing was written"))
+    connect.run(call, writer, work, has_release=True, interruption=lambda: Interrupted("stopped: nothing was written"))
 
 
 def _moment(call: Invocation, option: Option[str | None]) -> datetime | None:
-    typed = call[option]
-    if typed is None:
+    text = call[option]
+    if text is None:
         return None
-    target = read_target(typed, local_zone())
+    target = read_target(text, local_zone())
     if isinstance(target, TargetRefusal) and target.reason != "not-a-target":
         raise UsageError(f"{option.flag}: {target.text}", hint=target.fix)
     if isinstance(target, TargetRefusal) or target.at is None:
-        raise UsageError(f"{option.flag} {fit(typed)}: expected a time", hint="Such as: 2026-11-27T21:00:04Z.")
+        raise UsageError(f"{option.flag} {fit(text)}: expected a time", hint="Such as: 2026-11-27T21:00:04Z.")
     return target.at
 
 
@@ -132,7 +132,7 @@ def _line(event: WalEvent) -> HistoryEventLine:
         event.is_catalog,
         event.is_rewrite,
         event.is_loss,
-        target.typed,
+        target.as_typed,
         target.is_exclusive,
         event.is_reachable,
     )
@@ -143,7 +143,7 @@ def _summary(summary: ReleaseHistory) -> HistoryLine:
         summary.since,
         summary.until,
         summary.commits,
-        summary.unlisted,
+        summary.unlisted_commits,
         summary.segments,
         summary.unreadable,
         summary.is_cut,

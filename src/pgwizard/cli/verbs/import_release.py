@@ -18,7 +18,7 @@ from pgwizard.release.live_answers import ImportedAnswers, import_answers
 from pgwizard.release.live_objects import collect
 from pgwizard.wizard.draft import dump, without_defaults
 
-UNEXPRESSED = 1
+UNEXPRESSED_CODE = 1
 """Exit code of ``import --exit-code`` if the release has something that no answer expresses."""
 
 
@@ -29,7 +29,7 @@ def import_release(call: Invocation, writer: Writer) -> int:
         release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
         return import_answers(await collect(cluster, release))
 
-    import_ = connect.run(call, writer, work, released=True)
+    import_ = connect.run(call, writer, work, has_release=True)
     release = import_.answers.release
     answers = without_defaults(dump(import_.answers))
     answers = {
@@ -43,4 +43,4 @@ def import_release(call: Invocation, writer: Writer) -> int:
         writer.put(text)
     for finding in import_.findings:
         writer.note(f"warning: {finding.whole}", WarningLine.of(finding))
-    return UNEXPRESSED if call[IMPORT_EXIT_CODE] and import_.findings else 0
+    return UNEXPRESSED_CODE if call[IMPORT_EXIT_CODE] and import_.findings else 0

@@ -48,8 +48,8 @@ def releases(call: Invocation, writer: Writer) -> None:
         namespace = None if call[ALL_NAMESPACES] else call[NAMESPACE] or cluster.namespace
         return namespace, await records.all_releases(cluster, namespace)
 
-    namespace, listed = connect.run(call, writer, work, released=True)
-    items = list(map(_release_line, listed))
+    namespace, listing = connect.run(call, writer, work, has_release=True)
+    items = list(map(_release_line, listing))
     cells = [
         (
             item.namespace,
@@ -72,7 +72,7 @@ def releases(call: Invocation, writer: Writer) -> None:
         writer.put(f"{lines[0]}\n")
     for line, item in zip(lines[1:], items, strict=True):
         writer.line(line, item)
-    for release in listed:
+    for release in listing:
         if isinstance(release, UnreadableRecord):
             warning = Finding(text=release.problem, severity="warning", fix=records.UNREADABLE)
             writer.note(f"warning: {warning.whole}", WarningLine.of(warning))
@@ -104,14 +104,14 @@ def uninstall(call: Invocation, writer: Writer) -> None:
     if purge is not None and purge != name:
         raise UsageError(f"--purge-data: expected the release's name, {name}: its data would be deleted")
 
-    interrupted = Interrupted("stopped: nothing was removed")
+    interruption = Interrupted("stopped: nothing was removed")
 
     async def work(cluster: Cluster, now: Clock) -> None:
-        nonlocal interrupted
+        nonlocal interruption
         plan = await removal(
             cluster, ReleaseRef(call[NAMESPACE] or cluster.namespace, name), purge_data=purge is not None
         )
-        for ref in plan.deleted:
+        for ref in plan.deletions:
             writer.line(f"- delete    {ref}", ChangeLine("delete", str(ref), "", restarts=False))
         remainder = [(str(ref), why) for ref, why in plan.remainder]
         for remaining, why in [*remainder, ("the repository in S3", "backups are never deleted from here")]:
@@ -119,7 +119,7 @@ def uninstall(call: Invocation, writer: Writer) -> None:
         question = f"Remove {name} from {plan.record.ref.namespace}? [y/N] "
         if prompt.is_interactive(yes=call[YES]) and not await prompt.confirm(question):
             raise Interrupted("not approved: nothing was written")
-        interrupted = Interrupted("stopped", hint="Run it again to remove what is left.")
+        interruption = Interrupted("stopped", hint="Run it again to remove what is left.")
         await remove(plan, cluster, reporter(writer), now=now)
 
-    connect.run(call, writer, work, released=True, interruption=lambda: interrupted)
+    connect.run(call, writer, work, has_release=True, interruption=lambda: interruption)

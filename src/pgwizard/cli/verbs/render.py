@@ -35,16 +35,16 @@ class FilesLine(JsonLine):
 def render(call: Invocation, writer: Writer) -> None:
     """Print the manifests, or write them into a folder. Raises AnswersError and OutputError."""
     plan, warnings = resolve_plan(source_of(call))
-    rendered = manifests.render(plan)
+    rendering = manifests.render(plan)
     folder = call[OUTPUT_FOLDER]
     if folder is not None:
-        write_folder(folder, {manifest.file_name: manifest.text for manifest in rendered}, manifests.FILE_NAMES)
-        _list_files(call, writer, folder, tuple(manifest.file_name for manifest in rendered))
+        write_folder(folder, {manifest.file_name: manifest.text for manifest in rendering}, manifests.FILE_NAMES)
+        _list_files(call, writer, folder, tuple(manifest.file_name for manifest in rendering))
     elif call[JSON]:  # a List, which kubectl reads, not a line of our own
-        items = [manifest.object for manifest in rendered]
+        items = [manifest.object for manifest in rendering]
         writer.put(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=2) + "\n")
     else:
-        writer.put("---\n".join(manifest.text for manifest in rendered))
+        writer.put("---\n".join(manifest.text for manifest in rendering))
     _advise(plan, warnings, writer)
 
 
@@ -63,17 +63,17 @@ def export(call: Invocation, writer: Writer) -> None:
     if folder is None:
         writer.put(json.dumps(values(plan), indent=2, ensure_ascii=False) + "\n" if call[JSON] else values_yaml(plan))
     else:
-        written = export_folder(plan, cast("ExportFormat", form))
-        write_export(folder, written.texts, written.replaceable, force=call[FORCE])
-        _list_files(call, writer, folder, tuple(written.texts))
+        files = export_folder(plan, cast("ExportFormat", form))
+        write_export(folder, files.texts, files.replaceable, force=call[FORCE])
+        _list_files(call, writer, folder, tuple(files.texts))
     _advise(plan, warnings, writer)
     for note in secrets_to_exist(plan):
         writer.note(f"note: {note}", NoteLine(note))
 
 
 def _list_files(call: Invocation, writer: Writer, folder: str, names: tuple[str, ...]) -> None:
-    listed = "\n".join(f"{folder.rstrip('/')}/{name}" for name in names)
-    writer.put(line_of(FilesLine(folder, names)) if call[JSON] else f"{listed}\n")
+    lines = "\n".join(f"{folder.rstrip('/')}/{name}" for name in names)
+    writer.put(line_of(FilesLine(folder, names)) if call[JSON] else f"{lines}\n")
 
 
 def _advise(plan: Plan, warnings: Sequence[Finding], writer: Writer) -> None:

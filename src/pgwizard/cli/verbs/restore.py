@@ -45,7 +45,7 @@ from pgwizard.restore.journal import Journal
 from pgwizard.restore.preview import OpenPreview
 from pgwizard.restore.preview_job import reached_text
 from pgwizard.restore.report import (
-    UNTOUCHED,
+    UNTOUCHED_TEXT,
     loss_text,
     preview_rows,
     result_lines,
@@ -143,10 +143,10 @@ def restore(call: Invocation, writer: Writer) -> None:
         _preview(call, writer)
         return
     answers, into = _answers(call), _into(call)
-    interrupted = Interrupted("stopped: nothing was written")
+    interruption = Interrupted("stopped: nothing was written")
 
     async def work(cluster: Cluster, now: Clock) -> None:
-        nonlocal interrupted
+        nonlocal interruption
         show = reporter(writer, answers.locate if answers else lambda finding: finding)
         release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
         request, origin = answers.request if answers else None, None
@@ -157,7 +157,7 @@ def restore(call: Invocation, writer: Writer) -> None:
                 request = with_overrides(await clone.clone_request(cluster, source, into), call[SET])
         if request is not None:
             release = ReleaseRef.of(request.answers)
-            interrupted = Interrupted("stopped", hint="Run it again at any time: it resumes.")
+            interruption = Interrupted("stopped", hint="Run it again at any time: it resumes.")
             if not await _create(call, writer, request, cluster, origin, show=show, now=now):
                 return
         with writer.waiting(f"Reading release {release} and its repository ..."):
@@ -166,30 +166,30 @@ def restore(call: Invocation, writer: Writer) -> None:
         show_resumed(writer, preparation.journal, journal)
         plan = preparation.shown_plan(journal)
         if plan is None:
-            writer.line(UNTOUCHED, NoteLine(UNTOUCHED))
+            writer.line(UNTOUCHED_TEXT, NoteLine(UNTOUCHED_TEXT))
         else:
             show_plan(writer, plan, {**preparation.rows(plan), **rights_row(preparation.lacks)})
         if call[RESTORE_PLAN_ONLY]:
             return
         rights.refuse(cluster, preparation.lacks)
-        written = NOTHING_WRITTEN if request is None else f"release {release} is created, and nothing was restored"
-        await _confirm(call, release, written=written)
+        written_text = NOTHING_WRITTEN if request is None else f"release {release} is created, and nothing was restored"
+        await _confirm(call, release, written_text=written_text)
         command = cluster.commands.pgwizard("restore", release.name, namespace=release.namespace)
-        interrupted = Interrupted("stopped: the database was not touched")
+        interruption = Interrupted("stopped: the database was not touched")
         if preparation.journal is not None:
-            interrupted = Interrupted("stopped", hint=f"{unfinished_text(journal.stage)}\nResume it: {command}")
+            interruption = Interrupted("stopped", hint=f"{unfinished_text(journal.stage)}\nResume it: {command}")
 
         def report(event: Event) -> None:
-            nonlocal interrupted
+            nonlocal interruption
             if event.stage not in ("lock", restore_run.FIRST_STAGE) and event.kind == "began":
-                interrupted = Interrupted("stopped", hint=f"{unfinished_text(event.stage)}\nResume it: {command}")
+                interruption = Interrupted("stopped", hint=f"{unfinished_text(event.stage)}\nResume it: {command}")
             show(event)
 
-        ended = await restore_run.run(release, journal, cluster, report, now=now)
-        show_receipt(writer, release, ended, cluster)
+        outcome = await restore_run.run(release, journal, cluster, report, now=now)
+        show_receipt(writer, release, outcome, cluster)
 
     with answers.locating() if answers else contextlib.nullcontext():
-        connect.run(call, writer, work, released=answers is None, interruption=lambda: interrupted)
+        connect.run(call, writer, work, has_release=answers is None, interruption=lambda: interruption)
 
 
 def _require_target(call: Invocation) -> None:
@@ -220,52 +220,56 @@ def _finish(call: Invocation, writer: Writer) -> None:
         writer.line(text, NoteLine(text))
 
     connect.run(
-        call, writer, work, released=True, interruption=lambda: Interrupted("stopped", hint="Run it again at any time.")
+        call,
+        writer,
+        work,
+        has_release=True,
+        interruption=lambda: Interrupted("stopped", hint="Run it again at any time."),
     )
 
 
 def _preview(call: Invocation, writer: Writer) -> None:
     """Begin a preview, move the one that is open, or end it. Raises UsageError for a target that cannot be reached."""
     _answers(call)
-    typed = call[RECOVERY_TARGET]
-    interrupted = Interrupted("stopped: nothing was written")
+    text = call[RECOVERY_TARGET]
+    interruption = Interrupted("stopped: nothing was written")
 
     async def work(cluster: Cluster, now: Clock) -> None:
-        nonlocal interrupted
+        nonlocal interruption
         show = reporter(writer)
         release = ReleaseRef(call[NAMESPACE] or cluster.namespace, call.word)
-        if typed is None:
+        if text is None:
             if not await preview.is_there(cluster, release):
                 await records.find_layout(cluster, release)  # a mistyped name is not an ended preview
             await preview.end(cluster, release, show)
             return
-        target = read_target(typed, local_zone(), is_exclusive=call[BEFORE])
+        target = read_target(text, local_zone(), is_exclusive=call[BEFORE])
         with writer.waiting(f"Reading release {release} and its repository ..."):
             preparation = await preview.prepare(cluster, release)
-            opened = await preview.find(cluster, release)
+            open_preview = await preview.find(cluster, release)
             plan = await restore_run.plan_to(cluster, preparation, target, now)
         if isinstance(plan, TargetRefusal):
             raise _unreachable(writer, plan)
         if isinstance(target, TargetRefusal):
             raise _unreachable(writer, target)
-        shown = {"Target": plan.target, **rights_row(preparation.lacks)}
-        show_plan(writer, plan, shown if opened else preview_rows(plan, preparation.lacks))
+        rows = {"Target": plan.target, **rights_row(preparation.lacks)}
+        show_plan(writer, plan, rows if open_preview else preview_rows(plan, preparation.lacks))
         if call[RESTORE_PLAN_ONLY]:
             return
         rights.refuse(cluster, preparation.lacks)
-        if opened is None:
+        if open_preview is None:
             if prompt.is_interactive(yes=call[YES]) and not await prompt.confirm(_QUESTION):
                 raise Interrupted("not approved: nothing was written")
-            interrupted = Interrupted("stopped: no preview is open")  # else the start itself says what is left
-            opened = await preview.start(cluster, preparation, target, plan, report=show, now=now)
+            interruption = Interrupted("stopped: no preview is open")  # else the start itself says what is left
+            open_preview = await preview.start(cluster, preparation, target, plan, report=show, now=now)
         else:
-            interrupted = Interrupted(
+            interruption = Interrupted(
                 "stopped: the preview was not ended", hint=preview.ended_by(cluster.commands, release)
             )
-            opened = await preview.move(cluster, preparation, opened, target, plan, report=show, now=now)
-        show_preview(writer, opened, cluster)
+            open_preview = await preview.move(cluster, preparation, open_preview, target, plan, report=show, now=now)
+        show_preview(writer, open_preview, cluster)
 
-    connect.run(call, writer, work, released=True, interruption=lambda: interrupted)
+    connect.run(call, writer, work, has_release=True, interruption=lambda: interruption)
 
 
 def _answers(call: Invocation) -> LocatedRelease | None:
@@ -287,12 +291,12 @@ def _answers(call: Invocation) -> LocatedRelease | None:
 
 def _into(call: Invocation) -> ReleaseRef | None:
     """The clone to make; None without one. Raises UsageError."""
-    typed = call[INTO]
-    if typed is None:
+    text = call[INTO]
+    if text is None:
         return None
-    namespace, _, name = typed.partition("/")
+    namespace, _, name = text.partition("/")
     if not namespace or not name or "/" in name:
-        raise UsageError(f"--into {fit(typed)}: expected NAMESPACE/NAME", hint="Such as: --into staging/postgresql.")
+        raise UsageError(f"--into {fit(text)}: expected NAMESPACE/NAME", hint="Such as: --into staging/postgresql.")
     return ReleaseRef(namespace, name)
 
 
@@ -327,19 +331,19 @@ async def _journal(
     call: Invocation, writer: Writer, cluster: Cluster, preparation: restore_run.Preparation, now: Clock
 ) -> Journal:
     """The restore that is wanted, or the one that has not ended. Raises UsageError."""
-    typed, is_undo = call[RECOVERY_TARGET], call[UNDO]
-    if preparation.journal is not None and typed is None:
-        return restore_run.resumed(preparation.journal, is_undo=is_undo)
+    text, is_undo = call[RECOVERY_TARGET], call[UNDO]
+    if preparation.journal is not None and text is None:
+        return restore_run.resume(preparation.journal, is_undo=is_undo)
     if preparation.awaits_restore and not is_undo:
-        typed = typed or "latest"
-    if typed is None and not is_undo:
+        text = text or "latest"
+    if text is None and not is_undo:
         raise UsageError("restore needs --to TARGET or --undo", hint="Such as: --to 2026-11-27T21:00:04Z.")
-    target = read_target(typed or "", local_zone(), is_exclusive=call[BEFORE])
+    target = read_target(text or "", local_zone(), is_exclusive=call[BEFORE])
     plan: RestorePlan | Journal | TargetRefusal
     if is_undo:
         plan = await restore_run.plan_undo(cluster, preparation, now)
     elif preparation.journal is not None:
-        plan = await restore_run.redirected(cluster, preparation, target, now)
+        plan = await restore_run.redirect(cluster, preparation, target, now)
     else:
         plan = await restore_run.plan_to(cluster, preparation, target, now)
     if isinstance(plan, TargetRefusal):
@@ -353,22 +357,22 @@ def _unreachable(writer: Writer, refusal: TargetRefusal) -> UsageError:
 
 
 async def _confirm(
-    call: Invocation, release: ReleaseRef, what: str = "restore it", *, written: str = NOTHING_WRITTEN
+    call: Invocation, release: ReleaseRef, what: str = "restore it", *, written_text: str = NOTHING_WRITTEN
 ) -> None:
-    """Raises UsageError and Interrupted where it is not confirmed. written: what already exists."""
+    """Raises UsageError and Interrupted where it is not confirmed. written_text: what already exists."""
     if call[YES]:
         return
     if not prompt.is_interactive(yes=False):
-        raise UsageError(f"standard input is no terminal: {written}", hint="--yes confirms it.")
+        raise UsageError(f"standard input is no terminal: {written_text}", hint="--yes confirms it.")
     question = f"Type the release's name to {what} in {release.namespace}: "
-    if await prompt.ask(question, written=written) != release.name:
-        raise Interrupted(f"not approved: {written}")
+    if await prompt.ask(question, written_text=written_text) != release.name:
+        raise Interrupted(f"not approved: {written_text}")
 
 
-def show_resumed(writer: Writer, unfinished: Journal | None, journal: Journal) -> None:
+def show_resumed(writer: Writer, unfinished_restore: Journal | None, journal: Journal) -> None:
     """Where a restore that has not ended, if there is one, continues."""
-    if unfinished is not None:
-        began = shown_moment(datetime.fromisoformat(unfinished.at))
+    if unfinished_restore is not None:
+        began = shown_moment(datetime.fromisoformat(unfinished_restore.at))
         text = f"A restore that began at {began} has not ended. It continues with the stage {journal.stage}."
         writer.line(text, NoteLine(text))
 
@@ -393,24 +397,30 @@ def show_plan(writer: Writer, plan: RestorePlan, rows: Mapping[str, str]) -> Non
     writer.line("\n".join(row_lines(rows, writer.columns)), line)
 
 
-def show_preview(writer: Writer, opened: OpenPreview, cluster: Cluster) -> None:
+def show_preview(writer: Writer, open_preview: OpenPreview, cluster: Cluster) -> None:
     """Where a preview is, and what can be done with it."""
-    release, target, reached = opened.release, opened.aim.target, opened.reached
-    options = ["--to", target.typed, *(["--before"] if target.is_exclusive else [])]
+    release, target, reached_state = open_preview.release, open_preview.aim.target, open_preview.reached_state
+    options = ["--to", target.as_typed, *(["--before"] if target.is_exclusive else [])]
 
     def command(*words: str) -> str:
         return cluster.commands.pgwizard("restore", release.name, *words, namespace=release.namespace)
 
     psql = preview.psql_command(cluster.commands, release)
     rows = {
-        "Shows": f"{target}: {reached_text(reached)}",
+        "Shows": f"{target}: {reached_text(reached_state)}",
         "psql": psql,
         "Later": command("--preview", "--to", "LATER"),
         "Restore": command(*options),
-        "End": f"{command('--preview', '--end')}; it ends by itself at {shown_moment(opened.ends_at)}",
+        "End": f"{command('--preview', '--end')}; it ends by itself at {shown_moment(open_preview.ends_at)}",
     }
     line = PreviewLine(
-        str(target), lsn_text(reached.lsn), reached.at, reached.reason, reached.is_exact, opened.ends_at, psql
+        str(target),
+        lsn_text(reached_state.lsn),
+        reached_state.at,
+        reached_state.reason,
+        reached_state.is_exact,
+        open_preview.ends_at,
+        psql,
     )
     writer.line("\n".join(row_lines(rows)), line)
 

@@ -146,7 +146,7 @@ def status_line(snapshot: Snapshot, verdict: Verdict) -> StatusLine:
 
 
 def _backup(snapshot: Snapshot, backup: Backup) -> BackupPart:
-    comparison = snapshot.files.compared.get(backup.label) if snapshot.files else None
+    comparison = snapshot.files.comparisons.get(backup.label) if snapshot.files else None
     files = (
         BackupFilesPart(
             comparison.faults, comparison.fault_count, comparison.pages, comparison.page_files, comparison.needs

@@ -54,7 +54,7 @@ def verify(call: Invocation, writer: Writer) -> None:
             raise loss
 
     interruption = Interrupted("stopped: pgbackrest verify may still run in the database's pod, which does no harm")
-    connect.run(call, writer, work, released=True, interruption=lambda: interruption)
+    connect.run(call, writer, work, has_release=True, interruption=lambda: interruption)
 
 
 @contextlib.asynccontextmanager

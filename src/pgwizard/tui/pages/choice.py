@@ -16,13 +16,13 @@ from textual.widget import Widget
 
 from pgwizard.answers.schema import NOTHING, SOME
 
-_SHOWN = {NOTHING: "none", SOME: "a Secret", "existing": "existing Secret"}
+_LABELS = {NOTHING: "none", SOME: "a Secret", "existing": "existing Secret"}
 """Tags that people read better in other words."""
 _GAP = 3
 
 
 def _width(option: str) -> int:
-    return len(f"(•) {_SHOWN.get(option, option)}") + _GAP
+    return len(f"(•) {_LABELS.get(option, option)}") + _GAP
 
 
 class Choice(Widget, can_focus=True):
@@ -65,7 +65,7 @@ class Choice(Widget, can_focus=True):
             text.append("\n" if number else "")
             for option in line:
                 mark = "(•)" if option == self.value else "( )"
-                text.append(f"{mark} {_SHOWN.get(option, option)}   ", "bold" if option == self.value else "")
+                text.append(f"{mark} {_LABELS.get(option, option)}   ", "bold" if option == self.value else "")
         return text
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -74,14 +74,14 @@ class Choice(Widget, can_focus=True):
 
     def _lines(self, width: int) -> list[list[str]]:
         """The words in lines, a mark never apart from its word."""
-        lines, used = [list[str]()], 0
+        lines, cells_before = [list[str]()], 0
         for option in self.options:
             cells = _width(option)
-            if lines[-1] and used + cells - _GAP > width:
+            if lines[-1] and cells_before + cells - _GAP > width:
                 lines.append([])
-                used = 0
+                cells_before = 0
             lines[-1].append(option)
-            used += cells
+            cells_before += cells
         return lines
 
     def action_move(self, step: int) -> None:

@@ -76,11 +76,11 @@ class ClusterColumn(Column):
         """Try one. A context whose log-in runs a program is left alone until it is chosen."""
         async with gate:
             loop = asyncio.get_running_loop()
-            started = loop.time()
+            begin = loop.time()
             try:
                 async with asyncio.timeout(PROBE_SECONDS), AsyncExitStack() as stack:
                     version = await (await choice.connect(stack)).version()
-                state = f"✓ answers in {(loop.time() - started) * 1000:.0f} ms · {version}"
+                state = f"✓ answers in {(loop.time() - begin) * 1000:.0f} ms · {version}"
             except TimeoutError:
                 state = f"✗ no answer within {PROBE_SECONDS:.0f} s"
             except PgwizardError as error:
@@ -94,25 +94,25 @@ class ClusterColumn(Column):
     def _show(self) -> None:
         self._showing = None
         items = [Item(visible(each.name), "", (visible(each.server), self._state(each))) for each in self.choices]
-        self.listed.fill(items, next((visible(each.name) for each in self.choices if each.current), ""))
+        self.filtered_list.fill(items, next((visible(each.name) for each in self.choices if each.current), ""))
 
     def _state(self, choice: ClusterChoice) -> str:
         if choice.current:
             if self.connection.cluster is not None:
                 return "✓ connected"
             return "✗ not connected" if self.connection.trouble else "connecting"
-        untried = f"· logs in with {visible(choice.runs)} when selected" if choice.runs else "· connecting"
-        return self._states.get(choice.name, untried)
+        first_state = f"· logs in with {visible(choice.runs)} when selected" if choice.runs else "· connecting"
+        return self._states.get(choice.name, first_state)
 
     def on_filtered_list_chosen(self, event: FilteredList.Chosen) -> None:
         event.stop()
-        chosen = next((choice for choice in self.choices if visible(choice.name) == event.value), None)
-        if chosen is not None:
-            self.connection.connect(chosen)
+        place = next((choice for choice in self.choices if visible(choice.name) == event.value), None)
+        if place is not None:
+            self.connection.connect(place)
             self._mark_chosen()
             self._show()
 
     def _mark_chosen(self) -> None:
-        chosen = self.connection.place
-        if chosen is not None:
-            self.choices = [replace(choice, current=choice.name == chosen.name) for choice in self.choices]
+        place = self.connection.place
+        if place is not None:
+            self.choices = [replace(choice, current=choice.name == place.name) for choice in self.choices]

@@ -38,7 +38,7 @@ class Column(HostAccess, ReportsDefects, Vertical):
         yield Static(self.WAITING, id=f"{self.LIST}-note", classes="note", markup=False)
 
     @property
-    def listed(self) -> FilteredList:
+    def filtered_list(self) -> FilteredList:
         return self.query_one(FilteredList)
 
     def note(self, text: str) -> None:

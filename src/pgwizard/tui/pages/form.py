@@ -122,12 +122,12 @@ class Form(VerticalScroll, can_focus=False):
         """Mount the questions of the alternative that is chosen, where those of another one are mounted."""
         if self._shapes[path] == self.draft.tag(path):
             return
-        nested = self.query_one(f"#in-{widget_id(path)}", Vertical)
-        if nested.has_focus_within:
+        container = self.query_one(f"#in-{widget_id(path)}", Vertical)
+        if container.has_focus_within:
             self.query_one(f"#{widget_id(path)}", Choice).focus()
-        await nested.remove_children()
+        await container.remove_children()
         self._shapes[path] = self.draft.tag(path)
-        await nested.mount(*self._questions(path))
+        await container.mount(*self._questions(path))
         self.show_problems()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -210,8 +210,8 @@ class Form(VerticalScroll, can_focus=False):
 
     @property
     def _focused_row(self) -> QuestionRow | None:
-        focused = self.screen.focused
-        rows = (parent for parent in focused.ancestors if isinstance(parent, QuestionRow)) if focused else iter(())
+        widget = self.screen.focused
+        rows = (parent for parent in widget.ancestors if isinstance(parent, QuestionRow)) if widget else iter(())
         return next(rows, None)
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:

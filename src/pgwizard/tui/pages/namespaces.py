@@ -46,7 +46,7 @@ class NamespaceColumn(Column):
 
     def clear(self, note: str) -> None:
         """Nothing is known of the namespaces."""
-        self.listed.fill([], self.target)
+        self.filtered_list.fill([], self.target)
         self.note(note)
 
     @work(group="namespaces", exclusive=True, exit_on_error=False)
@@ -64,7 +64,7 @@ class NamespaceColumn(Column):
             return
         self._names = frozenset(choice.value for choice in namespaces)
         self.post_message(self.Loaded(self._names))
-        self.listed.fill([Item(choice.value, choice.note) for choice in namespaces], self.target)
+        self.filtered_list.fill([Item(choice.value, choice.note) for choice in namespaces], self.target)
         self.note(f"the release goes to {self.target}")
 
     def on_filtered_list_chosen(self, event: FilteredList.Chosen) -> None:
@@ -74,6 +74,6 @@ class NamespaceColumn(Column):
             return
         self.target = event.value
         exists = self.target in self._names if self._names is not None else None
-        self.listed.mark(self.target)
+        self.filtered_list.mark(self.target)
         self.note(f"the release goes to {self.target}" + (", which will be created" if exists is False else ""))
         self.post_message(self.Chosen(self.target, exists=exists))

@@ -16,11 +16,11 @@ class PageOrder:
     def __init__(self) -> None:
         self.names = [CONNECT, *schema.pages(), REVIEW]
         self.page = ""
-        self._visited: set[str] = set()
+        self._visits: set[str] = set()
 
     def visit(self, page: str) -> None:
         self.page = page
-        self._visited.add(page)
+        self._visits.add(page)
 
     def beside(self, step: int) -> str | None:
         """The page so many steps after the shown one; None beyond the ends, and where none is shown."""
@@ -48,4 +48,4 @@ class PageOrder:
             return "●"
         if page in doubtful:
             return "!"
-        return "✓" if page in self._visited else "·"
+        return "✓" if page in self._visits else "·"

@@ -31,12 +31,12 @@ class Pages(HostAccess, ReportsDefects, ContentSwitcher):
     """One page is shown at a time. It is made when it is shown first, or ahead while a person answers."""
 
     class Answered(Message):
-        """A question has another answer. adopted: by what the cluster says, not by a person."""
+        """A question has another answer. is_adopted: by what the cluster says, not by a person."""
 
-        def __init__(self, path: QuestionPath, *, adopted: bool = False) -> None:
+        def __init__(self, path: QuestionPath, *, is_adopted: bool = False) -> None:
             super().__init__()
             self.path = path
-            self.adopted = adopted
+            self.is_adopted = is_adopted
 
     def __init__(self, draft: Draft) -> None:
         super().__init__(id="pages")
@@ -130,7 +130,7 @@ class Pages(HostAccess, ReportsDefects, ContentSwitcher):
     def adopt(self, path: QuestionPath, value: Any) -> None:
         """Answer a question by what the cluster says. It cannot be undone."""
         self.draft.adopt(path, value)
-        self._show_answer(path, adopted=True)
+        self._show_answer(path, is_adopted=True)
 
     def forget(self, path: QuestionPath) -> None:
         """Leave a question at its default."""
@@ -144,16 +144,16 @@ class Pages(HostAccess, ReportsDefects, ContentSwitcher):
             self._show_answer(path)
         return path
 
-    def _show_answer(self, path: QuestionPath, *, adopted: bool = False) -> None:
+    def _show_answer(self, path: QuestionPath, *, is_adopted: bool = False) -> None:
         for form in self.query(Form):
             form.show_answer(path)
             form.show_problems()
-        self._pass_on(path, adopted=adopted)
+        self._pass_on(path, is_adopted=is_adopted)
 
-    def _pass_on(self, path: QuestionPath, *, adopted: bool = False) -> None:
-        if path[:2] == NAMESPACE and not adopted:
+    def _pass_on(self, path: QuestionPath, *, is_adopted: bool = False) -> None:
+        if path[:2] == NAMESPACE and not is_adopted:
             self.destination.is_chosen = True
-        self.post_message(self.Answered(path, adopted=adopted))
+        self.post_message(self.Answered(path, is_adopted=is_adopted))
 
     def load(self, raw: dict[str, Any]) -> None:
         """Other answers, before a page is made."""

@@ -39,7 +39,7 @@ class ReleaseColumn(Column):
         self.loaded_of: object = self
         """The cluster whose releases are listed; none so far."""
         self._target = target
-        self._records: Sequence[records.Listed] = ()
+        self._records: Sequence[records.AnyRecord] = ()
 
     def on_mount(self) -> None:
         self._show()
@@ -79,17 +79,17 @@ class ReleaseColumn(Column):
         keys = "\nEnter: status · F6: change its answers" if count else ""
         self.note(f"{count or 'no'} release{'' if count == 1 else 's'} {where}{keys}")
 
-    def show_releases(self, there: Sequence[records.Listed]) -> None:
+    def show_releases(self, there: Sequence[records.AnyRecord]) -> None:
         """List these, in this order."""
         self._records = there
         self._show()
 
     def _show(self) -> None:
-        items = [Item(_NEW, shown=f"+ new release in {self._target}")]
+        items = [Item(_NEW, label=f"+ new release in {self._target}")]
         for record in self._records:
             name = str(record.ref)
             items.append(Item(name, "", (_state(record),), visible(name)))
-        self.listed.fill(items, "")
+        self.filtered_list.fill(items, "")
 
     def on_filtered_list_chosen(self, event: FilteredList.Chosen) -> None:
         event.stop()
@@ -100,7 +100,7 @@ class ReleaseColumn(Column):
 
     def action_change(self) -> None:
         """Open the answers of the highlighted release, as they were applied last."""
-        record = self._record(self.listed.here)
+        record = self._record(self.filtered_list.here)
         if isinstance(record, UnreadableRecord):
             self.note(f"! {record.problem}\n{records.UNREADABLE}")
         elif record is not None:
@@ -110,13 +110,15 @@ class ReleaseColumn(Column):
     def _reload(self, _: object) -> None:
         self.load()
 
-    def _record(self, name: str) -> records.Listed | None:
+    def _record(self, name: str) -> records.AnyRecord | None:
         """By its namespace/name, whatever has been listed since."""
         return next((record for record in self._records if str(record.ref) == name), None)
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """A release is changed only where one is highlighted."""
-        return action != "change" or any(listed.here not in ("", _NEW) for listed in self.query(FilteredList))
+        return action != "change" or any(
+            filtered_list.here not in ("", _NEW) for filtered_list in self.query(FilteredList)
+        )
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Its keys follow."""
@@ -124,7 +126,7 @@ class ReleaseColumn(Column):
         self.refresh_bindings()
 
 
-def _state(release: records.Listed) -> str:
+def _state(release: records.AnyRecord) -> str:
     if isinstance(release, UnreadableRecord):
         return "its record cannot be read"
     last = release.last

@@ -34,7 +34,7 @@ class Panel(HostAccess, ReportsDefects, Vertical):
     def __init__(self, draft: Draft) -> None:
         super().__init__(classes="panel")
         self.draft = draft
-        self.shown = Text()
+        self.shown_text = Text()
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -73,7 +73,7 @@ class Panel(HostAccess, ReportsDefects, Vertical):
         self._update(self.text())
 
     def _update(self, text: Text) -> None:
-        self.shown = text
+        self.shown_text = text
         self.query_one(".text", Static).update(hanging(text))
 
     def text(self) -> Text:

@@ -16,7 +16,7 @@ from pgwizard.wizard.choices import Suggestion, choices
 class StoragePanel(Panel):
     """The classes are listed once a visit."""
 
-    _listed: list[Suggestion] | str = "waiting for the cluster"
+    _classes_listing: list[Suggestion] | str = "waiting for the cluster"
     """Or why they cannot be listed."""
 
     def on_mount(self) -> None:
@@ -27,9 +27,9 @@ class StoragePanel(Panel):
     async def _load(self) -> None:
         cluster = await self.connection.once_connected()
         try:
-            self._listed = await choices(cluster, "storageClasses")
+            self._classes_listing = await choices(cluster, "storageClasses")
         except ClusterError as error:
-            self._listed = f"! {error.message}"
+            self._classes_listing = f"! {error.message}"
         self.refresh_from(self.draft)
 
     def text(self) -> Text:
@@ -37,9 +37,9 @@ class StoragePanel(Panel):
         text.append("How long the volume lasts without S3\n", "bold")
         _append_endurance(text, quantities.size_bytes(answers.storage.size), answers.tuning.archive_timeout_seconds)
         text.append("StorageClasses\n", "bold")
-        if isinstance(self._listed, str):
-            return text.append(f"  {self._listed}\n", "dim")
-        _append_classes(text, self._listed, answers.storage.storage_class)
+        if isinstance(self._classes_listing, str):
+            return text.append(f"  {self._classes_listing}\n", "dim")
+        _append_classes(text, self._classes_listing, answers.storage.storage_class)
         return text
 
 
@@ -54,9 +54,9 @@ def _append_endurance(text: Text, size: float, archive_timeout_seconds: int) -> 
     text.append("  data ½: the database fills half of the volume; a segment has 16 MB\n\n", "dim")
 
 
-def _append_classes(text: Text, classes: list[Suggestion], chosen: str | None) -> None:
+def _append_classes(text: Text, classes: list[Suggestion], choice: str | None) -> None:
     for each in classes:
-        is_chosen = each.value == chosen or (chosen is None and each.best)
+        is_chosen = each.value == choice or (choice is None and each.best)
         text.append(f"{'●' if is_chosen else ' '} {each.value}\n", "bold" if is_chosen else "")
         text.append(f"    {each.note}\n", "dim")
     if not classes:

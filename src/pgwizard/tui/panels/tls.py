@@ -23,7 +23,7 @@ from pgwizard.wizard import browse, candidates
 from pgwizard.wizard.candidates import Candidate
 from pgwizard.wizard.draft import Draft
 
-_SHOWN = 4
+_MOST_SHOWN = 4
 """Certificates of a bundle that are shown."""
 
 
@@ -40,7 +40,7 @@ class TlsPanel(Panel):
             super().__init__()
             self.candidate = candidate
 
-    _tried: tuple[Endpoint, Bundle | None, Rules] | None = None
+    _last_target: tuple[Endpoint, Bundle | None, Rules] | None = None
     """The server, what is trusted (None: the public authorities), and by which rules."""
     _answer = ""
     _best: Candidate | None = None
@@ -59,8 +59,8 @@ class TlsPanel(Panel):
         rules = name_rules(answers)
         is_chosen = bundle is not None or not answers.has_tls_mirror()
         target = (s3_server(answers), bundle, rules) if is_chosen and answers.tls.verify else None
-        if target != self._tried and self.is_composed:
-            self._tried, self._answer = target, "· trying it on the server" if target else ""
+        if target != self._last_target and self.is_composed:
+            self._last_target, self._answer = target, "· trying it on the server" if target else ""
             super().refresh_from(draft)
             if target is not None:
                 self._try(answers, bundle, rules)
@@ -119,10 +119,10 @@ class TlsPanel(Panel):
             is_waiting = self.connection.cluster is None
             text.append("  not read yet: waiting for the cluster\n" if is_waiting else "  ✗ see the question\n")
             return
-        for certificate in bundle.certificates[:_SHOWN]:
+        for certificate in bundle.certificates[:_MOST_SHOWN]:
             _append_certificate(text, certificate, self.start.now())
-        if len(bundle.certificates) > _SHOWN:
-            text.append(f"  and {len(bundle.certificates) - _SHOWN} more\n")
+        if len(bundle.certificates) > _MOST_SHOWN:
+            text.append(f"  and {len(bundle.certificates) - _MOST_SHOWN} more\n")
         mirror = f"{answers.release.namespace}/{Names.of(answers.release.name).ca}"
         text.append(f"\n{self._answer}\n")
         text.append(f"\nMirrored to Secret {mirror}, and compared with its source at each apply.\n", "dim")

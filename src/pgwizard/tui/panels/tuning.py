@@ -18,7 +18,7 @@ class TuningPanel(Panel):
 
     REASON = 24
     """Columns from which on a reason is shown beside the value; below the list it always has room."""
-    _listed: tuple[list[Parameter], bool] | None = None
+    _option_state: tuple[list[Parameter], bool] | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False, classes="text")
@@ -31,26 +31,26 @@ class TuningPanel(Panel):
     def show(self) -> None:
         """The same line stays highlighted."""
         super().show()
-        listed, values = self.query_one(OptionList), parameters(self.draft.answers)
+        option_list, values = self.query_one(OptionList), parameters(self.draft.answers)
         width = max((len(parameter.name) for parameter in values), default=0)
         reasons = self.size.width - width - _VALUE - 3 >= self.REASON
-        if (values, reasons) == self._listed:
+        if (values, reasons) == self._option_state:
             return
-        here = listed.highlighted
-        listed.clear_options()
-        listed.add_options([Option(_parameter(parameter, width, reasons)) for parameter in values])
-        self._listed = values, reasons
-        listed.highlighted = here if here is not None and here < len(values) else None
-        if listed.highlighted is None:
+        here = option_list.highlighted
+        option_list.clear_options()
+        option_list.add_options([Option(_parameter(parameter, width, reasons)) for parameter in values])
+        self._option_state = values, reasons
+        option_list.highlighted = here if here is not None and here < len(values) else None
+        if option_list.highlighted is None:
             self.query_one("#reason", Static).update("F2 goes through them, with the reason of each")
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Show its whole reason."""
         event.stop()
-        listed = self._listed[0] if self._listed else []
-        if event.option_index >= len(listed):  # the list is another one by now
+        rows = self._option_state[0] if self._option_state else []
+        if event.option_index >= len(rows):  # the list is another one by now
             return
-        parameter = listed[event.option_index]
+        parameter = rows[event.option_index]
         text = Text(f"\n{parameter.name} = {parameter.value}\n", "bold")
         text.append(parameter.reason, "not bold")
         self.query_one("#reason", Static).update(text)
@@ -88,8 +88,6 @@ def _mb(kilobytes: int) -> str:
 
 
 def _bar(part: int, whole: int, width: int) -> str:
-    filled = min(width, round(width * part / whole))
+    full = min(width, round(width * part / whole))
     over = " above the limit" if part > whole else ""
-    return (
-        f"{'█' * filled}{'░' * (width - filled)}  {quantities.human_size(part)} of {quantities.human_size(whole)}{over}"
-    )
+    return f"{'█' * full}{'░' * (width - full)}  {quantities.human_size(part)} of {quantities.human_size(whole)}{over}"

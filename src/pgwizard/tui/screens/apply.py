@@ -30,7 +30,7 @@ from pgwizard.tui.widgets.panes import TextPart
 
 
 class ApplyScreen(Copies, ReportsDefects, BaseScreen[str]):
-    """opened: the release that the answers were opened from, if any.
+    """opened_release: the release that the answers were opened from, if any.
 
     Ends with the dotted path of the question to go back to after a failure; empty for none.
     """
@@ -55,11 +55,11 @@ class ApplyScreen(Copies, ReportsDefects, BaseScreen[str]):
         "connect to the database; after a failure, the result with its log."
     )
 
-    def __init__(self, answers: Answers, opened: ReleaseRef | None = None) -> None:
+    def __init__(self, answers: Answers, opened_release: ReleaseRef | None = None) -> None:
         super().__init__()
         self.answers = answers
-        self._view = ApplyView(_expected(answers), answers.release.name)
-        self.run = ApplyRun(self, self._view, answers, opened, self.refresh_bindings)
+        self._view = ApplyView(_expectations(answers), answers.release.name)
+        self.run = ApplyRun(self, self._view, answers, opened_release, self.refresh_bindings)
 
     @property
     def is_asking(self) -> bool:
@@ -106,7 +106,7 @@ class ApplyScreen(Copies, ReportsDefects, BaseScreen[str]):
         if action == "leave":
             return state != "stopping"
         if action == "again" and state == "reading":
-            return not self.connection.connected.is_set()
+            return not self.connection.connect_event.is_set()
         if action == "explain":
             return bool(progress.message)
         if action == "follow" and state == "failed":
@@ -130,7 +130,7 @@ class ApplyScreen(Copies, ReportsDefects, BaseScreen[str]):
 
     def action_again(self) -> None:
         """Apply again: what is there already is kept."""
-        if not self.connection.connected.is_set():
+        if not self.connection.connect_event.is_set():
             self.connection.connect()
         self.run.begin()
 
@@ -153,7 +153,7 @@ class ApplyScreen(Copies, ReportsDefects, BaseScreen[str]):
         return True
 
 
-def _expected(answers: Answers) -> list[str]:
+def _expectations(answers: Answers) -> list[str]:
     """The stages that these answers go through; a prune appears only where there is something to delete."""
     absent = {"prune"} if answers.repository.enabled else {"prune", "first backup"}
     return [stage for stage in STAGES if stage not in absent]

@@ -134,8 +134,8 @@ All sources are read once a minute; changes of objects show at once."""
         self.query_one(ReleasesTable).show_rows(releases, empty)
         lines = [f"✗ {error_lines(trouble)[0]}", "Press r to try again."] if trouble else []
         if self._fleet is not None and self._fleet.releases:
-            spent = self.start.now().timestamp() - self._began
-            lines.append(f"{totals(releases)}; {cost(self._fleet, spent)}")
+            elapsed_seconds = self.start.now().timestamp() - self._began
+            lines.append(f"{totals(releases)}; {cost(self._fleet, elapsed_seconds)}")
         if self._fleet is not None and self._fleet.left_out:
             lines.append(f"! {self._fleet.left_out}")
         totals_line.show("\n".join(map(visible, lines)))
@@ -150,8 +150,8 @@ All sources are read once a minute; changes of objects show at once."""
             snapshot = current.snapshots.get(ref)
             before = self._rows.get(ref)
             if before is None or before[0] is not snapshot or ref in current.troubles:
-                aged = {ref: replace(snapshot, at=now)} if snapshot is not None else {}
-                before = (snapshot, row(replace(current, snapshots=aged), ref))
+                snapshots = {ref: replace(snapshot, at=now)} if snapshot is not None else {}
+                before = (snapshot, row(replace(current, snapshots=snapshots), ref))
                 self._rows[ref] = before
             rows.append(before[1])
         words = self.query_one(TextLine).value.lower().split()

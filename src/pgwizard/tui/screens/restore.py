@@ -66,7 +66,7 @@ F7 undoes the newest restore, as long as the repository holds the state before i
 
     def __init__(self, release: ReleaseRef) -> None:
         super().__init__()
-        self._restored = release
+        self._release = release
         self._view = RestoreView(release.name)
         self.run = RestoreRun(self, self._view, release, self.refresh_bindings)
 
@@ -98,7 +98,7 @@ F7 undoes the newest restore, as long as the repository holds the state before i
 
     def _show_header(self) -> None:
         demo = f"{DEMO}   " if self.start.demo else ""
-        text = f"restore   {demo}{self._restored}   {self.host.link}"
+        text = f"restore   {demo}{self._release}   {self.host.link}"
         self.query_one("#header", TextPart).show(text)
 
     def on_target_choice_restore_request(self, event: TargetChoice.RestoreRequest) -> None:
@@ -174,7 +174,7 @@ F7 undoes the newest restore, as long as the repository holds the state before i
         self.run.begin()
 
     def _reconnect(self) -> None:
-        if not self.connection.connected.is_set():
+        if not self.connection.connect_event.is_set():
             self.connection.connect()
 
     def action_explain(self) -> None:

@@ -79,7 +79,7 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen[SecretChoice | None]):
             lambda: self.connection,
             lambda work: self.run_worker(work(), group="search", exit_on_error=False),
             after=self.set_timer,
-            changed=self._show_row,
+            on_change=self._show_row,
             now=self._now,
         )
         self.choosing = SecretChoosing(
@@ -87,7 +87,7 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen[SecretChoice | None]):
             self.listing,
             lambda: self.connection,
             warn=lambda text: self.notify(text, severity="warning", markup=False),
-            changed=self._show_row,
+            on_change=self._show_row,
             leave_name=self.question.leave_name,
             choose=self.dismiss,
             now=self._now,
@@ -135,7 +135,7 @@ class SecretBrowser(Copies, ReportsDefects, BaseScreen[SecretChoice | None]):
                 counts += " · DEMO: simulated"
         if row is not None:
             width = self.size.width - 2
-            detail = row_text(row, self.search, secrets.served, self.listing.today, width)
+            detail = row_text(row, self.search, secrets.server_answer, self.listing.today, width)
         else:
             detail = Text(nothing(secrets))
         self.query_one("#counts", Static).update(Text(counts, no_wrap=True), layout=False)

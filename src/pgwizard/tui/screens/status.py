@@ -74,8 +74,8 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
     def __init__(self, release: ReleaseRef | None = None) -> None:
         super().__init__()
         self._observer = ReleaseObserver(self, release, self.show)
-        self.observed = self._observer.watch
-        self._actions = ReleaseActions(self, self.observed)
+        self.release_watch = self._observer.watch
+        self._actions = ReleaseActions(self, self.release_watch)
         self._verdict: Verdict | None = None
 
     @property
@@ -92,7 +92,7 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
 
     @property
     def release(self) -> ReleaseRef | None:
-        snapshot = self.observed.snapshot
+        snapshot = self.release_watch.snapshot
         return snapshot.ref if snapshot is not None else None
 
     def compose(self) -> ComposeResult:
@@ -103,7 +103,7 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
     def on_mount(self) -> None:
         """Observe at once; what is not there yet says so."""
         self.watch(self.app, "link", self._observer.follow_connection)
-        self.host.applied.subscribe(self, lambda _: self.observed.ask_again("release"))
+        self.host.applied_signal.subscribe(self, lambda _: self.release_watch.ask_again("release"))
         self.set_focus(self.query_one(Dashboard).home, scroll_visible=False)
         self.set_interval(1.0, self.show)
         self._observer.begin()
@@ -116,7 +116,7 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
         """Show what is known, as of now; only what changed is painted."""
         if not self.is_mounted:
             return
-        watch, current, target = self.observed, self.observed.current, self.observed.target
+        watch, current, target = self.release_watch, self.release_watch.current, self.release_watch.target
         read_at = current.read_at if current is not None and not current.is_gone else None
         name = f"{target.namespace or '…'}/{target.name or '…'}"
         self.query_one(ReleaseHeader).show_release(name, read_at, is_narrow=self.has_class("-narrow"))
@@ -125,7 +125,7 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
             self.refresh_bindings()
         box = self.query_one(VerdictBox)
         if current is None or self._verdict is None or watch.is_stale:
-            box.show_lines(self._observer.trouble_lines(), failed=self._observer.trouble is not None)
+            box.show_lines(self._observer.trouble_lines(), is_failure=self._observer.trouble is not None)
         else:
             box.show_verdict(current, self._verdict)
         if current is not None and self._verdict is not None:
@@ -134,10 +134,10 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
 
     def excerpt(self) -> Excerpt | None:
         """The status as the command line prints it."""
-        current = self.observed.current
+        current = self.release_watch.current
         if current is None:
             return None
-        lines = [*self._observer.trouble_lines(), ""] if self.observed.is_stale else []
+        lines = [*self._observer.trouble_lines(), ""] if self.release_watch.is_stale else []
         lines += report.status_lines(current, judge(current))
         return Excerpt("the status", "\n".join(lines) + "\n", f"{current.ref.name}-status.txt")
 
@@ -180,7 +180,7 @@ Press Ctrl+C twice to leave; backups continue in the cluster."""
     def action_restore(self) -> None:
         """Open the restore of this release; what it did is read once it is left."""
         if self.release is not None:
-            self.open_screen(OpenRestore(self.release), lambda _: self.observed.ask_again())
+            self.open_screen(OpenRestore(self.release), lambda _: self.release_watch.ask_again())
 
     @work(group="verify", exit_on_error=False)
     async def action_verify(self) -> None:

@@ -113,7 +113,7 @@ class Wizard(ReportsDefects, BaseScreen[None]):
         await self.go(self.pages.order.names[1] if has_answers else CONNECT)
         offering = self.drafting.open(offer=not has_answers or release is not None)
         self.run_worker(offering, group="autosave", exit_on_error=False)
-        self.host.applied.subscribe(self, self.drafting.follow_apply)
+        self.host.applied_signal.subscribe(self, self.drafting.follow_apply)
 
     def on_unmount(self) -> None:
         self.checks.close()
@@ -161,7 +161,7 @@ class Wizard(ReportsDefects, BaseScreen[None]):
         if action == "leave":
             return self.frame.dock.is_unfolded or self.has_way_back
         if action == "take":
-            return self.page == "TLS" and self.chooser.proposed is not None
+            return self.page == "TLS" and self.chooser.proposal is not None
         return action != "panel" or self.frame.dock.has_key
 
     async def action_page(self, step: int) -> None:

@@ -42,7 +42,7 @@ class Approval(Vertical):
     def __init__(self, name: str) -> None:
         super().__init__(id="approval")
         self._release = name
-        self._deleted = 0
+        self._delete_count = 0
         self._answer: asyncio.Future[bool] | None = None
 
     def compose(self) -> ComposeResult:
@@ -65,10 +65,10 @@ class Approval(Vertical):
 
     async def ask(self, changes: Sequence[Change]) -> bool:
         """Show the changes, and what they mean; returns once they are approved."""
-        costs = [f"! {change.ref}: {lost}" for change in changes if (lost := cost(change))]
+        costs = [f"! {change.ref}: {loss}" for change in changes if (loss := cost(change))]
         self._show(changes, costs)
         self.query_one(Folds).border_title = Text(f"changes: {count_text(changes)}")
-        self._deleted = sum(change.action == "delete" for change in changes)
+        self._delete_count = sum(change.action == "delete" for change in changes)
         self._answer = asyncio.get_running_loop().create_future()
         self.post_message(self.Prompted(ASKS))
         return await self._answer
@@ -82,13 +82,13 @@ class Approval(Vertical):
 
     def approve(self) -> None:
         """Yes; where objects are deleted, once the name is typed."""
-        if not self._deleted:
+        if not self._delete_count:
             self._confirm()
             return
-        typed = self.query_one(Input)
-        typed.value, typed.display = "", True
-        typed.focus()
-        objects = "1 object" if self._deleted == 1 else f"{self._deleted} objects"
+        name_input = self.query_one(Input)
+        name_input.value, name_input.display = "", True
+        name_input.focus()
+        objects = "1 object" if self._delete_count == 1 else f"{self._delete_count} objects"
         self.post_message(
             self.Prompted(f"To delete {objects}, type the release's name, {self._release}, and press Enter.")
         )
@@ -103,10 +103,10 @@ class Approval(Vertical):
 
     def take_back(self) -> bool:
         """Leave the line for the name; False where it is not open."""
-        typed = self.query_one(Input)
-        if not typed.display:
+        name_input = self.query_one(Input)
+        if not name_input.display:
             return False
-        typed.display = False
+        name_input.display = False
         self.query_one(Folds).focus()
         self.post_message(self.Prompted(ASKS))
         return True

@@ -143,7 +143,7 @@ def progress(secrets: SecretSearch, in_view: int, link: str, *, is_filtered: boo
     """How much was found, what may not be read, and how far the search is. in_view: rows; link: the connection."""
     if secrets.state == "connecting":
         return plain(link) if link.startswith("not connected") else "connecting to the cluster …"
-    rows_shown, total_rows = len(secrets.findings.shown), sum(map(len, secrets.findings.by_place.values()))
+    rows_shown, total_rows = len(secrets.findings.visible_rows), sum(map(len, secrets.findings.by_place.values()))
     parts: list[str] = []
     if is_filtered:
         parts.append(f"{rows_shown:,} of {total_rows:,} match the filter")
@@ -152,9 +152,9 @@ def progress(secrets: SecretSearch, in_view: int, link: str, *, is_filtered: boo
         spaces = len(secrets.findings.namespaces)
         more = f"{below:,} more" if below else f"{total_rows:,} in all"
         parts.append(f"{more} in {spaces:,} namespace{'s' if spaces != 1 else ''}")
-    if secrets.denied:
-        named = sum(1 for denied in secrets.denied if denied.namespace)
-        what = f"{named:,} namespace{'s' if named != 1 else ''}" if named else "some"
+    if secrets.denials:
+        count = sum(1 for denial in secrets.denials if denial.namespace)
+        what = f"{count:,} namespace{'s' if count != 1 else ''}" if count else "some"
         parts.append(f"{what} may not be read (why: F7)")
     if secrets.state == "loading":
         total = f" of {secrets.expected:,}" if secrets.expected > secrets.count else ""
@@ -180,8 +180,8 @@ def nothing(secrets: SecretSearch) -> str:
         return f"Not everything could be read: {last}"
     if secrets.state == "loading":
         return "Searching …"
-    if secrets.denied:
-        return f"{plain(finding_text(secrets.denied[0].finding), 600)}\nYou can still type a name: F6"
+    if secrets.denials:
+        return f"{plain(finding_text(secrets.denials[0].finding), 600)}\nYou can still type a name: F6"
     search = secrets.search
     where = f"namespace {search.namespace}" if search.purpose in {"database", "passphrase"} else "cluster"
     return f"There is no Secret in this {where}. You can type a name: F6"
@@ -189,7 +189,7 @@ def nothing(secrets: SecretSearch) -> str:
 
 def unreadable(secrets: SecretSearch) -> list[str]:
     """Each namespace that may not be read and why, and each failure; no more lines than anybody reads."""
-    denied = [": ".join(filter(None, (each.namespace, finding_text(each.finding)))) for each in secrets.denied]
-    lines = [plain(text, 600) for text in (*denied, *map(finding_text, secrets.failures))]
+    denials = [": ".join(filter(None, (each.namespace, finding_text(each.finding)))) for each in secrets.denials]
+    lines = [plain(text, 600) for text in (*denials, *map(finding_text, secrets.failures))]
     more = len(lines) - _LONGEST
     return [*lines[:_LONGEST], *([f"and {more:,} more"] if more > 0 else [])]

@@ -54,20 +54,20 @@ def days_text(days: int) -> str:
 
 
 def row_text(
-    row: Candidate, search: Search, served: Handshake | Finding | None, today: datetime | None, width: int
+    row: Candidate, search: Search, server_answer: Handshake | Finding | None, today: datetime | None, width: int
 ) -> Text:
-    """All that there is room for below the list. served: what the server sends, or why that is not known.
+    """All that there is room for below the list. server_answer: what the server sends, or why that is not known.
 
     width: columns of a line.
     """
     if search.purpose != "ca" or row.bundle is None:
         return _outline_text(row, search)
-    return _certificate_text(row, row.bundle, search, served, today, width=width)
+    return _certificate_text(row, row.bundle, search, server_answer, today, width=width)
 
 
 def _outline_text(row: Candidate, search: Search) -> Text:
     """A Secret by what is known of its keys."""
-    chosen = f" · {', '.join(map(plain, row.keys))}" if row.keys else ""
+    keys_text = f" · {', '.join(map(plain, row.keys))}" if row.keys else ""
     keys = ", ".join(plain(key, 60) for key in (*row.keys, *row.others)[:12])
     lines = [f"{row.kind}; its keys: {keys} (values are not shown)" if keys else str(row.kind)]
     if row.kind == "not read":
@@ -79,7 +79,7 @@ def _outline_text(row: Candidate, search: Search) -> Text:
         lines.append(f"To use its keys anyway: F6, then {plain(row.place)}/{usual}")
     if row.keys and search.purpose == "s3" and row.namespace != search.namespace:
         lines.append(f"It will be mirrored into namespace {search.namespace}.")
-    return _lines(f"{plain(row.place)}{chosen}", lines)
+    return _lines(f"{plain(row.place)}{keys_text}", lines)
 
 
 def _lines(head: str, lines: Iterable[str]) -> Text:
@@ -92,7 +92,7 @@ def _certificate_text(
     row: Candidate,
     bundle: Bundle,
     search: Search,
-    served: Handshake | Finding | None,
+    server_answer: Handshake | Finding | None,
     today: datetime | None,
     *,
     width: int,
@@ -100,18 +100,18 @@ def _certificate_text(
     """A certificate, with the server's answer to it."""
     first = bundle.certificates[0]
     subject = plain(first.subject, 120) or "no subject"
-    signed = "" if first.self_signed else f", signed by {plain(first.issuer, 120)}"
+    signer = "" if first.self_signed else f", signed by {plain(first.issuer, 120)}"
     more = [plain(other.subject, 60) for other in bundle.certificates[1:4]]
     ends = f" ({days_text(first.days_left(today))})" if today else ""
     times = f"{first.not_before:%Y-%m-%d} to {first.not_after:%Y-%m-%d}{ends}"
     about = f"{first.key_type} · {'CA' if first.is_ca else 'not a CA'} · {times}"
     fingerprint = f"sha256 {first.sha256[:17]}…"
     lines = [
-        f"{subject}{signed}" + (f", with {', '.join(more)}" if more else ""),
+        f"{subject}{signer}" + (f", with {', '.join(more)}" if more else ""),
         _names_line(first, width),
         f"{about} · {fingerprint}" if len(f"{about} · {fingerprint}") <= width else about,
         verdict(row),
-        _server_line(row, search, served),
+        _server_line(row, search, server_answer),
     ]
     if row.ok:
         lines.append(f"It will be mirrored into namespace {search.namespace}, and compared at each upgrade.")
@@ -123,8 +123,8 @@ def _names_line(certificate: Certificate, width: int) -> str:
     every = (*certificate.dns_names, *certificate.ip_addresses)
     names, count = [plain(name, 160) for name in every[:12]], len(every) + certificate.other_names
     for count_shown in range(len(names), 0, -1):
-        left = f", … {count:,} in all" if count > count_shown else ""
-        line = f"SANs {', '.join(names[:count_shown])}{left}"
+        rest = f", … {count:,} in all" if count > count_shown else ""
+        line = f"SANs {', '.join(names[:count_shown])}{rest}"
         if len(line) <= width or count_shown == 1:
             return line
     return f"SANs {'none' if not count else f'… {count:,} in all'}"
@@ -146,15 +146,15 @@ def all_lines(row: Candidate) -> Iterator[str]:
         yield f"sha256       {one.sha256}"
 
 
-def _server_line(row: Candidate, search: Search, served: Handshake | Finding | None) -> str:
-    if served is None:
+def _server_line(row: Candidate, search: Search, answer: Handshake | Finding | None) -> str:
+    if answer is None:
         return f"Asking {plain(str(search.endpoint))} what it sends …"
-    if isinstance(served, Finding):
-        return f"What the server sends is not known: {plain(finding_text(served), 400)}"
-    chain = served.chain.certificates
+    if isinstance(answer, Finding):
+        return f"What the server sends is not known: {plain(finding_text(answer), 400)}"
+    chain = answer.chain.certificates
     own = chain[0]
     count = f"{len(chain)} certificate{'s' if len(chain) != 1 else ''}"
     same = row.first is not None and own.sha256 == row.first.sha256
-    signed = "self-signed" if own.self_signed else f"signed by {plain(own.issuer, 80)}"
+    signer = "self-signed" if own.self_signed else f"signed by {plain(own.issuer, 80)}"
     what = ", the same as this" if same else f": {plain(own.subject, 80)}"
-    return f"The server sends {count}, {signed}{what}.  {served.tls}, handshake in {served.seconds * 1000:.0f} ms."
+    return f"The server sends {count}, {signer}{what}.  {answer.tls}, handshake in {answer.seconds * 1000:.0f} ms."

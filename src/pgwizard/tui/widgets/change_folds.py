@@ -11,10 +11,10 @@ from pgwizard.tui.widgets.folds import Fold
 
 def change_folds(changes: Sequence[Change]) -> list[Fold]:
     """Each with its diff, or with all of an object that is new. What does not change comes last."""
-    ordered = sorted(changes, key=lambda change: change.action in ("unchanged", "keep"))
+    order = sorted(changes, key=lambda change: change.action in ("unchanged", "keep"))
     return [
         Fold(change_line(change), tuple(change.after.splitlines()))
         if change.action == "create"
         else Fold(change_line(change), tuple(change.lines()), diff=True)
-        for change in ordered
+        for change in order
     ]

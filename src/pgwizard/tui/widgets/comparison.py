@@ -57,8 +57,8 @@ class Comparison(HostAccess, Vertical):
 
     def on_mount(self) -> None:
         """Follow the connection, and what is applied."""
-        self.watch(self.app, "link", self._linked, init=False)
-        self.host.applied.subscribe(self, self._after_apply)
+        self.watch(self.app, "link", self._follow_connection, init=False)
+        self.host.applied_signal.subscribe(self, self._after_apply)
 
     @property
     def folds(self) -> Folds:
@@ -115,12 +115,12 @@ class Comparison(HostAccess, Vertical):
         if event.state is WorkerState.SUCCESS and isinstance(event.worker.result, ApplyOutcome):
             self.outcome = event.worker.result
             self.folds.show(change_folds(self.outcome.changes))
-            compared = summary(self.outcome.changes, self.start.now())
+            text = summary(self.outcome.changes, self.start.now())
             if self._refusal is None:
-                self._show(compared)
+                self._show(text)
             else:
-                refused = failure_rows(finding_of(self._refusal), self._refusal.findings)
-                self._show(outcome_table([*refused, ("else", f"an apply with --take-over: {compared}")]))
+                rows = failure_rows(finding_of(self._refusal), self._refusal.findings)
+                self._show(outcome_table([*rows, ("else", f"an apply with --take-over: {text}")]))
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
             error = event.worker.error
             findings = error.findings if isinstance(error, PgwizardError) else ()
@@ -129,7 +129,7 @@ class Comparison(HostAccess, Vertical):
     def _after_apply(self, _: Applied) -> None:
         self.forget()
 
-    def _linked(self) -> None:
+    def _follow_connection(self) -> None:
         if self._cluster is not None and self._cluster is not self.connection.cluster:
             self.forget()
         elif self._answers is not None and self._cluster is None:

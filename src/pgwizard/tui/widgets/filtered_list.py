@@ -23,17 +23,17 @@ _UNKNOWN_WIDTH = 80
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to choose. note: what helps to choose it; below: lines that say more; shown: in the value's place."""
+    """One thing to choose. note: what helps to choose it; below: lines that say more; label: in the value's place."""
 
     value: str
     note: str = ""
     below: tuple[str, ...] = ()
-    shown: str = ""
+    label: str = ""
 
     @property
     def haystack(self) -> str:
         """What a filter looks through."""
-        return "\n".join((self.shown or self.value, self.note, *self.below)).lower()
+        return "\n".join((self.label or self.value, self.note, *self.below)).lower()
 
 
 class FilterInput(TextLine):
@@ -64,7 +64,7 @@ class FilteredList(Vertical):
     FilteredList OptionList { scrollbar-size-vertical: 1; }
     FilteredList .hint { color: $text-muted; }
     """
-    _SHOWN = 500
+    _MOST_SHOWN = 500
     """Rows: nobody reads more, and a filter finds the rest."""
 
     class Chosen(Message):
@@ -111,16 +111,16 @@ class FilteredList(Vertical):
     def fill(self, items: Sequence[Item], current: str) -> None:
         """Show other items. What is typed filters them as well; what is highlighted stays so if it is among them."""
         here = self.here
-        moved = bool(here) and here != self._current and self._current == current
+        has_moved = bool(here) and here != self._current and self._current == current
         self._items, self._current = items, current
-        typed = self.query_one(FilterInput).value
-        self._show(typed, here if moved else self._first_highlight(typed))
+        filter_text = self.query_one(FilterInput).value
+        self._show(filter_text, here if has_moved else self._first_highlight(filter_text))
 
     @property
     def here(self) -> str:
         """The highlighted value; empty for none, and while the list is mounted or removed with its page."""
-        highlighted = [listed.highlighted_option for listed in self.query(OptionList)]
-        return next((option.value for option in highlighted if isinstance(option, _Listed)), "")
+        options = [option_list.highlighted_option for option_list in self.query(OptionList)]
+        return next((option.value for option in options if isinstance(option, _Listed)), "")
 
     def mark(self, current: str) -> None:
         """Mark another item as the answer of now."""
@@ -130,30 +130,30 @@ class FilteredList(Vertical):
         event.stop()
         self._show(event.value, self._first_highlight(event.value))
 
-    def _first_highlight(self, typed: str) -> str:
+    def _first_highlight(self, filter_text: str) -> str:
         """The current answer as long as nothing is typed; else none, because the best match is the first row."""
-        return "" if typed.strip() else self._current
+        return "" if filter_text.strip() else self._current
 
-    def _show(self, typed: str, highlighted: str) -> None:
-        text = typed.strip().lower()
+    def _show(self, filter_text: str, current: str) -> None:
+        text = filter_text.strip().lower()
         fitting = [item for item in self._items if text in item.haystack]
-        self._matches = sorted(fitting, key=lambda item: item.value.lower() != text)[: self._SHOWN]
-        if self._free and text and all(item.value != typed.strip() for item in fitting):
-            self._matches.append(Item(typed.strip(), "as it is typed"))
-        listed = self.query_one(OptionList)
-        listed.clear_options()
+        self._matches = sorted(fitting, key=lambda item: item.value.lower() != text)[: self._MOST_SHOWN]
+        if self._free and text and all(item.value != filter_text.strip() for item in fitting):
+            self._matches.append(Item(filter_text.strip(), "as it is typed"))
+        option_list = self.query_one(OptionList)
+        option_list.clear_options()
         rows = [_Listed(item, self._width, current=item.value == self._current) for item in self._matches]
-        listed.add_options(rows)
-        here = next((number for number, item in enumerate(self._matches) if item.value == highlighted), 0)
-        listed.highlighted = here if self._matches else None
-        cut = f", the first {self._SHOWN} shown" if len(fitting) > self._SHOWN else ""
+        option_list.add_options(rows)
+        here = next((number for number, item in enumerate(self._matches) if item.value == current), 0)
+        option_list.highlighted = here if self._matches else None
+        cut = f", the first {self._MOST_SHOWN} shown" if len(fitting) > self._MOST_SHOWN else ""
         counts = f"{len(fitting)} of {len(self._items)}{cut}   {'Enter selects' if self._matches else ''}"
         self.query_one(".hint", Static).update(counts if self._items or text else "")
 
     def move(self, step: int) -> None:
-        listed = self.query_one(OptionList)
-        if listed.option_count:
-            listed.highlighted = min(max((listed.highlighted or 0) + step, 0), listed.option_count - 1)
+        option_list = self.query_one(OptionList)
+        if option_list.option_count:
+            option_list.highlighted = min(max((option_list.highlighted or 0) + step, 0), option_list.option_count - 1)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """By the mouse. The list may have been filled again since."""
@@ -178,7 +178,7 @@ class _Listed(Option):
 
 def _row(item: Item, width: int, current: bool) -> Text:
     """What does not fit on its line continues below it, indented."""
-    name = f"{'●' if current else ' '} {item.shown or item.value}"
+    name = f"{'●' if current else ' '} {item.label or item.value}"
     text = Text("\n".join(wrap(name, width, subsequent_indent="  ")))
     is_short = len(name) + len(item.note) + 3 <= width
     if item.note and is_short:

@@ -167,7 +167,7 @@ class Folds(ScrollView, can_focus=True):
     # ---- lines
 
     def render_line(self, y: int) -> Strip:
-        left, top = self.scroll_offset
+        first_column, top = self.scroll_offset
         width, row = self.size.width, top + y
         if row >= len(self._rows):
             return Strip.blank(width, self.rich_style)
@@ -176,9 +176,9 @@ class Folds(ScrollView, can_focus=True):
         text = Text("› " if here else "  ").append_text(self._text(*self._rows[row]))
         strip = Strip(text.render(self.app.console)).apply_style(ground)
         visible_width = self.scrollable_content_region.width  # less than the width where there is a scroll bar
-        if strip.cell_length > left + visible_width:
-            strip = Strip([*strip.crop(0, left + visible_width - 1), Segment("…", ground)])
-        return strip.crop_extend(left, left + width, ground)
+        if strip.cell_length > first_column + visible_width:
+            strip = Strip([*strip.crop(0, first_column + visible_width - 1), Segment("…", ground)])
+        return strip.crop_extend(first_column, first_column + width, ground)
 
     def _text(self, number: int, line: int) -> Text:
         fold = self.folds[number]
@@ -229,11 +229,11 @@ class Folds(ScrollView, can_focus=True):
         self.cursor = min(self.cursor, max(0, len(self._rows) - 1))
         self.refresh()
 
-    def _open(self, opened: bool) -> None:
+    def _open(self, is_open: bool) -> None:
         if not self._rows:
             return
         number = self._rows[self.cursor][0]
-        if opened and self.folds[number].lines:
+        if is_open and self.folds[number].lines:
             self.open.add(number)
         else:
             self.open.discard(number)

@@ -13,9 +13,9 @@ from pgwizard.tui.widgets.panes import grid
 
 def job_details(snapshot: Snapshot, run: Run, link: str) -> Group:
     """Its backup, the cause and the fix where it failed, and the end of its log. link: to the message that explains."""
-    _, started, took, result = report.run_cells(snapshot, run)
+    _, start, took, result = report.run_cells(snapshot, run)
     backup, fault = snapshot.backup_of(run), run.fault
-    rows = {"state": run.state, "started": f"{started} UTC", "took": took}
+    rows = {"state": run.state, "started": f"{start} UTC", "took": took}
     if backup is not None:
         rows |= {"backup": backup.label, "size": result}
     if run.state == "failed":

@@ -33,7 +33,7 @@ class JobLog(HostAccess, ReportsDefects, Pane, Log):
 
     def __init__(self) -> None:
         super().__init__(id="log", max_lines=MAX_LINES)
-        self._shown: tuple[str, ...] = ()
+        self._identity: tuple[str, ...] = ()
 
     def follow(self, run: Run, release: ReleaseRef) -> None:
         """Read the log of a Job of this release, and go on while the Job runs.
@@ -41,11 +41,11 @@ class JobLog(HostAccess, ReportsDefects, Pane, Log):
         The same Job in another state is read again to its end: a reader stays at the same lines.
         """
         identity = (run.uid, run.state, run.fault.key if run.fault else "")
-        if identity == self._shown:
+        if identity == self._identity:
             return
-        if self._shown[:1] != identity[:1]:
+        if self._identity[:1] != identity[:1]:
             self.clear()
-        self._shown = identity
+        self._identity = identity
         self._read(run, release)
 
     @work(name="read a log", group="log", exclusive=True, exit_on_error=False)

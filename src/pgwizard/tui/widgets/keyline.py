@@ -24,18 +24,18 @@ class _Key:
     """common: it stays in sight, as the way back, the way out and the help do."""
 
     key: str
-    shown: str
+    label: str
     does: str
-    enabled: bool
+    is_enabled: bool
     common: bool
 
     @property
     def width(self) -> int:
-        return cell_len(f" {self.shown} {self.does} ")
+        return cell_len(f" {self.label} {self.does} ")
 
     def text(self, key: Style, does: Style) -> Text:
-        click = Style(meta={"@click": f"app.simulate_key({self.key!r})"}, dim=not self.enabled)
-        return Text.assemble((f" {self.shown} ", key + click), (f"{self.does} ", does + click))
+        click = Style(meta={"@click": f"app.simulate_key({self.key!r})"}, dim=not self.is_enabled)
+        return Text.assemble((f" {self.label} ", key + click), (f"{self.does} ", does + click))
 
 
 class KeyLine(Widget):
@@ -52,7 +52,7 @@ class KeyLine(Widget):
 
     def __init__(self) -> None:
         super().__init__(id="keys")
-        self._shown: list[_Key] = []
+        self._visible_keys: list[_Key] = []
         self._palette: _Key | None = None
         self._late = False
 
@@ -69,17 +69,17 @@ class KeyLine(Widget):
     def _catch_up(self) -> None:
         self._late = False
         keys, palette, keys_before = [], None, set[tuple[DOMNode, str]]()
-        for node, binding, enabled, _ in self.screen.active_bindings.values():
+        for node, binding, is_enabled, _ in self.screen.active_bindings.values():
             display = self.app.get_key_display(binding)
             common = node is self.app or binding.key == "escape"
-            entry = _Key(binding.key, display, binding.description, enabled, common)
+            entry = _Key(binding.key, display, binding.description, is_enabled, common)
             if binding.action == "command_palette":
                 palette = entry
             elif binding.show and (node, binding.action) not in keys_before:
                 keys_before.add((node, binding.action))
                 keys.append(entry)
-        if (keys, palette) != (self._shown, self._palette):
-            self._shown, self._palette = keys, palette
+        if (keys, palette) != (self._visible_keys, self._palette):
+            self._visible_keys, self._palette = keys, palette
             self.refresh()
 
     def render(self) -> Text:
@@ -97,8 +97,8 @@ class KeyLine(Widget):
 
     def _fitting(self) -> list[_Key]:
         """What there is room for: the common ones stay, and the help has all of them."""
-        own_keys = [entry for entry in self._shown if not entry.common]
-        common = [entry for entry in self._shown if entry.common]
+        own_keys = [entry for entry in self._visible_keys if not entry.common]
+        common = [entry for entry in self._visible_keys if entry.common]
         while own_keys and sum(entry.width for entry in (*own_keys, *common)) > self.size.width:
             own_keys.pop()
         return [*own_keys, *common]

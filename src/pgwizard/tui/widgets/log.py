@@ -79,9 +79,9 @@ class Log(ScrollView, can_focus=True):
             self._scroll(self.scroll_offset.y - height)
 
     def _wrap(self, line: str, style: str) -> None:
-        wrapped = wrap(line, self._width) if self._width else [line]
-        self._rows += [(text, style) for text in wrapped]
-        self._heights.append(len(wrapped))
+        lines = wrap(line, self._width) if self._width else [line]
+        self._rows += [(text, style) for text in lines]
+        self._heights.append(len(lines))
 
     def _arrange(self) -> None:
         follows = self._follows

@@ -86,8 +86,8 @@ class ProblemList(OptionList):
         here = self.highlighted_option
         question = here.question if isinstance(here, ProblemOption) else ""
         self.clear_options()
-        marked = [*(("✗", item) for item in draft.problems), *(("!", item) for item in draft.warnings)]
-        for mark, problem in marked:
+        rows = [*(("✗", item) for item in draft.problems), *(("!", item) for item in draft.warnings)]
+        for mark, problem in rows:
             place = tuple(problem.question.split("."))
             label = label_at(place, draft.tag)[0] if problem.question else "all answers"
             is_open = not problem.question or field_at(place, draft.tag) is not None
@@ -95,10 +95,10 @@ class ProblemList(OptionList):
             text.add_row(Text(mark, "bold"), Text.assemble((label, "bold"), f"   {problem.question}"))
             text.add_row("", Text(visible(problem.text) + ("" if is_open else " · Enter removes it")))
             self.add_option(ProblemOption(text, problem.question))
-        if not marked:
+        if not rows:
             self.add_option(Option(NO_PROBLEMS, disabled=True))
         else:
-            questions = [problem.question for _, problem in marked]
+            questions = [problem.question for _, problem in rows]
             self.highlighted = questions.index(question) if question in questions else 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

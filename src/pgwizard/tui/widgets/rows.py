@@ -34,13 +34,13 @@ def _layout(
     titles: Sequence[str], rows: Sequence[Sequence[str]], width: int, padding: int, spare: Sequence[int]
 ) -> _Layout:
     numbers = list(range(len(rows[0])))
-    needed = [max(cell_len(text) for text in (titles[number], *(row[number] for row in rows))) for number in numbers]
+    widths = [max(cell_len(text) for text in (titles[number], *(row[number] for row in rows))) for number in numbers]
     for number in spare:
-        if sum(needed[column] + padding for column in numbers) > width and number in numbers:
+        if sum(widths[column] + padding for column in numbers) > width and number in numbers:
             numbers.remove(number)
-    rest = width - padding - sum(needed[column] + padding for column in numbers[:-1])
-    last = min(needed[numbers[-1]], max(rest, _NARROWEST))
-    return _Layout(tuple(numbers), (*(needed[column] for column in numbers[:-1]), last))
+    rest = width - padding - sum(widths[column] + padding for column in numbers[:-1])
+    last = min(widths[numbers[-1]], max(rest, _NARROWEST))
+    return _Layout(tuple(numbers), (*(widths[column] for column in numbers[:-1]), last))
 
 
 class Rows(DataTable[Text]):
@@ -52,7 +52,7 @@ class Rows(DataTable[Text]):
     def __init__(self, titles: Sequence[str], *, id: str, spare: Sequence[int] = ()) -> None:  # noqa: A002 - Textual's
         super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=1)
         self._titles, self._spare = titles, spare
-        self._shown: dict[str, tuple[str, ...]] = {}
+        self._visible_cells: dict[str, tuple[str, ...]] = {}
         self._layout = _Layout((), ())
 
     def show(self, rows: Mapping[str, tuple[str, ...]], empty: str = "") -> None:
@@ -61,16 +61,16 @@ class Rows(DataTable[Text]):
         width = (self.size.width or 1_000) - 1  # which the scroll bar may take
         layout = _layout(self._titles, list(rows.values()), width, 2 * self.cell_padding, self._spare)
         cells = {key: layout.cells(row) for key, row in rows.items()}
-        if layout == self._layout and _lines(cells) == _lines(self._shown):
+        if layout == self._layout and _lines(cells) == _lines(self._visible_cells):
             self._change(cells)
         else:
             self._layout = layout
             self._rebuild(cells)
-        self._shown = cells
+        self._visible_cells = cells
 
     def _change(self, rows: Mapping[str, tuple[str, ...]]) -> None:
         for key, cells in rows.items():
-            for number, (text, before) in enumerate(zip(cells, self._shown[key], strict=True)):
+            for number, (text, before) in enumerate(zip(cells, self._visible_cells[key], strict=True)):
                 if text != before:
                     self.update_cell(key, str(self._layout.numbers[number]), Text(text))
 
@@ -89,7 +89,7 @@ class Rows(DataTable[Text]):
     @property
     def here(self) -> str:
         """The key of the row under the cursor; empty for none."""
-        keys = list(self._shown)
+        keys = list(self._visible_cells)
         return keys[self.cursor_row] if 0 <= self.cursor_row < len(keys) else ""
 
 

@@ -51,7 +51,7 @@ class SecretList(ScrollView, can_focus=False):
         self.current = current
         self.rows: Sequence[Candidate] = ()
         self.cursor = 0
-        self.moved = False
+        self.has_moved = False
         self.today: datetime | None = None
         self._ground, self._columns, self._width = Style.null(), (0, 0, 0, 0, 0), 0
 
@@ -85,7 +85,7 @@ class SecretList(ScrollView, can_focus=False):
             self.scroll_to(y=self.cursor - height + 1, animate=False, immediate=True)
 
     def _go(self, cursor: int) -> None:
-        self.moved = True
+        self.has_moved = True
         before, self.cursor = self.cursor, max(0, min(cursor, len(self.rows) - 1))
         if before != self.cursor:
             with self.prevent(self.Moved):
@@ -174,9 +174,9 @@ class SecretList(ScrollView, can_focus=False):
             style = self.get_component_rich_style("secret-list--cursor")
             return Strip([Segment("".join(cells), style)]).adjust_cell_length(width, style)
         tone = "good" if row.ok else "bad" if row.ok is False else None
-        toned = self.get_component_rich_style(f"secret-list--{tone}", partial=True) if tone else FAINT
+        tone_style = self.get_component_rich_style(f"secret-list--{tone}", partial=True) if tone else FAINT
         body = plain_style if row.keys else plain_style + FAINT
-        segments = [Segment("".join(cells[:4]), body), Segment(cells[4], plain_style + toned)]
+        segments = [Segment("".join(cells[:4]), body), Segment(cells[4], plain_style + tone_style)]
         return Strip(segments).adjust_cell_length(width, plain_style)
 
     def _cells(self, row: Candidate, *, here: bool) -> tuple[str, str, str, str, str]:

@@ -56,9 +56,9 @@ class VerdictBox(TextPart):
         content = Group(head, *map(Text, others), *([grid(cells, 0)] if cells else []))
         self.show("\n".join([head.plain, *others, *lines]), content)
 
-    def show_lines(self, lines: Sequence[str], *, failed: bool) -> None:
+    def show_lines(self, lines: Sequence[str], *, is_failure: bool) -> None:
         """Why there is no verdict."""
-        self.set_classes("lost" if failed else "")
+        self.set_classes("lost" if is_failure else "")
         self.show("\n".join(lines))
 
 

@@ -20,7 +20,7 @@ from pgwizard.restore.history import WalEvent
 from pgwizard.restore.locate import needs_lookup
 from pgwizard.restore.report import (
     BEFORE,
-    UNTOUCHED,
+    UNTOUCHED_TEXT,
     plan_rows,
     short_event_lines,
     strip_lines,
@@ -163,9 +163,9 @@ class TargetChoice(HostAccess, VerticalScroll):
         """Nothing is known of the repository yet."""
         self._archive = None
         self._places.clear()
-        listed = self.query_one(EventList)
-        listed.events = []
-        listed.add(())
+        event_list = self.query_one(EventList)
+        event_list.events = []
+        event_list.add(())
         for part in self.children:
             part.display = False
 
@@ -182,13 +182,13 @@ class TargetChoice(HostAccess, VerticalScroll):
 
     def list_events(self, events: Sequence[WalEvent]) -> None:
         """Show what was committed, with what is already listed."""
-        listed = self.query_one(EventList)
-        listed.add(events)
+        event_list = self.query_one(EventList)
+        event_list.add(events)
         self._places |= {typed_target(event.target): event.target for event in events}
-        listed.display = bool(listed.events)
-        self.query_one("#about-target").display = not listed.display
-        if listed.display:
-            listed.focus()
+        event_list.display = bool(event_list.events)
+        self.query_one("#about-target").display = not event_list.display
+        if event_list.display:
+            event_list.focus()
 
     def confirm(self, plan: RestorePlan | None) -> None:
         """Ask for the name; what is shown is what will be done. plan: None where the server is only started again."""
@@ -196,12 +196,12 @@ class TargetChoice(HostAccess, VerticalScroll):
             part.display = part.id in ("strip", "plan", "typed")
         if plan is None:
             self._show_strip(None)
-            self.query_one("#plan", TextPart).show(UNTOUCHED)
+            self.query_one("#plan", TextPart).show(UNTOUCHED_TEXT)
         else:
             self._show_plan(plan, plan.at)
-        typed = self.query_one("#typed", Input)
-        typed.value = ""
-        typed.focus()
+        name_input = self.query_one("#typed", Input)
+        name_input.value = ""
+        name_input.focus()
 
     def refuse(self, archive: RepositoryView, refusal: TargetRefusal) -> None:
         """Say why a target that was looked for cannot be reached, and ask for another."""
@@ -236,14 +236,14 @@ class TargetChoice(HostAccess, VerticalScroll):
         event.stop()
         now = self.start.now().replace(microsecond=0)
         at = self._target.at if isinstance(self._target, RecoveryTarget) and self._target.kind == "time" else None
-        moved = at or now
+        moment = at or now
         with contextlib.suppress(OverflowError):  # at either end of the calendar
-            moved += timedelta(seconds=event.seconds)
-        self._type_moment(min(moved, now))
+            moment += timedelta(seconds=event.seconds)
+        self._type_moment(min(moment, now))
 
-    def _type_moment(self, moved: datetime) -> None:
+    def _type_moment(self, moment: datetime) -> None:
         line = self.query_one(TargetLine)
-        line.value = f"{moved.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+        line.value = f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
         line.cursor_position = len(line.value)
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -281,10 +281,10 @@ class TargetChoice(HostAccess, VerticalScroll):
         if self._refusal is not None:
             self._show_plan(self._refusal, None)
             return
-        typed = self.query_one("#target", Input).value.strip()
-        is_before = typed.startswith(BEFORE)
-        read = read_target(typed.removeprefix(BEFORE), local_zone(), is_exclusive=is_before)
-        self._target = self._places.get(typed, read)
+        text = self.query_one("#target", Input).value.strip()
+        is_before = text.startswith(BEFORE)
+        target = read_target(text.removeprefix(BEFORE), local_zone(), is_exclusive=is_before)
+        self._target = self._places.get(text, target)
         if isinstance(self._target, TargetRefusal):
             self._show_plan(self._target, None)
         elif needs_lookup(self._archive, self._target):

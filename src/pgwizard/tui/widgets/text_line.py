@@ -43,9 +43,9 @@ class TextLine(Input):
         begin, end = sorted(self.selection)
         try:
             line = one_line(text, self._field, self.value[:begin], self.value[end:])
-        except PasteRefused as refused:
+        except PasteRefused as error:
             question = question_of(self._field.metadata) if self._field else None
             into = f" into {question.label}" if question else ""
-            self.notify(f"not pasted{into}: {refused}", severity="warning", timeout=15, markup=False)
+            self.notify(f"not pasted{into}: {error}", severity="warning", timeout=15, markup=False)
         else:
             self.replace(line, begin, end)
