@@ -15,7 +15,7 @@ from support.headless import answers_of
 DEFAULTS = {
     "release": {"name": "postgresql", "namespace": "default", "createNamespace": False, "database": "myapp"},
     "credentials": {"from": "generate", "username": "postgres"},
-    "storage": {"size": "10Gi", "storageClass": None},
+    "storage": {"size": "10Gi", "storageClass": None, "dataChecksums": True},
     "tuning": {
         "profile": "mixed",
         "memory": "1Gi",

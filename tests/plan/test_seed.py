@@ -277,6 +277,7 @@ def test_the_environment_is_the_document_s_in_its_order() -> None:
         {"name": "POSTGRES_PASSWORD", "valueFrom": secret("postgresql", "password")},
         {"name": "POSTGRES_DB", "value": "myapp"},
         {"name": "PGDATA", "value": "/var/lib/postgresql/data/pgdata"},
+        {"name": "POSTGRES_INITDB_ARGS", "value": "--data-checksums"},  # added
         {"name": "PGBACKREST_PG1_USER", "valueFrom": secret("postgresql", "username")},  # added
         {"name": "PGBACKREST_REPO1_S3_KEY", "valueFrom": secret("postgresql-pgbackrest-s3", "accessKey")},
         {"name": "PGBACKREST_REPO1_S3_KEY_SECRET", "valueFrom": secret("postgresql-pgbackrest-s3", "secretKey")},
@@ -419,7 +420,8 @@ def test_wal_and_backups_are_compressed_with_gzip_at_level_6() -> None:
 
 def test_wal_segments_keep_their_16_megabytes() -> None:
     """initdb's own size: no argument changes it."""
-    assert "POSTGRES_INITDB_ARGS" not in {env["name"] for env in _main()["env"]}
+    options = [env["value"] for env in _main()["env"] if env["name"] == "POSTGRES_INITDB_ARGS"]
+    assert options == ["--data-checksums"]
 
 
 def test_pgbackrest_conf_is_the_document_s_repository() -> None:

@@ -774,6 +774,21 @@ def test_naming_the_default_storage_class_is_a_change_of_the_stateful_set() -> N
     on(scenario)
 
 
+@pytest.mark.parametrize(
+    ("made_with", "how"), [(True, "with them: set it to true"), (False, "without them: set it to false")]
+)
+def test_data_checksums_stay_as_the_first_start_made_them(made_with: bool, how: str) -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, answers_of(storage={"dataChecksums": made_with}))
+        result = await applied(sim, answers_of(storage={"dataChecksums": not made_with}))
+        assert isinstance(result.error, PreflightError)
+        text = "storage.dataChecksums: only the first start decides about data checksums, and it made the database"
+        assert [str(problem) for problem in result.error.findings] == [f"{text} {how}"]
+        assert result.writes == []
+
+    on(scenario)
+
+
 # ---- what the first start alone makes ------------------------------------------------------------------------------
 
 SHOP = answers_of(release={"database": "shop"}, credentials={"from": "generate", "username": "owner"})

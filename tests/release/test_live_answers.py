@@ -117,7 +117,7 @@ def test_a_volume_and_a_variable_of_another_kind_are_named_as_what_no_apply_repl
         volume["hostPath"] = {"path": "/srv/tmp"}
         (config,) = (volume for volume in pod["volumes"] if volume["name"] == "postgresql-config")
         config["configMap"]["optional"] = True
-        variable = next(variable for variable in reversed(pod["containers"][0]["env"]) if "value" in variable)
+        (variable,) = (variable for variable in pod["containers"][0]["env"] if variable["name"] == "PGDATA")
         del variable["value"]
         variable["valueFrom"] = {"secretKeyRef": {"name": "a", "key": "b"}}
 

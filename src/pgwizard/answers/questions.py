@@ -551,6 +551,14 @@ class Storage(Section):
             "storageClasses",
         ),
     ] = None
+    data_checksums: Annotated[
+        bool,
+        Question(
+            "Data checksums",
+            "Whether PostgreSQL detects damaged pages, and each backup and drill with it. Fixed once there is a "
+            "database; PostgreSQL 18 has them always.",
+        ),
+    ] = True
 
 
 class Tuning(Section):

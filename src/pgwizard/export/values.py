@@ -177,6 +177,7 @@ VALUES = (
     ),
     ChartValue("storage.size", "storage_size"),
     ChartValue("storage.storageClass", "storage_class"),
+    ChartValue("storage.dataChecksums", "data_checksums"),
     ChartValue("tuning.memory", "memory_limit"),
     ChartValue(
         "tuning.sharedMemoryBytes",

@@ -151,6 +151,7 @@ class Plan:
     fs_group: int
     storage_size: str
     storage_class: str | None
+    data_checksums: bool
     memory_limit: str
     memory_request: str
     cpu_limit: str
@@ -261,6 +262,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         fs_group=1001 if tls else 999,
         storage_size=quantities.whole_size(answers.storage.size),
         storage_class=answers.storage.storage_class,
+        data_checksums=answers.storage.data_checksums,
         memory_limit=quantities.whole_size(memory),
         memory_request=memory_request,
         cpu_limit=answers.resources.cpu_limit or others["resources.cpuLimit"],

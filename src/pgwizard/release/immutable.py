@@ -1,7 +1,7 @@
 """Settings that cannot be changed after installation, reported at their questions before any dry run. Pure.
 
-The first start alone makes the superuser and the database, a StatefulSet keeps its StorageClass, and a volume never
-shrinks. It never shows a value of a Secret.
+The first start alone makes the superuser and the database, with data checksums or without. A StatefulSet keeps its
+StorageClass, and a volume never shrinks. It never shows a value of a Secret.
 """
 
 from __future__ import annotations
@@ -46,7 +46,11 @@ def problems(answers: Answers, installation: Installation, superuser: str | None
     """
     if installation.claim is None and not installation.is_claim_unknown:
         return []
-    return [*_first_start(answers, installation, superuser), *_volume(answers, installation)]
+    return [
+        *_first_start(answers, installation, superuser),
+        *_data_checksums(answers, installation),
+        *_volume(answers, installation),
+    ]
 
 
 def _first_start(answers: Answers, installation: Installation, superuser: str | None) -> Iterator[Finding]:
@@ -61,6 +65,24 @@ def _first_start(answers: Answers, installation: Installation, superuser: str | 
         )
     if superuser is not None and (problem := other_superuser(answers, installation, superuser)):
         yield problem
+
+
+def _data_checksums(answers: Answers, installation: Installation) -> Iterator[Finding]:
+    if installation.statefulset is None:
+        return
+    has_them = initdb_has_checksums(installation.statefulset)
+    if has_them is not answers.storage.data_checksums:
+        text = "only the first start decides about data checksums, and it made the database"
+        how = "with them: set it to true" if has_them else "without them: set it to false"
+        yield Finding("storage.dataChecksums", f"{text} {how}")
+
+
+def initdb_has_checksums(statefulset: Object) -> bool:
+    """Whether the first start was asked for data checksums: the image passes a variable on to initdb."""
+    containers = statefulset["spec"]["template"]["spec"].get("containers") or []
+    variables = [item for container in containers for item in container.get("env") or ()]
+    options = [str(item.get("value")).split() for item in variables if item.get("name") == "POSTGRES_INITDB_ARGS"]
+    return any("--data-checksums" in each or "-k" in each for each in options)
 
 
 def other_superuser(answers: Answers, installation: Installation, superuser: str) -> Finding | None:

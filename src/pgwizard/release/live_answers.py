@@ -23,6 +23,7 @@ from pgwizard.plan.names import CA_FILE, CA_KEY, STANZA, Names, ReleaseRef
 from pgwizard.plan.plan import Facts, Toleration, resolve
 from pgwizard.plan.postgresql_conf import PostgresqlConf, read_postgresql
 from pgwizard.plan.tuning import Machine
+from pgwizard.release.immutable import initdb_has_checksums
 from pgwizard.release.layout import (
     Configuration,
     configures_pgbackrest,
@@ -194,6 +195,8 @@ class _Reader:
         claim = _entry([{**_at(item, "metadata"), **item} for item in claims], "postgresql-storage") or _first(claims)
         self._put("storage.size", _at(claim, "spec", "resources", "requests", "storage"))
         self._put("storage.storageClass", _at(claim, "spec", "storageClassName"))
+        statefulset = self._live.objects.get("statefulset")
+        self._put("storage.dataChecksums", statefulset is not None and initdb_has_checksums(statefulset))
 
     # -- secrets: references alone ---------------------------------------------------------------------------------
 
