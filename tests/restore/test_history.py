@@ -119,6 +119,20 @@ def test_a_transaction_whose_number_was_given_again_after_a_restore_is_named_by_
     assert event_lines([removal])[0].endswith("--to 2026-11-28T12:00:00.000000Z --before")
 
 
+def test_what_was_committed_after_a_restore_is_named_by_its_time() -> None:
+    """The timeline that was left may have the same number outside of the stretch that was read."""
+    listed = [
+        WalEvent("removal", NOON, 1, 16, "730", relations=1),
+        WalEvent("removal", NOON, 2, 24, "747", relations=1),
+        WalEvent("restore-point", NOON, 2, 32, name="once"),
+    ]
+    assert [event.target.as_typed for event in history.locate_events(listed, {}, 8, fork=24)] == [
+        "xid:730",
+        "2026-11-28T12:00:00.000000Z",
+        "name:once",
+    ]
+
+
 def test_a_commit_is_placed_by_its_own_record() -> None:
     line = (
         "000000020000000100000003 2026-11-28T17:24:45.225042 rmgr: Transaction len (rec/tot): 1245/1245, "

@@ -138,7 +138,7 @@ def test_answers_that_are_filled_while_hidden_take_the_whole_width_once_they_are
             yield AnswersTable()
 
     async def main() -> None:
-        async with Host().run_test(size=(80, 24)) as pilot:
+        async with opened(Host(), (80, 24)) as pilot:
             answers = pilot.app.query_one(AnswersTable)
             answers.display = False
             await pilot.pause()

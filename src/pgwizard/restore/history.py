@@ -161,7 +161,8 @@ async def read(
             f"release {release}: the WAL cannot be read: none of {unreadable} segments could be read: {why}"
         )
     consistent = min((each.lsn_stop for each in whole_backups(view.backups)), default=0)
-    located_events = locate_events(events(reading.lines), names, consistent)
+    forks = [fork.lsn for each in view.archive.histories.values() for fork in each.forks]
+    located_events = locate_events(events(reading.lines), names, consistent, min(forks, default=None))
     totals = totals_of(reading.lines)
     end = until
     if reading.is_cut:  # a timeline begins after the last commit of the one before it
@@ -179,15 +180,27 @@ async def read(
     )
 
 
-def locate_events(there: Sequence[WalEvent], databases: Mapping[str, str], consistent: int) -> tuple[WalEvent, ...]:
-    """Events with what others decide. databases: names by OID; consistent: where the first backup ended in the WAL."""
+def locate_events(
+    there: Sequence[WalEvent], databases: Mapping[str, str], consistent: int, fork: int | None = None
+) -> tuple[WalEvent, ...]:
+    """Events with what others decide. databases: names by OID; consistent: where the first backup ended in the WAL.
+
+    fork: where the first of the timelines was left, None where there is one alone. What was committed behind it may
+    have its number on another timeline too, outside of what was read.
+    """
     names = Counter(each.name for each in there if each.name)
     numbers = Counter(each.xid for each in there if each.kind in ("commit", "removal"))
+
+    def is_unique(event: WalEvent) -> bool:
+        is_numbered = event.kind in ("commit", "removal")
+        is_shared = is_numbered and (numbers[event.xid] > 1 or (fork is not None and event.lsn >= fork))
+        return names[event.name] <= 1 and not is_shared
+
     return tuple(
         replace(
             each,
             database=databases.get(each.database, each.database),
-            is_unique=names[each.name] <= 1 and (each.kind == "dropped-database" or numbers[each.xid] <= 1),
+            is_unique=is_unique(each),
             is_reachable=each.lsn >= consistent,
         )
         for each in there
