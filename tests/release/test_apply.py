@@ -12,7 +12,7 @@ import pytest
 from pgwizard.errors import Interrupted, JobFailed, OutputError, OwnershipConflict, PreflightError
 from pgwizard.kube.api import Ref
 from pgwizard.plan.names import ReleaseRef
-from pgwizard.release import apply, backups, record, survey
+from pgwizard.release import apply, backups, record, records, survey
 from pgwizard.release.changes import Change, cost
 from pgwizard.release.layout import Layout
 from pgwizard.release.stages import Event
@@ -785,6 +785,21 @@ def test_data_checksums_stay_as_the_first_start_made_them(made_with: bool, how: 
         text = "storage.dataChecksums: only the first start decides about data checksums, and it made the database"
         assert [str(problem) for problem in result.error.findings] == [f"{text} {how}"]
         assert result.writes == []
+
+    on(scenario)
+
+
+def test_a_release_without_data_checksums_keeps_that_where_the_answers_name_none() -> None:
+    async def scenario(sim: SimCluster) -> None:
+        await deployed(sim, answers_of(storage={"dataChecksums": False}))
+        again = await applied(sim, answers_of(storage={}))
+        assert (again.error, again.writes) == (None, [])
+        await deployed(sim, answers_of(storage={"size": "20Gi"}))
+        variables = live(sim, STATEFULSET, "postgresql")["spec"]["template"]["spec"]["containers"][0]["env"]
+        assert "POSTGRES_INITDB_ARGS" not in {each["name"] for each in variables}
+        stored = (await records.get(sim, ReleaseRef("default", "postgresql")))[0].last
+        assert stored is not None
+        assert stored.answers["storage"] == {"size": "20Gi", "storageClass": None, "dataChecksums": False}
 
     on(scenario)
 

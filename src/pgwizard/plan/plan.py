@@ -51,10 +51,12 @@ class Facts:
 
     ca: the certificates to trust, from the source Secret or from a file; None where none was read.
     has_prometheus_rules: whether the cluster knows the kind PrometheusRule; True where none was asked.
+    data_checksums: whether the database that is there was made with them; None where there is none.
     """
 
     ca: Bundle | None = None
     has_prometheus_rules: bool = True
+    data_checksums: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,7 @@ def resolve(answers: Answers, facts: Facts) -> Plan:
         fs_group=1001 if tls else 999,
         storage_size=quantities.whole_size(answers.storage.size),
         storage_class=answers.storage.storage_class,
-        data_checksums=answers.storage.data_checksums,
+        data_checksums=answers.storage.data_checksums if facts.data_checksums is None else facts.data_checksums,
         memory_limit=quantities.whole_size(memory),
         memory_request=memory_request,
         cpu_limit=answers.resources.cpu_limit or others["resources.cpuLimit"],

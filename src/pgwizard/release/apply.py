@@ -542,7 +542,11 @@ async def _is_up_to_date(preparation: _Preparation, release: ReleaseRequest, clu
     if any(change.action not in ("unchanged", "keep") for change in preparation.changes):
         return False
     last = preparation.survey_result.record.last if preparation.survey_result.record else None
-    if last is None or not (last.outcome == "deployed" or preparation.damage) or last.answers != _dump(release.answers):
+    if (
+        last is None
+        or not (last.outcome == "deployed" or preparation.damage)
+        or last.answers != _dump(release.answers, preparation.plan)
+    ):
         return False
     for trial in preparation.trials:
         if Ref.of(trial.intent).resource == STATEFULSET and assess(trial.live or {}).status != "ready":
@@ -551,8 +555,10 @@ async def _is_up_to_date(preparation: _Preparation, release: ReleaseRequest, clu
     return job is None or (job.live is not None and await backups.has_succeeded(cluster, job.live))
 
 
-def _dump(answers: Answers) -> dict[str, object]:
-    values: dict[str, object] = answers.model_dump(by_alias=True, mode="json")
+def _dump(answers: Answers, plan: Plan) -> dict[str, object]:
+    """The answers as a record keeps them, with what the release has where they were not given."""
+    values: dict[str, Any] = answers.model_dump(by_alias=True, mode="json")
+    values["storage"]["dataChecksums"] = plan.data_checksums
     return values
 
 
@@ -601,7 +607,10 @@ async def _write_revision(
         origin=options.origin or before.origin,
     )
     new_record = before.begin(
-        preparation.inventory, now().isoformat(timespec="seconds"), preparation.spec, _dump(release.answers)
+        preparation.inventory,
+        now().isoformat(timespec="seconds"),
+        preparation.spec,
+        _dump(release.answers, preparation.plan),
     )
     if preparation.damage:  # an interruption must not hide it: the log of the Job may be gone by the next run
         new_record = new_record.finish(new_record.inventory, "damaged")

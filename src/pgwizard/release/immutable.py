@@ -33,6 +33,13 @@ class Installation:
     is_claim_unknown: bool = False
 
     @property
+    def data_checksums(self) -> bool | None:
+        """Whether the first start was asked for them; None where there is none, or where a release starts over."""
+        if self.statefulset is None or (self.claim is None and not self.is_claim_unknown):
+            return None
+        return initdb_has_checksums(self.statefulset)
+
+    @property
     def has_data(self) -> bool:
         """Whether the volume may hold a database; a claim that was never bound holds none."""
         claim = self.claim
@@ -68,10 +75,9 @@ def _first_start(answers: Answers, installation: Installation, superuser: str | 
 
 
 def _data_checksums(answers: Answers, installation: Installation) -> Iterator[Finding]:
-    if installation.statefulset is None:
-        return
-    has_them = initdb_has_checksums(installation.statefulset)
-    if has_them is not answers.storage.data_checksums:
+    """Who does not answer the question keeps what there is: a pod would start again for an option without effect."""
+    has_them, is_answered = installation.data_checksums, "data_checksums" in answers.storage.model_fields_set
+    if is_answered and has_them not in (None, answers.storage.data_checksums):
         text = "only the first start decides about data checksums, and it made the database"
         how = "with them: set it to true" if has_them else "without them: set it to false"
         yield Finding("storage.dataChecksums", f"{text} {how}")

@@ -120,7 +120,7 @@ class Survey:
     @property
     def facts(self) -> Facts:
         """What a plan needs of it."""
-        return Facts(ca=self.ca, has_prometheus_rules=self.has_prometheus_rules)
+        return Facts(self.ca, self.has_prometheus_rules, self.installation.data_checksums)
 
     @property
     def errors(self) -> tuple[Finding, ...]:
