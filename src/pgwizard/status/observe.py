@@ -143,10 +143,11 @@ async def observe(
     image = ImageVersion(cluster, release)
     queue: asyncio.Queue[Observation] = asyncio.Queue(maxsize=1_000)  # back pressure: a flood waits at the server
     questions: dict[str, Callable[[datetime], Awaitable[Reading]]] = {
-        "release": lambda at: _read_release(cluster, layout, at),
-        "repository": lambda at: _read_repository(cluster, layout, io_timeout_seconds, at),
-        "archive": _ArchiveReader(cluster, layout, io_timeout_seconds, again).read,
+        # The slowest first: all are asked at once, and the last answer is the one that is waited for.
         "backups": _BackupFilesReader(cluster, layout, io_timeout_seconds).read,
+        "archive": _ArchiveReader(cluster, layout, io_timeout_seconds, again).read,
+        "repository": lambda at: _read_repository(cluster, layout, io_timeout_seconds, at),
+        "release": lambda at: _read_release(cluster, layout, at),
         "archiver": lambda at: _read_archiver(cluster, layout, (snapshot.release or summary).superuser, at),
         "volume": lambda at: _read_volume(cluster, layout, at),
         "certificate": lambda at: _read_certificate(cluster, layout, image, at),
@@ -175,11 +176,10 @@ async def observe(
     try:
         yield snapshot
         while True:
-            for source in (
-                questions.keys() & set(snapshot.sources) - asking.keys()
-            ):  # an apply may have turned backups on
-                polling = _poll(source, questions[source], queue, now, again, is_read=source == "release")
-                asking[source] = asyncio.create_task(polling)
+            for source, ask in questions.items():
+                if source in snapshot.sources and source not in asking:  # an apply may have turned backups on
+                    polling = _poll(source, ask, queue, now, again, is_read=source == "release")
+                    asking[source] = asyncio.create_task(polling)
             for source in asking.keys() - set(snapshot.sources):
                 asking[source].cancel()
                 tasks.append(asking.pop(source))
