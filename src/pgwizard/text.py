@@ -1,8 +1,9 @@
-"""Printable text: text from outside without control characters, lengths of time in words, and tables. Pure."""
+"""Printable text: text from outside without control characters, times and their lengths in words, and tables. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 
 def visible(text: str) -> str:
@@ -30,6 +31,14 @@ def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of equally many cells as lines, their columns below each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["   ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def time_text(timestamp: str) -> str:
+    """A time in ISO 8601 for people: ``2026-11-27 21:00:04 UTC``; as it is, made plain, where it is none."""
+    try:
+        return f"{datetime.fromisoformat(timestamp).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError):
+        return plain(timestamp)
 
 
 def span(seconds: float) -> str:

@@ -12,13 +12,12 @@ import getpass
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from pgwizard.clock import Clock
 from pgwizard.errors import AlreadyExists, ClusterError, Conflict, Locked, NotFound, Unreachable
 from pgwizard.kube.api import LEASE, NAMESPACE, Cluster, Object, Ref
-from pgwizard.text import plain
+from pgwizard.text import plain, time_text
 
 DURATION_SECONDS = 15
 RENEW_SECONDS = 5
@@ -132,6 +131,7 @@ async def _acquire(
             except AlreadyExists:
                 continue
         owner, renewed_at = _holder(live)
+        last_seen = time_text(renewed_at) or "an unknown time"
         if not owner or owner == me or holder == (owner, renewed_at):
             try:
                 await _write(cluster, live, me, now, required_holder=owner)
@@ -141,12 +141,10 @@ async def _acquire(
         if holder is not None:
             break
         holder = owner, renewed_at
-        report(
-            f"{plain(owner)} held the lock at {_time(renewed_at)}: waiting {DURATION_SECONDS} s to see whether it lives"
-        )
+        report(f"{plain(owner)} held the lock at {last_seen}: waiting {DURATION_SECONDS} s to see whether it lives")
         await sleep(DURATION_SECONDS + 1)
     raise Locked(
-        f"{ref}: {plain(owner)} is writing to this release, last seen at {_time(renewed_at)}",
+        f"{ref}: {plain(owner)} is writing to this release, last seen at {last_seen}",
         hint="Wait until it ends, or end it; the lock of a dead one expires after 15 s.",
     )
 
@@ -154,14 +152,6 @@ async def _acquire(
 def _holder(live: Object) -> tuple[str, str]:
     spec = live.get("spec", {})
     return str(spec.get("holderIdentity") or ""), str(spec.get("renewTime") or "")
-
-
-def _time(renewed_at: str) -> str:
-    """The time of a Lease for people, in UTC; as it is where it is none."""
-    try:
-        return f"{datetime.fromisoformat(renewed_at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except (ValueError, OverflowError):
-        return plain(renewed_at) or "an unknown time"
 
 
 def _lease(ref: Ref, holder: str, now: Clock) -> Object:

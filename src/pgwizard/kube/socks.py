@@ -10,6 +10,7 @@ import ipaddress
 import socket
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -59,9 +60,10 @@ class SocksProxy:
         self._proxy_login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         self._server = server
         self._make_socket = make_socket
-        self._tunnels: list[ServerSocket] = []
+        self._tunnels: dict[asyncio.Task[Any] | None, ServerSocket] = {}
+        """By the task of the request: aiohttp waits for its trace and makes its socket there."""
         self.connector = aiohttp.TCPConnector(
-            limit=0, resolver=_Unresolved(), socket_factory=lambda _: self._tunnels.pop()
+            limit=0, resolver=_Unresolved(), socket_factory=lambda _: self._tunnels.pop(asyncio.current_task())
         )
         self.trace = aiohttp.TraceConfig()
         self.trace.on_connection_create_start.append(self._open)
@@ -74,7 +76,7 @@ class SocksProxy:
         params: aiohttp.TraceConnectionCreateStartParams,
     ) -> None:
         """Have a way to the server ready. Raises ProxyFailure, and aiohttp's error where it takes too long."""
-        del params
+        del context, params
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(session.timeout.sock_connect):
@@ -89,8 +91,7 @@ class SocksProxy:
         except OSError as error:
             raise ProxyFailure(*error.args) from error
         connection.is_tunnel = True
-        context.tunnel = connection
-        self._tunnels.append(connection)
+        self._tunnels[asyncio.current_task()] = connection
 
     async def _discard(
         self,
@@ -99,10 +100,8 @@ class SocksProxy:
         params: aiohttp.TraceRequestExceptionParams,
     ) -> None:
         """Close what a request that ended early has left untaken."""
-        del session, params
-        connection = getattr(context, "tunnel", None)
-        if connection in self._tunnels:
-            self._tunnels.remove(connection)
+        del session, context, params
+        if connection := self._tunnels.pop(asyncio.current_task(), None):
             connection.close()
 
     async def _dial(self, loop: asyncio.AbstractEventLoop) -> ServerSocket:

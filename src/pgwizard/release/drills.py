@@ -15,7 +15,7 @@ from pgwizard.kube.commands import Commands
 from pgwizard.plan.names import ReleaseRef
 from pgwizard.release.backups import FIND_DAMAGE, full_backup_command
 from pgwizard.release.record import DrillResult, drill_result
-from pgwizard.text import plain, span
+from pgwizard.text import plain, span, time_text
 
 KEY = "status-drill"
 CONTAINER = "drill"
@@ -85,7 +85,7 @@ def proof_text(drill: DrillResult) -> str:
         return "whose receipt is gone with its pod"
     end = f"of backup {drill.backup}, behind which nothing was committed"
     if drill.reached_at:
-        end = f"to {datetime.fromisoformat(drill.reached_at):%Y-%m-%d %H:%M:%S} UTC"
+        end = f"to {time_text(drill.reached_at)}"
     return f"{end}, {span(drill.seconds)}"
 
 

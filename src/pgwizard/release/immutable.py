@@ -14,6 +14,7 @@ from pgwizard.answers.questions import Answers, ExistingCredentials, GeneratedCr
 from pgwizard.errors import Finding
 from pgwizard.kube.api import Object
 from pgwizard.quantities import live_bytes, size_text
+from pgwizard.release.layout import database_container, variable
 from pgwizard.text import plain
 
 
@@ -85,10 +86,8 @@ def _data_checksums(answers: Answers, installation: Installation) -> Iterator[Fi
 
 def initdb_has_checksums(statefulset: Object) -> bool:
     """Whether the first start was asked for data checksums: the image passes a variable on to initdb."""
-    containers = statefulset["spec"]["template"]["spec"].get("containers") or []
-    variables = [item for container in containers for item in container.get("env") or ()]
-    options = [str(item.get("value")).split() for item in variables if item.get("name") == "POSTGRES_INITDB_ARGS"]
-    return any("--data-checksums" in each or "-k" in each for each in options)
+    options = (variable(database_container(statefulset), "POSTGRES_INITDB_ARGS") or "").split()
+    return "--data-checksums" in options or "-k" in options
 
 
 def other_superuser(answers: Answers, installation: Installation, superuser: str) -> Finding | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pgwizard.errors import Finding
 from pgwizard.quantities import human_size
-from pgwizard.text import about, fit, plain, span, table_lines
+from pgwizard.text import about, fit, plain, span, table_lines, time_text
 
 if TYPE_CHECKING:
     from pgwizard.status.repository import Backup, Wal
@@ -187,7 +187,7 @@ def _origin_facts(snapshot: Snapshot) -> Iterator[Fact]:
         return
     state = ""
     if origin.reached_at:
-        state = f", as of {datetime.fromisoformat(origin.reached_at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        state = f", as of {time_text(origin.reached_at)}"
     elif origin.backup:
         state = f", as of backup {fit(origin.backup)}"
     yield Fact("✓", "origin", f"clone of {origin}{state}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from pgwizard.cli import connect, prompt
 from pgwizard.cli.json_lines import JsonLine, NoteLine, WarningLine
@@ -19,7 +18,7 @@ from pgwizard.release import records
 from pgwizard.release.live import LiveRelease
 from pgwizard.release.record import UnreadableRecord
 from pgwizard.release.uninstall import removal, remove
-from pgwizard.text import plain, table_lines
+from pgwizard.text import plain, table_lines, time_text
 
 _OURS = "pgwizard"
 
@@ -56,7 +55,7 @@ def releases(call: Invocation, writer: Writer) -> None:
             item.name,
             str(item.revision or "-"),
             item.outcome,
-            _shown_time(item.at) or "-",
+            time_text(item.at) or "-",
             item.manager or "-",
         )
         for item in items
@@ -88,14 +87,6 @@ def _release_line(release: records.ListedRelease) -> ReleaseLine:
     if last is None:
         return ReleaseLine(namespace, name, 0, "", "", _OURS)
     return ReleaseLine(namespace, name, last.number, last.outcome, last.at, _OURS)
-
-
-def _shown_time(at: str) -> str:
-    """A time of a record for people, by the second; as it is where it is none."""
-    try:
-        return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except (ValueError, OverflowError):
-        return at
 
 
 def uninstall(call: Invocation, writer: Writer) -> None:
